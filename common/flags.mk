@@ -1,0 +1,14 @@
+# flags.mk: compiler flags and where things are built.  BUILD, CC, CFLAGS_EXTRA
+# and SANITIZE (address,undefined) may be given on the command line.
+BUILD ?= $(TOP)/build
+CC := gcc
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wpointer-arith
+HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS := -std=c11 -O2 -g $(WARNINGS) $(HARDENING) $(CFLAGS_EXTRA)
+CPPFLAGS := -D_GNU_SOURCE
+LDFLAGS := -pie -Wl,-z,relro,-z,now
+LDLIBS :=
+ifneq ($(SANITIZE),)
+CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif

@@ -1,0 +1,57 @@
+/*
+ * log.h
+ *	  One line an event, to stderr: JSON when stderr is no terminal, else text.
+ *
+ *	{"ts":"2026-01-31T12:34:56.789Z","level":"info","component":"relay","msg":"streaming","lsn":"0/16B37"}
+ *	2026-01-31T12:34:56.789Z info  relay: streaming lsn=0/16B37
+ *
+ * Fields are (name, value) pairs of C strings ended by NULL.  Never a payload,
+ * never a password.  Only conductors and main.c log.
+ */
+#ifndef OUTBOX_COMMON_LOG_H
+#define OUTBOX_COMMON_LOG_H
+
+#include <stdbool.h>
+
+#include "clock.h"
+#include "error.h"
+
+typedef enum LogLevel
+{
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR
+} LogLevel;
+
+typedef enum LogFormat
+{
+	LOG_FORMAT_AUTO, /* text on a terminal, JSON elsewhere */
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON
+} LogFormat;
+
+extern void log_init(const char *component, LogLevel level, LogFormat format);
+extern MUST_CHECK bool log_level_parse(const char *text, LogLevel *level);
+extern MUST_CHECK bool log_format_parse(const char *text, LogFormat *format);
+
+/* log_event(LOG_LEVEL_INFO, "streaming", "lsn", lsn_text, "slot", slot, NULL) */
+extern void log_event(LogLevel level, const char *message, ...) __attribute__((sentinel));
+
+/* Message, detail, hint, class and SQLSTATE of an error, with a prefix such as "could not connect". */
+extern void log_error(LogLevel level, const Error *error, ...) __attribute__((sentinel));
+
+/*
+ * Says whether a repeated message may go out: true at most once per interval
+ * for each LogLimit.  *suppressed gets the number held back since the last one.
+ */
+typedef struct LogLimit
+{
+	MonoUsec next_at;
+	unsigned long suppressed;
+} LogLimit;
+
+extern bool log_limit_pass(LogLimit *limit, MonoUsec now, int64_t interval_usec,
+						   unsigned long *suppressed);
+
+#endif

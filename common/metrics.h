@@ -1,0 +1,39 @@
+/*
+ * metrics.h
+ *	  Counters, gauges and histograms in the Prometheus text format 0.0.4.
+ *
+ * A program keeps its numbers in plain structs and writes them out when it is
+ * asked; these functions only format.  HELP and TYPE go out once per family.
+ */
+#ifndef OUTBOX_COMMON_METRICS_H
+#define OUTBOX_COMMON_METRICS_H
+
+#include <stdint.h>
+
+#include "buffer.h"
+
+#define HISTOGRAM_MAX_BUCKETS 24
+
+typedef struct Histogram
+{
+	const double *bounds; /* upper bounds, rising, in the metric's unit; not owned */
+	int bound_count;
+	uint64_t counts[HISTOGRAM_MAX_BUCKETS + 1]; /* the last is +Inf */
+	double sum;
+	uint64_t count;
+} Histogram;
+
+extern void histogram_init(Histogram *histogram, const double *bounds, int bound_count);
+extern void histogram_observe(Histogram *histogram, double value);
+extern double histogram_quantile(const Histogram *histogram, double q); /* upper bound of its bucket */
+
+extern void metrics_family(Buffer *out, const char *name, const char *type, const char *help);
+/* labels is "" or "peer=\"kafka\",state=\"open\"" with values that went through metrics_label(). */
+extern void metrics_uint(Buffer *out, const char *name, const char *labels, uint64_t value);
+extern void metrics_double(Buffer *out, const char *name, const char *labels, double value);
+extern void metrics_histogram(Buffer *out, const char *name, const char *labels,
+							  const Histogram *histogram);
+/* Appends name="value" with the escapes of the format, and a comma before it unless labels is empty. */
+extern void metrics_label(Buffer *labels, const char *name, const char *value);
+
+#endif

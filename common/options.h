@@ -1,0 +1,114 @@
+/*
+ * options.h
+ *	  One table makes the parser, --help, the sample file and the documentation.
+ *
+ * Precedence: built-in < file (INI) < environment < command line.  An option
+ * "postgres.slot" is
+ *		[postgres]				in the file (or "postgres.slot = x" before any section)
+ *		slot = x
+ *		<PREFIX>_POSTGRES_SLOT	in the environment ('.' and '-' become '_')
+ *		--postgres-slot x		on the command line ('.' and '_' become '-'); also --postgres-slot=x
+ * Unknown keys are errors that name file and line.  Values are kept as text
+ * with their origin and checked against type and range when they are set.
+ *
+ * A table may name one pass-through prefix ("kafka."): keys below it that are
+ * not in the table are kept in order for options_each_passthrough().  From the
+ * environment and the command line their '_' and '-' become '.'.  It may also
+ * accept sections of a kind ("handler NAME"), kept for options_each_section().
+ *
+ * File syntax: "key = value"; "#" or ";" first in a line starts a comment; a
+ * line that starts with white space continues the value above it, joined with a
+ * newline.  No quoting, no inline comments, at most 1 MB.
+ */
+#ifndef OUTBOX_COMMON_OPTIONS_H
+#define OUTBOX_COMMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "error.h"
+
+typedef enum OptionType
+{
+	OPTION_TEXT,
+	OPTION_INT,		 /* min..max */
+	OPTION_BOOL,	 /* on/off, true/false, yes/no, 1/0 */
+	OPTION_DURATION, /* kept in ms; "250ms", "10s", "5min", "1h"; a bare number is in the table's unit */
+	OPTION_BYTES,	 /* "64kB", "1MB", "1GB" (1024); a bare number is bytes */
+	OPTION_ENUM		 /* one of "choices", separated by '|' */
+} OptionType;
+
+#define OPTION_SECRET 0x01	   /* masked in --print-config */
+#define OPTION_RELOADABLE 0x02 /* SIGHUP takes it */
+
+typedef struct OptionSpec
+{
+	const char *name; /* "postgres.slot" */
+	OptionType type;
+	const char *default_value; /* NULL: no default */
+	int64_t min;			   /* INT, DURATION (ms), BYTES */
+	int64_t max;
+	const char *choices; /* ENUM */
+	const char *unit;	 /* for people: "ms", "bytes", "" */
+	unsigned flags;
+	const char *help; /* one or two sentences */
+} OptionSpec;
+
+typedef struct OptionTable
+{
+	const char *program;	 /* "outbox-relay" */
+	const char *env_prefix;	 /* "OUTBOX_RELAY" */
+	const char *passthrough; /* "kafka." or NULL */
+	const char *section_kind; /* "handler" or NULL */
+	const OptionSpec *specs; /* ended by a NULL name */
+} OptionTable;
+
+typedef struct Options Options;
+
+extern Options *options_create(const OptionTable *table);
+extern void options_free(Options *options);
+
+extern MUST_CHECK bool options_load_file(Options *options, const char *path, Error *error);
+extern MUST_CHECK bool options_load_env(Options *options, char **envp, Error *error);
+
+/*
+ * Takes the long options that the table knows out of argv (which is permuted)
+ * and leaves the rest for the caller; *argc is what remains.  "--config FILE"
+ * is for the caller: see options_take_config().
+ */
+extern MUST_CHECK bool options_load_args(Options *options, int *argc, char **argv, Error *error);
+
+/* Finds and removes "--config FILE" or "--config=FILE"; NULL when absent. */
+extern MUST_CHECK bool options_take_config(int *argc, char **argv, const char **path, Error *error);
+
+/* Set programmatically, as from "origin". */
+extern MUST_CHECK bool options_set(Options *options, const char *name, const char *value,
+								   const char *origin, Error *error);
+
+/* Asking for a name that is not in the table is a bug and aborts. */
+extern const char *options_text(const Options *options, const char *name); /* NULL when unset */
+extern int64_t options_int(const Options *options, const char *name);	  /* INT, DURATION in ms, BYTES */
+extern bool options_bool(const Options *options, const char *name);
+extern const char *options_origin(const Options *options, const char *name); /* "default", "file x:3", ... */
+
+typedef bool (*OptionVisitor)(const char *name, const char *value, const char *origin, void *arg,
+							  Error *error);
+
+/* Names come without the prefix ("bootstrap.servers").  Stops at the first false. */
+extern MUST_CHECK bool options_each_passthrough(const Options *options, OptionVisitor visit,
+												void *arg, Error *error);
+
+/* For each key of each "[kind NAME]" section, in file order; name is the key. */
+typedef bool (*SectionVisitor)(const char *section, const char *key, const char *value,
+							   const char *origin, void *arg, Error *error);
+extern MUST_CHECK bool options_each_section(const Options *options, SectionVisitor visit, void *arg,
+											Error *error);
+
+extern void options_print_help(const OptionTable *table, FILE *out);	/* the options, grouped */
+extern void options_print_config(const Options *options, FILE *out); /* name = value  # origin */
+extern void options_print_sample(const OptionTable *table, FILE *out);	/* a commented INI file */
+extern void options_print_markdown(const OptionTable *table, FILE *out); /* for docs/configuration.md */
+
+#endif

@@ -1,0 +1,29 @@
+# program.mk: how a program of this project is built.
+#
+# A program's Makefile sets PROGRAM, SRCS (its own .c files) and PKGS
+# (pkg-config names) and includes this file.  Everything that is built goes to
+# $(BUILD), outside the sources.
+TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
+include $(TOP)/common/flags.mk
+
+DIR := $(notdir $(CURDIR))
+OBJS := $(addprefix $(BUILD)/obj/$(DIR)/,$(SRCS:.c=.o))
+CPPFLAGS += -I$(TOP)/common -I$(CURDIR) -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS))
+LDLIBS += $(shell pkg-config --libs $(PKGS)) -lm
+
+all: $(BUILD)/bin/$(PROGRAM)
+
+$(BUILD)/bin/$(PROGRAM): $(OBJS) $(BUILD)/lib/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(BUILD)/lib/libcommon.a $(LDLIBS)
+
+$(BUILD)/lib/libcommon.a: FORCE
+	@$(MAKE) --no-print-directory -C $(TOP)/common
+
+$(BUILD)/obj/$(DIR)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJS:.o=.d)
+.PHONY: all FORCE
+FORCE:

@@ -1,0 +1,45 @@
+/*
+ * reader.h
+ *	  A bounded cursor over bytes that somebody else sent.
+ *
+ * Reading past the end sets "failed" and gives zero, and every later read does
+ * the same: check once, at the end.  Bounds are tested as "len > remaining",
+ * never as "pos + len > size".  Views borrow from the input.  Integers are in
+ * network byte order.
+ */
+#ifndef OUTBOX_COMMON_READER_H
+#define OUTBOX_COMMON_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Borrowed bytes; data may be NULL only when len is 0.  A NULL data pointer is SQL NULL. */
+typedef struct ByteView
+{
+	const uint8_t *data;
+	size_t len;
+} ByteView;
+
+typedef struct Reader
+{
+	const uint8_t *data;
+	size_t size;
+	size_t pos;
+	bool failed;
+} Reader;
+
+extern void reader_init(Reader *reader, const void *data, size_t size);
+extern size_t reader_remaining(const Reader *reader);
+extern uint8_t reader_u8(Reader *reader);
+extern uint16_t reader_u16(Reader *reader);
+extern uint32_t reader_u32(Reader *reader);
+extern uint64_t reader_u64(Reader *reader);
+extern ByteView reader_bytes(Reader *reader, size_t len);
+extern const char *reader_cstring(Reader *reader); /* "" after a failure, never NULL */
+extern bool reader_done(const Reader *reader);	   /* not failed, and nothing left */
+
+extern ByteView view_of(const char *cstring);
+extern bool view_equals(ByteView a, ByteView b);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * assemble.h
+ *	  From decoded messages to outbox events within a transaction.  Pure.
+ *
+ * Keeps the column positions of the outbox relation (replaced by each RELATION
+ * message for outbox.event; other relations are ignored), the open
+ * transaction, and the ordinal.  Refuses a value format or a column type that
+ * the table doesn't have.
+ */
+#ifndef OUTBOX_RELAY_ASSEMBLE_H
+#define OUTBOX_RELAY_ASSEMBLE_H
+
+#include "event.h"
+#include "pgoutput.h"
+#include "timeline.h"
+
+typedef enum AssembledKind
+{
+	ASSEMBLED_NOTHING, /* a relation, a foreign row or message: go on */
+	ASSEMBLED_BEGIN,
+	ASSEMBLED_EVENT,
+	ASSEMBLED_HEARTBEAT,
+	ASSEMBLED_COMMIT
+} AssembledKind;
+
+typedef struct Assembled
+{
+	AssembledKind kind;
+	PgLsn commit_lsn;	 /* BEGIN, COMMIT, EVENT, HEARTBEAT */
+	PgLsn end_lsn;		 /* COMMIT */
+	PgUsec commit_time;	 /* BEGIN, COMMIT */
+	OutboxEvent event;	 /* EVENT */
+	ByteView heartbeat;	 /* HEARTBEAT: the content as text, "<slot name> <pg_snapshot>" */
+} Assembled;
+
+typedef struct Assembler Assembler;
+
+/* timelines is borrowed and outlives the assembler. */
+extern Assembler *assembler_create(uint32_t generation, const TimelineHistory *timelines);
+extern void assembler_free(Assembler *assembler);
+extern void assembler_reset(Assembler *assembler); /* a new stream: forget relations and transaction */
+
+extern MUST_CHECK bool assembler_take(Assembler *assembler, const PgoutputMessage *message,
+									  Assembled *out, Error *error);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * route.h
+ *	  From an event to topic, key, headers and partition key: a pure function of
+ *	  the event and of the recorded routing map.
+ *
+ * The map holds the partition count of each topic as it was recorded in the
+ * source database when the topic was first used.  An event for a topic that the
+ * map lacks is ROUTE_UNKNOWN_TOPIC: the conductor resolves it and asks again.
+ */
+#ifndef OUTBOX_RELAY_ROUTE_H
+#define OUTBOX_RELAY_ROUTE_H
+
+#include "buffer.h"
+#include "event.h"
+
+#define TOPIC_NAME_MAX 249 /* Kafka's limit */
+#define ROUTE_MAX_HEADERS 64
+
+typedef struct RoutedHeader
+{
+	ByteView name;
+	ByteView value; /* NULL data: a null header */
+} RoutedHeader;
+
+typedef struct RoutedEvent
+{
+	const char *topic;
+	uint32_t topic_index;	  /* in the map; stable while the map lives */
+	uint32_t partition_count; /* recorded */
+	ByteView partition_key;	  /* murmur2 of this, modulo partition_count */
+	ByteView key;			  /* NULL data: null key */
+	ByteView value;			  /* NULL data: tombstone */
+	int64_t timestamp_ms;	  /* since 1970 */
+	int header_count;
+	RoutedHeader headers[ROUTE_MAX_HEADERS];
+	uint32_t size; /* bytes of key, value and headers, for the window */
+} RoutedEvent;
+
+typedef enum RouteResult
+{
+	ROUTE_OK,
+	ROUTE_UNKNOWN_TOPIC, /* event->topic is set */
+	ROUTE_REJECTED		 /* no legal topic, headers that are no flat object, too many: the Error is PERMANENT */
+} RouteResult;
+
+typedef struct TopicMap TopicMap;
+extern TopicMap *topic_map_create(void);
+extern void topic_map_free(TopicMap *map);
+/* Adds or, for the same count, finds; false when another count is already there or memory is out. */
+extern MUST_CHECK bool topic_map_add(TopicMap *map, const char *topic, uint32_t partitions,
+									 Error *error);
+extern bool topic_map_find(const TopicMap *map, const char *topic, uint32_t *index,
+						   uint32_t *partitions);
+extern uint32_t topic_map_count(const TopicMap *map);
+extern const char *topic_map_name(const TopicMap *map, uint32_t index, uint32_t *partitions);
+
+typedef struct Router Router;
+/* pattern: a topic with one "{aggregatetype}" in it, such as "outbox.event.{aggregatetype}". */
+extern MUST_CHECK Router *router_create(const char *pattern, const char *source_id,
+										const TopicMap *map, Error *error);
+extern void router_free(Router *router);
+
+/* What is in *routed borrows from the event and from the router, until the next call. */
+extern MUST_CHECK RouteResult router_route(Router *router, const OutboxEvent *event,
+										   RoutedEvent *routed, Error *error);
+
+extern bool topic_name_valid(const char *topic, size_t len);
+
+#endif
