@@ -3,8 +3,11 @@
  *	  A growing byte buffer whose limit is given at its birth.
  *
  * Appending past the limit, or running out of memory, sets "failed"; what was
- * there before stays.  Check once, at the end.  The data is always followed by
- * a NUL that is not counted.  Integers go out in network byte order.
+ * there before stays, and later appends are ignored until buffer_reset().  Check
+ * once, at the end.  The data is always followed by a NUL that is not counted,
+ * in a new buffer as well.  Integers go out in network byte order.  Memory was
+ * allocated only when capacity > 0.  No shared state: a buffer may be used by
+ * one thread at a time, different buffers by different threads.
  */
 #ifndef OUTBOX_COMMON_BUFFER_H
 #define OUTBOX_COMMON_BUFFER_H
@@ -39,6 +42,16 @@ extern void buffer_append_u64(Buffer *buffer, uint64_t value);
 
 /* Overwrite 4 bytes that were appended before, at "offset". */
 extern void buffer_patch_u32(Buffer *buffer, size_t offset, uint32_t value);
+
+/* Appends text, with U+FFFD in place of each byte that is not part of valid UTF-8. */
+extern void buffer_append_utf8(Buffer *buffer, ByteView text);
+
+/*
+ * Appends text as a JSON string with its quotes, or null when its data pointer
+ * is NULL.  Bytes that are not valid UTF-8 become U+FFFD, so the result always
+ * is a valid JSON value.
+ */
+extern void buffer_append_json_string(Buffer *buffer, ByteView text);
 
 extern ByteView buffer_view(const Buffer *buffer);
 

@@ -3,7 +3,8 @@
  *	  A bounded cursor over bytes that somebody else sent.
  *
  * Reading past the end sets "failed" and gives zero, and every later read does
- * the same: check once, at the end.  Bounds are tested as "len > remaining",
+ * the same: check once, at the end.  reader_bytes(reader, 0) gives an empty view,
+ * not the NULL view.  Bounds are tested as "len > remaining",
  * never as "pos + len > size".  Views borrow from the input.  Integers are in
  * network byte order.
  */
@@ -39,7 +40,11 @@ extern ByteView reader_bytes(Reader *reader, size_t len);
 extern const char *reader_cstring(Reader *reader); /* "" after a failure, never NULL */
 extern bool reader_done(const Reader *reader);	   /* not failed, and nothing left */
 
-extern ByteView view_of(const char *cstring);
-extern bool view_equals(ByteView a, ByteView b);
+extern ByteView view_of(const char *cstring); /* of NULL: the NULL view */
+extern bool view_equals(ByteView a, ByteView b); /* NULL equals NULL alone, not the empty view */
+
+/* How many bytes the UTF-8 character at the start has: 1 to 4, or 0 when it is not valid. */
+extern size_t utf8_sequence(const uint8_t *data, size_t len);
+extern bool view_is_utf8(ByteView view);
 
 #endif

@@ -1,0 +1,55 @@
+/*
+ * clock.c
+ *	  The only file that calls clock_gettime().
+ */
+#include "clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static int64_t
+read_clock(clockid_t id)
+{
+	struct timespec at;
+
+	clock_gettime(id, &at);
+	return (int64_t) at.tv_sec * USEC_PER_SEC + at.tv_nsec / 1000;
+}
+
+MonoUsec
+clock_mono(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+UnixUsec
+clock_wall(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+PgUsec
+clock_pg(void)
+{
+	return clock_wall() - PG_EPOCH_UNIX_USEC;
+}
+
+size_t
+clock_format(UnixUsec at, char *text)
+{
+	time_t seconds = (time_t) (at / USEC_PER_SEC);
+	int64_t usec = at % USEC_PER_SEC;
+	struct tm tm;
+	size_t len;
+
+	if (usec < 0)
+	{
+		usec += USEC_PER_SEC;
+		seconds--;
+	}
+	gmtime_r(&seconds, &tm);
+	len = strftime(text, CLOCK_TEXT_SIZE - 5, "%Y-%m-%dT%H:%M:%S", &tm);
+	len += (size_t) snprintf(text + len, CLOCK_TEXT_SIZE - len, ".%03dZ",
+							 (int) (usec / USEC_PER_MS) % 1000);
+	return len;
+}

@@ -1,0 +1,64 @@
+/*
+ * envelope.c
+ *	  UUIDs in their canonical text: 8-4-4-4-12 hexadecimal digits.
+ */
+#include "envelope.h"
+
+/* A hyphen stands before these bytes. */
+static bool
+hyphen_before(int index)
+{
+	return index == 4 || index == 6 || index == 8 || index == 10;
+}
+
+void
+uuid_format(const uint8_t *uuid, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < UUID_SIZE; i++)
+	{
+		if (hyphen_before(i))
+			*text++ = '-';
+		*text++ = digits[uuid[i] >> 4];
+		*text++ = digits[uuid[i] & 15];
+	}
+	*text = '\0';
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+uuid_parse(const char *text, size_t len, uint8_t *uuid)
+{
+	uint8_t result[UUID_SIZE];
+
+	if (len != UUID_TEXT_SIZE - 1)
+		return false;
+	for (int i = 0; i < UUID_SIZE; i++)
+	{
+		int high;
+		int low;
+
+		if (hyphen_before(i) && *text++ != '-')
+			return false;
+		high = hex_digit(*text++);
+		low = hex_digit(*text++);
+		if (high < 0 || low < 0)
+			return false;
+		result[i] = (uint8_t) (high << 4 | low);
+	}
+	for (int i = 0; i < UUID_SIZE; i++)
+		uuid[i] = result[i];
+	return true;
+}

@@ -1,0 +1,62 @@
+/*
+ * lsn.c
+ *	  WAL positions from text and to text.
+ */
+#include "lsn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Reads 1 to 8 hexadecimal digits that fill the text. */
+static bool
+parse_half(const char *text, size_t len, uint32_t *half)
+{
+	uint32_t value = 0;
+
+	if (len < 1 || len > 8)
+		return false;
+	for (size_t i = 0; i < len; i++)
+	{
+		char c = text[i];
+		uint32_t digit;
+
+		if (c >= '0' && c <= '9')
+			digit = (uint32_t) (c - '0');
+		else if (c >= 'A' && c <= 'F')
+			digit = (uint32_t) (c - 'A') + 10;
+		else if (c >= 'a' && c <= 'f')
+			digit = (uint32_t) (c - 'a') + 10;
+		else
+			return false;
+		value = (value << 4) | digit;
+	}
+	*half = value;
+	return true;
+}
+
+bool
+lsn_parse(const char *text, size_t len, PgLsn *lsn)
+{
+	const char *slash;
+	size_t high_len;
+	uint32_t high;
+	uint32_t low;
+
+	if (len == 0 || (slash = memchr(text, '/', len)) == NULL)
+		return false;
+	high_len = (size_t) (slash - text);
+	if (!parse_half(text, high_len, &high) || !parse_half(slash + 1, len - high_len - 1, &low))
+		return false;
+	*lsn = ((PgLsn) high << 32) | low;
+	return true;
+}
+
+size_t
+lsn_format(PgLsn lsn, char *text)
+{
+	int len = snprintf(text, LSN_TEXT_SIZE, "%" PRIX32 "/%" PRIX32, (uint32_t) (lsn >> 32),
+					   (uint32_t) lsn);
+
+	return (size_t) len;
+}

@@ -1,0 +1,189 @@
+/*
+ * reader.c
+ *	  A bounded cursor.  pos <= size always; nothing is read after a failure.
+ */
+#include "reader.h"
+
+#include <string.h>
+
+static const uint8_t no_bytes[1];
+
+void
+reader_init(Reader *reader, const void *data, size_t size)
+{
+	reader->data = data != NULL ? data : no_bytes;
+	reader->size = data != NULL ? size : 0;
+	reader->pos = 0;
+	reader->failed = false;
+}
+
+size_t
+reader_remaining(const Reader *reader)
+{
+	return reader->failed ? 0 : reader->size - reader->pos;
+}
+
+/* The next "len" bytes, or NULL after a failure. */
+static const uint8_t *
+take(Reader *reader, size_t len)
+{
+	const uint8_t *start;
+
+	if (reader->failed || len > reader->size - reader->pos)
+	{
+		reader->failed = true;
+		return NULL;
+	}
+	start = reader->data + reader->pos;
+	reader->pos += len;
+	return start;
+}
+
+/* An integer of 1 to 8 bytes, most significant first. */
+static uint64_t
+take_integer(Reader *reader, size_t len)
+{
+	const uint8_t *bytes = take(reader, len);
+	uint64_t value = 0;
+
+	if (bytes == NULL)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		value = (value << 8) | bytes[i];
+	return value;
+}
+
+uint8_t
+reader_u8(Reader *reader)
+{
+	return (uint8_t) take_integer(reader, 1);
+}
+
+uint16_t
+reader_u16(Reader *reader)
+{
+	return (uint16_t) take_integer(reader, 2);
+}
+
+uint32_t
+reader_u32(Reader *reader)
+{
+	return (uint32_t) take_integer(reader, 4);
+}
+
+uint64_t
+reader_u64(Reader *reader)
+{
+	return take_integer(reader, 8);
+}
+
+ByteView
+reader_bytes(Reader *reader, size_t len)
+{
+	ByteView view = {take(reader, len), len};
+
+	if (view.data == NULL)
+		view.len = 0;
+	return view;
+}
+
+const char *
+reader_cstring(Reader *reader)
+{
+	const uint8_t *start;
+	const uint8_t *end;
+
+	if (reader->failed)
+		return "";
+	start = reader->data + reader->pos;
+	end = memchr(start, '\0', reader->size - reader->pos);
+	if (end == NULL)
+	{
+		reader->failed = true;
+		return "";
+	}
+	reader->pos += (size_t) (end - start) + 1;
+	return (const char *) start;
+}
+
+bool
+reader_done(const Reader *reader)
+{
+	return !reader->failed && reader->pos == reader->size;
+}
+
+ByteView
+view_of(const char *cstring)
+{
+	ByteView view = {(const uint8_t *) cstring, cstring != NULL ? strlen(cstring) : 0};
+
+	return view;
+}
+
+bool
+view_equals(ByteView a, ByteView b)
+{
+	if (a.data == NULL || b.data == NULL)
+		return a.data == b.data;
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+size_t
+utf8_sequence(const uint8_t *data, size_t len)
+{
+	uint8_t first;
+	uint8_t low = 0x80; /* limits of the second byte */
+	uint8_t high = 0xBF;
+	size_t size;
+
+	if (len == 0)
+		return 0;
+	first = data[0];
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xC2 && first <= 0xDF)
+		size = 2;
+	else if (first >= 0xE0 && first <= 0xEF)
+	{
+		size = 3;
+		if (first == 0xE0)
+			low = 0xA0; /* overlong */
+		else if (first == 0xED)
+			high = 0x9F; /* surrogates */
+	}
+	else if (first >= 0xF0 && first <= 0xF4)
+	{
+		size = 4;
+		if (first == 0xF0)
+			low = 0x90; /* overlong */
+		else if (first == 0xF4)
+			high = 0x8F; /* beyond U+10FFFF */
+	}
+	else
+		return 0;
+
+	if (len < size || data[1] < low || data[1] > high)
+		return 0;
+	for (size_t i = 2; i < size; i++)
+	{
+		if (data[i] < 0x80 || data[i] > 0xBF)
+			return 0;
+	}
+	return size;
+}
+
+bool
+view_is_utf8(ByteView view)
+{
+	size_t pos = 0;
+
+	while (pos < view.len)
+	{
+		size_t size = utf8_sequence(view.data + pos, view.len - pos);
+
+		if (size == 0)
+			return false;
+		pos += size;
+	}
+	return true;
+}
