@@ -20,18 +20,23 @@ typedef struct HttpServer HttpServer;
 typedef struct HttpResponse
 {
 	int status;				  /* 200 unless the handler sets it */
-	const char *content_type; /* "text/plain; charset=utf-8" unless set */
+	const char *content_type; /* "text/plain; charset=utf-8" unless set; not copied */
 	Buffer body;
 } HttpResponse;
 
-/* method is "GET" or "POST"; returns false for "no such page" (404). */
+/*
+ * method is "GET" (for HEAD too) or "POST"; path has no query.  The handler may
+ * set any status, 405 for a page that takes no POST.  It is not called for other
+ * methods, nor for a POST whose Origin is another site.  Returns false for "no such
+ * page" (404).
+ */
 typedef bool (*HttpHandler)(const char *method, const char *path, HttpResponse *response, void *arg);
 
 /*
- * listen is "127.0.0.1:9187", "[::1]:9187" or "127.0.0.1:0" (a free port, see
+ * listen_at is "127.0.0.1:9187", "[::1]:9187" or "127.0.0.1:0" (a free port, see
  * http_port).  NULL is returned with the Error filled.
  */
-extern MUST_CHECK HttpServer *http_start(const char *listen, HttpHandler handler, void *arg,
+extern MUST_CHECK HttpServer *http_start(const char *listen_at, HttpHandler handler, void *arg,
 										 Error *error);
 extern int http_fd(const HttpServer *server); /* readable when there is work */
 extern int http_port(const HttpServer *server);

@@ -6,7 +6,8 @@
  *	2026-01-31T12:34:56.789Z info  relay: streaming lsn=0/16B37
  *
  * Fields are (name, value) pairs of C strings ended by NULL.  Never a payload,
- * never a password.  Only conductors and main.c log.
+ * never a password.  A field whose value is NULL is left out.  Only conductors
+ * and main.c log; after log_init() any thread may.
  */
 #ifndef OUTBOX_COMMON_LOG_H
 #define OUTBOX_COMMON_LOG_H
@@ -38,7 +39,10 @@ extern MUST_CHECK bool log_format_parse(const char *text, LogFormat *format);
 /* log_event(LOG_LEVEL_INFO, "streaming", "lsn", lsn_text, "slot", slot, NULL) */
 extern void log_event(LogLevel level, const char *message, ...) __attribute__((sentinel));
 
-/* Message, detail, hint, class and SQLSTATE of an error, with a prefix such as "could not connect". */
+/*
+ * Message, class, SQLSTATE, detail and hint of an error, then the fields, as in
+ * log_error(LOG_LEVEL_WARNING, &error, "peer", "kafka", NULL).
+ */
 extern void log_error(LogLevel level, const Error *error, ...) __attribute__((sentinel));
 
 /*

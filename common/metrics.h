@@ -25,7 +25,8 @@ typedef struct Histogram
 
 extern void histogram_init(Histogram *histogram, const double *bounds, int bound_count);
 extern void histogram_observe(Histogram *histogram, double value);
-extern double histogram_quantile(const Histogram *histogram, double q); /* upper bound of its bucket */
+/* The upper bound of its bucket: 0 when nothing was observed, INFINITY beyond the last bound. */
+extern double histogram_quantile(const Histogram *histogram, double q);
 
 extern void metrics_family(Buffer *out, const char *name, const char *type, const char *help);
 /* labels is "" or "peer=\"kafka\",state=\"open\"" with values that went through metrics_label(). */

@@ -23,13 +23,21 @@ typedef struct Poller
 	int count;
 } Poller;
 
-/* Blocks SIGPIPE, catches SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 for the process. */
+/*
+ * Ignores SIGPIPE, catches SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 for the
+ * process.  One poller at a time has the signals.
+ */
 extern MUST_CHECK bool poller_init(Poller *poller, Error *error);
+/* A poller without the signals, for another thread or a helper; needs no poller_free(). */
+extern void poller_init_plain(Poller *poller);
+/* Gives the caught signals their default action again; SIGPIPE stays ignored. */
 extern void poller_free(Poller *poller);
 
-extern int poller_add(Poller *poller); /* a slot number; never fails below POLLER_MAX */
+extern int poller_add(Poller *poller); /* a slot number; beyond POLLER_MAX - 1 of them it aborts */
+/* fd -1 or no events: not now. */
 extern void poller_watch(Poller *poller, int slot, int fd, short events);
-extern bool poller_ready(const Poller *poller, int slot); /* after poller_wait */
+/* After poller_wait: an event, a hang-up or an error came; false again once poller_watch was called. */
+extern bool poller_ready(const Poller *poller, int slot);
 
 /*
  * Waits until a descriptor is ready, a signal comes, or wake_at (MONO_NEVER: no

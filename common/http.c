@@ -1,0 +1,347 @@
+/*
+ * http.c
+ *	  libmicrohttpd behind our own loop.
+ *
+ * The listening socket is made here, so that a wrong address or a port in use
+ * is reported with its reason.  The daemon runs without threads; http_run() is
+ * the only way into it.  It serves GET, HEAD and POST; the body of a POST is
+ * read and dropped, up to HTTP_REQUEST_MAX.  A POST that a browser sends from
+ * another site's page (its Origin is not the Host) is refused.
+ */
+#include "http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "exit_codes.h"
+
+#define HTTP_REQUEST_MAX (64 * 1024)
+#define HTTP_RESPONSE_MAX ((size_t) 64 * 1024 * 1024)
+#define HTTP_CONNECTIONS_MAX 64
+#define HTTP_IDLE_SECONDS 15
+#define HTTP_HOST_MAX 255
+
+struct HttpServer
+{
+	struct MHD_Daemon *daemon;
+	HttpHandler handler;
+	void *arg;
+	int fd;
+	int port;
+};
+
+/* What is kept between the calls for one request. */
+typedef struct HttpRequest
+{
+	size_t received;
+} HttpRequest;
+
+/* Queues a response that owns "body" when it was allocated. */
+static enum MHD_Result
+respond(struct MHD_Connection *connection, int status, const char *content_type, Buffer *body)
+{
+	bool owned = body->capacity > 0;
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	response = MHD_create_response_from_buffer(
+		body->len, body->data, owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	if (response == NULL)
+	{
+		buffer_free(body);
+		return MHD_NO;
+	}
+	buffer_init(body, body->limit);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+	result = MHD_queue_response(connection, (unsigned int) status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result
+respond_text(struct MHD_Connection *connection, int status, const char *text)
+{
+	Buffer body;
+
+	buffer_init(&body, 256);
+	buffer_printf(&body, "%s\n", text);
+	return respond(connection, status, "text/plain; charset=utf-8", &body);
+}
+
+/* False when a browser says that another site's page sends this. */
+static bool
+same_origin(struct MHD_Connection *connection)
+{
+	const char *origin =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN);
+	const char *host =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	const char *site;
+
+	if (origin == NULL)
+		return true;
+	site = strstr(origin, "://");
+	return site != NULL && host != NULL && strcmp(site + 3, host) == 0;
+}
+
+/* The status to refuse a request with, from its head; 0 to go on. */
+static int
+refuse_head(struct MHD_Connection *connection, const char *method)
+{
+	const char *length;
+	bool is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+
+	if (!is_post && strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
+		strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return MHD_HTTP_METHOD_NOT_ALLOWED;
+	if (is_post && !same_origin(connection))
+		return MHD_HTTP_FORBIDDEN;
+	length =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	if (length != NULL && strtoull(length, NULL, 10) > HTTP_REQUEST_MAX)
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	return 0;
+}
+
+static enum MHD_Result
+call_handler(HttpServer *server, struct MHD_Connection *connection, const char *method,
+			 const char *path)
+{
+	HttpResponse response = {MHD_HTTP_OK, "text/plain; charset=utf-8", {0}};
+
+	/* The library leaves the body out of the answer to HEAD. */
+	if (strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
+		method = MHD_HTTP_METHOD_GET;
+
+	buffer_init(&response.body, HTTP_RESPONSE_MAX);
+	if (!server->handler(method, path, &response, server->arg))
+	{
+		buffer_free(&response.body);
+		return respond_text(connection, MHD_HTTP_NOT_FOUND, "not found");
+	}
+	if (response.body.failed)
+	{
+		buffer_free(&response.body);
+		return respond_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "response too large");
+	}
+	return respond(connection, response.status, response.content_type, &response.body);
+}
+
+/* The library calls this once with the head, then for each piece of the body, then at its end. */
+static enum MHD_Result
+on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+		   const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls)
+{
+	HttpServer *server = cls;
+	HttpRequest *request = *con_cls;
+
+	(void) version;
+	(void) upload_data;
+	if (request == NULL)
+	{
+		int status = refuse_head(connection, method);
+
+		request = calloc(1, sizeof(*request));
+		if (request == NULL)
+			return MHD_NO;
+		*con_cls = request;
+		if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+			return respond_text(connection, status, "method not allowed");
+		if (status == MHD_HTTP_FORBIDDEN)
+			return respond_text(connection, status, "refused: sent from another site's page");
+		if (status != 0)
+			return respond_text(connection, status, "request too large");
+		return MHD_YES;
+	}
+	if (*upload_data_size > 0)
+	{
+		if (*upload_data_size > HTTP_REQUEST_MAX - request->received)
+			return MHD_NO; /* closes the connection */
+		request->received += *upload_data_size;
+		*upload_data_size = 0;
+		return MHD_YES;
+	}
+	return call_handler(server, connection, method, url);
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+			 enum MHD_RequestTerminationCode reason)
+{
+	(void) cls;
+	(void) connection;
+	(void) reason;
+	free(*con_cls);
+	*con_cls = NULL;
+}
+
+/* Splits "host:port" or "[host]:port" at the last colon. */
+static bool
+split_listen(const char *listen_at, char *host, const char **port, Error *error)
+{
+	const char *colon = strrchr(listen_at, ':');
+	size_t host_len = colon != NULL ? (size_t) (colon - listen_at) : 0;
+	const char *start = listen_at;
+	char *end = NULL;
+	unsigned long number;
+
+	if (host_len >= 2 && start[0] == '[' && start[host_len - 1] == ']')
+	{
+		start++;
+		host_len -= 2;
+	}
+	else if (memchr(listen_at, ':', host_len) != NULL)
+		host_len = 0;
+
+	number = colon != NULL && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10)
+																  : UINT32_MAX;
+	if (host_len == 0 || host_len > HTTP_HOST_MAX || number > UINT16_MAX || *end != '\0')
+	{
+		error_permanent(error, EXIT_CONFIG, "invalid address to listen on: \"%s\"", listen_at);
+		return error_hint(error, "Write it as \"127.0.0.1:9187\" or \"[::1]:9187\".");
+	}
+	memcpy(host, start, host_len);
+	host[host_len] = '\0';
+	*port = colon + 1;
+	return true;
+}
+
+/* A listening socket, or -1. */
+static int
+open_socket(const char *listen_at, Error *error)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC,
+							 .ai_socktype = SOCK_STREAM,
+							 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *addresses;
+	char host[HTTP_HOST_MAX + 1];
+	const char *port = NULL;
+	const int on = 1;
+	int code;
+	int fd;
+
+	if (!split_listen(listen_at, host, &port, error))
+		return -1;
+	code = getaddrinfo(host, port, &hints, &addresses);
+	if (code != 0)
+	{
+		error_permanent(error, EXIT_CONFIG, "could not resolve \"%s\" to listen on: %s", host,
+						gai_strerror(code));
+		return -1;
+	}
+	fd = socket(addresses->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+		bind(fd, addresses->ai_addr, addresses->ai_addrlen) != 0 || listen(fd, 64) != 0)
+	{
+		error_permanent(error, EXIT_CONFIG, "could not listen on \"%s\": %s", listen_at,
+						strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(addresses);
+	return fd;
+}
+
+static int
+port_of(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *) &address, &len) != 0)
+		return 0;
+	if (address.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *) &address)->sin6_port);
+	return ntohs(((struct sockaddr_in *) &address)->sin_port);
+}
+
+HttpServer *
+http_start(const char *listen_at, HttpHandler handler, void *arg, Error *error)
+{
+	HttpServer *server;
+	const union MHD_DaemonInfo *info;
+	int listen_fd = open_socket(listen_at, error);
+
+	if (listen_fd < 0)
+		return NULL;
+	server = calloc(1, sizeof(*server));
+	if (server == NULL)
+	{
+		close(listen_fd);
+		error_bug(error, "out of memory");
+		return NULL;
+	}
+	server->handler = handler;
+	server->arg = arg;
+	server->port = port_of(listen_fd);
+	/* From here on the library owns the socket, whether it starts or not. */
+	server->daemon =
+		MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
+						 listen_fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+						 MHD_OPTION_CONNECTION_LIMIT, (unsigned int) HTTP_CONNECTIONS_MAX,
+						 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) HTTP_IDLE_SECONDS,
+						 MHD_OPTION_END);
+	info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+								  : NULL;
+	if (info == NULL)
+	{
+		http_stop(server);
+		error_bug(error, "could not start the HTTP server on \"%s\"", listen_at);
+		return NULL;
+	}
+	server->fd = info->epoll_fd;
+	return server;
+}
+
+int
+http_fd(const HttpServer *server)
+{
+	return server->fd;
+}
+
+int
+http_port(const HttpServer *server)
+{
+	return server->port;
+}
+
+MonoUsec
+http_wake_at(const HttpServer *server, MonoUsec now)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
+		return MONO_NEVER;
+	if (wait_ms > (MHD_UNSIGNED_LONG_LONG) HTTP_IDLE_SECONDS * 1000)
+		wait_ms = HTTP_IDLE_SECONDS * 1000;
+	return now + (MonoUsec) wait_ms * USEC_PER_MS;
+}
+
+void
+http_run(HttpServer *server)
+{
+	MHD_run(server->daemon);
+}
+
+void
+http_stop(HttpServer *server)
+{
+	if (server == NULL)
+		return;
+	if (server->daemon != NULL)
+		MHD_stop_daemon(server->daemon);
+	free(server);
+}
