@@ -5,7 +5,12 @@
  * Keeps the column positions of the outbox relation (replaced by each RELATION
  * message for outbox.event; other relations are ignored), the open
  * transaction, and the ordinal.  Refuses a value format or a column type that
- * the table doesn't have.
+ * the table doesn't have, and rows under the name of a partition (outbox.event_...).
+ * The stream must be in UTF-8 (client_encoding).
+ *
+ * Errors: BUG for what the server can't have sent, PERMANENT with EXIT_PUBLICATION
+ * for a table that isn't as it must be, PERMANENT with EXIT_POISON for a row that is
+ * no event.  After an error only reset or free.
  */
 #ifndef OUTBOX_RELAY_ASSEMBLE_H
 #define OUTBOX_RELAY_ASSEMBLE_H

@@ -6,6 +6,11 @@
  * The map holds the partition count of each topic as it was recorded in the
  * source database when the topic was first used.  An event for a topic that the
  * map lacks is ROUTE_UNKNOWN_TOPIC: the conductor resolves it and asks again.
+ *
+ * Headers: id, type (when not NULL), the event's own in their order, and
+ * outbox-position.  String values as they are, numbers and booleans as their JSON
+ * text, null as a null header.  An event's own header named id, type,
+ * outbox-position or outbox-replayed is dropped.
  */
 #ifndef OUTBOX_RELAY_ROUTE_H
 #define OUTBOX_RELAY_ROUTE_H
@@ -39,8 +44,12 @@ typedef struct RoutedEvent
 typedef enum RouteResult
 {
 	ROUTE_OK,
-	ROUTE_UNKNOWN_TOPIC, /* event->topic is set */
-	ROUTE_REJECTED		 /* no legal topic, headers that are no flat object, too many: the Error is PERMANENT */
+	ROUTE_UNKNOWN_TOPIC, /* routed->topic is set, and nothing else */
+	/*
+	 * No legal topic, headers that are no flat object, too many: the Error is
+	 * PERMANENT with EXIT_POISON.  Out of memory comes this way as a BUG.
+	 */
+	ROUTE_REJECTED
 } RouteResult;
 
 typedef struct TopicMap TopicMap;

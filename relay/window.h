@@ -20,7 +20,7 @@
  *
  * A transaction may have more events than the window: it holds in-flight events
  * only, settled ones at the front leave, so a transaction of any size passes.
- * A token is a slot index and a generation, never a pointer.
+ * A token is a slot index and a generation, never a pointer, and never 0.
  */
 #ifndef OUTBOX_RELAY_WINDOW_H
 #define OUTBOX_RELAY_WINDOW_H
@@ -36,7 +36,7 @@ typedef uint64_t DeliveryToken;
 
 typedef struct WindowLimits
 {
-	uint32_t max_events;	   /* in flight */
+	uint32_t max_events;	   /* from the first unsettled one to the newest */
 	uint32_t max_transactions; /* committed or open, not yet part of the confirmed prefix */
 	uint64_t max_bytes;		   /* in flight; one event larger than this passes alone */
 } WindowLimits;
@@ -58,18 +58,30 @@ typedef struct Settled
 
 typedef struct DeliveryWindow DeliveryWindow;
 
-extern DeliveryWindow *window_create(const WindowLimits *limits); /* NULL: out of memory */
+/* NULL: out of memory, or a limit of 0 events or transactions. */
+extern DeliveryWindow *window_create(const WindowLimits *limits);
 extern void window_free(DeliveryWindow *window);
 
-/* Forget all that is in flight; confirmed becomes start_lsn if that is higher. */
+/*
+ * Forget all that is in flight; confirmed becomes start_lsn if that is higher.
+ * A ResumePoint is taken before.  An owner that is reset again before it passed the
+ * resume point of the first time goes on with the later of the two.
+ */
 extern void window_reset(DeliveryWindow *window, PgLsn start_lsn);
 
-/* IO_OK, IO_FULL, or IO_FAILED for a call out of order (BUG). */
+/*
+ * IO_OK, IO_FULL, or IO_FAILED for a call out of order (BUG).  commit_lsn is at or
+ * above the end_lsn of the transaction before, and at or above confirmed.  Ordinals
+ * rise and may leave some out.
+ */
 extern MUST_CHECK IoResult window_begin(DeliveryWindow *window, PgLsn commit_lsn,
 										PgUsec commit_time, Error *error);
 extern MUST_CHECK IoResult window_add(DeliveryWindow *window, uint64_t ordinal, uint32_t bytes,
 									  DeliveryToken *token, Error *error);
-/* Takes back the newest token when the sink refused the event. */
+/*
+ * Takes back the newest token when the sink refused the event, right after
+ * window_add(); with any other token it does nothing.
+ */
 extern void window_retract(DeliveryWindow *window, DeliveryToken token);
 extern MUST_CHECK IoResult window_commit(DeliveryWindow *window, PgLsn end_lsn, Error *error);
 
@@ -84,7 +96,7 @@ extern PgLsn window_confirmed(const DeliveryWindow *window);
 extern ResumePoint window_resume_point(const DeliveryWindow *window);
 extern bool window_is_idle(const DeliveryWindow *window); /* nothing open, nothing in flight */
 extern bool window_in_transaction(const DeliveryWindow *window);
-extern uint32_t window_events(const DeliveryWindow *window);
+extern uint32_t window_events(const DeliveryWindow *window); /* unsettled; bytes too */
 extern uint64_t window_bytes(const DeliveryWindow *window);
 /* Commit time of the oldest transaction with an unsettled event; 0: none. */
 extern PgUsec window_oldest_commit_time(const DeliveryWindow *window);
