@@ -206,7 +206,7 @@ split_listen(const char *listen_at, char *host, const char **port, Error *error)
 		host_len = 0;
 
 	number = colon != NULL && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10)
-																  : UINT32_MAX;
+																 : UINT32_MAX;
 	if (host_len == 0 || host_len > HTTP_HOST_MAX || number > UINT16_MAX || *end != '\0')
 	{
 		error_permanent(error, EXIT_CONFIG, "invalid address to listen on: \"%s\"", listen_at);
@@ -288,12 +288,11 @@ http_start(const char *listen_at, HttpHandler handler, void *arg, Error *error)
 	server->arg = arg;
 	server->port = port_of(listen_fd);
 	/* From here on the library owns the socket, whether it starts or not. */
-	server->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
-						 listen_fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-						 MHD_OPTION_CONNECTION_LIMIT, (unsigned int) HTTP_CONNECTIONS_MAX,
-						 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) HTTP_IDLE_SECONDS,
-						 MHD_OPTION_END);
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned int) HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int) HTTP_IDLE_SECONDS, MHD_OPTION_END);
 	info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
 								  : NULL;
 	if (info == NULL)

@@ -30,7 +30,8 @@ typedef struct HttpResponse
  * methods, nor for a POST whose Origin is another site.  Returns false for "no such
  * page" (404).
  */
-typedef bool (*HttpHandler)(const char *method, const char *path, HttpResponse *response, void *arg);
+typedef bool (*HttpHandler)(const char *method, const char *path, HttpResponse *response,
+							void *arg);
 
 /*
  * listen_at is "127.0.0.1:9187", "[::1]:9187" or "127.0.0.1:0" (a free port, see

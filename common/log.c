@@ -36,8 +36,8 @@ log_init(const char *component, LogLevel level, LogFormat format)
 	memcpy(log_component, component, len);
 	log_component[len] = '\0';
 	log_threshold = level;
-	log_as_json = format == LOG_FORMAT_JSON ||
-				  (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
+	log_as_json =
+		format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
 }
 
 bool

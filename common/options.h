@@ -8,8 +8,11 @@
  *		slot = x
  *		<PREFIX>_POSTGRES_SLOT	in the environment ('.' and '-' become '_')
  *		--postgres-slot x		on the command line ('.' and '_' become '-'); also --postgres-slot=x
- * Unknown keys are errors that name file and line.  Values are kept as text
- * with their origin and checked against type and range when they are set.
+ * Unrecognized keys are errors that name file and line, and the nearest name
+ * there is.  Values are kept as text with their origin and checked against type
+ * and range when they are set.  The precedence holds in whatever order the
+ * sources are loaded.  In the environment, the variables that Kubernetes makes
+ * for a service called as the program are passed over.
  *
  * A table may name one pass-through prefix ("kafka."): keys below it that are
  * not in the table are kept in order for options_each_passthrough().  From the
@@ -18,7 +21,9 @@
  *
  * File syntax: "key = value"; "#" or ";" first in a line starts a comment; a
  * line that starts with white space continues the value above it, joined with a
- * newline.  No quoting, no inline comments, at most 1 MB.
+ * newline (white space around each line is dropped, blank lines between too).
+ * No quoting, no inline comments, at most 1 MB.  The same key twice in a file,
+ * the same "[kind NAME]" twice, and one of those without a key, are errors.
  */
 #ifndef OUTBOX_COMMON_OPTIONS_H
 #define OUTBOX_COMMON_OPTIONS_H
@@ -28,20 +33,22 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "buffer.h"
 #include "error.h"
 
 typedef enum OptionType
 {
 	OPTION_TEXT,
-	OPTION_INT,		 /* min..max */
-	OPTION_BOOL,	 /* on/off, true/false, yes/no, 1/0 */
-	OPTION_DURATION, /* kept in ms; "250ms", "10s", "5min", "1h"; a bare number is in the table's unit */
-	OPTION_BYTES,	 /* "64kB", "1MB", "1GB" (1024); a bare number is bytes */
-	OPTION_ENUM		 /* one of "choices", separated by '|' */
+	OPTION_INT,	 /* min..max; both 0: no limits.  So for DURATION and BYTES, but not negative */
+	OPTION_BOOL, /* on/off, true/false, yes/no, 1/0 */
+	OPTION_DURATION, /* kept in ms; "250ms", "10s", "5min", "1h", "1d"; a bare number is in the table's unit */
+	OPTION_BYTES, /* "64kB", "1MB", "1GB" (1024); a bare number is bytes */
+	OPTION_ENUM	  /* one of "choices", separated by '|' */
 } OptionType;
 
 #define OPTION_SECRET 0x01	   /* masked in --print-config */
 #define OPTION_RELOADABLE 0x02 /* SIGHUP takes it */
+#define OPTION_CONNINFO 0x04 /* libpq's; the passwords in it are masked (as in any "*.conninfo") */
 
 typedef struct OptionSpec
 {
@@ -58,17 +65,21 @@ typedef struct OptionSpec
 
 typedef struct OptionTable
 {
-	const char *program;	 /* "outbox-relay" */
-	const char *env_prefix;	 /* "OUTBOX_RELAY" */
-	const char *passthrough; /* "kafka." or NULL */
+	const char *program;	  /* "outbox-relay" */
+	const char *env_prefix;	  /* "OUTBOX_RELAY" */
+	const char *passthrough;  /* "kafka." or NULL */
 	const char *section_kind; /* "handler" or NULL */
-	const OptionSpec *specs; /* ended by a NULL name */
+	const OptionSpec *specs;  /* ended by a NULL name */
 } OptionTable;
 
 typedef struct Options Options;
 
+/* Aborts when options_check_table() fails; NULL when there is no memory. */
 extern Options *options_create(const OptionTable *table);
-extern void options_free(Options *options);
+extern void options_free(Options *options); /* NULL is allowed */
+
+/* For unit tests: names, defaults, ranges and choices of a table fit together. */
+extern MUST_CHECK bool options_check_table(const OptionTable *table, Error *error);
 
 extern MUST_CHECK bool options_load_file(Options *options, const char *path, Error *error);
 extern MUST_CHECK bool options_load_env(Options *options, char **envp, Error *error);
@@ -80,6 +91,9 @@ extern MUST_CHECK bool options_load_env(Options *options, char **envp, Error *er
  */
 extern MUST_CHECK bool options_load_args(Options *options, int *argc, char **argv, Error *error);
 
+/* Fills the error for an argument that nobody took, with the nearest name as hint; returns false. */
+extern bool options_refuse_argument(const OptionTable *table, const char *argument, Error *error);
+
 /* Finds and removes "--config FILE" or "--config=FILE"; NULL when absent. */
 extern MUST_CHECK bool options_take_config(int *argc, char **argv, const char **path, Error *error);
 
@@ -89,9 +103,14 @@ extern MUST_CHECK bool options_set(Options *options, const char *name, const cha
 
 /* Asking for a name that is not in the table is a bug and aborts. */
 extern const char *options_text(const Options *options, const char *name); /* NULL when unset */
-extern int64_t options_int(const Options *options, const char *name);	  /* INT, DURATION in ms, BYTES */
+extern int64_t options_int(const Options *options,
+						   const char *name); /* INT, DURATION in ms, BYTES */
 extern bool options_bool(const Options *options, const char *name);
-extern const char *options_origin(const Options *options, const char *name); /* "default", "file x:3", ... */
+extern int options_enum(const Options *options,
+						const char *name); /* index of the choice; -1 when unset */
+extern const char *options_origin(
+	const Options *options,
+	const char *name); /* "default", "file x:3", "environment OUTBOX_RELAY_X", "command line" */
 
 typedef bool (*OptionVisitor)(const char *name, const char *value, const char *origin, void *arg,
 							  Error *error);
@@ -106,9 +125,13 @@ typedef bool (*SectionVisitor)(const char *section, const char *key, const char 
 extern MUST_CHECK bool options_each_section(const Options *options, SectionVisitor visit, void *arg,
 											Error *error);
 
-extern void options_print_help(const OptionTable *table, FILE *out);	/* the options, grouped */
-extern void options_print_config(const Options *options, FILE *out); /* name = value  # origin */
-extern void options_print_sample(const OptionTable *table, FILE *out);	/* a commented INI file */
-extern void options_print_markdown(const OptionTable *table, FILE *out); /* for docs/configuration.md */
+extern void options_print_help(const OptionTable *table, FILE *out);   /* the options, grouped */
+extern void options_print_config(const Options *options, FILE *out);   /* name = value  # origin */
+extern void options_print_sample(const OptionTable *table, FILE *out); /* a commented INI file */
+extern void options_print_markdown(const OptionTable *table,
+								   FILE *out); /* for docs/configuration.md */
+
+/* A connection string or URI with its passwords replaced, for people. */
+extern void options_mask_conninfo(Buffer *out, const char *conninfo);
 
 #endif

@@ -40,7 +40,7 @@ extern ByteView reader_bytes(Reader *reader, size_t len);
 extern const char *reader_cstring(Reader *reader); /* "" after a failure, never NULL */
 extern bool reader_done(const Reader *reader);	   /* not failed, and nothing left */
 
-extern ByteView view_of(const char *cstring); /* of NULL: the NULL view */
+extern ByteView view_of(const char *cstring);	 /* of NULL: the NULL view */
 extern bool view_equals(ByteView a, ByteView b); /* NULL equals NULL alone, not the empty view */
 
 /* How many bytes the UTF-8 character at the start has: 1 to 4, or 0 when it is not valid. */

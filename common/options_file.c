@@ -1,0 +1,305 @@
+/*
+ * options_file.c
+ *	  The INI file.
+ *
+ *	line		= blank | comment | section | pair | continuation
+ *	comment		= ("#" | ";") anything				in the first column
+ *	section		= "[" name "]" | "[" kind SPACE name "]"
+ *	pair		= key "=" value						key in the first column
+ *	continuation = SPACE anything					more of the value above it
+ *
+ * White space around values and continuations is dropped; blank lines and
+ * comments between continuations too.  Everything else is an error that names
+ * file and line: nothing is guessed.
+ */
+#include "options_intern.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exit_codes.h"
+
+#define FILE_SIZE_MAX (1024 * 1024)
+
+typedef struct IniParser
+{
+	Options *options;
+	const char *path;
+	Error *error;
+	int line;
+	bool has_section;
+	bool is_kind;				   /* the section is "[kind NAME]" */
+	int section_line;			   /* 0 once a key came */
+	char section[OPTION_NAME_MAX]; /* "postgres", or NAME */
+	bool has_pair;				   /* a pair waits for its continuations */
+	int pair_line;
+	char key[OPTION_NAME_MAX];
+	Buffer value;
+} IniParser;
+
+static bool
+ini_error(IniParser *parser, const char *text)
+{
+	return error_permanent(parser->error, EXIT_CONFIG, "%s:%d: %s", parser->path, parser->line,
+						   text);
+}
+
+/* Hands the pair that waits to the table. */
+static bool
+finish_pair(IniParser *parser)
+{
+	char text[OPTION_ORIGIN_MAX];
+	OptionOrigin origin = {OPTION_SOURCE_FILE, text, text + strlen("file ")};
+	char name[2 * OPTION_NAME_MAX];
+
+	if (!parser->has_pair)
+		return true;
+	parser->has_pair = false;
+	if (parser->value.failed)
+		return error_bug(parser->error, "out of memory");
+	snprintf(text, sizeof(text), "file %s:%d", parser->path, parser->pair_line);
+	if (parser->is_kind)
+		return option_assign_section(parser->options, parser->section, parser->key,
+									 parser->value.data, &origin, parser->error);
+	snprintf(name, sizeof(name), "%s%s%s", parser->section, parser->has_section ? "." : "",
+			 parser->key);
+	return option_assign(parser->options, name, parser->value.data, &origin, parser->error);
+}
+
+/* A kind section without a key would be forgotten silently. */
+static bool
+finish_section(IniParser *parser)
+{
+	if (parser->is_kind && parser->section_line > 0)
+	{
+		parser->line = parser->section_line;
+		return ini_error(parser, "section is empty");
+	}
+	return true;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Drops white space at both ends of the line's part. */
+static void
+trim(const char **text, size_t *len)
+{
+	while (*len > 0 && is_space((*text)[0]))
+	{
+		(*text)++;
+		(*len)--;
+	}
+	while (*len > 0 && is_space((*text)[*len - 1]))
+		(*len)--;
+}
+
+/* Some option or the pass-through prefix starts with "section.". */
+static bool
+section_is_known(const OptionTable *table, const char *section)
+{
+	size_t len = strlen(section);
+
+	for (const OptionSpec *spec = table->specs; spec->name != NULL; spec++)
+	{
+		if (strncmp(spec->name, section, len) == 0 && spec->name[len] == '.')
+			return true;
+	}
+	if (table->passthrough != NULL)
+	{
+		size_t prefix_len = strlen(table->passthrough);
+
+		/* "kafka" or something below it */
+		return (len + 1 >= prefix_len &&
+				strncmp(section, table->passthrough, prefix_len - 1) == 0 &&
+				(section[prefix_len - 1] == '\0' || section[prefix_len - 1] == '.'));
+	}
+	return false;
+}
+
+static bool
+unrecognized_section(IniParser *parser)
+{
+	int near_len;
+	const char *near = option_suggest_section(parser->options->table, parser->section, &near_len);
+
+	error_permanent(parser->error, EXIT_CONFIG, "%s:%d: unrecognized section \"%s\"", parser->path,
+					parser->line, parser->section);
+	if (near != NULL)
+		error_hint(parser->error, "Did you mean \"%.*s\"?", near_len, near);
+	return false;
+}
+
+static bool
+parse_section(IniParser *parser, const char *text, size_t len)
+{
+	const char *kind = parser->options->table->section_kind;
+	size_t kind_len = kind != NULL ? strlen(kind) : 0;
+
+	if (!finish_section(parser))
+		return false;
+	if (text[len - 1] != ']')
+		return ini_error(parser, "expected \"]\" at the end of the line");
+	text++;
+	len -= 2;
+	trim(&text, &len);
+	if (len == 0 || len >= sizeof(parser->section))
+		return ini_error(parser, len == 0 ? "section has no name" : "section name is too long");
+
+	parser->has_section = true;
+	parser->section_line = parser->line;
+	parser->is_kind = kind_len > 0 && len > kind_len && strncmp(text, kind, kind_len) == 0 &&
+					  is_space(text[kind_len]);
+	if (parser->is_kind)
+	{
+		text += kind_len;
+		len -= kind_len;
+		trim(&text, &len);
+	}
+	memcpy(parser->section, text, len);
+	parser->section[len] = '\0';
+	if (parser->is_kind)
+	{
+		const OptionList *sections = &parser->options->sections;
+
+		for (size_t i = 0; i < sections->count; i++)
+		{
+			if (strcmp(sections->items[i].section, parser->section) == 0)
+			{
+				ini_error(parser, "section is there twice");
+				return error_detail(parser->error, "It has a key in %s.",
+									sections->items[i].origin);
+			}
+		}
+		return true;
+	}
+	return section_is_known(parser->options->table, parser->section) ||
+		   unrecognized_section(parser);
+}
+
+static bool
+parse_pair(IniParser *parser, const char *text, size_t len)
+{
+	const char *equals = memchr(text, '=', len);
+	const char *key = text;
+	size_t key_len = equals != NULL ? (size_t) (equals - text) : 0;
+
+	trim(&key, &key_len);
+	if (!option_key_valid(key, key_len))
+		return ini_error(parser, "expected \"key = value\"");
+	memcpy(parser->key, key, key_len);
+	parser->key[key_len] = '\0';
+
+	text = equals + 1;
+	len -= (size_t) (text - key);
+	trim(&text, &len);
+	buffer_reset(&parser->value);
+	buffer_append(&parser->value, text, len);
+	parser->has_pair = true;
+	parser->pair_line = parser->line;
+	parser->section_line = 0;
+	return true;
+}
+
+static bool
+parse_line(IniParser *parser, const char *text, size_t len)
+{
+	bool indented = len > 0 && is_space(text[0]);
+	bool comment = len > 0 && (text[0] == '#' || text[0] == ';');
+
+	if (memchr(text, '\0', len) != NULL)
+		return ini_error(parser, "line has a zero byte");
+	if (len > 0 && text[len - 1] == '\r')
+		len--;
+	trim(&text, &len);
+	if (len == 0 || comment)
+		return true;
+	if (indented)
+	{
+		if (!parser->has_pair)
+			return ini_error(parser, "indented line continues nothing");
+		if (parser->value.len > 0)
+			buffer_append(&parser->value, "\n", 1);
+		buffer_append(&parser->value, text, len);
+		return true;
+	}
+	if (!finish_pair(parser))
+		return false;
+	return text[0] == '[' ? parse_section(parser, text, len) : parse_pair(parser, text, len);
+}
+
+static bool
+parse_text(IniParser *parser, ByteView file)
+{
+	const char *text = (const char *) file.data;
+	size_t left = file.len;
+
+	/* What some editors put before the first character. */
+	if (left >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+	{
+		text += 3;
+		left -= 3;
+	}
+	while (left > 0)
+	{
+		const char *newline = memchr(text, '\n', left);
+		size_t len = newline != NULL ? (size_t) (newline - text) : left;
+		size_t step = newline != NULL ? len + 1 : len;
+
+		parser->line++;
+		if (!parse_line(parser, text, len))
+			return false;
+		text += step;
+		left -= step;
+	}
+	return finish_pair(parser) && finish_section(parser);
+}
+
+static bool
+read_file(const char *path, Buffer *file, Error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char chunk[8192];
+	ssize_t got;
+
+	if (fd < 0)
+		return error_permanent(error, EXIT_CONFIG, "could not open file \"%s\": %s", path,
+							   strerror(errno));
+	while ((got = read(fd, chunk, sizeof(chunk))) != 0 && !file->failed)
+	{
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+		{
+			error_permanent(error, EXIT_CONFIG, "could not read file \"%s\": %s", path,
+							strerror(errno));
+			close(fd);
+			return false;
+		}
+		buffer_append(file, chunk, (size_t) got);
+	}
+	close(fd);
+	if (file->failed)
+		return error_permanent(error, EXIT_CONFIG, "file \"%s\" is larger than 1 MB", path);
+	return true;
+}
+
+bool
+options_load_file(Options *options, const char *path, Error *error)
+{
+	IniParser parser = {.options = options, .path = path, .error = error};
+	Buffer file;
+	bool ok;
+
+	buffer_init(&file, FILE_SIZE_MAX);
+	buffer_init(&parser.value, FILE_SIZE_MAX);
+	ok = read_file(path, &file, error) && parse_text(&parser, buffer_view(&file));
+	buffer_free(&parser.value);
+	buffer_free(&file);
+	return ok;
+}

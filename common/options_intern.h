@@ -1,0 +1,82 @@
+/*
+ * options_intern.h
+ *	  What the files of the option table share.  For options*.c alone.
+ */
+#ifndef OUTBOX_COMMON_OPTIONS_INTERN_H
+#define OUTBOX_COMMON_OPTIONS_INTERN_H
+
+#include "buffer.h"
+#include "options.h"
+
+#define OPTION_NAME_MAX 128 /* bytes of a full name, with the terminator */
+#define OPTION_ORIGIN_MAX 512
+
+/* In rising precedence. */
+typedef enum OptionSource
+{
+	OPTION_SOURCE_DEFAULT,
+	OPTION_SOURCE_FILE,
+	OPTION_SOURCE_ENV,
+	OPTION_SOURCE_ARGS,
+	OPTION_SOURCE_PROGRAM
+} OptionSource;
+
+typedef struct OptionOrigin
+{
+	OptionSource source;
+	const char *text;  /* for people: "file relay.ini:3" */
+	const char *where; /* what starts an error message: "relay.ini:3" */
+} OptionOrigin;
+
+/* The value of a table option, of a pass-through key or of a key in a "[kind NAME]" section. */
+typedef struct OptionValue
+{
+	char *section; /* NAME, in sections alone */
+	char *name;	   /* of pass-through (without the prefix) and section keys; NULL in the table's */
+	char *text;	   /* NULL: unset */
+	char *origin;
+	OptionSource source;
+	int64_t number; /* INT, BOOL, DURATION, BYTES; ENUM: index of the choice */
+} OptionValue;
+
+typedef struct OptionList
+{
+	OptionValue *items;
+	size_t count;
+	size_t capacity;
+} OptionList;
+
+struct Options
+{
+	const OptionTable *table;
+	OptionValue *values; /* one for each spec, in its order */
+	OptionList passthrough;
+	OptionList sections;
+};
+
+/* options.c */
+extern size_t option_table_size(const OptionTable *table);
+extern const OptionSpec *option_find(const OptionTable *table, const char *name);
+extern bool option_assign(Options *options, const char *name, const char *value,
+						  const OptionOrigin *origin, Error *error);
+extern bool option_assign_section(Options *options, const char *section, const char *key,
+								  const char *value, const OptionOrigin *origin, Error *error);
+
+/* options_value.c */
+extern bool option_value_parse(const OptionSpec *spec, const char *text, int64_t *number);
+extern void option_expected(const OptionSpec *spec, Buffer *out); /* "a whole number from 1 to 9" */
+extern bool option_key_valid(const char *key, size_t len);
+
+/* options_suggest.c: a name, or a section, that a wrong one is close to; NULL when none is. */
+extern const char *option_suggest(const OptionTable *table, const char *name);
+extern const char *option_suggest_section(const OptionTable *table, const char *section,
+										  int *section_len);
+
+/* options_mask.c */
+extern bool option_passthrough_is_secret(const char *name);
+extern bool option_section_key_is_secret(const char *key);
+extern void option_append_masked(Buffer *out, const OptionSpec *spec, const char *value);
+
+#define OPTION_MASK "********"
+
+#endif
