@@ -1,6 +1,10 @@
 # flags.mk: compiler flags and where things are built.  BUILD, CC, CFLAGS_EXTRA
-# and SANITIZE (address,undefined) may be given on the command line.
+# and SANITIZE (address,undefined) may be given on the command line; with
+# SANITIZE give a BUILD of its own.  A relative BUILD is below the top.
 BUILD ?= $(TOP)/build
+ifeq ($(filter /%,$(BUILD)),)
+override BUILD := $(TOP)/$(BUILD)
+endif
 CC := gcc
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wpointer-arith
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
