@@ -13,6 +13,7 @@ CPPFLAGS := -D_GNU_SOURCE
 LDFLAGS := -pie -Wl,-z,relro,-z,now
 LDLIBS :=
 ifneq ($(SANITIZE),)
-CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+# The sanitizers' own branches make gcc warn of what cannot be; the plain build stays strict.
+CFLAGS += -Wno-error -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
