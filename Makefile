@@ -1,0 +1,74 @@
+# pg_outbox: everything from the top.  "make help" lists the targets.
+#
+# Each folder builds itself (make -C relay); nothing is built outside ./build.
+
+TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+BUILD := $(TOP)/build
+PG_CONFIG ?= pg_config
+PYTHON ?= /usr/bin/python3
+
+# Compilers at once, and pytest workers.
+JOBS ?= 2
+WORKERS ?= 2
+
+# The demo's load: requests per second and the seed of everything random in it.
+RATE ?= 50
+SEED ?= 1
+FULL ?= 0
+
+export PG_CONFIG
+
+PROGRAMS := relay consumer compare
+SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
+
+all: build
+
+## build              the programs, into build/bin, and the extension
+build: $(PROGRAMS) extension
+
+$(PROGRAMS): common
+	@$(SUBMAKE) -C $@
+
+common extension:
+	@$(SUBMAKE) -C $@
+
+## install-extension  put the extension into PostgreSQL's directories (asks sudo when needed)
+install-extension: extension
+	@scripts/extension install
+
+## bootstrap          install what is missing for the demo (PROFILE=check: for the tests)
+PROFILE ?= demo
+bootstrap:
+	@scripts/bootstrap $(PROFILE)
+
+bootstrap-demo:
+	@scripts/bootstrap demo
+
+bootstrap-check:
+	@scripts/bootstrap check
+
+## demo               the comparison: RATE=50 SEED=1 FULL=1
+demo: bootstrap-demo
+	@$(MAKE) --no-print-directory build
+	@$(BUILD)/bin/outbox-compare --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
+
+## check              all tests; check-style, check-unit, check-regress, check-e2e: one suite
+check: bootstrap-check
+	@$(MAKE) --no-print-directory build
+	@WORKERS=$(WORKERS) $(PYTHON) scripts/check style unit regress e2e
+
+check-style check-unit check-regress check-e2e:
+	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
+
+## clean              remove what was built (the broker's jars stay: build/kafka)
+clean:
+	@$(MAKE) --no-print-directory -C extension clean
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name kafka -exec rm -rf {} +
+
+## help               this list
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all build $(PROGRAMS) common extension install-extension \
+	bootstrap bootstrap-demo bootstrap-check demo \
+	check check-style check-unit check-regress check-e2e clean help
