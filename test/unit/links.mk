@@ -4,3 +4,16 @@
 #	PKGS_<test> = pkg-config names of libraries, if any
 #
 # <test> is the file without ".c" ("test_window").  One line each, sorted.
+
+LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o
+LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o
+LINK_test_feedback = relay/feedback.o
+LINK_test_flat_json = relay/flat_json.o
+LINK_test_pgoutput = relay/pgoutput.o
+LINK_test_route = relay/route.o relay/topic_map.o relay/flat_json.o
+LINK_test_timeline = relay/timeline.o
+LINK_test_topic_map = relay/topic_map.o
+LINK_test_walframe = relay/walframe.o
+LINK_test_window = relay/window.o
+LINK_test_window_model = relay/window.o
+PKGS_test_log = jansson
