@@ -42,35 +42,23 @@ struct Router
 	size_t scratch_size;
 };
 
+/* The room was checked; false: no legal topic. */
 static bool
-topic_byte_valid(uint8_t c)
+fill_topic(Router *router, ByteView aggregate_type)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-		   c == '_' || c == '-';
+	char *at = router->topic;
+
+	memcpy(at, router->prefix, router->prefix_len);
+	at += router->prefix_len;
+	memcpy(at, aggregate_type.data, aggregate_type.len);
+	at += aggregate_type.len;
+	memcpy(at, router->suffix, router->suffix_len);
+	at += router->suffix_len;
+	*at = '\0';
+	return topic_name_valid(router->topic, (size_t) (at - router->topic));
 }
 
-static bool
-topic_bytes_valid(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-	{
-		if (!topic_byte_valid((uint8_t) text[i]))
-			return false;
-	}
-	return true;
-}
-
-bool
-topic_name_valid(const char *topic, size_t len)
-{
-	if (len == 0 || len > TOPIC_NAME_MAX)
-		return false;
-	if (topic[0] == '.' && (len == 1 || (len == 2 && topic[1] == '.')))
-		return false;
-	return topic_bytes_valid(topic, len);
-}
-
-/* Into prefix and suffix; the room for both was checked. */
+/* Into prefix and suffix. */
 static bool
 split_pattern(Router *router, const char *pattern, Error *error)
 {
@@ -86,8 +74,7 @@ split_pattern(Router *router, const char *pattern, Error *error)
 		return error_permanent(error, EXIT_CONFIG, "topic pattern leaves no room for a topic");
 	memcpy(router->prefix, pattern, router->prefix_len);
 	memcpy(router->suffix, placeholder + PLACEHOLDER_LEN, router->suffix_len);
-	if (!topic_bytes_valid(router->prefix, router->prefix_len) ||
-		!topic_bytes_valid(router->suffix, router->suffix_len))
+	if (!fill_topic(router, view_of("x")))
 		return error_permanent(error, EXIT_CONFIG,
 							   "topic pattern \"%s\" makes no legal topic: letters, digits, \".\", "
 							   "\"_\" and \"-\" are allowed",
@@ -137,7 +124,6 @@ make_topic(Router *router, const OutboxEvent *event, Error *error)
 {
 	ByteView type = event->aggregate_type;
 	size_t room = TOPIC_NAME_MAX - router->prefix_len - router->suffix_len;
-	char *at = router->topic;
 
 	if (type.len == 0)
 		return error_permanent(error, EXIT_POISON, "aggregate type is empty");
@@ -147,14 +133,7 @@ make_topic(Router *router, const OutboxEvent *event, Error *error)
 		return error_detail(error, "It has %zu bytes, the topic pattern leaves room for %zu.",
 							type.len, room);
 	}
-	memcpy(at, router->prefix, router->prefix_len);
-	at += router->prefix_len;
-	memcpy(at, type.data, type.len);
-	at += type.len;
-	memcpy(at, router->suffix, router->suffix_len);
-	at += router->suffix_len;
-	*at = '\0';
-	if (topic_name_valid(router->topic, (size_t) (at - router->topic)))
+	if (fill_topic(router, type))
 		return true;
 	error_permanent(error, EXIT_POISON, "aggregate type makes no legal topic name");
 	return error_detail(error, "Letters, digits, \".\", \"_\" and \"-\" are allowed.");

@@ -1,6 +1,6 @@
 /*
  * topic_map.c
- *	  The recorded partition count of each topic.
+ *	  The recorded partition count of each topic, and what a topic may be called.
  *
  * Refuses a name that Kafka wouldn't take, a count of 0, another count for a topic
  * that is there (the place of an event must not change), and more topics than
@@ -31,6 +31,28 @@ struct TopicMap
 	uint32_t *slots; /* index + 1, 0: empty; open addressing */
 	uint32_t slot_count;
 };
+
+static bool
+topic_byte_valid(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+		   c == '_' || c == '-';
+}
+
+bool
+topic_name_valid(const char *topic, size_t len)
+{
+	if (len == 0 || len > TOPIC_NAME_MAX)
+		return false;
+	if (topic[0] == '.' && (len == 1 || (len == 2 && topic[1] == '.')))
+		return false;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (!topic_byte_valid((uint8_t) topic[i]))
+			return false;
+	}
+	return true;
+}
 
 static uint32_t
 hash_name(const char *name)
