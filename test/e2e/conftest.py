@@ -1,0 +1,164 @@
+"""Fixtures: servers of a test worker, and the scene of a test.
+
+Servers are shared by the tests of a worker, each test with a database and a topic
+prefix of its own.  A test that stops or kills a server asks for one of its own
+(own_source, own_target, own_broker).
+"""
+import os
+import random
+import shutil
+import signal
+import tempfile
+
+import pytest
+
+from harness.cluster import Cluster
+from harness.kafka import Broker
+from harness.paths import exit_codes
+from harness.reaper import Reaper
+from harness.scene import Scene
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    # A terminated run ends like an interrupted one: fixtures are torn down.
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def reap():
+    reaper = Reaper()
+    yield reaper
+    reaper.finish()
+
+
+@pytest.fixture(scope="session")
+def base(reap):
+    """A directory that the user postgres can get through, with a short name for sockets."""
+    directory = tempfile.mkdtemp(prefix="outbox-e2e-")
+    os.chmod(directory, 0o755)
+    reap.directory(directory)
+    yield directory
+    if os.environ.get("KEEP"):
+        print(f"kept: {directory}")
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+class Servers:
+    """Makes servers and ends them."""
+
+    def __init__(self, base, reap):
+        self.base, self.reap = base, reap
+        self.made = []
+
+    def cluster(self, name, settings=None, start=True):
+        server = Cluster(self.base, f"{name}{len(self.made)}", self.reap, settings)
+        self.made.append((server, lambda: server.stop("immediate")))
+        return server.start() if start else server
+
+    def broker(self, name="kafka"):
+        server = Broker(self.base, f"{name}{len(self.made)}", self.reap)
+        self.made.append((server, server.kill))
+        return server
+
+    def finish(self):
+        while self.made:
+            self.made.pop()[1]()
+
+
+@pytest.fixture(scope="session")
+def shared(base, reap):
+    directory = os.path.join(base, "shared")
+    os.mkdir(directory)
+    servers = Servers(directory, reap)
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture(scope="session")
+def source(shared):
+    return shared.cluster("source")
+
+
+@pytest.fixture(scope="session")
+def target(shared):
+    return shared.cluster("target", {"wal_level": "replica"})
+
+
+@pytest.fixture(scope="session")
+def broker(shared):
+    return shared.broker()
+
+
+@pytest.fixture
+def own(base, reap):
+    """Servers of this test alone."""
+    servers = Servers(tempfile.mkdtemp(prefix="own-", dir=base), reap)
+    os.chmod(servers.base, 0o755)
+    yield servers
+    servers.finish()
+
+
+@pytest.fixture
+def own_source(own):
+    return own.cluster("source")
+
+
+@pytest.fixture
+def own_target(own):
+    return own.cluster("target", {"wal_level": "replica"})
+
+
+@pytest.fixture
+def own_broker(own):
+    return own.broker()
+
+
+@pytest.fixture
+def make_scene(request, base, reap):
+    """make_scene(source, target, broker); each may be None."""
+    scenes = []
+    request.node.scenes = scenes
+
+    def make(source=None, target=None, broker=None):
+        scenes.append(Scene(base, request.node.name, reap, source, target, broker))
+        return scenes[-1]
+    yield make
+    for scene in scenes:
+        scene.finish()
+
+
+@pytest.fixture
+def scene(make_scene, source, target, broker):
+    return make_scene(source, target, broker)
+
+
+@pytest.fixture
+def exits():
+    return exit_codes()
+
+
+@pytest.fixture
+def seed():
+    """Of everything random in a test: printed when it fails; SEED= repeats it."""
+    value = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"SEED={value}")
+    return value
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """The logs of all daemons, and of servers of its own, stand under a failed test."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for scene in getattr(item, "scenes", []):
+        for daemon in scene.daemons:
+            report.sections.append((f"log of {daemon.name}", daemon.log(whole=True)[-6000:]))
+        for server in (scene.source, scene.target):
+            if server is not None:
+                report.sections.append((f"log of server {server.name}",
+                                        server.log_tail(2500)))

@@ -1,0 +1,233 @@
+"""A real broker, through scripts/kafka, and readers of its topics."""
+import os
+import subprocess
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from . import paths
+from .wait import until
+
+SCRIPT = os.path.join(paths.TOP, "scripts", "kafka")
+
+
+class Record:
+    """One record of a topic, with its headers as a list of (name, bytes)."""
+
+    def __init__(self, message):
+        self.topic = message.topic()
+        self.partition = message.partition()
+        self.offset = message.offset()
+        self.key = message.key()
+        self.value = message.value()
+        self.timestamp_type, self.timestamp = message.timestamp()
+        self.headers = message.headers() or []
+
+    def header(self, name):
+        """Its text; None when there is none.  Two of one name are a failure."""
+        values = [value for key, value in self.headers if key == name]
+        assert len(values) <= 1, f"header {name} is there {len(values)} times"
+        return values[0].decode() if values else None
+
+    @property
+    def id(self):
+        return self.header("id")
+
+    @property
+    def position(self):
+        return Position(self.header("outbox-position"))
+
+    def __repr__(self):
+        return (f"<{self.topic}/{self.partition}@{self.offset} key={self.key!r} id={self.id}"
+                f" {self.header('outbox-position')}>")
+
+
+class Position:
+    """<source id>/<generation>.<timeline>/<commit LSN>/<ordinal>, comparable."""
+
+    def __init__(self, text):
+        assert text is not None, "no outbox-position header"
+        self.text = text
+        self.source, epoch, high, low, ordinal = text.split("/")
+        generation, timeline = epoch.split(".")
+        self.epoch = (int(generation), int(timeline))
+        self.commit_lsn = (int(high, 16) << 32) + int(low, 16)
+        self.ordinal = int(ordinal)
+
+    @property
+    def order(self):
+        return (self.epoch, self.commit_lsn, self.ordinal)
+
+
+class Broker:
+    def __init__(self, base, name, reap):
+        self.name = name
+        self.base = os.path.join(base, name)
+        reap.pid_file(os.path.join(self.base, "pid"))
+        self._script("start")
+        with open(os.path.join(self.base, "port"), encoding="ascii") as file:
+            self.port = int(file.read())
+        self.servers = f"127.0.0.1:{self.port}"
+        self._admin = None
+        self.up = True
+
+    def _script(self, verb):
+        done = subprocess.run([SCRIPT, verb, self.base], stdin=subprocess.DEVNULL, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=180)
+        assert done.returncode == 0, f"scripts/kafka {verb}: {done.stdout}"
+
+    def stop(self):
+        self.up = False
+        self._script("stop")
+
+    def kill(self):
+        self.up = False
+        self._script("kill")
+
+    def restart(self):
+        self._script("restart")
+        self.up = True
+
+    def log_tail(self, size=3000):
+        with open(os.path.join(self.base, "log"), "rb") as file:
+            return file.read()[-size:].decode("utf-8", "replace")
+
+    # -- topics -------------------------------------------------------------
+
+    def admin(self):
+        if self._admin is None:
+            self._admin = AdminClient({"bootstrap.servers": self.servers,
+                                       "reconnect.backoff.max.ms": 500, "log_level": 0})
+        return self._admin
+
+    def partitions(self, topic):
+        """Their number; 0 when the topic is not there."""
+        found = self.admin().list_topics(timeout=20).topics.get(topic)
+        return 0 if found is None or found.error else len(found.partitions)
+
+    def topics(self, prefix):
+        return sorted(t for t in self.admin().list_topics(timeout=20).topics
+                      if t.startswith(prefix))
+
+    def create_topic(self, topic, partitions):
+        for future in self.admin().create_topics([NewTopic(topic, partitions, 1)]).values():
+            future.result(20)
+        until(lambda: self.partitions(topic) == partitions, f"topic {topic} is there")
+
+    def grow_topic(self, topic, partitions):
+        for future in self.admin().create_partitions(
+                [NewPartitions(topic, partitions)]).values():
+            future.result(20)
+        until(lambda: self.partitions(topic) == partitions, f"topic {topic} has grown")
+
+    def delete_topics(self, topics):
+        if topics:
+            for future in self.admin().delete_topics(topics).values():
+                try:
+                    future.result(20)
+                except KafkaException:
+                    pass
+
+    # -- reading ------------------------------------------------------------
+
+    def reader(self, *topics):
+        return Reader(self, topics)
+
+    def read(self, *topics):
+        """All records that the topics have now, in the order of each partition."""
+        with self.reader(*topics) as reader:
+            return reader.to_end()
+
+    def count(self, *topics):
+        """How many records the topics have, by their watermarks."""
+        with self.reader(*topics) as reader:
+            return sum(high - low for low, high in reader.watermarks().values())
+
+
+class Reader:
+    """Reads whole topics from their beginning, as it likes, in no group."""
+
+    def __init__(self, broker, topics):
+        self._consumer = Consumer({
+            "bootstrap.servers": broker.servers, "group.id": "e2e-reader",
+            "enable.auto.commit": False, "auto.offset.reset": "earliest",
+            "log_level": 0, "reconnect.backoff.max.ms": 500, "fetch.wait.max.ms": 5, "isolation.level": "read_committed",
+            "message.max.bytes": 10000000, "allow.auto.create.topics": False})
+        self._places = [TopicPartition(topic, number, 0) for topic in topics
+                        for number in range(broker.partitions(topic))]
+        assert self._places or not topics, f"no such topics: {topics}"
+        self._next = {}
+        self._consumer.assign(self._places)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._consumer.close()
+
+    def watermarks(self):
+        """{(topic, partition): (low, high)}; a topic just made, and a broker just started, take a moment."""
+        found = {}
+
+        def step():
+            for place in self._places:
+                try:
+                    found[(place.topic, place.partition)] = self._consumer.get_watermark_offsets(
+                        TopicPartition(place.topic, place.partition), timeout=5)
+                except KafkaException as error:
+                    found["last"] = str(error)
+                    return False
+            found.pop("last", None)
+            return True
+        until(step, lambda: f"watermarks ({found.get('last')})", 40, every=0.1)
+        return found
+
+    def poll(self, timeout=0.1):
+        message = self._consumer.poll(timeout)
+        if message is None:
+            return None
+        return self._record(message)
+
+    def _record(self, message):
+        assert not message.error(), message.error()
+        record = Record(message)
+        self._next[(record.topic, record.partition)] = record.offset + 1
+        return record
+
+    def some(self, count, timeout=30):
+        """The next "count" records."""
+        records = []
+
+        def step():
+            record = self.poll()
+            if record is not None:
+                records.append(record)
+            return len(records) >= count
+        until(step, lambda: f"{count} records; there are {len(records)}", timeout, every=0)
+        return records
+
+    def to_end(self, timeout=120):
+        """What is not read yet, up to the end offsets of this moment."""
+        missing = {place: high for place, (low, high) in self.watermarks().items()
+                   if high > max(low, self._next.get(place, 0))}
+        records = []
+
+        def step():
+            for message in self._consumer.consume(5000, 0.1):
+                record = self._record(message)
+                records.append(record)
+                place = (record.topic, record.partition)
+                if record.offset >= missing.get(place, record.offset + 2) - 1:
+                    del missing[place]
+            return not missing
+        if missing:
+            until(step, lambda: f"the ends of {missing}", timeout, every=0)
+        return records
+
+
+def kcat(broker, *arguments, timeout=60):
+    """Output of kcat, as bytes."""
+    return subprocess.run(["kcat", "-q", "-b", broker.servers, *arguments], check=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          timeout=timeout).stdout

@@ -1,0 +1,21 @@
+"""Where things are, and what the exit statuses are called."""
+import os
+import re
+import subprocess
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BIN = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build")), "bin")
+
+
+def pg_bin(program):
+    """A program of the PostgreSQL server that the extension was built for."""
+    directory = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True,
+                               stdout=subprocess.PIPE, text=True).stdout.strip()
+    return os.path.join(directory, program)
+
+
+def exit_codes():
+    """{"EXIT_GAP": 10, …}, read from the header that documents them."""
+    with open(os.path.join(TOP, "common", "exit_codes.h"), encoding="utf-8") as file:
+        return {name: int(value)
+                for name, value in re.findall(r"\b(EXIT_\w+) = (\d+)", file.read())}

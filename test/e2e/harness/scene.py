@@ -1,0 +1,140 @@
+"""The stage of one test: a source database, a prefix for topics, a target database.
+
+Servers may be shared with other tests; the database of this name in each, and the
+topics with this prefix, are this test's alone.
+"""
+import os
+import secrets
+import subprocess
+
+from . import paths
+from .daemon import Consumer, Relay, run_once
+from .ledger import Ledger
+from .load import Load
+
+APPLIED = """
+CREATE TABLE applied (n bigserial, id text, topic text, partition int, kafka_offset bigint,
+                      key text, payload text)
+"""
+
+# Appends, so that what was applied twice or in another order shows.
+HANDLER = """
+INSERT INTO applied (id, topic, partition, kafka_offset, key, payload)
+SELECT id::text, topic, partition, kafka_offset, key, payload::text
+FROM batch ORDER BY ordinality
+"""
+
+
+class Scene:
+    def __init__(self, base, name, reap, source, target, broker):
+        self.id = "e2e_" + secrets.token_hex(4)
+        self.base = os.path.join(base, self.id)
+        os.mkdir(self.base)
+        self.name = name
+        self.reap = reap
+        self.source, self.target, self.broker = source, target, broker
+        self.database = self.prefix = self.slot = self.publication = self.id
+        self.handlers = {}
+        self.daemons = []
+        self._made = []
+        if source is not None:
+            self._create(source, "CREATE EXTENSION pg_outbox")
+        if target is not None:
+            self._create(target, APPLIED)
+            self.load_inbox()
+
+    def _create(self, server, statement):
+        # One server may be source and target: then it is one database.
+        if server not in self._made:
+            server.create_database(self.database)
+            self._made.append(server)
+        server.query(self.database, statement)
+
+    def load_inbox(self):
+        with open(os.path.join(self.base, "inbox.log"), "ab") as log:
+            subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+                            "-d", self.target.conninfo(self.database),
+                            "-f", os.path.join(paths.TOP, "sql", "outbox_inbox.sql")],
+                           check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def finish(self):
+        for daemon in self.daemons:
+            daemon.finish()
+        for server in self._made:
+            if server.running():
+                server.drop_database(self.database)
+        if self.broker is not None and self.broker.up:
+            self.broker.delete_topics(self.broker.topics(self.prefix))
+
+    # -- parts --------------------------------------------------------------
+
+    def topic(self, aggregate_type):
+        return f"{self.prefix}.{aggregate_type}"
+
+    def relay(self, name="relay", **options):
+        return self._add(Relay(self, name, **options))
+
+    def consumer(self, name="consumer", **options):
+        return self._add(Consumer(self, name, **options))
+
+    def _add(self, daemon):
+        self.daemons.append(daemon)
+        return daemon
+
+    def init(self, *arguments, **options):
+        """outbox-relay init; gives a Command."""
+        return run_once(self.relay(f"init-{len(self.daemons)}", command=("init",) + arguments,
+                                   **options))
+
+    def initialize(self, *arguments, **options):
+        command = self.init(*arguments, **options)
+        assert command.status == 0, f"init: {command}"
+
+    def start_relay(self, *init_arguments, **options):
+        """init, then a relay that is ready."""
+        self.initialize(*init_arguments, **options)
+        return self.relay(**options).start()
+
+    def apply_all(self, *aggregate_types, sql=HANDLER, payload="json"):
+        """Handlers for the consumers that are made from now on."""
+        for aggregate_type in aggregate_types:
+            self.handlers[self.topic(aggregate_type)] = {"sql": sql, "payload": payload}
+
+    def ledger(self):
+        return Ledger(self)
+
+    def load(self, seed, **options):
+        return Load(self.source, self.database, seed, **options)
+
+    # -- the source ---------------------------------------------------------
+
+    def sql(self, statement, parameters=None):
+        return self.source.query(self.database, statement, parameters)
+
+    def emit(self, aggregate_type, key, payload='{"n": 1}', event_type="Changed"):
+        """One event in a transaction of its own; its id."""
+        return str(self.sql("SELECT outbox.emit(%s, %s, %s, %s::json)",
+                            (aggregate_type, key, event_type, payload))[0][0])
+
+    def slot_row(self, *columns, slot=None):
+        rows = self.sql(f"SELECT {', '.join(columns)} FROM pg_replication_slots"
+                        " WHERE slot_name = %s", (slot or self.slot,))
+        assert rows, f"there is no slot {slot or self.slot}"
+        return rows[0]
+
+    def slot_lsn(self, column="confirmed_flush_lsn"):
+        """As a number."""
+        return int(self.slot_row(f"{column} - '0/0'::pg_lsn")[0])
+
+    def current_lsn(self):
+        return int(self.sql("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")[0][0])
+
+    # -- the target ---------------------------------------------------------
+
+    def applied(self):
+        """(id, topic, partition) in the order in which they were applied."""
+        return self.target.query(self.database,
+                                 "SELECT id, topic, partition FROM applied ORDER BY n")
+
+    def target_sql(self, statement, parameters=None):
+        return self.target.query(self.database, statement, parameters)
