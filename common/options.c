@@ -226,9 +226,10 @@ refuse_twice(const OptionValue *value, const char *name, const OptionOrigin *ori
 }
 
 static bool
-assign_passthrough(Options *options, const char *name, const char *value,
+assign_passthrough(Options *options, const char *full_name, const char *value,
 				   const OptionOrigin *origin, Error *error)
 {
+	const char *name = full_name + strlen(options->table->passthrough);
 	OptionList *list = &options->passthrough;
 	OptionValue *item = NULL;
 
@@ -237,7 +238,7 @@ assign_passthrough(Options *options, const char *name, const char *value,
 		if (strcmp(list->items[i].name, name) == 0)
 			item = &list->items[i];
 	}
-	if (item != NULL && !refuse_twice(item, name, origin, error))
+	if (item != NULL && !refuse_twice(item, full_name, origin, error))
 		return false;
 	if (item == NULL && (item = append_item(list, NULL, name)) == NULL)
 		return error_bug(error, "out of memory");
@@ -284,7 +285,7 @@ option_assign(Options *options, const char *name, const char *value, const Optio
 	}
 	if (prefix_len > 0 && strncmp(name, table->passthrough, prefix_len) == 0 &&
 		name[prefix_len] != '\0')
-		return assign_passthrough(options, name + prefix_len, value, origin, error);
+		return assign_passthrough(options, name, value, origin, error);
 
 	error_permanent(error, EXIT_CONFIG, "%s: unrecognized key \"%s\"", origin->where, name);
 	suggestion = option_suggest(table, name);

@@ -59,8 +59,9 @@ resolve(const OptionTable *table, const char *text, size_t len, char *folded)
 static bool
 is_service_link(const char *name, size_t len)
 {
-	return strncmp(name, "SERVICE_HOST", len) == 0 || strncmp(name, "SERVICE_PORT", 12) == 0 ||
-		   (len == 4 && strncmp(name, "PORT", 4) == 0) ||
+	return (len == 12 && strncmp(name, "SERVICE_HOST", len) == 0) ||
+		   (len >= 12 && strncmp(name, "SERVICE_PORT", 12) == 0) ||
+		   (len == 4 && strncmp(name, "PORT", len) == 0) ||
 		   (len > 5 && strncmp(name, "PORT_", 5) == 0 && isdigit((unsigned char) name[5]));
 }
 

@@ -148,8 +148,8 @@ parse_section(IniParser *parser, const char *text, size_t len)
 	text++;
 	len -= 2;
 	trim(&text, &len);
-	if (len == 0 || len >= sizeof(parser->section))
-		return ini_error(parser, len == 0 ? "section has no name" : "section name is too long");
+	if (len == 0)
+		return ini_error(parser, "section has no name");
 
 	parser->has_section = true;
 	parser->section_line = parser->line;
@@ -161,6 +161,8 @@ parse_section(IniParser *parser, const char *text, size_t len)
 		len -= kind_len;
 		trim(&text, &len);
 	}
+	if (len >= sizeof(parser->section))
+		return ini_error(parser, "section name is too long");
 	memcpy(parser->section, text, len);
 	parser->section[len] = '\0';
 	if (parser->is_kind)
