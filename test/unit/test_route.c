@@ -269,6 +269,31 @@ rejects_headers_that_are_too_large(void **state)
 }
 
 static void
+headers_may_grow_from_event_to_event(void **state)
+{
+	Fixture *fixture = *state;
+	Buffer json;
+
+	buffer_init(&json, 1 << 20);
+	for (size_t len = 1; len < 200000; len *= 3)
+	{
+		const RoutedHeader *header = &fixture->routed.headers[2];
+
+		buffer_reset(&json);
+		buffer_append_str(&json, "{\"a\": \"");
+		for (size_t i = 0; i < len; i++)
+			buffer_append_str(&json, "\\n");
+		buffer_append_str(&json, "\"}");
+		fixture->event.headers = buffer_view(&json);
+		route(fixture);
+		assert_int_equal(header->value.len, len);
+		assert_int_equal(header->value.data[0], '\n');
+		assert_int_equal(header->value.data[len - 1], '\n');
+	}
+	buffer_free(&json);
+}
+
+static void
 an_aggregate_type_makes_a_topic_or_is_rejected(void **state)
 {
 	static const char *const illegal[] = {"", "a b", "secret/x", "\xc3\xa4", "a\nb", "*"};
@@ -292,6 +317,7 @@ an_aggregate_type_makes_a_topic_or_is_rejected(void **state)
 	assert_int_equal(strlen(fixture->routed.topic), TOPIC_NAME_MAX);
 	fixture->event.aggregate_type.len = room + 1;
 	expect_rejected(fixture);
+	assert_non_null(strstr(fixture->error.message, "too long"));
 	fixture->event.aggregate_type.len = SIZE_MAX / 2; /* is not read */
 	expect_rejected(fixture);
 }
@@ -431,6 +457,7 @@ main(void)
 		WITH_FIXTURE(the_number_of_headers_is_bounded),
 		WITH_FIXTURE(rejects_headers_that_are_no_flat_object),
 		WITH_FIXTURE(rejects_headers_that_are_too_large),
+		WITH_FIXTURE(headers_may_grow_from_event_to_event),
 		WITH_FIXTURE(an_aggregate_type_makes_a_topic_or_is_rejected),
 		WITH_FIXTURE(an_unknown_topic_is_named_and_found_later),
 		WITH_FIXTURE(timestamps_are_whole_milliseconds),

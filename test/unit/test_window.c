@@ -430,6 +430,26 @@ nothing_is_allocated_later(void **state)
 	window_free(window);
 }
 
+/* A window that is mostly idle uses one slot again and again, and so little memory. */
+static void
+a_lone_event_takes_the_first_slot(void **state)
+{
+	DeliveryWindow *window = create(16, 16, 1000);
+
+	(void) state;
+	for (PgLsn lsn = 100; lsn < 2000; lsn += 20)
+	{
+		DeliveryToken token;
+
+		begin(window, lsn);
+		token = add(window, 0);
+		assert_int_equal(token & UINT32_MAX, 0);
+		commit(window, lsn + 10);
+		assert_true(window_settle(window, token, NULL));
+	}
+	window_free(window);
+}
+
 int
 main(void)
 {
@@ -449,6 +469,7 @@ main(void)
 		cmocka_unit_test(an_idle_position_counts_when_nothing_is_open),
 		cmocka_unit_test(calls_out_of_order_are_bugs),
 		cmocka_unit_test(nothing_is_allocated_later),
+		cmocka_unit_test(a_lone_event_takes_the_first_slot),
 	};
 
 	return cmocka_run_group_tests_name("window", tests, NULL, NULL);
