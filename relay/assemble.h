@@ -31,11 +31,11 @@ typedef enum AssembledKind
 typedef struct Assembled
 {
 	AssembledKind kind;
-	PgLsn commit_lsn;	 /* BEGIN, COMMIT, EVENT, HEARTBEAT */
-	PgLsn end_lsn;		 /* COMMIT */
-	PgUsec commit_time;	 /* BEGIN, COMMIT */
-	OutboxEvent event;	 /* EVENT */
-	ByteView heartbeat;	 /* HEARTBEAT: the content as text, "<slot name> <pg_snapshot>" */
+	PgLsn commit_lsn;	/* BEGIN, COMMIT, EVENT, HEARTBEAT */
+	PgLsn end_lsn;		/* COMMIT */
+	PgUsec commit_time; /* BEGIN, COMMIT */
+	OutboxEvent event;	/* EVENT */
+	ByteView heartbeat; /* HEARTBEAT: the content as text, "<slot name> <pg_snapshot>" */
 } Assembled;
 
 typedef struct Assembler Assembler;
@@ -43,7 +43,8 @@ typedef struct Assembler Assembler;
 /* timelines is borrowed and outlives the assembler. */
 extern Assembler *assembler_create(uint32_t generation, const TimelineHistory *timelines);
 extern void assembler_free(Assembler *assembler);
-extern void assembler_reset(Assembler *assembler); /* a new stream: forget relations and transaction */
+extern void
+assembler_reset(Assembler *assembler); /* a new stream: forget relations and transaction */
 
 extern MUST_CHECK bool assembler_take(Assembler *assembler, const PgoutputMessage *message,
 									  Assembled *out, Error *error);

@@ -20,8 +20,8 @@
 
 typedef struct FeedbackConfig
 {
-	int64_t interval_usec;		/* between status updates without news */
-	int64_t ask_interval_usec;	/* of silence, before a keepalive is asked for */
+	int64_t interval_usec;	   /* between status updates without news */
+	int64_t ask_interval_usec; /* of silence, before a keepalive is asked for */
 } FeedbackConfig;
 
 typedef struct Feedback
@@ -29,7 +29,7 @@ typedef struct Feedback
 	FeedbackConfig config;
 	MonoUsec last_sent_at;
 	MonoUsec last_frame_at;
-	PgLsn reported; /* flushed, in the last update */
+	PgLsn reported;	  /* flushed, in the last update */
 	bool reply_due;	  /* the server asked */
 	bool ask_pending; /* we asked, and no frame came since */
 } Feedback;

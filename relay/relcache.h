@@ -63,6 +63,7 @@ extern void relcache_reset(Relcache *cache);
 /* PERMANENT (EXIT_PUBLICATION) when outbox.event isn't as it must be. */
 extern MUST_CHECK bool relcache_take(Relcache *cache, const PgoutputMessage *message, Error *error);
 
-extern const Relation *relcache_find(const Relcache *cache, uint32_t oid); /* NULL: never announced */
+extern const Relation *relcache_find(const Relcache *cache,
+									 uint32_t oid); /* NULL: never announced */
 
 #endif

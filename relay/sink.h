@@ -27,7 +27,7 @@ typedef struct Delivery
 	DeliveryToken token;
 	bool delivered;
 	bool certainly_not_persisted; /* of a failed one */
-	Error error;				  /* of a failed one; PERMANENT when this event can never be accepted */
+	Error error; /* of a failed one; PERMANENT when this event can never be accepted */
 } Delivery;
 
 typedef void (*DeliveryFn)(const Delivery *delivery, void *arg);

@@ -44,9 +44,9 @@ typedef struct WindowLimits
 /* Where a new producer run starts: the first event of the stream that is not settled. */
 typedef struct ResumePoint
 {
-	PgLsn start_lsn;   /* confirmed: ask the server from here */
-	PgLsn commit_lsn;  /* the transaction of that event; LSN_INVALID: none, start_lsn says all */
-	uint64_t ordinal;  /* events of commit_lsn below this ordinal are settled: skip them */
+	PgLsn start_lsn;  /* confirmed: ask the server from here */
+	PgLsn commit_lsn; /* the transaction of that event; LSN_INVALID: none, start_lsn says all */
+	uint64_t ordinal; /* events of commit_lsn below this ordinal are settled: skip them */
 } ResumePoint;
 
 typedef struct Settled
