@@ -3,7 +3,7 @@ import os
 import subprocess
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 from . import paths
 from .wait import until
@@ -120,6 +120,13 @@ class Broker:
                 [NewPartitions(topic, partitions)]).values():
             future.result(20)
         until(lambda: self.partitions(topic) == partitions, f"topic {topic} has grown")
+
+    def configure_topic(self, topic, **settings):
+        """Property names with _ for the dots."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, set_config={
+            name.replace("_", "."): value for name, value in settings.items()})
+        for future in self.admin().alter_configs([resource]).values():
+            future.result(20)
 
     def delete_topics(self, topics):
         if topics:

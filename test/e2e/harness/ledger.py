@@ -53,6 +53,8 @@ class Ledger:
     def committed(self):
         """Every event committed up to now, in commit order."""
         rows = self.scene.source.query(self.scene.database, _TRUTH, (self.slot,))
+        # After a crash of the server the slot may say again what it said before.
+        known = {event.id for event in self.events}
         opened = []
         for event_id, aggregate_type, key, end_lsn in rows:
             if end_lsn is None:
@@ -60,7 +62,7 @@ class Ledger:
                 continue
             for event in opened:
                 event.end_lsn = int(end_lsn)
-            self.events += opened
+            self.events += [event for event in opened if event.id not in known]
             opened = []
         assert not opened, "a transaction without its commit"
         return self.events

@@ -1,0 +1,154 @@
+"""kill -9 of each part at a random moment under load: the books close every time."""
+import random
+
+from harness.wait import until
+
+# The breaker of the consumer, at a pace for tests.
+FAST_BREAKER = {"breaker.reset": "500ms"}
+
+
+class Story:
+    """A load from the source to the target, and something that strikes it."""
+
+    def __init__(self, scene, seed, relay_options=None, consumer_options=None, **load):
+        self.scene = scene
+        self.dice = random.Random(seed)
+        scene.apply_all("load")
+        scene.initialize(**(relay_options or {}))
+        self.ledger = scene.ledger()
+        self.relay = scene.relay(**(relay_options or {})).start()
+        self.load = scene.load(seed, **load)
+        with self.load:
+            self.load.wait_committed(1)
+            until(lambda: scene.broker.partitions(scene.topic("load")), "the topic is there")
+        self.consumer = scene.consumer(**dict(FAST_BREAKER, **(consumer_options or {}))).start()
+        self.load = scene.load(seed + 1, **load)
+
+    def play(self, strike, rounds):
+        with self.load:
+            for _ in range(rounds):
+                self.load.wait_committed(self.dice.randint(20, 400))
+                strike()
+            self.load.wait_committed(self.dice.randint(20, 200))
+        self.close()
+
+    def close(self):
+        self.ledger.check_source(self.load)
+        records = self.ledger.wait_in_topics()
+        self.ledger.check_topics(records, self.load.rolled_back)
+        self.ledger.wait_in_target()
+        # The relay may have sent again what it had sent: read to the end once more.
+        records = self.scene.broker.read(self.scene.topic("load"))
+        first = self.ledger.check_topics(records, self.load.rolled_back)
+        self.ledger.check_target(records)
+        print(f"{len(first)} events, {len(records) - len(first)} repetitions in the topic, "
+              f"{len(self.load.rolled_back)} rolled back, {len(self.load.errors)} lost connections")
+
+
+def test_without_a_crash(scene, seed):
+    story = Story(scene, seed)
+    story.play(lambda: None, 3)
+    assert len(scene.broker.read(scene.topic("load"))) == len(story.ledger.events)
+
+
+def test_kill_the_relay(scene, seed):
+    story = Story(scene, seed)
+
+    def strike():
+        story.relay.kill()
+        story.relay.start()
+    story.play(strike, 5)
+
+
+def test_kill_the_consumer(scene, seed):
+    story = Story(scene, seed)
+
+    def strike():
+        story.consumer.kill()
+        story.consumer.start()
+    story.play(strike, 5)
+
+
+def test_kill_the_relay_and_the_consumer_without_waiting_for_them(scene, seed):
+    story = Story(scene, seed)
+
+    def strike():
+        for daemon in (story.relay, story.consumer):
+            daemon.kill()
+            daemon.start(ready=False)
+    story.play(strike, 8)
+    story.relay.wait_ready()
+    story.consumer.wait_ready()
+
+
+def test_kill_the_broker(make_scene, source, target, own_broker, seed):
+    scene = make_scene(source, target, own_broker)
+    story = Story(scene, seed)
+
+    def strike():
+        own_broker.kill()
+        story.load.wait_committed(story.dice.randint(20, 200))
+        own_broker.restart()
+    story.play(strike, 2)
+
+
+def test_kill_the_broker_and_the_relay(make_scene, source, target, own_broker, seed):
+    scene = make_scene(source, target, own_broker)
+    story = Story(scene, seed)
+
+    def strike():
+        own_broker.kill()
+        story.load.wait_committed(story.dice.randint(20, 200))
+        story.relay.kill()
+        own_broker.restart()
+        story.relay.start()
+    story.play(strike, 1)
+
+
+def test_kill_the_source(make_scene, own_source, target, broker, seed):
+    scene = make_scene(own_source, target, broker)
+    story = Story(scene, seed)
+
+    def strike():
+        own_source.kill()
+        own_source.start()
+    story.play(strike, 3)
+    assert story.load.errors, "nobody noticed that the server was away"
+
+
+def test_kill_the_source_and_the_relay(make_scene, own_source, target, broker, seed):
+    scene = make_scene(own_source, target, broker)
+    story = Story(scene, seed)
+
+    def strike():
+        # The server forgets the position that it wrote down last, the relay everything.
+        own_source.kill()
+        story.relay.kill()
+        own_source.start()
+        story.relay.start()
+    story.play(strike, 3)
+
+
+def test_kill_the_target(make_scene, source, own_target, broker, seed):
+    scene = make_scene(source, own_target, broker)
+    story = Story(scene, seed)
+
+    def strike():
+        own_target.kill()
+        story.load.wait_committed(story.dice.randint(20, 200))
+        own_target.start()
+    story.play(strike, 3)
+
+
+def test_the_target_is_away_until_the_breaker_opens(make_scene, source, own_target, broker, seed):
+    scene = make_scene(source, own_target, broker)
+    story = Story(scene, seed)
+
+    def strike():
+        own_target.stop("immediate")
+        until(lambda: story.consumer.metric("circuit_breaker_state") == 2, "the breaker opens")
+        story.load.wait_committed(200)
+        assert story.consumer.running()
+        own_target.start()
+    story.play(strike, 1)
+    until(lambda: story.consumer.metric("circuit_breaker_state") == 0, "the breaker closes")

@@ -1,0 +1,130 @@
+"""outbox-relay init: the publication, the slot, the registration, the rows that are there."""
+import re
+
+from harness.wait import until
+
+
+def existing_rows(scene, count=500):
+    scene.sql("SELECT count(outbox.emit('old', (g % 7)::text, 'T', json_build_object('n', g)))"
+              " FROM generate_series(1, %s) AS g", (count,))
+    with scene.source.connect(scene.database, autocommit=False) as connection:
+        connection.execute("SELECT outbox.emit('old', 'k', 'T', '{}'::json)")
+        connection.rollback()
+
+
+def test_rows_that_are_there_are_published(scene):
+    """Before what is written later, once, and in the order of their insertion."""
+    existing_rows(scene)
+    old = [str(row[0]) for row in scene.sql("SELECT id FROM outbox.event ORDER BY id")]
+    ledger = scene.ledger()
+    relay = scene.start_relay("--existing=publish")
+    new = scene.emit("old", "3")
+    topic = scene.topic("old")
+    until(lambda: scene.broker.partitions(topic), "the topic is there")
+    with scene.broker.reader(topic) as reader:
+        records = reader.some(501)
+    assert {r.id for r in records} == set(old) | {new}
+    place = {event: number for number, event in enumerate(old + [new])}
+    for partition in range(3):
+        order = [place[r.id] for r in records if r.partition == partition]
+        assert order == sorted(order)
+    positions = [r.position.order for r in records if r.partition == 0]
+    assert positions == sorted(set(positions))
+    # Not again after a restart.
+    assert relay.stop() == 0
+    relay.start()
+    last = scene.emit("old", "3")
+    ledger.committed()
+    with scene.broker.reader(topic) as reader:
+        records = reader.some(502)
+    assert len({r.id for r in records}) == 502 and last in {r.id for r in records}
+
+
+def test_rows_that_are_there_are_skipped(scene):
+    existing_rows(scene)
+    scene.start_relay("--existing=skip")
+    ledger = scene.ledger()
+    scene.emit("old", "3")
+    records = ledger.wait_in_topics()
+    assert len(records) == 1
+    ledger.check_topics(records)
+
+
+def test_a_relay_killed_while_it_publishes_old_rows_publishes_them_all(scene, seed):
+    scene.sql("SELECT count(outbox.emit('old', (g % 97)::text, 'T', json_build_object('n', g,"
+              " 'padding', repeat('x', 200)))) FROM generate_series(1, 30000) AS g")
+    old = {str(row[0]) for row in scene.sql("SELECT id FROM outbox.event")}
+    scene.apply_all("old")
+    scene.initialize("--existing=publish")
+    relay = scene.relay().start(ready=False)
+    topic = scene.topic("old")
+    until(lambda: scene.broker.partitions(topic), "the topic is there")
+    for goal in (1 + seed % 1000, 5000 + seed % 5000):
+        until(lambda: scene.broker.count(topic) >= goal, f"{goal} rows are published")
+        relay.kill()
+        # A row that goes away in between doesn't shift the others.
+        victim = scene.sql("DELETE FROM outbox.event WHERE id = (SELECT id FROM outbox.event"
+                           " ORDER BY id DESC LIMIT 1) RETURNING id")
+        old.discard(str(victim[0][0]))
+        relay.start(ready=False)
+    relay.wait_ready()
+    last = scene.emit("old", "3")
+    with scene.broker.reader(topic) as reader:
+        until(lambda: last in {r.id for r in reader.to_end()}, "the last event is published", 60)
+    records = scene.broker.read(topic)
+    assert {r.id for r in records} >= old | {last}
+    scene.consumer().start()
+    until(lambda: last in {row[0] for row in scene.applied()}, "the last event is applied", 60)
+    applied = [row[0] for row in scene.applied()]
+    assert len(applied) == len(set(applied))
+    assert set(applied) >= old | {last}
+
+
+def test_init_twice_changes_nothing(scene):
+    scene.initialize()
+    before = scene.sql("SELECT source_id, generation, start_lsn, state FROM outbox.relay")
+    slot = scene.slot_row("confirmed_flush_lsn")
+    scene.initialize()
+    assert scene.sql("SELECT source_id, generation, start_lsn, state FROM outbox.relay") == before
+    assert scene.slot_row("confirmed_flush_lsn") == slot
+
+
+def test_init_mends_the_publication(scene, exits):
+    scene.initialize()
+    for harm in (f"DROP PUBLICATION {scene.publication}",
+                 f"ALTER PUBLICATION {scene.publication} SET (publish = 'insert, delete')",
+                 f"ALTER PUBLICATION {scene.publication} SET (publish_via_partition_root = false)",
+                 f"ALTER PUBLICATION {scene.publication} DROP TABLE outbox.event",
+                 f"ALTER PUBLICATION {scene.publication} SET TABLE outbox.event (id, payload)"):
+        scene.sql(harm)
+        relay = scene.relay(f"relay-{len(scene.daemons)}").start(ready=False)
+        assert relay.wait_exit() == exits["EXIT_PUBLICATION"], f"{harm}\n{relay.log()}"
+        assert len(relay.problems()) == 1, relay.problems()
+        scene.initialize()
+    scene.relay("mended").start()
+
+
+def test_two_relays_of_one_database(scene):
+    """Two slots, two prefixes of topics, every event in both."""
+    event_topics = {}
+    for name in ("a", "b"):
+        options = {"postgres.slot": f"{scene.slot}_{name}",
+                   "topics.pattern": f"{scene.prefix}.{name}.{{aggregatetype}}"}
+        scene.initialize(**options)
+        scene.relay(name, **options).start()
+        event_topics[name] = f"{scene.prefix}.{name}.t"
+    events = [scene.emit("t", "k") for _ in range(5)]
+    for topic in event_topics.values():
+        until(lambda t=topic: scene.broker.partitions(t), f"{topic} is there")
+        with scene.broker.reader(topic) as reader:
+            assert [r.id for r in reader.some(5)] == events
+    sources = {row[0] for row in scene.sql("SELECT source_id FROM outbox.relay")}
+    assert len(sources) == 2
+
+
+def test_help_and_version(scene):
+    for words in (("--help",), ("--version",), ("init", "--help"), ("run", "--help")):
+        relay = scene.relay("asked" + "".join(words), command=words)
+        relay.start(ready=False)
+        assert relay.wait_exit(10) == 0, words
+        assert re.search(r"(?i)outbox-relay", relay.log())
