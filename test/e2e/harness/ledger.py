@@ -15,7 +15,7 @@ SELECT (m)[1], (m)[2], (m)[3], end_lsn
   FROM (SELECT n,
                CASE WHEN data LIKE 'table outbox.event%%: INSERT:%%' THEN
                regexp_match(left(data, 2000),
-               'id\[uuid\]:''([^'']*)'' aggregatetype\[text\]:''([^'']*)'' aggregateid\[text\]:(?:''([^'']*)''|null)')
+               'id\[uuid\]:''([^'']*)'' aggregatetype\[text\]:''([^'']*)'' aggregateid\[text\]:(?:''((?:[^'']|'''')*)''|null)')
                END AS m,
                CASE WHEN data LIKE 'COMMIT%%' THEN lsn - '0/0'::pg_lsn END AS end_lsn
           FROM pg_logical_slot_get_changes(%s, NULL, NULL, 'include-xids', 'off',
@@ -58,7 +58,8 @@ class Ledger:
         opened = []
         for event_id, aggregate_type, key, end_lsn in rows:
             if end_lsn is None:
-                opened.append(Committed(event_id, aggregate_type, key))
+                opened.append(Committed(event_id, aggregate_type,
+                                        None if key is None else key.replace("''", "'")))
                 continue
             for event in opened:
                 event.end_lsn = int(end_lsn)
