@@ -1,0 +1,103 @@
+"""The scripts that everything else is started with."""
+import os
+import shutil
+import subprocess
+
+import pytest
+from confluent_kafka import Producer
+
+from harness.paths import TOP
+from harness.ports import free_port
+
+
+def run(*command, **options):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False, timeout=120, **options)
+
+
+# ---------------------------------------------------------------------------
+# kafka
+# ---------------------------------------------------------------------------
+
+def test_a_broker_keeps_its_data_and_port(own_broker):
+    own_broker.create_topic("t", 1)
+    producer = Producer({"bootstrap.servers": own_broker.servers, "acks": "all", "log_level": 0})
+    for end in (own_broker.kill, own_broker.stop):
+        producer.produce("t", b"x")
+        assert producer.flush(30) == 0
+        before = own_broker.count("t")
+        end()
+        assert run(os.path.join(TOP, "scripts", "kafka"), "status", own_broker.base).returncode == 1
+        own_broker.restart()
+        assert own_broker.count("t") == before
+    assert own_broker.count("t") == 2
+
+
+def test_a_broker_refuses_a_port_that_is_taken(own_broker, base):
+    script = os.path.join(TOP, "scripts", "kafka")
+    second = os.path.join(base, "second" + str(free_port()))
+    done = run(script, "start", second, str(own_broker.port))
+    assert done.returncode == 1 and str(own_broker.port) in done.stdout
+    assert own_broker.partitions("nothing") == 0
+    assert run(script, "start", own_broker.base).returncode == 1
+    assert run(script, "stop", second).returncode == 0
+    assert run(script, "restart", base).returncode == 1
+
+
+# ---------------------------------------------------------------------------
+# check and check-layers, in a tree of their own
+# ---------------------------------------------------------------------------
+
+@pytest.fixture
+def tree(tmp_path):
+    shutil.copytree(os.path.join(TOP, "scripts"), tmp_path / "scripts")
+    for name in ("common", "relay", "consumer", "compare", "extension", "test/regress"):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+def write(path, text, mode=0o644):
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+
+
+@pytest.mark.parametrize("script, status, last", [
+    ("echo noise; echo '3 passed, 0 failed'", 0, "3 passed, 0 failed"),
+    ("echo '3 passed, 0 failed, 1 skipped'", 0, "3 passed, 0 failed, 1 skipped"),
+    ("echo '2 passed, 1 failed'; exit 1", 1, "2 passed, 1 failed"),
+    ("echo '2 passed, 1 failed'", 1, "2 passed, 1 failed"),
+    ("echo '3 passed, 0 failed'; exit 1", 1, "3 passed, 1 failed"),
+    ("echo '0 passed, 0 failed'", 1, "0 passed, 1 failed"),
+    ("echo '3 passed, 0 failed'; kill -9 $$", 1, "3 passed, 1 failed"),
+    ("echo crashed before the count; exit 1", 1, "0 passed, 1 failed"),
+    ("true", 1, "0 passed, 1 failed"),
+])
+def test_check_counts_what_a_suite_says(tree, script, status, last):
+    write(tree / "test/regress/run", "#!/bin/sh\n" + script + "\n", 0o755)
+    done = run(str(tree / "scripts/check"), "regress")
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[-1]) == (status, last), done.stdout
+
+
+@pytest.mark.parametrize("path, text", [
+    ("relay/window.c", "#include <libpq-fe.h>\n"),
+    ("consumer/batch.c", "#include <librdkafka/rdkafka.h>\n"),
+    ("relay/window.c", "x = clock_gettime(CLOCK_MONOTONIC, &t);\n"),
+    ("common/log.c", "\texit(1);\n"),
+    ("relay/route.c", '#include "../consumer/batch.h"\n'),
+    ("common/log.c", '#include "../relay/event.h"\n'),
+    ("compare/ledger.c", "\tstrcpy(a, b);\n"),
+    ("extension/emit.c", "#if PG_VERSION_NUM >= 160000\n"),
+])
+def test_check_layers_finds_what_breaks_a_rule(tree, path, text):
+    for good in ("relay/pg_source.c", "consumer/pg_target.c"):
+        write(tree / good, "#include <libpq-fe.h>\n")
+    write(tree / "relay/kafka_sink.c", "#include <librdkafka/rdkafka.h>\n")
+    write(tree / "common/clock.c", "\tclock_gettime(CLOCK_MONOTONIC, &t);\n")
+    write(tree / "relay/main.c", "\texit(1);\n")
+    write(tree / "extension/compat.h", "#if PG_VERSION_NUM >= 160000\n")
+    done = run(str(tree / "scripts/check-layers"))
+    assert done.returncode == 0, done.stdout
+    write(tree / path, text)
+    done = run(str(tree / "scripts/check-layers"))
+    assert done.returncode == 1 and path in done.stdout
