@@ -1,0 +1,83 @@
+/*
+ * batch.h
+ *	  Events on their way into the target: what was read, in the order in which it
+ *	  was read, with its bytes.
+ *
+ * Records are taken from the front in pieces (batch_take) and never leave in
+ * another order.  Limits are given at birth; one record larger than max_bytes
+ * passes alone.  Pure but for malloc.
+ *
+ * A repetition stays in the batch as a record with "repeated" set and without
+ * its bytes: it moves the progress and reaches no handler.
+ */
+#ifndef OUTBOX_CONSUMER_BATCH_H
+#define OUTBOX_CONSUMER_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "envelope.h"
+#include "error.h"
+#include "position.h"
+#include "reader.h"
+
+#define BATCH_ID_TEXT_MAX 63 /* bytes of the header "id" that are kept */
+
+typedef struct BatchRecord
+{
+	int slot;  /* of the partition, see partitions.h */
+	int topic; /* index in Handlers.topics */
+	int64_t offset;
+	int64_t timestamp_ms; /* -1: none */
+	bool repeated;		  /* at or below the highest position */
+	bool dropped;		  /* its partition is gone: it doesn't count at all */
+	bool has_uuid;
+	bool has_position;
+	uint8_t uuid[UUID_SIZE];
+	char id[BATCH_ID_TEXT_MAX + 1]; /* "" when there is none */
+	Position position;
+	ByteView source_id; /* of the position */
+	ByteView position_text;
+	ByteView key; /* NULL data: null */
+	ByteView type;
+	ByteView value;
+	ByteView headers; /* a JSON object; NULL when no handler wants it */
+} BatchRecord;
+
+typedef struct BatchBlock BatchBlock;
+
+typedef struct Batch
+{
+	BatchRecord *records;
+	size_t head; /* the first that isn't taken */
+	size_t count;
+	size_t capacity;
+	size_t bytes;
+	size_t max_records;
+	size_t max_bytes;
+	BatchBlock *blocks;
+} Batch;
+
+extern void batch_init(Batch *batch, size_t max_records, size_t max_bytes);
+extern void batch_free(Batch *batch);
+extern void batch_clear(Batch *batch); /* gives large memory back */
+
+extern bool batch_is_full(const Batch *batch);
+extern size_t batch_left(const Batch *batch); /* records that aren't taken */
+
+/* An empty record at the end, NULL without memory.  It is there once batch_commit() is called. */
+extern MUST_CHECK BatchRecord *batch_append(Batch *batch);
+extern void batch_commit(Batch *batch);
+
+/* Copies bytes into the batch; a NULL view stays one.  False without memory. */
+extern MUST_CHECK bool batch_copy(Batch *batch, ByteView from, ByteView *to);
+
+extern void batch_take(Batch *batch, size_t count);
+
+/* Marks what is left of a partition; returns how many. */
+extern size_t batch_drop(Batch *batch, int slot);
+/* Marks what is left of a partition below an offset. */
+extern size_t batch_drop_below(Batch *batch, int slot, int64_t offset);
+
+#endif

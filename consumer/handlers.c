@@ -1,0 +1,228 @@
+/*
+ * handlers.c
+ *	  The list of handlers and of their topics.
+ *
+ * Invariants: each topic is in the list once; topic_index of a handler is valid;
+ * a handler that was refused isn't in the list.
+ */
+#include "handlers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+#include "handler_sql.h"
+
+void
+handlers_init(Handlers *handlers)
+{
+	memset(handlers, 0, sizeof(*handlers));
+}
+
+static void
+free_handler(Handler *handler)
+{
+	free(handler->name);
+	free(handler->topic);
+	free(handler->user_sql);
+	free(handler->sql);
+}
+
+void
+handlers_free(Handlers *handlers)
+{
+	for (int i = 0; i < handlers->count; i++)
+		free_handler(&handlers->items[i]);
+	for (int i = 0; i < handlers->topic_count; i++)
+		free(handlers->topics[i]);
+	free(handlers->items);
+	free(handlers->topics);
+	free(handlers->topic_headers);
+	handlers_init(handlers);
+}
+
+int
+handlers_topic(const Handlers *handlers, const char *topic)
+{
+	for (int i = 0; i < handlers->topic_count; i++)
+	{
+		if (strcmp(handlers->topics[i], topic) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static bool
+payload_type(const char *text, PgType *type)
+{
+	static const PgType allowed[] = {PG_TYPE_JSON, PG_TYPE_JSONB, PG_TYPE_TEXT, PG_TYPE_BYTEA};
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+	{
+		if (strcmp(text, pg_type_name(allowed[i])) == 0)
+		{
+			*type = allowed[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* 1 to 249 of A-Z a-z 0-9 . _ - */
+static bool
+topic_valid(const char *topic)
+{
+	size_t len = strspn(topic, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return topic[len] == '\0' && len >= 1 && len <= 249 && strcmp(topic, ".") != 0 &&
+		   strcmp(topic, "..") != 0;
+}
+
+/* Adds the topic when it is new; false without memory. */
+static bool
+add_topic(Handlers *handlers, Handler *handler)
+{
+	int index = handlers_topic(handlers, handler->topic);
+	size_t room = (size_t) handlers->topic_count + 1;
+
+	if (index < 0)
+	{
+		char **topics = realloc(handlers->topics, room * sizeof(*topics));
+		bool *headers;
+
+		if (topics == NULL)
+			return false;
+		handlers->topics = topics;
+		headers = realloc(handlers->topic_headers, room * sizeof(*headers));
+		if (headers == NULL)
+			return false;
+		handlers->topic_headers = headers;
+		index = handlers->topic_count;
+		topics[index] = strdup(handler->topic);
+		if (topics[index] == NULL)
+			return false;
+		headers[index] = false;
+		handlers->topic_count++;
+	}
+	if ((handler->columns & COLUMN_BIT(COLUMN_HEADERS)) != 0)
+		handlers->topic_headers[index] = true;
+	handler->topic_index = index;
+	return true;
+}
+
+static bool
+fill(Handlers *handlers, Handler *handler, const char *payload, const char *origin, Error *error)
+{
+	if (handler->name == NULL || handler->topic == NULL || handler->user_sql == NULL)
+		return error_bug(error, "out of memory");
+	if (!topic_valid(handler->topic))
+	{
+		error_permanent(error, EXIT_CONFIG, "%s: invalid topic \"%s\" of handler \"%s\"", origin,
+						handler->topic, handler->name);
+		return error_hint(error, "A section's name is its topic, unless it has a key \"topic\".");
+	}
+	if (!payload_type(payload, &handler->payload))
+	{
+		error_permanent(error, EXIT_CONFIG, "%s: invalid payload \"%s\" of handler \"%s\"", origin,
+						payload, handler->name);
+		return error_hint(error, "It is json, jsonb, text or bytea.");
+	}
+	if (!handler_sql_build(handler, origin, error))
+		return false;
+	if (!add_topic(handlers, handler))
+		return error_bug(error, "out of memory");
+	return true;
+}
+
+bool
+handlers_add(Handlers *handlers, const char *name, const char *topic, const char *payload,
+			 const char *sql, const char *origin, Error *error)
+{
+	Handler *items =
+		realloc(handlers->items, ((size_t) handlers->count + 1) * sizeof(*handlers->items));
+	Handler *handler;
+
+	if (items == NULL)
+		return error_bug(error, "out of memory");
+	handlers->items = items;
+	handler = &items[handlers->count];
+	memset(handler, 0, sizeof(*handler));
+	handler->name = strdup(name);
+	handler->topic = strdup(topic != NULL ? topic : name);
+	handler->user_sql = strdup(sql);
+	if (!fill(handlers, handler, payload != NULL ? payload : "json", origin, error))
+	{
+		free_handler(handler);
+		return false;
+	}
+	handlers->count++;
+	return true;
+}
+
+/* One section while its keys come by; they come in the order of the file. */
+typedef struct SectionReader
+{
+	Handlers *handlers;
+	const char *section;
+	const char *origin;
+	const char *topic;
+	const char *payload;
+	const char *sql;
+} SectionReader;
+
+static bool
+finish_section(SectionReader *reader, Error *error)
+{
+	if (reader->section == NULL)
+		return true;
+	if (reader->sql == NULL || *reader->sql == '\0')
+		return error_permanent(error, EXIT_CONFIG, "%s: handler \"%s\" has no \"sql\"",
+							   reader->origin, reader->section);
+	return handlers_add(reader->handlers, reader->section, reader->topic, reader->payload,
+						reader->sql, reader->origin, error);
+}
+
+static bool
+read_key(const char *section, const char *key, const char *value, const char *origin, void *arg,
+		 Error *error)
+{
+	SectionReader *reader = arg;
+
+	if (reader->section == NULL || strcmp(section, reader->section) != 0)
+	{
+		if (!finish_section(reader, error))
+			return false;
+		*reader = (SectionReader){.handlers = reader->handlers, .section = section};
+	}
+	reader->origin = origin;
+	if (strcmp(key, "sql") == 0)
+		reader->sql = value;
+	else if (strcmp(key, "payload") == 0)
+		reader->payload = value;
+	else if (strcmp(key, "topic") == 0)
+		reader->topic = value;
+	else
+	{
+		error_permanent(error, EXIT_CONFIG, "%s: unrecognized key \"%s\" of handler \"%s\"", origin,
+						key, section);
+		return error_hint(error, "A handler has \"sql\", \"payload\" and \"topic\".");
+	}
+	return true;
+}
+
+bool
+handlers_load(Handlers *handlers, const Options *options, Error *error)
+{
+	SectionReader reader = {.handlers = handlers};
+
+	if (!options_each_section(options, read_key, &reader, error) ||
+		!finish_section(&reader, error))
+		return false;
+	if (handlers->count == 0)
+	{
+		error_permanent(error, EXIT_CONFIG, "there is no handler");
+		return error_hint(error, "Give a file with --config, and in it a section \"[handler "
+								 "TOPIC]\" with the key \"sql\".");
+	}
+	return true;
+}

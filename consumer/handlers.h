@@ -1,0 +1,107 @@
+/*
+ * handlers.h
+ *	  What is done with the events of a topic: one SQL statement a handler, which
+ *	  reads from "batch" or "batch_latest".
+ *
+ *		[handler outbox.event.driver]		the name, and the topic unless "topic" says another
+ *		topic = outbox.event.driver
+ *		payload = jsonb						json (default), jsonb, text or bytea
+ *		sql = INSERT INTO ... SELECT ... FROM batch
+ *
+ * The statement that is prepared is
+ *
+ *		WITH "batch" AS (SELECT * FROM unnest($1::int8[], $2::jsonb[]) AS b("ordinality", "payload"))
+ *		<the handler's statement>
+ *
+ * with the two names merged into the statement's own WITH when it starts with
+ * one.  Only the columns that the statement names are sent (all of them when it
+ * says "*" or TABLE).  "batch_latest" has the same columns and only the last
+ * event of each key; its arrays hold nothing else, so nobody parses the payload
+ * of an event that is overtaken.
+ *
+ * Refused, with EXIT_CONFIG: a statement that names neither, more than one
+ * statement, parameters ($1), text that ends within a string or a comment,
+ * unknown keys.  Pure.
+ */
+#ifndef OUTBOX_CONSUMER_HANDLERS_H
+#define OUTBOX_CONSUMER_HANDLERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "error.h"
+#include "options.h"
+#include "pg_arrays.h"
+
+typedef enum BatchColumn
+{
+	COLUMN_ORDINALITY, /* from 1, in the order of the batch */
+	COLUMN_ID,
+	COLUMN_TOPIC,
+	COLUMN_PARTITION,
+	COLUMN_KAFKA_OFFSET,
+	COLUMN_KEY,
+	COLUMN_TYPE,
+	COLUMN_PAYLOAD,
+	COLUMN_HEADERS,
+	COLUMN_POSITION,
+	COLUMN_EVENT_TIME,
+	BATCH_COLUMNS
+} BatchColumn;
+
+#define COLUMN_BIT(column) (1u << (column))
+#define HANDLER_PARAMS_MAX (2 * BATCH_COLUMNS)
+
+typedef struct HandlerParam
+{
+	BatchColumn column;
+	bool latest; /* of batch_latest */
+	PgType type;
+} HandlerParam;
+
+typedef struct Handler
+{
+	char *name;
+	char *topic;
+	int topic_index;
+	PgType payload;
+	unsigned columns; /* bits */
+	bool uses_batch;
+	bool uses_latest;
+	char *user_sql;
+	char *sql;		   /* what is prepared */
+	size_t user_skip;  /* bytes of user_sql (a WITH) that aren't in sql */
+	size_t sql_prefix; /* bytes of sql before what is left of user_sql */
+	HandlerParam params[HANDLER_PARAMS_MAX];
+	int param_count;
+} Handler;
+
+typedef struct Handlers
+{
+	Handler *items; /* in the order of the file */
+	int count;
+	char **topics; /* each once */
+	int topic_count;
+	bool *topic_headers; /* some handler of the topic wants the headers */
+} Handlers;
+
+extern void handlers_init(Handlers *handlers);
+extern void handlers_free(Handlers *handlers);
+
+/* From the "[handler NAME]" sections; none is an error. */
+extern MUST_CHECK bool handlers_load(Handlers *handlers, const Options *options, Error *error);
+
+/* One by itself; origin is for messages. */
+extern MUST_CHECK bool handlers_add(Handlers *handlers, const char *name, const char *topic,
+									const char *payload, const char *sql, const char *origin,
+									Error *error);
+
+extern int handlers_topic(const Handlers *handlers, const char *topic); /* -1: none */
+
+/*
+ * Where a character (from 1) of the prepared statement is in the handler's, both
+ * from 1; false when it is in the part that we wrote.
+ */
+extern bool handler_locate(const Handler *handler, size_t sql_char, int *line, int *column);
+
+#endif
