@@ -1,0 +1,97 @@
+/*
+ * files.c
+ *	  Reading, writing and removing.
+ */
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exit_codes.h"
+
+#define WALK_DESCRIPTORS 16
+
+static bool
+file_error(const char *what, const char *path, Error *error)
+{
+	return error_permanent(error, EXIT_CONFIG, "could not %s \"%s\": %s", what, path,
+						   strerror(errno));
+}
+
+bool
+file_write(const char *path, const char *text, unsigned mode, Error *error)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t) mode);
+	size_t len = strlen(text);
+	bool written;
+
+	if (fd < 0)
+		return file_error("write", path, error);
+	written = write(fd, text, len) == (ssize_t) len;
+	if (close(fd) != 0)
+		written = false;
+	return written || file_error("write", path, error);
+}
+
+bool
+file_read_line(const char *path, char *line, size_t size, Error *error)
+{
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return file_error("read", path, error);
+	if (fgets(line, (int) size, file) == NULL)
+		line[0] = '\0';
+	fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	return line[0] != '\0' || error_permanent(error, EXIT_CONFIG, "\"%s\" is empty", path);
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void) status;
+	(void) type;
+	(void) place;
+	/* Whatever could not be removed stays, and keeps what is above it; the rest goes. */
+	return remove(path) != 0 && errno == ENOMEM ? -1 : 0;
+}
+
+void
+directory_remove(const char *path)
+{
+	nftw(path, remove_entry, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+bool
+directory_make(const char *path, Error *error)
+{
+	char part[4096];
+
+	for (size_t len = 1; len <= strlen(path) && len < sizeof(part); len++)
+	{
+		if (path[len] != '/' && path[len] != '\0')
+			continue;
+		memcpy(part, path, len);
+		part[len] = '\0';
+		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+			return file_error("make", part, error);
+	}
+	return true;
+}
+
+void
+path_directory(const char *path, char *directory, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		snprintf(directory, size, ".");
+	else
+		snprintf(directory, size, "%.*s", slash == path ? 1 : (int) (slash - path), path);
+}
