@@ -1,0 +1,228 @@
+/*
+ * kafka_conf.c
+ *	  librdkafka's configuration, and its errors as Error values.
+ *
+ * Refuses properties that the relay sets itself, and what librdkafka refuses.
+ *
+ * Invariants: the properties that carry the guarantees are set last; librdkafka
+ * only ever reports through a queue that we poll, so none of its threads runs
+ * our code.
+ */
+#include "kafka_conf.h"
+
+#include "exit_codes.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ERROR_TEXT_SIZE 256
+
+typedef struct Property
+{
+	const char *name;
+	const char *value;
+} Property;
+
+/* May be changed by kafka.*: latency first, and a quick return after an outage. */
+static const Property defaults[] = {
+	{"client.id", "outbox-relay"},
+	{"linger.ms", "2"},
+	{"socket.keepalive.enable", "true"},
+	{"reconnect.backoff.ms", "100"},
+	{"reconnect.backoff.max.ms", "2000"},
+	{"log.connection.close", "false"},
+	{NULL, NULL},
+};
+
+/*
+ * Order without holes, and no message that is given up: a message waits for as
+ * long as the brokers are away.
+ */
+static const Property producer_properties[] = {
+	{"enable.idempotence", "true"},
+	{"enable.gapless.guarantee", "true"},
+	{"acks", "all"},
+	{"message.timeout.ms", "0"},
+	{"max.in.flight.requests.per.connection", "5"},
+	{"delivery.report.only.error", "false"},
+	{"log.queue", "true"},
+	{NULL, NULL},
+};
+
+static const Property reader_properties[] = {
+	{"group.id", "outbox-relay-tail"}, /* needed by the interface, never joined */
+	{"enable.auto.commit", "false"},
+	{"enable.auto.offset.store", "false"},
+	{"enable.partition.eof", "true"},
+	{"auto.offset.reset", "error"},
+	{"isolation.level", "read_uncommitted"},
+	{"queued.max.messages.kbytes", "8192"},
+	{"allow.auto.create.topics", "false"},
+	{"log.queue", "true"},
+	{NULL, NULL},
+};
+
+typedef struct Setting
+{
+	rd_kafka_conf_t *conf;
+	KafkaRole role;
+} Setting;
+
+static bool
+set_property(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin,
+			 Error *error)
+{
+	char reason[ERROR_TEXT_SIZE];
+
+	if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
+		return true;
+	return error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\" can't be set: %s", origin, name,
+						   reason);
+}
+
+static bool
+set_all(rd_kafka_conf_t *conf, const Property *properties, Error *error)
+{
+	for (; properties->name != NULL; properties++)
+	{
+		if (!set_property(conf, properties->name, properties->value, "built-in", error))
+			return false;
+	}
+	return true;
+}
+
+/* What is only for a producer would make the reader complain in the log. */
+static bool
+is_for_producer(const char *name)
+{
+	static const char *const prefixes[] = {
+		"linger.", "batch.", "compression.", "queue.buffering.", "sticky.", "dr_", NULL};
+
+	for (int i = 0; prefixes[i] != NULL; i++)
+	{
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+take_setting(const char *name, const char *value, const char *origin, void *arg, Error *error)
+{
+	Setting *setting = arg;
+
+	if (setting->role == KAFKA_READER && is_for_producer(name))
+		return true;
+	return set_property(setting->conf, name, value, origin, error);
+}
+
+/* The window is the limit; librdkafka's queue is above it, so that it never is full first. */
+static bool
+set_queue_limits(rd_kafka_conf_t *conf, const RelayConfig *config, Error *error)
+{
+	char messages[24];
+	char kbytes[24];
+	uint64_t limit_kb = config->window_bytes / 1024 * 2 + 65536;
+
+	snprintf(messages, sizeof(messages), "%u", config->window_events + 1000);
+	snprintf(kbytes, sizeof(kbytes), "%llu",
+			 (unsigned long long) (limit_kb > 2097151 ? 2097151 : limit_kb));
+	return set_property(conf, "queue.buffering.max.messages", messages, "built-in", error) &&
+		   set_property(conf, "queue.buffering.max.kbytes", kbytes, "built-in", error);
+}
+
+static bool
+fill_conf(rd_kafka_conf_t *conf, const RelayConfig *config, KafkaRole role, Error *error)
+{
+	const Options *options = config->options;
+	Setting setting = {conf, role};
+
+	for (const Property *property = defaults; property->name != NULL; property++)
+	{
+		if (role == KAFKA_READER && is_for_producer(property->name))
+			continue;
+		if (!set_property(conf, property->name, property->value, "built-in", error))
+			return false;
+	}
+	if (role == KAFKA_PRODUCER && !set_queue_limits(conf, config, error))
+		return false;
+	return set_property(conf, "bootstrap.servers", options_text(options, "kafka.bootstrap.servers"),
+						options_origin(options, "kafka.bootstrap.servers"), error) &&
+		   options_each_passthrough(options, take_setting, &setting, error) &&
+		   set_all(conf, role == KAFKA_PRODUCER ? producer_properties : reader_properties, error);
+}
+
+rd_kafka_conf_t *
+kafka_conf_create(const RelayConfig *config, KafkaRole role, Error *error)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	if (conf != NULL && fill_conf(conf, config, role, error))
+		return conf;
+	if (conf == NULL)
+		error_bug(error, "out of memory");
+	else
+		rd_kafka_conf_destroy(conf);
+	return NULL;
+}
+
+rd_kafka_t *
+kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
+{
+	char reason[ERROR_TEXT_SIZE];
+	rd_kafka_t *handle =
+		rd_kafka_new(role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, reason,
+					 sizeof(reason));
+
+	if (handle != NULL)
+		return handle;
+	rd_kafka_conf_destroy(conf);
+	error_permanent(error, EXIT_CONFIG, "could not set up the Kafka client: %s", reason);
+	return NULL;
+}
+
+bool
+kafka_conf_check(const RelayConfig *config, Error *error)
+{
+	rd_kafka_conf_t *conf = kafka_conf_create(config, KAFKA_PRODUCER, error);
+	rd_kafka_t *handle;
+
+	if (conf == NULL)
+		return false;
+	/* Some contradictions only show when a client is made; it connects to nobody yet. */
+	handle = kafka_handle_create(conf, KAFKA_PRODUCER, error);
+	if (handle == NULL)
+		return false;
+	rd_kafka_destroy(handle);
+	return true;
+}
+
+const char *
+kafka_library_version(void)
+{
+	return rd_kafka_version_str();
+}
+
+bool
+kafka_error_fill(Error *error, int code, const char *doing)
+{
+	const char *reason = rd_kafka_err2str((rd_kafka_resp_err_t) code);
+
+	switch ((rd_kafka_resp_err_t) code)
+	{
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		case RD_KAFKA_RESP_ERR_INVALID_MSG:
+		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+			return error_permanent(error, EXIT_POISON, "could not %s: %s", doing, reason);
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+			return error_permanent(error, EXIT_PERMISSION, "could not %s: %s", doing, reason);
+		default:
+			return error_transient(error, "could not %s: %s", doing, reason);
+	}
+}

@@ -1,0 +1,35 @@
+/*
+ * kafka_sink.h
+ *	  An idempotent, gapless producer as an EventSink.
+ *
+ * librdkafka reports through its main queue, which writes to an eventfd: the
+ * owner polls that and calls drain().  See sink.h for the contract.
+ */
+#ifndef OUTBOX_RELAY_KAFKA_SINK_H
+#define OUTBOX_RELAY_KAFKA_SINK_H
+
+#include "kafka_conf.h"
+#include "sink.h"
+
+struct rd_kafka_s;
+struct rd_kafka_topic_s;
+
+typedef struct KafkaSinkHooks
+{
+	KafkaLogFn log; /* from drain() alone */
+	void *arg;
+} KafkaSinkHooks;
+
+/* Nothing is connected yet when it returns.  NULL with the Error filled. */
+extern MUST_CHECK EventSink *kafka_sink_open(const RelayConfig *config, const KafkaSinkHooks *hooks,
+											 Error *error);
+
+/* For kafka_topics.c: the handle, and that of a topic (NULL with the Error filled). */
+extern struct rd_kafka_s *kafka_sink_handle(EventSink *sink);
+extern struct rd_kafka_topic_s *kafka_sink_topic(EventSink *sink, const char *topic,
+												 uint32_t topic_index, Error *error);
+
+/* No broker answers at the moment, as far as librdkafka said. */
+extern bool kafka_sink_is_cut_off(const EventSink *sink);
+
+#endif

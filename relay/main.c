@@ -1,0 +1,317 @@
+/*
+ * main.c
+ *	  outbox-relay: command line, loop, exit status.  The only file that exits.
+ */
+#include "exit_codes.h"
+#include "http.h"
+#include "kafka_conf.h"
+#include "log.h"
+#include "pg_init.h"
+#include "pg_link.h"
+#include "relay.h"
+#include "stats.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RELAY_VERSION "0.1.0"
+
+typedef enum Command
+{
+	COMMAND_NONE,
+	COMMAND_INIT,
+	COMMAND_RUN,
+	COMMAND_HELP,
+	COMMAND_VERSION,
+	COMMAND_CHECK_CONFIG,
+	COMMAND_PRINT_CONFIG,
+	COMMAND_PRINT_SAMPLE,
+	COMMAND_PRINT_MARKDOWN
+} Command;
+
+typedef struct CommandName
+{
+	const char *name;
+	Command command;
+} CommandName;
+
+static const CommandName commands[] = {
+	{"init", COMMAND_INIT},
+	{"run", COMMAND_RUN},
+	{"help", COMMAND_HELP},
+	{"--help", COMMAND_HELP},
+	{"-h", COMMAND_HELP},
+	{"--version", COMMAND_VERSION},
+	{"--check-config", COMMAND_CHECK_CONFIG},
+	{"--print-config", COMMAND_PRINT_CONFIG},
+	{"--print-sample", COMMAND_PRINT_SAMPLE},
+	{"--print-markdown", COMMAND_PRINT_MARKDOWN},
+	{NULL, COMMAND_NONE},
+};
+
+static void
+print_help(void)
+{
+	printf(
+		"outbox-relay brings committed events from outbox.event to Kafka.\n"
+		"\n"
+		"Usage:\n"
+		"  outbox-relay init [--existing=publish|skip] [--accept-gap] [--source-id=ID] "
+		"[OPTION]...\n"
+		"  outbox-relay run [OPTION]...\n"
+		"\n"
+		"Commands:\n"
+		"  init              make the publication, the registration and the slot; safe to repeat\n"
+		"  run               publish until told to stop (SIGTERM drains, a second one stops at "
+		"once)\n"
+		"\n"
+		"Of init:\n"
+		"  --existing=publish|skip  rows that are already in outbox.event (default: publish)\n"
+		"  --accept-gap      the slot is lost: make a new one, and go on without what it missed\n"
+		"  --source-id=ID    names this source in positions for ever (default: database and 8 "
+		"digits)\n"
+		"\n"
+		"Instead of a command:\n"
+		"  --help            this\n"
+		"  --version         versions of the program and of its Kafka library\n"
+		"  --check-config    check the settings and exit\n"
+		"  --print-config    each setting with its value and where it came from\n"
+		"  --print-sample    a configuration file with every setting\n"
+		"  --print-markdown  the settings as a table for the documentation\n"
+		"  --config FILE     read settings from FILE\n"
+		"\n");
+	options_print_help(&relay_option_table, stdout);
+}
+
+static bool
+take_init_argument(const char *argument, InitRequest *request)
+{
+	if (strcmp(argument, "--accept-gap") == 0)
+		request->accept_gap = true;
+	else if (strcmp(argument, "--existing=publish") == 0)
+		request->existing = EXISTING_PUBLISH;
+	else if (strcmp(argument, "--existing=skip") == 0)
+		request->existing = EXISTING_SKIP;
+	else if (strncmp(argument, "--source-id=", 12) == 0)
+		request->source_id = argument + 12;
+	else
+		return false;
+	return true;
+}
+
+/* What is left of the command line after the settings. */
+static bool
+take_arguments(int argc, char **argv, Command *command, InitRequest *request, Error *error)
+{
+	for (int i = 1; i < argc; i++)
+	{
+		const CommandName *name = commands;
+
+		while (name->name != NULL && strcmp(name->name, argv[i]) != 0)
+			name++;
+		if (name->name != NULL && (*command == COMMAND_NONE || *command == name->command))
+			*command = name->command;
+		else if (name->name != NULL && name->command >= COMMAND_HELP)
+			*command = name->command; /* "run --check-config" */
+		else if (*command != COMMAND_INIT || !take_init_argument(argv[i], request))
+		{
+			error_permanent(error, EXIT_CONFIG, "unrecognized argument \"%s\"", argv[i]);
+			return options_refuse_argument(&relay_option_table, argv[i], error);
+		}
+	}
+	return true;
+}
+
+static int
+fail(const Error *error)
+{
+	log_error(LOG_LEVEL_ERROR, error, NULL);
+	if (error->error_class == ERROR_CLASS_TRANSIENT)
+		return EXIT_BUG; /* a command that is done once: the caller may try again */
+	return error->exit_code != EXIT_OK ? error->exit_code : EXIT_BUG;
+}
+
+static void
+say(const char *text, void *arg)
+{
+	(void) arg;
+	log_event(LOG_LEVEL_INFO, text, NULL);
+}
+
+static void
+take_signals(Poller *poller, Relay *relay, MonoUsec now)
+{
+	int stops = poller_take_signal(poller, SIGTERM) + poller_take_signal(poller, SIGINT);
+
+	while (stops-- > 0)
+		relay_stop(relay, now);
+	if (poller_take_signal(poller, SIGHUP) > 0)
+		log_event(LOG_LEVEL_WARNING, "no setting can be reloaded yet: restart to change one", NULL);
+}
+
+static void
+serve(HttpServer *http, Poller *poller, int slot, MonoUsec now, MonoUsec *wake_at)
+{
+	MonoUsec http_at;
+
+	if (http == NULL)
+		return;
+	http_run(http);
+	poller_watch(poller, slot, http_fd(http), POLLIN);
+	http_at = http_wake_at(http, now);
+	if (http_at < *wake_at)
+		*wake_at = http_at;
+}
+
+static int
+run(const RelayConfig *config)
+{
+	Poller poller;
+	Relay *relay;
+	HttpServer *http = NULL;
+	StatsPages pages = {NULL, RELAY_VERSION};
+	MonoUsec wake_at = 0;
+	MonoUsec now;
+	Error error;
+	int http_slot;
+	int status;
+
+	error_clear(&error);
+	if (!poller_init(&poller, &error))
+		return fail(&error);
+	relay = relay_create(config, &poller, clock_mono(), &error);
+	if (relay == NULL)
+		return fail(&error);
+	pages.relay = relay;
+	http_slot = poller_add(&poller);
+	if (*config->http_listen != '\0')
+	{
+		http = http_start(config->http_listen, stats_serve, &pages, &error);
+		if (http == NULL)
+		{
+			relay_free(relay);
+			return fail(&error);
+		}
+		log_event(LOG_LEVEL_INFO, "serving HTTP", "listen", config->http_listen, NULL);
+	}
+	for (;;)
+	{
+		now = clock_mono();
+		take_signals(&poller, relay, now);
+		if (!relay_step(relay, now, clock_pg(), &wake_at))
+			break;
+		serve(http, &poller, http_slot, now, &wake_at);
+		poller_wait(&poller, now, wake_at);
+	}
+	status = relay_exit_code(relay);
+	if (status != EXIT_OK)
+		log_error(LOG_LEVEL_ERROR, relay_error(relay), NULL);
+	else
+		log_event(LOG_LEVEL_INFO, "stopped", NULL);
+	http_stop(http);
+	relay_free(relay);
+	poller_free(&poller);
+	return status;
+}
+
+static void
+start_log(const Options *options)
+{
+	LogLevel level = LOG_LEVEL_INFO;
+	LogFormat format = LOG_FORMAT_AUTO;
+
+	if (log_level_parse(options_text(options, "log.level"), &level) &&
+		log_format_parse(options_text(options, "log.format"), &format))
+		log_init("relay", level, format);
+}
+
+static bool
+load(Options *options, int *argc, char **argv, Error *error)
+{
+	const char *file;
+
+	return options_take_config(argc, argv, &file, error) &&
+		   (file == NULL || options_load_file(options, file, error)) &&
+		   options_load_env(options, environ, error) &&
+		   options_load_args(options, argc, argv, error);
+}
+
+/* The commands that look at the settings. */
+static int
+act(Command command, const Options *options, const InitRequest *request)
+{
+	RelayConfig config;
+	Error error;
+
+	error_clear(&error);
+	if (command == COMMAND_PRINT_CONFIG)
+	{
+		options_print_config(options, stdout);
+		return EXIT_OK;
+	}
+	if (!relay_config_fill(&config, options, &error) ||
+		!pg_link_check_conninfo(config.conninfo, &error) || !kafka_conf_check(&config, &error))
+		return fail(&error);
+	switch (command)
+	{
+		case COMMAND_INIT:
+			return pg_init_run(&config, request, say, NULL, &error) ? EXIT_OK : fail(&error);
+		case COMMAND_RUN:
+			return run(&config);
+		default:
+			printf("the configuration is fine\n");
+			return EXIT_OK;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	InitRequest request = {EXISTING_PUBLISH, false, NULL};
+	Command command = COMMAND_NONE;
+	Options *options;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	log_init("relay", LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
+	options = options_create(&relay_option_table);
+	if (options == NULL)
+		return EXIT_BUG;
+	if (!load(options, &argc, argv, &error) ||
+		!take_arguments(argc, argv, &command, &request, &error))
+	{
+		status = fail(&error);
+		options_free(options);
+		return status;
+	}
+	start_log(options);
+	status = EXIT_OK;
+	switch (command)
+	{
+		case COMMAND_HELP:
+			print_help();
+			break;
+		case COMMAND_VERSION:
+			printf("outbox-relay %s (librdkafka %s)\n", RELAY_VERSION, kafka_library_version());
+			break;
+		case COMMAND_PRINT_SAMPLE:
+			options_print_sample(&relay_option_table, stdout);
+			break;
+		case COMMAND_PRINT_MARKDOWN:
+			options_print_markdown(&relay_option_table, stdout);
+			break;
+		case COMMAND_NONE:
+			error_permanent(&error, EXIT_CONFIG, "no command was given");
+			error_hint(&error, "Try outbox-relay run, or outbox-relay --help.");
+			status = fail(&error);
+			break;
+		default:
+			status = act(command, options, &request);
+			break;
+	}
+	options_free(options);
+	return status;
+}

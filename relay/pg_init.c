@@ -1,0 +1,463 @@
+/*
+ * pg_init.c
+ *	  outbox-relay init: publication, registration, slot.
+ *
+ *	1 checks		extension, wal_level, version
+ *	2 publication	made, or mended to exactly what it must be
+ *	3 registration	state "creating", committed
+ *	4 slot			made on a replication connection, which exports its snapshot
+ *	5 registration	the slot's start and snapshot; state "backfill" or "ready"
+ *
+ * Refuses a slot of that name that isn't registered; a registered slot that is
+ * missing, lost or ahead of its mark, unless the gap is accepted; another source id
+ * than the registered one.
+ *
+ * Invariants: a slot of our name beside a registration in state "creating" is ours
+ * and holds nothing yet, so the next run drops it and goes on; a generation is
+ * never used twice.
+ */
+#include "pg_init.h"
+
+#include "backfill.h"
+#include "exit_codes.h"
+#include "pg_error.h"
+#include "pg_link.h"
+#include "random.h"
+
+#include <ctype.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATEMENT_MAX 4096
+#define TEXT_SIZE 512
+#define EVENT_COLUMNS                                                                              \
+	"id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at"
+
+typedef struct Init
+{
+	const RelayConfig *config;
+	const InitRequest *request;
+	InitSayFn say;
+	void *arg;
+	PgLink link;		/* ordinary */
+	PgLink replication; /* holds the exported snapshot */
+	RelayFacts facts;
+	char source_id[SOURCE_ID_MAX + 1];
+	uint32_t generation;
+	bool gap_accepted;
+	char system_identifier[24];
+	char timeline[16];
+	char flushed[LSN_TEXT_SIZE];
+	char start_lsn[LSN_TEXT_SIZE];
+	char snapshot_name[64];
+} Init;
+
+static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
+{
+	char text[TEXT_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	init->say(text, init->arg);
+}
+
+/* NULL with the Error filled; the result has rows, or the command was done. */
+static PGresult *
+run(PgLink *link, const char *doing, const char *sql, const char *const *params, int count,
+	Error *error)
+{
+	PGresult *result = count > 0 ? PQexecParams(link->conn, sql, count, NULL, params, NULL, NULL, 0)
+								 : PQexec(link->conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return result;
+	pg_error_result(error, result, doing);
+	/* No free slot or sender; wal_level, or a plugin that isn't let in. */
+	if (strcmp(error->sqlstate, "53400") == 0 || strcmp(error->sqlstate, "55000") == 0)
+	{
+		error->error_class = ERROR_CLASS_PERMANENT;
+		error->exit_code = EXIT_SERVER;
+	}
+	PQclear(result);
+	return NULL;
+}
+
+static bool
+run_only(PgLink *link, const char *doing, const char *sql, const char *const *params, int count,
+		 Error *error)
+{
+	PGresult *result = run(link, doing, sql, params, count, error);
+	bool ok = result != NULL;
+
+	PQclear(result);
+	return ok;
+}
+
+/* -------------------------------------------------------------------------
+ * what is there
+ * -------------------------------------------------------------------------
+ */
+
+/* The same questions as those of a start. */
+static bool
+read_facts(Init *init, Error *error)
+{
+	const RelayConfig *config = init->config;
+	PgRegistry *registry =
+		registry_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
+	RegistryReply reply;
+	IoResult io = IO_AGAIN;
+
+	if (registry == NULL)
+		return false;
+	if (!registry_ask_facts(registry))
+		io = IO_FAILED;
+	while (io == IO_AGAIN &&
+		   (io = registry_next(registry, clock_mono(), &reply, error)) == IO_AGAIN)
+	{
+		struct pollfd ready = {registry_fd(registry), registry_events(registry), 0};
+
+		(void) poll(&ready, 1, 1000);
+	}
+	if (io == IO_OK && reply.failed)
+		*error = reply.error;
+	init->facts = *registry_facts(registry);
+	registry_free(registry);
+	return io == IO_OK && !reply.failed;
+}
+
+static bool
+identify(Init *init, Error *error)
+{
+	PGresult *result =
+		run(&init->replication, "identify the server", "IDENTIFY_SYSTEM", NULL, 0, error);
+
+	if (result == NULL)
+		return false;
+	snprintf(init->system_identifier, sizeof(init->system_identifier), "%s",
+			 PQgetvalue(result, 0, 0));
+	snprintf(init->timeline, sizeof(init->timeline), "%s", PQgetvalue(result, 0, 1));
+	snprintf(init->flushed, sizeof(init->flushed), "%s", PQgetvalue(result, 0, 2));
+	PQclear(result);
+	return true;
+}
+
+/* -------------------------------------------------------------------------
+ * publication
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+make_publication(Init *init, Error *error)
+{
+	const char *name = init->config->publication;
+	bool make = !init->facts.publication_found;
+	char *quoted;
+	Buffer sql;
+	bool ok;
+
+	if (!make && init->facts.publication_problem[0] == '\0')
+		return true;
+	quoted = PQescapeIdentifier(init->link.conn, name, strlen(name));
+	if (quoted == NULL)
+		return pg_error_lost(error, init->link.conn, "quote a name");
+	buffer_init(&sql, STATEMENT_MAX);
+	/* Several statements in one string are one transaction. */
+	if (make)
+		buffer_printf(&sql,
+					  "CREATE PUBLICATION %s FOR TABLE outbox.event (" EVENT_COLUMNS
+					  ") WITH (publish = 'insert', publish_via_partition_root = true)",
+					  quoted);
+	else
+		buffer_printf(&sql,
+					  "ALTER PUBLICATION %s SET TABLE outbox.event (" EVENT_COLUMNS
+					  "); ALTER PUBLICATION %s SET (publish = 'insert', "
+					  "publish_via_partition_root = true)",
+					  quoted, quoted);
+	ok =
+		!sql.failed && run_only(&init->link, make ? "make the publication" : "mend the publication",
+								sql.data, NULL, 0, error);
+	PQfreemem(quoted);
+	buffer_free(&sql);
+	if (ok && make)
+		tell(init, "made the publication \"%s\"", name);
+	else if (ok)
+		tell(init, "mended the publication \"%s\": %s", name, init->facts.publication_problem);
+	init->facts.publication_found = ok;
+	init->facts.publication_problem[0] = '\0';
+	return ok;
+}
+
+/* -------------------------------------------------------------------------
+ * registration
+ * -------------------------------------------------------------------------
+ */
+
+/* <database>-<8 hexadecimal digits> */
+static void
+make_up_source_id(Init *init)
+{
+	const char *database = PQdb(init->link.conn);
+	char name[33];
+	size_t len = 0;
+	Random random;
+
+	for (; *database != '\0' && len < sizeof(name) - 1; database++)
+		name[len++] =
+			isalnum((unsigned char) *database) && (unsigned char) *database < 128 ? *database : '_';
+	name[len] = '\0';
+	random_seed(&random, random_seed_from_system());
+	snprintf(init->source_id, sizeof(init->source_id), "%s-%08llx", name,
+			 (unsigned long long) (random_next(&random) & 0xffffffff));
+}
+
+static bool
+choose_source_id(Init *init, Error *error)
+{
+	const char *wanted = init->request->source_id;
+
+	if (wanted != NULL && !source_id_valid(wanted, strlen(wanted)))
+	{
+		error_permanent(error, EXIT_CONFIG, "invalid source id \"%s\"", wanted);
+		return error_hint(error, "It has 1 to %d letters, digits, hyphens and underscores.",
+						  SOURCE_ID_MAX);
+	}
+	if (init->facts.registered && wanted != NULL && strcmp(wanted, init->facts.source_id) != 0)
+	{
+		error_permanent(error, EXIT_CONFIG,
+						"the slot \"%s\" is registered with the source id \"%s\"",
+						init->config->slot, init->facts.source_id);
+		return error_hint(error, "A source id never changes: positions in Kafka carry it.");
+	}
+	if (init->facts.registered)
+		snprintf(init->source_id, sizeof(init->source_id), "%s", init->facts.source_id);
+	else if (wanted != NULL)
+		snprintf(init->source_id, sizeof(init->source_id), "%s", wanted);
+	else
+		make_up_source_id(init);
+	return true;
+}
+
+static bool
+register_slot(Init *init, Error *error)
+{
+	const char *params[] = {init->config->slot, init->config->publication, init->source_id};
+
+	if (init->facts.slot_found)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"the replication slot \"%s\" exists, but isn't registered",
+						init->config->slot);
+		return error_hint(error, "Drop it, or choose another name with postgres.slot.");
+	}
+	init->generation = 1;
+	if (!run_only(&init->link, "register the slot",
+				  "INSERT INTO outbox.relay (slot_name, publication, source_id, state) "
+				  "VALUES ($1, $2, $3, 'creating')",
+				  params, 3, error))
+		return false;
+	tell(init, "registered the slot \"%s\" with the source id \"%s\"", init->config->slot,
+		 init->source_id);
+	return true;
+}
+
+static bool
+drop_slot(Init *init, Error *error)
+{
+	const char *params[] = {init->config->slot};
+
+	if (!init->facts.slot_found)
+		return true;
+	if (init->facts.slot_pid != 0)
+		return error_permanent(error, EXIT_NOT_INITIALIZED,
+							   "the replication slot \"%s\" is in use by process %d",
+							   init->config->slot, init->facts.slot_pid);
+	if (!run_only(&init->link, "drop the old slot",
+				  "SELECT pg_catalog.pg_drop_replication_slot($1)", params, 1, error))
+		return false;
+	tell(init, "dropped the old slot \"%s\"", init->config->slot);
+	return true;
+}
+
+/* A new epoch: positions after it are higher than all before, whatever the WAL says. */
+static bool
+begin_generation(Init *init, Error *error)
+{
+	const char *params[] = {init->config->slot};
+
+	if (init->facts.slot_pid != 0)
+		return drop_slot(init, error); /* says that it is in use */
+	if (!run_only(&init->link, "begin a new generation",
+				  "UPDATE outbox.relay SET state = 'creating', generation = generation + 1 "
+				  "WHERE slot_name = $1",
+				  params, 1, error))
+		return false;
+	init->generation = init->facts.generation + 1;
+	init->gap_accepted = true;
+	tell(init, "accepted the gap: generation %u begins", init->generation);
+	return true;
+}
+
+/* true with *done: nothing is left to do. */
+static bool
+settle_registration(Init *init, bool *done, Error *error)
+{
+	static const RelayMemory no_memory;
+	const RelayFacts *facts = &init->facts;
+	PgLsn flushed;
+
+	*done = false;
+	if (!facts->registered)
+		return register_slot(init, error);
+	init->generation = facts->generation;
+	if (facts->creating)
+	{
+		tell(init, "going on with the registration of the slot \"%s\"", init->config->slot);
+		/* The generation says whether a gap was accepted before the last run broke off. */
+		init->gap_accepted = facts->generation > 1;
+		return drop_slot(init, error);
+	}
+	if (!lsn_parse(init->flushed, strlen(init->flushed), &flushed))
+		return error_bug(error, "unexpected answer to IDENTIFY_SYSTEM");
+	if (relay_check_facts(facts, init->config->slot, init->config->publication, error) &&
+		relay_check_identity(facts, &no_memory, init->system_identifier,
+							 (uint32_t) strtoul(init->timeline, NULL, 10), flushed, error))
+	{
+		tell(init, "the slot \"%s\" is registered with the source id \"%s\", generation %u",
+			 init->config->slot, init->source_id, init->generation);
+		*done = true;
+		return true;
+	}
+	if (error->exit_code != EXIT_GAP || !init->request->accept_gap)
+		return false;
+	error_clear(error);
+	return begin_generation(init, error) && drop_slot(init, error);
+}
+
+/* -------------------------------------------------------------------------
+ * slot
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+make_slot(Init *init, Error *error)
+{
+	Buffer sql;
+	PGresult *result;
+
+	buffer_init(&sql, STATEMENT_MAX);
+	buffer_printf(&sql, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL pgoutput (SNAPSHOT 'export')",
+				  init->config->slot);
+	/* Waits for the transactions of this moment to end. */
+	result = sql.failed ? NULL : run(&init->replication, "make the slot", sql.data, NULL, 0, error);
+	buffer_free(&sql);
+	if (result == NULL)
+		return false;
+	snprintf(init->start_lsn, sizeof(init->start_lsn), "%s", PQgetvalue(result, 0, 1));
+	snprintf(init->snapshot_name, sizeof(init->snapshot_name), "%s", PQgetvalue(result, 0, 2));
+	PQclear(result);
+	tell(init, "made the slot \"%s\" at %s", init->config->slot, init->start_lsn);
+	return true;
+}
+
+static bool
+use_snapshot(Init *init, Error *error)
+{
+	Buffer sql;
+	bool ok;
+
+	buffer_init(&sql, STATEMENT_MAX);
+	buffer_printf(&sql, "SET TRANSACTION SNAPSHOT '%s'", init->snapshot_name);
+	ok = !sql.failed &&
+		 run_only(&init->link, "use the slot's snapshot",
+				  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, 0, error) &&
+		 run_only(&init->link, "use the slot's snapshot", sql.data, NULL, 0, error);
+	buffer_free(&sql);
+	return ok;
+}
+
+/* Step 5, with the rows as the slot's snapshot sees them. */
+static bool
+finish(Init *init, const PGresult *seen, Error *error)
+{
+	bool rows = PQgetvalue(seen, 0, 1)[0] == 't';
+	unsigned current = (unsigned) strtoul(PQgetvalue(seen, 0, 2), NULL, 10);
+	bool publish = rows && !init->gap_accepted && init->request->existing == EXISTING_PUBLISH;
+	char origin[POSITION_TEXT_SIZE];
+	Position position;
+	PgLsn start_lsn;
+	const char *params[] = {init->config->slot,		 init->config->publication,
+							init->system_identifier, init->timeline,
+							init->start_lsn,		 PQgetvalue(seen, 0, 0),
+							publish ? origin : NULL, publish ? "backfill" : "ready"};
+
+	if (!lsn_parse(init->start_lsn, strlen(init->start_lsn), &start_lsn))
+		return error_bug(error, "unexpected answer to CREATE_REPLICATION_SLOT");
+	position = backfill_origin(init->generation, (uint32_t) strtoul(init->timeline, NULL, 10),
+							   start_lsn, (current + 1) % 3);
+	position_format(init->source_id, &position, origin);
+	if (!run_only(
+			&init->link, "finish the registration",
+			"UPDATE outbox.relay SET publication = $2, system_identifier = $3,"
+			"       timeline = $4::int4, start_lsn = $5::pg_lsn,"
+			"       start_snapshot = $6::pg_snapshot, mark_lsn = $5::pg_lsn,"
+			"       mark_at = clock_timestamp(), last_position = COALESCE($7, last_position),"
+			"       state = $8, heartbeat_at = CASE $8 WHEN 'ready' THEN clock_timestamp() END,"
+			"       heartbeat_snapshot = CASE $8 WHEN 'ready' THEN $6::pg_snapshot END"
+			" WHERE slot_name = $1",
+			params, 8, error))
+		return false;
+	if (publish)
+		tell(init, "the rows that are already in outbox.event will be published first");
+	else if (rows)
+		tell(init, "the rows that are already in outbox.event won't be published");
+	return true;
+}
+
+static bool
+make_slot_and_finish(Init *init, Error *error)
+{
+	PGresult *seen = NULL;
+	bool ok = make_slot(init, error) && use_snapshot(init, error);
+
+	if (ok)
+		seen = run(&init->link, "look at the rows that are there",
+				   "SELECT pg_catalog.pg_current_snapshot(), EXISTS (SELECT FROM outbox.event),"
+				   "       (SELECT current FROM outbox.rotation)",
+				   NULL, 0, error);
+	ok = seen != NULL && run_only(&init->link, "end the look", "COMMIT", NULL, 0, error) &&
+		 finish(init, seen, error);
+	PQclear(seen);
+	return ok;
+}
+
+static bool
+init_database(Init *init, Error *error)
+{
+	const char *conninfo = init->config->conninfo;
+	bool done;
+
+	return read_facts(init, error) && relay_check_database(&init->facts, error) &&
+		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
+		   pg_link_connect(&init->replication, conninfo, true, error) && identify(init, error) &&
+		   make_publication(init, error) && settle_registration(init, &done, error) &&
+		   (done || make_slot_and_finish(init, error));
+}
+
+bool
+pg_init_run(const RelayConfig *config, const InitRequest *request, InitSayFn say, void *arg,
+			Error *error)
+{
+	Init init = {.config = config, .request = request, .say = say, .arg = arg};
+	bool ok = init_database(&init, error);
+
+	pg_link_close(&init.replication);
+	pg_link_close(&init.link);
+	return ok;
+}

@@ -1,0 +1,32 @@
+/*
+ * pg_init.h
+ *	  outbox-relay init: publication, registration, slot.
+ *
+ * May be run again at any time: a crash between any two steps is mended by the
+ * next run.  This is the only place where a slot is made.  It blocks.
+ */
+#ifndef OUTBOX_RELAY_PG_INIT_H
+#define OUTBOX_RELAY_PG_INIT_H
+
+#include "relay_options.h"
+
+typedef enum ExistingRows
+{
+	EXISTING_PUBLISH,
+	EXISTING_SKIP
+} ExistingRows;
+
+typedef struct InitRequest
+{
+	ExistingRows existing;
+	bool accept_gap;
+	const char *source_id; /* NULL: one is made up */
+} InitRequest;
+
+/* What was done, in words; called for each step. */
+typedef void (*InitSayFn)(const char *text, void *arg);
+
+extern MUST_CHECK bool pg_init_run(const RelayConfig *config, const InitRequest *request,
+								   InitSayFn say, void *arg, Error *error);
+
+#endif

@@ -1,0 +1,591 @@
+/*
+ * pg_registry.c
+ *	  The ordinary connection to the source database.
+ *
+ * Refuses a job when JOBS_MAX wait already.
+ *
+ * Invariants: one statement is under way at a time; replies come in the order of
+ * the jobs; a job that the server doesn't answer in JOB_TIMEOUT_USEC ends the
+ * connection, but for one whose rows the owner doesn't fetch.
+ */
+#include "pg_registry.h"
+
+#include "exit_codes.h"
+#include "pg_error.h"
+#include "pg_link.h"
+#include "pg_registry_sql.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOBS_MAX 16
+#define PARAMS_MAX 6
+#define NAME_SIZE 64
+#define STATEMENT_SIZE 768
+#define JOB_TIMEOUT_USEC (60 * USEC_PER_SEC)
+#define PREFIX_57P "57P" /* the server lets us go */
+
+typedef struct Job
+{
+	RegistryJob kind;
+	const char *sql;
+	char *text; /* of a statement that was built; NULL otherwise */
+	int param_count;
+	char *params[PARAMS_MAX];
+} Job;
+
+typedef struct RecordedTopic
+{
+	char name[TOPIC_NAME_MAX + 1];
+	uint32_t partitions;
+} RecordedTopic;
+
+struct PgRegistry
+{
+	PgLink link;
+	bool connected;
+	char slot[NAME_SIZE];
+	char publication[NAME_SIZE];
+	Job jobs[JOBS_MAX]; /* a ring */
+	int first;
+	int count;
+	bool running; /* the first one was sent */
+	bool output_waits;
+	MonoUsec deadline;	  /* of the running one */
+	PGresult *row_result; /* the last one that came */
+	bool job_failed;
+	Error job_error;
+	StoredRow row;
+	bool farewell; /* the server said good-bye while nothing ran */
+	Error farewell_error;
+	RelayFacts facts;
+	RecordedTopic *topics;
+	int topic_count;
+};
+
+/* An error that comes while nothing runs is given as a notice. */
+static void
+take_notice(void *arg, const PGresult *result)
+{
+	PgRegistry *registry = arg;
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	if (sqlstate == NULL || strncmp(sqlstate, PREFIX_57P, strlen(PREFIX_57P)) != 0)
+		return;
+	registry->farewell = true;
+	pg_error_result(&registry->farewell_error, result, "keep the connection to PostgreSQL");
+}
+
+static void
+free_job(Job *job)
+{
+	for (int i = 0; i < job->param_count; i++)
+		free(job->params[i]);
+	free(job->text);
+	*job = (Job){0};
+}
+
+/* Takes params, of which NULL is SQL NULL; sql is a constant, or is built for a leaf. */
+static bool
+add_job(PgRegistry *registry, RegistryJob kind, const char *sql, int leaf,
+		const char *const *params, int param_count)
+{
+	Job *job;
+
+	if (registry->count == JOBS_MAX)
+		return false;
+	job = &registry->jobs[(registry->first + registry->count) % JOBS_MAX];
+	*job = (Job){.kind = kind, .sql = sql, .param_count = param_count};
+	for (int i = 0; i < param_count; i++)
+	{
+		if (params[i] != NULL && (job->params[i] = strdup(params[i])) == NULL)
+		{
+			free_job(job);
+			return false;
+		}
+	}
+	if (leaf >= 0)
+	{
+		Buffer text;
+
+		buffer_init(&text, STATEMENT_SIZE);
+		buffer_printf(&text, kind == REGISTRY_LEAF_SIZE ? SQL_LEAF_SIZE : SQL_LEAF_ROWS,
+					  (unsigned) leaf);
+		if (text.failed)
+		{
+			buffer_free(&text);
+			free_job(job);
+			return false;
+		}
+		job->sql = job->text = text.data;
+	}
+	registry->count++;
+	return true;
+}
+
+PgRegistry *
+registry_open(const char *conninfo, const char *slot, const char *publication, MonoUsec now,
+			  Error *error)
+{
+	PgRegistry *registry = calloc(1, sizeof(*registry));
+
+	if (registry == NULL || !add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, NULL, 0))
+	{
+		error_bug(error, "out of memory");
+		free(registry);
+		return NULL;
+	}
+	snprintf(registry->slot, sizeof(registry->slot), "%s", slot);
+	snprintf(registry->publication, sizeof(registry->publication), "%s", publication);
+	if (!pg_link_start(&registry->link, conninfo, false, now, error))
+	{
+		registry_free(registry);
+		return NULL;
+	}
+	PQsetNoticeReceiver(registry->link.conn, take_notice, registry);
+	return registry;
+}
+
+void
+registry_free(PgRegistry *registry)
+{
+	if (registry == NULL)
+		return;
+	for (int i = 0; i < registry->count; i++)
+		free_job(&registry->jobs[(registry->first + i) % JOBS_MAX]);
+	PQclear(registry->row_result);
+	pg_link_close(&registry->link);
+	free(registry->topics);
+	free(registry);
+}
+
+int
+registry_fd(const PgRegistry *registry)
+{
+	return pg_link_fd(&registry->link);
+}
+
+short
+registry_events(const PgRegistry *registry)
+{
+	if (!registry->connected)
+		return registry->link.wants;
+	return registry->output_waits ? POLLIN | POLLOUT : POLLIN;
+}
+
+MonoUsec
+registry_wake_at(const PgRegistry *registry)
+{
+	if (!registry->connected)
+		return registry->link.deadline;
+	if (registry->running)
+		return registry->deadline;
+	return registry->count > 0 ? 0 : MONO_NEVER;
+}
+
+const RelayFacts *
+registry_facts(const PgRegistry *registry)
+{
+	return &registry->facts;
+}
+
+int
+registry_topic_count(const PgRegistry *registry)
+{
+	return registry->topic_count;
+}
+
+const char *
+registry_topic(const PgRegistry *registry, int index, uint32_t *partitions)
+{
+	*partitions = registry->topics[index].partitions;
+	return registry->topics[index].name;
+}
+
+/* -------------------------------------------------------------------------
+ * jobs
+ * -------------------------------------------------------------------------
+ */
+
+bool
+registry_ask_facts(PgRegistry *registry)
+{
+	const char *params[] = {registry->slot, registry->publication};
+
+	return add_job(registry, REGISTRY_SERVER, SQL_SERVER, -1, params, 2);
+}
+
+bool
+registry_mark(PgRegistry *registry, const MarkRequest *request)
+{
+	char generation[16];
+	char lsn[LSN_TEXT_SIZE];
+	char at[24];
+	const char *params[] = {
+		registry->slot, generation, lsn, request->last_position, request->heartbeat_snapshot, NULL};
+
+	snprintf(generation, sizeof(generation), "%u", request->generation);
+	lsn_format(request->mark_lsn, lsn);
+	snprintf(at, sizeof(at), "%lld", (long long) request->heartbeat_at);
+	if (request->heartbeat_snapshot != NULL)
+		params[5] = at;
+	return add_job(registry, REGISTRY_MARK, SQL_MARK, -1, params, 6);
+}
+
+bool
+registry_set_timeline(PgRegistry *registry, uint32_t generation, uint32_t timeline)
+{
+	char generation_text[16];
+	char timeline_text[16];
+	const char *params[] = {registry->slot, generation_text, timeline_text};
+
+	snprintf(generation_text, sizeof(generation_text), "%u", generation);
+	snprintf(timeline_text, sizeof(timeline_text), "%u", timeline);
+	return add_job(registry, REGISTRY_TIMELINE, SQL_TIMELINE, -1, params, 3);
+}
+
+bool
+registry_record_topic(PgRegistry *registry, uint32_t generation, const char *topic,
+					  uint32_t partitions)
+{
+	char generation_text[16];
+	char partitions_text[16];
+	const char *params[] = {registry->slot, topic, partitions_text, generation_text};
+
+	snprintf(generation_text, sizeof(generation_text), "%u", generation);
+	snprintf(partitions_text, sizeof(partitions_text), "%u", partitions);
+	return add_job(registry, REGISTRY_TOPIC, SQL_RECORD_TOPIC, -1, params, 4);
+}
+
+bool
+registry_heartbeat(PgRegistry *registry)
+{
+	const char *params[] = {registry->slot};
+
+	return add_job(registry, REGISTRY_HEARTBEAT, SQL_HEARTBEAT, -1, params, 1);
+}
+
+bool
+registry_maintain(PgRegistry *registry)
+{
+	return add_job(registry, REGISTRY_MAINTAIN, SQL_MAINTAIN, -1, NULL, 0);
+}
+
+bool
+registry_ask_leaf_size(PgRegistry *registry, unsigned leaf)
+{
+	return add_job(registry, REGISTRY_LEAF_SIZE, NULL, (int) leaf, NULL, 0);
+}
+
+bool
+registry_read_leaf(PgRegistry *registry, unsigned leaf, uint32_t block, uint16_t offset,
+				   uint32_t to_block)
+{
+	char from_text[24];
+	char to_text[24];
+	const char *params[] = {registry->slot, from_text, to_text};
+
+	snprintf(from_text, sizeof(from_text), "(%u,%u)", block, (unsigned) offset);
+	snprintf(to_text, sizeof(to_text), "(%u,0)", to_block);
+	return add_job(registry, REGISTRY_LEAF_ROWS, NULL, (int) leaf, params, 3);
+}
+
+bool
+registry_ready(PgRegistry *registry, uint32_t generation)
+{
+	char generation_text[16];
+	const char *params[] = {registry->slot, generation_text};
+
+	snprintf(generation_text, sizeof(generation_text), "%u", generation);
+	return add_job(registry, REGISTRY_READY, SQL_READY, -1, params, 2);
+}
+
+/* -------------------------------------------------------------------------
+ * results
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+flag(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
+
+static uint32_t
+number(const PGresult *result, int row, int column)
+{
+	return (uint32_t) strtoul(PQgetvalue(result, row, column), NULL, 10);
+}
+
+static PgLsn
+lsn_value(const PGresult *result, int column)
+{
+	const char *text = PQgetvalue(result, 0, column);
+	PgLsn lsn;
+
+	return lsn_parse(text, strlen(text), &lsn) ? lsn : LSN_INVALID;
+}
+
+static void
+read_server(PgRegistry *registry, const PGresult *result)
+{
+	RelayFacts *facts = &registry->facts;
+
+	*facts = (RelayFacts){
+		.server_version = (int) number(result, 0, 0),
+		.in_recovery = flag(result, 1),
+		.wal_sender_timeout_ms = number(result, 0, 3),
+		.extension_found = flag(result, 4),
+		.slot_found = flag(result, 5),
+		.slot_here = flag(result, 6),
+		.slot_lost = flag(result, 7),
+		.slot_pid = (int) number(result, 0, 8),
+		.slot_confirmed = lsn_value(result, 9),
+		.publication_found = flag(result, 10),
+	};
+	snprintf(facts->wal_level, sizeof(facts->wal_level), "%s", PQgetvalue(result, 0, 2));
+	snprintf(facts->publication_problem, sizeof(facts->publication_problem), "%s",
+			 PQgetvalue(result, 0, 11));
+}
+
+static void
+read_registration(PgRegistry *registry, const PGresult *result)
+{
+	RelayFacts *facts = &registry->facts;
+	const char *state;
+
+	if (PQntuples(result) != 1)
+		return;
+	state = PQgetvalue(result, 0, 0);
+	facts->registered = true;
+	facts->creating = strcmp(state, "creating") == 0;
+	facts->backfill = strcmp(state, "backfill") == 0;
+	facts->generation = number(result, 0, 1);
+	snprintf(facts->source_id, sizeof(facts->source_id), "%s", PQgetvalue(result, 0, 2));
+	snprintf(facts->system_identifier, sizeof(facts->system_identifier), "%s",
+			 PQgetvalue(result, 0, 3));
+	facts->timeline = number(result, 0, 4);
+	facts->start_lsn = lsn_value(result, 5);
+	facts->mark_lsn = lsn_value(result, 6);
+	snprintf(facts->last_position, sizeof(facts->last_position), "%s", PQgetvalue(result, 0, 7));
+}
+
+static bool
+read_topics(PgRegistry *registry, const PGresult *result, Error *error)
+{
+	int count = PQntuples(result);
+
+	free(registry->topics);
+	registry->topic_count = 0;
+	registry->topics = calloc(count > 0 ? (size_t) count : 1, sizeof(*registry->topics));
+	if (registry->topics == NULL)
+		return error_bug(error, "out of memory");
+	for (int i = 0; i < count; i++)
+	{
+		snprintf(registry->topics[i].name, sizeof(registry->topics[i].name), "%s",
+				 PQgetvalue(result, i, 0));
+		registry->topics[i].partitions = number(result, i, 1);
+	}
+	registry->topic_count = count;
+	return true;
+}
+
+static ByteView
+cell(const PGresult *result, int column)
+{
+	if (PQgetisnull(result, 0, column))
+		return (ByteView){NULL, 0};
+	return (ByteView){(const uint8_t *) PQgetvalue(result, 0, column),
+					  (size_t) PQgetlength(result, 0, column)};
+}
+
+/* All columns are in binary format. */
+static bool
+read_row(StoredRow *row, const PGresult *result, Error *error)
+{
+	ByteView id = cell(result, 1);
+	ByteView bytes = cell(result, 6);
+	Reader tid;
+	Reader created;
+
+	reader_init(&tid, PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0));
+	row->block = reader_u32(&tid);
+	row->offset = reader_u16(&tid);
+	reader_init(&created, PQgetvalue(result, 0, 8), (size_t) PQgetlength(result, 0, 8));
+	row->created_at = (PgUsec) reader_u64(&created);
+	if (!reader_done(&tid) || !reader_done(&created) || id.len != UUID_SIZE)
+		return error_bug(error, "unexpected row of outbox.event");
+	memcpy(row->id, id.data, UUID_SIZE);
+	row->aggregate_type = cell(result, 2);
+	row->aggregate_id = cell(result, 3);
+	row->type = cell(result, 4);
+	row->payload = bytes.data != NULL ? bytes : cell(result, 5);
+	row->headers = cell(result, 7);
+	return true;
+}
+
+/* Fills the reply of a job that succeeded; false: no reply is due. */
+static bool
+read_result(PgRegistry *registry, const Job *job, const PGresult *result, RegistryReply *reply)
+{
+	const char *params[] = {registry->slot};
+	bool more = true;
+
+	switch (job->kind)
+	{
+		case REGISTRY_SETUP:
+			return false;
+		case REGISTRY_SERVER:
+			read_server(registry, result);
+			reply->job = REGISTRY_FACTS;
+			if (!registry->facts.extension_found)
+				return true;
+			more = add_job(registry, REGISTRY_REGISTRATION, SQL_REGISTRATION, -1, params, 1) &&
+				   add_job(registry, REGISTRY_FACTS, SQL_TOPICS, -1, params, 1);
+			if (!more)
+				reply->failed = !error_bug(&reply->error, "out of memory");
+			return !more;
+		case REGISTRY_REGISTRATION:
+			read_registration(registry, result);
+			return false;
+		case REGISTRY_FACTS:
+			reply->failed = !read_topics(registry, result, &reply->error);
+			return true;
+		case REGISTRY_TOPIC:
+			reply->u.partitions = PQntuples(result) > 0 ? number(result, 0, 0) : 0;
+			return true;
+		case REGISTRY_LEAF_SIZE:
+			reply->u.blocks = number(result, 0, 0);
+			return true;
+		default:
+			reply->rows = strtoull(PQcmdTuples((PGresult *) result), NULL, 10);
+			return true;
+	}
+}
+
+/* The job that runs is over. */
+static void
+end_job(PgRegistry *registry)
+{
+	free_job(&registry->jobs[registry->first]);
+	registry->first = (registry->first + 1) % JOBS_MAX;
+	registry->count--;
+	registry->running = false;
+}
+
+static bool
+start_job(PgRegistry *registry, MonoUsec now, Error *error)
+{
+	const Job *job = &registry->jobs[registry->first];
+	PGconn *conn = registry->link.conn;
+	bool rows = job->kind == REGISTRY_LEAF_ROWS;
+
+	if (PQsendQueryParams(conn, job->sql, job->param_count, NULL, (const char *const *) job->params,
+						  NULL, NULL, rows ? 1 : 0) != 1)
+		return pg_error_lost(error, conn, "send a statement");
+	if (rows && PQsetSingleRowMode(conn) != 1)
+		return error_bug(error, "could not ask for single rows");
+	registry->running = true;
+	registry->job_failed = false;
+	registry->output_waits = true;
+	registry->deadline = rows ? MONO_NEVER : now + JOB_TIMEOUT_USEC;
+	return true;
+}
+
+/* IO_OK: a reply; IO_END: the job is over and had none; IO_AGAIN; IO_FAILED. */
+static IoResult
+run_job(PgRegistry *registry, RegistryReply *reply, Error *error)
+{
+	PGconn *conn = registry->link.conn;
+	Job *job = &registry->jobs[registry->first];
+
+	while (!PQisBusy(conn))
+	{
+		PGresult *result = PQgetResult(conn);
+		ExecStatusType status;
+
+		if (result == NULL)
+		{
+			bool due = registry->job_failed;
+
+			reply->failed = registry->job_failed;
+			reply->error = registry->job_error;
+			if (!due && registry->row_result != NULL)
+				due = read_result(registry, job, registry->row_result, reply);
+			PQclear(registry->row_result);
+			registry->row_result = NULL;
+			end_job(registry);
+			return due ? IO_OK : IO_END;
+		}
+		status = PQresultStatus(result);
+		PQclear(registry->row_result);
+		registry->row_result = result;
+		if (status == PGRES_SINGLE_TUPLE)
+		{
+			reply->u.row = &registry->row;
+			reply->failed = !read_row(&registry->row, result, &reply->error);
+			return IO_OK;
+		}
+		if (status == PGRES_FATAL_ERROR)
+		{
+			pg_error_result(&reply->error, result, "run a statement");
+			if (PQstatus(conn) == CONNECTION_BAD ||
+				strncmp(reply->error.sqlstate, PREFIX_57P, strlen(PREFIX_57P)) == 0)
+			{
+				*error = reply->error;
+				error->error_class = ERROR_CLASS_TRANSIENT;
+				return IO_FAILED;
+			}
+			registry->job_failed = true;
+			registry->job_error = reply->error;
+		}
+	}
+	return IO_AGAIN;
+}
+
+IoResult
+registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply, Error *error)
+{
+	PGconn *conn = registry->link.conn;
+
+	if (!registry->connected)
+	{
+		IoResult io = pg_link_poll(&registry->link, now, error);
+
+		if (io != IO_OK)
+			return io;
+		registry->connected = true;
+	}
+	for (;;)
+	{
+		IoResult io;
+		int rest;
+
+		if (!registry->running && registry->count > 0 && !start_job(registry, now, error))
+			return IO_FAILED;
+		rest = PQflush(conn);
+		registry->output_waits = rest > 0;
+		if (rest < 0 || PQconsumeInput(conn) != 1 || registry->farewell)
+		{
+			if (registry->farewell)
+				*error = registry->farewell_error;
+			else
+				pg_error_lost(error, conn, "keep the connection to PostgreSQL");
+			return IO_FAILED;
+		}
+		if (!registry->running)
+			return IO_AGAIN;
+		*reply = (RegistryReply){.job = registry->jobs[registry->first].kind};
+		io = run_job(registry, reply, error);
+		if (io == IO_AGAIN && now >= registry->deadline)
+		{
+			error_transient(error, "the server doesn't answer a statement");
+			return IO_FAILED;
+		}
+		if (io != IO_END)
+			return io;
+	}
+}

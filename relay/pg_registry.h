@@ -1,0 +1,108 @@
+/*
+ * pg_registry.h
+ *	  The ordinary connection to the source database: what the relay asks of it
+ *	  and writes into it.
+ *
+ * Jobs are queued and run one after the other without blocking; each gives one
+ * reply.  A job that the server refused gives a reply with "failed", and the
+ * connection goes on; IO_FAILED means that the connection is gone, and every
+ * job with it.  One connection for each PgRegistry.
+ *
+ * It is also the relay's ear for a server that shuts down: then it fails at
+ * once (57P01), and the owner lets go of the replication connection.
+ */
+#ifndef OUTBOX_RELAY_PG_REGISTRY_H
+#define OUTBOX_RELAY_PG_REGISTRY_H
+
+#include "relay_check.h"
+#include "route.h"
+
+#include "reader.h"
+
+typedef struct PgRegistry PgRegistry;
+
+typedef enum RegistryJob
+{
+	REGISTRY_SETUP,		   /* private: its reply is never given */
+	REGISTRY_SERVER,	   /* private */
+	REGISTRY_REGISTRATION, /* private */
+	REGISTRY_FACTS,		   /* registry_facts(), registry_topic() are filled */
+	REGISTRY_MARK,
+	REGISTRY_TIMELINE,
+	REGISTRY_TOPIC, /* u.partitions is what is recorded now */
+	REGISTRY_HEARTBEAT,
+	REGISTRY_MAINTAIN,
+	REGISTRY_LEAF_SIZE, /* u.blocks */
+	REGISTRY_LEAF_ROWS, /* a reply for each row, then one with u.row NULL */
+	REGISTRY_READY
+} RegistryJob;
+
+/* A row of outbox.event that was there before the slot. */
+typedef struct StoredRow
+{
+	uint32_t block;
+	uint16_t offset;
+	uint8_t id[UUID_SIZE];
+	ByteView aggregate_type;
+	ByteView aggregate_id;
+	ByteView type;
+	ByteView payload;
+	ByteView headers;
+	PgUsec created_at;
+} StoredRow;
+
+typedef struct RegistryReply
+{
+	RegistryJob job;
+	bool failed; /* error says why */
+	Error error;
+	uint64_t rows; /* changed, by MARK, TIMELINE, READY */
+	union
+	{
+		uint32_t partitions;
+		uint32_t blocks;
+		const StoredRow *row; /* until the next registry_next() */
+	} u;
+} RegistryReply;
+
+typedef struct MarkRequest
+{
+	uint32_t generation;
+	PgLsn mark_lsn;
+	const char *last_position;		/* NULL: as it is */
+	const char *heartbeat_snapshot; /* NULL: as it is */
+	PgUsec heartbeat_at;
+} MarkRequest;
+
+extern MUST_CHECK PgRegistry *registry_open(const char *conninfo, const char *slot,
+											const char *publication, MonoUsec now, Error *error);
+extern void registry_free(PgRegistry *registry); /* NULL is allowed; doesn't wait */
+
+/* IO_OK: *reply is filled, ask again; IO_AGAIN; IO_FAILED. */
+extern MUST_CHECK IoResult registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply,
+										 Error *error);
+extern int registry_fd(const PgRegistry *registry);
+extern short registry_events(const PgRegistry *registry);
+extern MonoUsec registry_wake_at(const PgRegistry *registry);
+
+/* false: the queue is full or memory is out; nothing was queued. */
+extern MUST_CHECK bool registry_ask_facts(PgRegistry *registry);
+extern MUST_CHECK bool registry_mark(PgRegistry *registry, const MarkRequest *request);
+extern MUST_CHECK bool registry_set_timeline(PgRegistry *registry, uint32_t generation,
+											 uint32_t timeline);
+extern MUST_CHECK bool registry_record_topic(PgRegistry *registry, uint32_t generation,
+											 const char *topic, uint32_t partitions);
+extern MUST_CHECK bool registry_heartbeat(PgRegistry *registry);
+extern MUST_CHECK bool registry_maintain(PgRegistry *registry);
+extern MUST_CHECK bool registry_ask_leaf_size(PgRegistry *registry, unsigned leaf);
+/* The rows from a TID up to a block that the start snapshot saw, in their order. */
+extern MUST_CHECK bool registry_read_leaf(PgRegistry *registry, unsigned leaf, uint32_t block,
+										  uint16_t offset, uint32_t to_block);
+/* The backfill is done: state ready, mark at the slot's start. */
+extern MUST_CHECK bool registry_ready(PgRegistry *registry, uint32_t generation);
+
+extern const RelayFacts *registry_facts(const PgRegistry *registry);
+extern int registry_topic_count(const PgRegistry *registry);
+extern const char *registry_topic(const PgRegistry *registry, int index, uint32_t *partitions);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * pg_registry_sql.h
+ *	  The statements of the ordinary connection.  For pg_registry*.c and pg_init*.c.
+ *
+ * Everything is qualified by its schema; $1 is the slot's name unless said
+ * otherwise.
+ */
+#ifndef OUTBOX_RELAY_PG_REGISTRY_SQL_H
+#define OUTBOX_RELAY_PG_REGISTRY_SQL_H
+
+/*
+ * The mark must be on this server's disk before the server is told, and must
+ * not hang for ever on a standby that is away: "local".
+ */
+#define SQL_SETUP                                                                                  \
+	"SELECT pg_catalog.set_config(name, value, false)"                                             \
+	"  FROM (VALUES ('synchronous_commit', 'local'), ('search_path', 'pg_catalog'),"               \
+	"               ('statement_timeout', '30s'), ('idle_session_timeout', '0'),"                  \
+	"               ('default_transaction_read_only', 'off'), ('bytea_output', 'hex'),"            \
+	"               ('enable_seqscan', 'off')) AS v(name, value)"
+
+/* $2: the publication.  What is wrong with it is said in words; '' means nothing. */
+#define SQL_PUBLICATION_PROBLEM                                                                    \
+	" CASE WHEN p.pubname IS NULL THEN ''"                                                         \
+	"      WHEN NOT p.pubviaroot THEN 'publish_via_partition_root is off'"                         \
+	"      WHEN NOT p.pubinsert OR p.pubupdate OR p.pubdelete OR p.pubtruncate"                    \
+	"           THEN 'it must publish insert, and nothing else'"                                   \
+	"      WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_publication_tables t"                        \
+	"                        WHERE t.pubname = p.pubname AND t.schemaname = 'outbox'"              \
+	"                              AND t.tablename = 'event')"                                     \
+	"           THEN 'outbox.event isn''t in it'"                                                  \
+	"      WHEN (SELECT count(*) FROM pg_catalog.pg_publication_tables t"                          \
+	"             WHERE t.pubname = p.pubname) <> 1"                                               \
+	"           THEN 'it must have outbox.event, and no other table'"                              \
+	"      WHEN (SELECT t.rowfilter FROM pg_catalog.pg_publication_tables t"                       \
+	"             WHERE t.pubname = p.pubname) IS NOT NULL"                                        \
+	"           THEN 'it has a row filter'"                                                        \
+	"      WHEN (SELECT array_agg(a::text ORDER BY a::text COLLATE \"C\")"                         \
+	"              FROM pg_catalog.pg_publication_tables t, unnest(t.attnames) a"                  \
+	"             WHERE t.pubname = p.pubname)"                                                    \
+	"           <> '{aggregateid,aggregatetype,created_at,headers,id,payload,payload_bytes,type}'" \
+	"           THEN 'its column list must be the eight columns of an event'"                      \
+	"      ELSE '' END"
+
+#define SQL_SERVER                                                                                 \
+	"SELECT current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"                \
+	"       current_setting('wal_level'),"                                                         \
+	"       (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"       \
+	"       EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_outbox')"              \
+	"         AND to_regclass('outbox.relay') IS NOT NULL,"                                        \
+	"       s.slot_name IS NOT NULL,"                                                              \
+	"       s.slot_type = 'logical' AND s.plugin = 'pgoutput'"                                     \
+	"         AND s.database = current_database(),"                                                \
+	"       s.wal_status = 'lost', s.active_pid, s.confirmed_flush_lsn,"                           \
+	"       p.pubname IS NOT NULL," SQL_PUBLICATION_PROBLEM "  FROM (VALUES (1)) AS one"           \
+	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
+	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
+
+#define SQL_REGISTRATION                                                                           \
+	"SELECT state, generation, source_id, system_identifier, timeline, start_lsn, mark_lsn,"       \
+	"       last_position FROM outbox.relay WHERE slot_name = $1"
+
+#define SQL_TOPICS                                                                                 \
+	"SELECT topic, partitions FROM outbox.topic WHERE slot_name = $1 ORDER BY recorded_at, topic"
+
+/* $2 generation, $3 mark, $4 last position, $5 snapshot, $6 its time in usec since 2000 */
+#define SQL_MARK                                                                                   \
+	"UPDATE outbox.relay"                                                                          \
+	"   SET mark_lsn = GREATEST(mark_lsn, $3::pg_lsn), mark_at = clock_timestamp(),"               \
+	"       last_position = COALESCE($4, last_position),"                                          \
+	"       heartbeat_snapshot = COALESCE($5::pg_snapshot, heartbeat_snapshot),"                   \
+	"       heartbeat_at = COALESCE(TIMESTAMPTZ '2000-01-01 00:00:00+00'"                          \
+	"                               + $6::int8 * INTERVAL '1 microsecond', heartbeat_at)"          \
+	" WHERE slot_name = $1 AND generation = $2::int4"
+
+#define SQL_TIMELINE                                                                               \
+	"UPDATE outbox.relay SET timeline = $3::int4 WHERE slot_name = $1 AND generation = $2::int4"
+
+/* $2 topic, $3 partitions, $4 generation.  The first to record it wins. */
+#define SQL_RECORD_TOPIC                                                                           \
+	"WITH mine AS ("                                                                               \
+	"  INSERT INTO outbox.topic (slot_name, topic, partitions, generation, recorded_at)"           \
+	"  VALUES ($1, $2, $3::int4, $4::int4, clock_timestamp())"                                     \
+	"  ON CONFLICT (slot_name, topic) DO NOTHING RETURNING partitions)"                            \
+	"SELECT partitions FROM mine UNION ALL"                                                        \
+	" SELECT partitions FROM outbox.topic WHERE slot_name = $1 AND topic = $2"
+
+#define SQL_HEARTBEAT "SELECT outbox.heartbeat($1)"
+#define SQL_MAINTAIN "SELECT outbox.maintain()"
+
+/* The leaf's number is put in. */
+#define SQL_LEAF_SIZE                                                                              \
+	"SELECT pg_catalog.pg_relation_size('outbox.event_%u')"                                        \
+	"       / current_setting('block_size')::int8"
+
+/* $2 the first TID, $3 the one behind the last */
+#define SQL_LEAF_ROWS                                                                              \
+	"SELECT e.ctid, e.id, e.aggregatetype, e.aggregateid, e.type, e.payload::text,"                \
+	"       e.payload_bytes, e.headers::text, e.created_at"                                        \
+	"  FROM ONLY outbox.event_%u e"                                                                \
+	" WHERE e.ctid >= $2::tid AND e.ctid < $3::tid"                                                \
+	"   AND pg_catalog.pg_visible_in_snapshot(e.xid,"                                              \
+	"         (SELECT start_snapshot FROM outbox.relay WHERE slot_name = $1))"
+
+#define SQL_READY                                                                                  \
+	"UPDATE outbox.relay SET state = 'ready', mark_lsn = GREATEST(mark_lsn, start_lsn),"           \
+	"       mark_at = clock_timestamp()"                                                           \
+	" WHERE slot_name = $1 AND generation = $2::int4 AND state = 'backfill'"
+
+#endif

@@ -1,0 +1,678 @@
+/*
+ * pump.c
+ *	  The data path: frames in, events out, and what may be confirmed.
+ *
+ *		frame -> walframe -> pgoutput -> assemble -> route -> window -> sink
+ *												 delivery -> window -> confirmed
+ *
+ * Refuses to go on after a failed delivery, and what its parts refuse.  A
+ * message-specific failure takes its whole batch with it: the events up to the last
+ * that failed so are sent again one at a time ("careful"), until the culprit is alone.
+ *
+ * Invariants: P1 to P5 of pump.h.  What is held borrows from the frame, which lives
+ * until the source is asked for the next one.
+ */
+#include "pump.h"
+
+#include "assemble.h"
+#include "exit_codes.h"
+#include "heartbeat.h"
+#include "walframe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAMES_PER_ROUND 2048
+#define DELIVERIES_PER_ROUND 16384
+
+/* The order of the stream: a commit LSN, and an ordinal in it. */
+typedef struct StreamPoint
+{
+	PgLsn commit_lsn;
+	uint64_t ordinal;
+} StreamPoint;
+
+/* What people are told about an event: never what is in it. */
+typedef struct Subject
+{
+	uint8_t id[UUID_SIZE];
+	char topic[TOPIC_NAME_MAX + 1];
+	uint32_t topic_index; /* of the name in "topic" */
+	uint32_t size;
+	Position position;
+} Subject;
+
+struct Pump
+{
+	PumpConfig config;
+	DeliveryWindow *window;
+	Feedback feedback;
+	Assembler *assembler;
+	TimelineHistory timelines;
+	uint32_t generation;
+	Router *router;
+	PumpStats stats;
+
+	PgLsn durable;		 /* R */
+	PgLsn start_lsn;	 /* of this stream */
+	StreamPoint resume;	 /* events before this are settled; see pump_start() */
+	bool in_transaction; /* of the stream, published or not */
+	bool suppressed;	 /* that transaction is below start_lsn */
+	uint32_t published;	 /* events of it */
+
+	bool held;
+	Assembled pending; /* what is held */
+	RoutedEvent routed;
+	MonoUsec listening_since; /* the last time reading began */
+	bool listening;
+
+	StreamPoint careful_until; /* commit_lsn invalid: not careful */
+	bool failed;			   /* a delivery */
+	bool poison;			   /* and its event was alone */
+	Error failure;
+	Subject subject; /* the event published last */
+
+	Heartbeats heartbeats;
+	PgLsn last_event_end; /* of the newest transaction with events */
+	MonoUsec marked_at;
+};
+
+static const double delivery_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+										 0.25,	0.5,	1,	   2.5,	 5,		10,	  60};
+
+static bool
+point_before(StreamPoint a, StreamPoint b)
+{
+	return a.commit_lsn != b.commit_lsn ? a.commit_lsn < b.commit_lsn : a.ordinal < b.ordinal;
+}
+
+Pump *
+pump_create(const PumpConfig *config)
+{
+	Pump *pump = calloc(1, sizeof(*pump));
+
+	if (pump == NULL)
+		return NULL;
+	pump->config = *config;
+	pump->window = window_create(&config->window);
+	if (pump->window == NULL)
+	{
+		free(pump);
+		return NULL;
+	}
+	histogram_init(&pump->stats.delivery_seconds, delivery_bounds,
+				   (int) (sizeof(delivery_bounds) / sizeof(delivery_bounds[0])));
+	return pump;
+}
+
+void
+pump_free(Pump *pump)
+{
+	if (pump == NULL)
+		return;
+	heartbeats_free(&pump->heartbeats);
+	assembler_free(pump->assembler);
+	window_free(pump->window);
+	free(pump);
+}
+
+/* -------------------------------------------------------------------------
+ * sessions
+ * -------------------------------------------------------------------------
+ */
+
+bool
+pump_forget(Pump *pump, Error *error)
+{
+	DeliveryWindow *window = window_create(&pump->config.window);
+
+	if (window == NULL)
+		return error_bug(error, "out of memory");
+	window_free(pump->window);
+	pump->window = window;
+	pump->durable = LSN_INVALID;
+	pump->resume = (StreamPoint){0};
+	pump->careful_until = (StreamPoint){0};
+	pump->last_event_end = LSN_INVALID;
+	pump->stats.last = (Position){0};
+	pump->stats.server_end = LSN_INVALID;
+	pump->failed = false;
+	heartbeats_free(&pump->heartbeats);
+	pump_source_lost(pump);
+	return true;
+}
+
+void
+pump_source_lost(Pump *pump)
+{
+	pump->held = false;
+	pump->listening = false;
+	pump->in_transaction = false;
+	heartbeats_free(&pump->heartbeats);
+}
+
+/* Keeps the later of what is known and of what the window says. */
+static void
+remember_resume_point(Pump *pump)
+{
+	ResumePoint now = window_resume_point(pump->window);
+	StreamPoint point = {now.start_lsn, 0};
+
+	if (now.commit_lsn != LSN_INVALID)
+		point = (StreamPoint){now.commit_lsn, now.ordinal};
+	if (point_before(pump->resume, point))
+		pump->resume = point;
+}
+
+void
+pump_sink_lost(Pump *pump)
+{
+	remember_resume_point(pump);
+	window_reset(pump->window, window_confirmed(pump->window));
+	pump->failed = false;
+	pump_source_lost(pump);
+}
+
+bool
+pump_start(Pump *pump, uint32_t generation, const TimelineHistory *timelines, Router *router,
+		   PgLsn mark_lsn, const FeedbackConfig *feedback, MonoUsec now, PgLsn *start_lsn,
+		   Error *error)
+{
+	if (window_events(pump->window) > 0)
+		return error_bug(error, "a stream was started with events in flight");
+	pump_source_lost(pump);
+	remember_resume_point(pump);
+	window_reset(pump->window, mark_lsn);
+	pump->timelines = *timelines;
+	pump->generation = generation;
+	assembler_free(pump->assembler);
+	pump->assembler = assembler_create(generation, &pump->timelines);
+	if (pump->assembler == NULL)
+		return error_bug(error, "out of memory");
+	pump->router = router;
+	if (mark_lsn > pump->durable)
+		pump->durable = mark_lsn;
+	pump->start_lsn = window_confirmed(pump->window);
+	feedback_init(&pump->feedback, feedback, now);
+	*start_lsn = pump->start_lsn;
+	return true;
+}
+
+static void
+remember_subject(Pump *pump, const OutboxEvent *event)
+{
+	Subject *subject = &pump->subject;
+
+	memcpy(subject->id, event->id, UUID_SIZE);
+	subject->position = event->position;
+	subject->size = pump->routed.size;
+	if (subject->topic[0] != '\0' && subject->topic_index == pump->routed.topic_index)
+		return;
+	subject->topic_index = pump->routed.topic_index;
+	snprintf(subject->topic, sizeof(subject->topic), "%s",
+			 pump->routed.topic != NULL ? pump->routed.topic : "");
+}
+
+static void
+name_subject(const Pump *pump, Error *error)
+{
+	const Subject *subject = &pump->subject;
+	char id[UUID_TEXT_SIZE];
+	char lsn[LSN_TEXT_SIZE];
+
+	uuid_format(subject->id, id);
+	lsn_format(subject->position.commit_lsn, lsn);
+	error_detail(error, "The event is %s for topic \"%s\", %u bytes, position %u.%u/%s/%llu.", id,
+				 subject->topic, subject->size, subject->position.generation,
+				 subject->position.timeline, lsn, (unsigned long long) subject->position.ordinal);
+}
+
+/* -------------------------------------------------------------------------
+ * deliveries
+ * -------------------------------------------------------------------------
+ */
+
+typedef struct SettleContext
+{
+	Pump *pump;
+	PgUsec wall;
+} SettleContext;
+
+static void
+take_failure(Pump *pump, const Delivery *delivery)
+{
+	bool of_the_event = delivery->error.error_class == ERROR_CLASS_PERMANENT &&
+						delivery->error.exit_code == EXIT_POISON;
+	StreamPoint point;
+	Settled event;
+
+	pump->stats.deliveries_failed++;
+	if (!window_peek(pump->window, delivery->token, &event))
+		return;
+	point = (StreamPoint){event.commit_lsn, event.ordinal};
+	if (of_the_event && point_before(pump->careful_until, point))
+		pump->careful_until = point;
+	if (pump->failed)
+		return;
+	pump->failed = true;
+	pump->failure = delivery->error;
+	pump->poison =
+		of_the_event && window_events(pump->window) == 1 && delivery->certainly_not_persisted;
+}
+
+static void
+take_delivery(const Delivery *delivery, void *arg)
+{
+	SettleContext *context = arg;
+	Pump *pump = context->pump;
+	uint64_t bytes = window_bytes(pump->window);
+	Settled settled;
+
+	if (!delivery->delivered)
+	{
+		take_failure(pump, delivery);
+		return;
+	}
+	if (!window_settle(pump->window, delivery->token, &settled))
+		return;
+	pump->stats.events_settled++;
+	pump->stats.bytes_settled += bytes - window_bytes(pump->window);
+	if (settled.commit_time != 0)
+		histogram_observe(&pump->stats.delivery_seconds,
+						  (double) (context->wall - settled.commit_time) / (double) USEC_PER_SEC);
+	if (point_before((StreamPoint){pump->stats.last.commit_lsn, pump->stats.last.ordinal},
+					 (StreamPoint){settled.commit_lsn, settled.ordinal}))
+		pump->stats.last =
+			(Position){pump->generation, timeline_of(&pump->timelines, settled.commit_lsn),
+					   settled.commit_lsn, settled.ordinal};
+}
+
+PumpVerdict
+pump_settle(Pump *pump, EventSink *sink, PgUsec wall, Error *error)
+{
+	SettleContext context = {pump, wall};
+	int count = sink->ops->drain(sink, take_delivery, &context, DELIVERIES_PER_ROUND);
+
+	if (!pump->failed)
+		return count >= DELIVERIES_PER_ROUND ? PUMP_MORE : PUMP_IDLE;
+	*error = pump->failure;
+	if (pump->poison)
+	{
+		name_subject(pump, error);
+		return PUMP_STOP;
+	}
+	if (error->error_class == ERROR_CLASS_PERMANENT && error->exit_code != EXIT_POISON)
+		return PUMP_STOP;
+	error->error_class = ERROR_CLASS_TRANSIENT;
+	return PUMP_SINK_LOST;
+}
+
+/* -------------------------------------------------------------------------
+ * status updates
+ * -------------------------------------------------------------------------
+ */
+
+PumpVerdict
+pump_report(Pump *pump, ReplSource *source, MonoUsec now, PgUsec wall, Error *error)
+{
+	StatusUpdate update = feedback_due(&pump->feedback, pump->durable, now);
+	uint8_t message[WAL_STATUS_SIZE];
+
+	if (!update.send)
+		return PUMP_IDLE;
+	walframe_build_status(message, pump->durable, pump->durable, wall, update.ask);
+	if (source->ops->send_status(source, (ByteView){message, sizeof(message)}, error) != IO_OK)
+		return PUMP_SOURCE_LOST;
+	feedback_sent(&pump->feedback, pump->durable, update.ask, now);
+	return PUMP_IDLE;
+}
+
+/* -------------------------------------------------------------------------
+ * events
+ * -------------------------------------------------------------------------
+ */
+
+static PumpVerdict
+verdict_of(IoResult io)
+{
+	switch (io)
+	{
+		case IO_OK:
+			return PUMP_MORE;
+		case IO_FULL:
+		case IO_AGAIN:
+			return PUMP_HELD;
+		default:
+			return PUMP_STOP;
+	}
+}
+
+PumpVerdict
+pump_begin(Pump *pump, PgLsn commit_lsn, PgUsec commit_time, Error *error)
+{
+	PumpVerdict verdict = PUMP_MORE;
+
+	pump->suppressed = commit_lsn < pump->start_lsn;
+	if (!pump->suppressed)
+		verdict = verdict_of(window_begin(pump->window, commit_lsn, commit_time, error));
+	if (verdict == PUMP_MORE)
+	{
+		pump->in_transaction = true;
+		pump->published = 0;
+	}
+	return verdict;
+}
+
+PumpVerdict
+pump_commit(Pump *pump, PgLsn end_lsn, Error *error)
+{
+	PumpVerdict verdict = PUMP_MORE;
+
+	if (!pump->suppressed)
+		verdict = verdict_of(window_commit(pump->window, end_lsn, error));
+	if (verdict != PUMP_MORE)
+		return verdict;
+	pump->in_transaction = false;
+	pump->suppressed = false;
+	if (pump->published > 0)
+	{
+		pump->stats.transactions++;
+		pump->last_event_end = end_lsn;
+	}
+	return PUMP_MORE;
+}
+
+/* false: one is in flight, and this one may not join it. */
+static bool
+may_go(Pump *pump, StreamPoint point)
+{
+	if (pump->careful_until.commit_lsn == LSN_INVALID)
+		return true;
+	if (point_before(pump->careful_until, point))
+	{
+		pump->careful_until = (StreamPoint){0};
+		return true;
+	}
+	return window_events(pump->window) == 0;
+}
+
+PumpVerdict
+pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error)
+{
+	StreamPoint point = {event->position.commit_lsn, event->position.ordinal};
+	DeliveryToken token;
+	IoResult io;
+
+	if (pump->suppressed || point_before(point, pump->resume))
+	{
+		pump->stats.events_suppressed++;
+		return PUMP_MORE;
+	}
+	if (!may_go(pump, point))
+		return PUMP_HELD;
+	switch (router_route(pump->router, event, &pump->routed, error))
+	{
+		case ROUTE_OK:
+			break;
+		case ROUTE_UNKNOWN_TOPIC:
+			return PUMP_TOPIC;
+		default:
+			pump->routed = (RoutedEvent){0};
+			pump->subject.topic[0] = '\0';
+			remember_subject(pump, event);
+			name_subject(pump, error);
+			return PUMP_STOP;
+	}
+	io = window_add(pump->window, event->position.ordinal, pump->routed.size, &token, error);
+	if (io != IO_OK)
+		return verdict_of(io);
+	io = sink->ops->publish(sink, &pump->routed, token, error);
+	if (io == IO_OK)
+	{
+		remember_subject(pump, event);
+		pump->stats.events_published++;
+		pump->published++;
+		return PUMP_MORE;
+	}
+	window_retract(pump->window, token);
+	if (io != IO_FAILED)
+		return PUMP_HELD;
+	if (error->error_class == ERROR_CLASS_TRANSIENT)
+		return PUMP_SINK_LOST;
+	remember_subject(pump, event);
+	name_subject(pump, error);
+	return PUMP_STOP;
+}
+
+const char *
+pump_wanted_topic(const Pump *pump)
+{
+	return pump->routed.topic;
+}
+
+/* -------------------------------------------------------------------------
+ * reading
+ * -------------------------------------------------------------------------
+ */
+
+/* PUMP_MORE: it has gone. */
+static PumpVerdict
+apply_pending(Pump *pump, EventSink *sink, Error *error)
+{
+	const Assembled *pending = &pump->pending;
+	PumpVerdict verdict;
+
+	switch (pending->kind)
+	{
+		case ASSEMBLED_BEGIN:
+			return pump_begin(pump, pending->commit_lsn, pending->commit_time, error);
+		case ASSEMBLED_EVENT:
+			return pump_publish(pump, &pending->event, sink, error);
+		case ASSEMBLED_HEARTBEAT:
+			if (!pump->suppressed)
+				heartbeats_take(&pump->heartbeats, pump->config.slot, pending->heartbeat);
+			return PUMP_MORE;
+		case ASSEMBLED_COMMIT:
+			verdict = pump_commit(pump, pending->end_lsn, error);
+			if (verdict == PUMP_MORE)
+				heartbeats_commit(&pump->heartbeats, pending->end_lsn, pending->commit_time);
+			return verdict;
+		default:
+			return PUMP_MORE;
+	}
+}
+
+/* Fills pump->pending; PUMP_MORE: held, or a keepalive that was dealt with. */
+static PumpVerdict
+take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
+{
+	PgoutputMessage message;
+	WalFrame frame;
+
+	if (!walframe_parse(bytes, &frame, error))
+		return PUMP_STOP;
+	pump->stats.frames++;
+	feedback_frame(&pump->feedback, frame.kind == WAL_FRAME_KEEPALIVE && frame.reply_requested,
+				   now);
+	if (frame.end > pump->stats.server_end)
+		pump->stats.server_end = frame.end;
+	if (frame.kind == WAL_FRAME_KEEPALIVE)
+	{
+		if (!pump->in_transaction)
+			window_idle_at(pump->window, frame.end);
+		return PUMP_MORE;
+	}
+	if (!pgoutput_decode(frame.payload, &message, error) ||
+		!assembler_take(pump->assembler, &message, &pump->pending, error))
+		return PUMP_STOP;
+	pump->held = true;
+	return PUMP_MORE;
+}
+
+/* Nothing to read: is anybody there? */
+static PumpVerdict
+listen_on(Pump *pump, MonoUsec now, Error *error)
+{
+	MonoUsec since;
+
+	if (!pump->listening)
+	{
+		pump->listening = true;
+		pump->listening_since = now;
+	}
+	since = pump->feedback.last_frame_at > pump->listening_since ? pump->feedback.last_frame_at
+																 : pump->listening_since;
+	if (!pump->feedback.ask_pending || now - since < pump->config.silence_usec)
+		return PUMP_IDLE;
+	error_transient(error, "the walsender doesn't answer");
+	return PUMP_SOURCE_LOST;
+}
+
+PumpVerdict
+pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *error)
+{
+	for (int i = 0; i < FRAMES_PER_ROUND; i++)
+	{
+		PumpVerdict verdict;
+		ByteView frame;
+
+		if (!pump->held)
+		{
+			switch (source->ops->next(source, &frame, error))
+			{
+				case IO_OK:
+					break;
+				case IO_AGAIN:
+					return listen_on(pump, now, error);
+				case IO_END:
+					error_transient(error, "the server ended the replication stream");
+					return PUMP_SOURCE_LOST;
+				default:
+					return PUMP_SOURCE_LOST;
+			}
+			verdict = take_frame(pump, frame, now, error);
+			if (verdict != PUMP_MORE)
+				return verdict;
+		}
+		if (pump->held)
+		{
+			verdict = apply_pending(pump, sink, error);
+			if (verdict != PUMP_MORE)
+			{
+				pump->listening = false;
+				return verdict;
+			}
+			pump->held = false;
+		}
+	}
+	return PUMP_MORE;
+}
+
+MonoUsec
+pump_wake_at(const Pump *pump)
+{
+	return feedback_wake_at(&pump->feedback);
+}
+
+/* -------------------------------------------------------------------------
+ * marks
+ * -------------------------------------------------------------------------
+ */
+
+/* At rest our own mark must not make the next one due. */
+static bool
+mark_pays(const Pump *pump)
+{
+	PgLsn confirmed = window_confirmed(pump->window);
+
+	if (heartbeats_confirmed(&pump->heartbeats, confirmed) != NULL)
+		return true;
+	if (confirmed <= pump->durable)
+		return false;
+	return pump->last_event_end > pump->durable ||
+		   confirmed - pump->durable >= pump->config.mark_idle_bytes;
+}
+
+bool
+pump_mark_wanted(const Pump *pump, bool force, MonoUsec now, PumpMark *mark)
+{
+	PgLsn confirmed = window_confirmed(pump->window);
+	const Heartbeat *heartbeat = heartbeats_confirmed(&pump->heartbeats, confirmed);
+
+	if (force ? confirmed <= pump->durable
+			  : !mark_pays(pump) || now < pump->marked_at + pump->config.mark_interval_usec)
+		return false;
+	*mark = (PumpMark){
+		.mark_lsn = confirmed > pump->durable ? confirmed : pump->durable,
+		.has_last = pump->stats.last.commit_lsn != LSN_INVALID,
+		.last = pump->stats.last,
+	};
+	if (heartbeat != NULL)
+	{
+		mark->heartbeat_snapshot = heartbeat->snapshot;
+		mark->heartbeat_at = heartbeat->at;
+	}
+	return true;
+}
+
+MonoUsec
+pump_mark_wake_at(const Pump *pump)
+{
+	return mark_pays(pump) ? pump->marked_at + pump->config.mark_interval_usec : MONO_NEVER;
+}
+
+void
+pump_marked(Pump *pump, const PumpMark *mark, MonoUsec now)
+{
+	if (mark->mark_lsn > pump->durable)
+		pump->durable = mark->mark_lsn;
+	if (mark->heartbeat_snapshot != NULL)
+		heartbeats_drop_confirmed(&pump->heartbeats);
+	pump->marked_at = now;
+	pump->stats.marks++;
+}
+
+void
+pump_mark_failed(Pump *pump, bool heartbeat_is_bad, MonoUsec now)
+{
+	if (heartbeat_is_bad)
+		heartbeats_drop_confirmed(&pump->heartbeats);
+	pump->marked_at = now;
+}
+
+PgLsn
+pump_confirmed(const Pump *pump)
+{
+	return window_confirmed(pump->window);
+}
+
+PgLsn
+pump_durable(const Pump *pump)
+{
+	return pump->durable;
+}
+
+uint32_t
+pump_in_flight(const Pump *pump)
+{
+	return window_events(pump->window);
+}
+
+uint64_t
+pump_in_flight_bytes(const Pump *pump)
+{
+	return window_bytes(pump->window);
+}
+
+PgUsec
+pump_oldest_commit_time(const Pump *pump)
+{
+	return window_oldest_commit_time(pump->window);
+}
+
+const PumpStats *
+pump_stats(const Pump *pump)
+{
+	return &pump->stats;
+}

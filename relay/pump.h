@@ -1,0 +1,141 @@
+/*
+ * pump.h
+ *	  The data path: frames in, events out, and what may be confirmed.
+ *
+ *		settle -> report -> read -> flush		one round, in this order
+ *
+ * Takes its source and its sink through their vtables and the time as an
+ * argument; knows neither libpq nor librdkafka, and doesn't log.  The conductor
+ * (relay.c) decides what becomes of a verdict.
+ *
+ * Invariants
+ *	P1 What is reported as flushed is the durable mark, given by pump_marked().
+ *	P2 A transaction whose commit LSN is below the start of the stream is not
+ *	   published; of one that a failure interrupted, only what isn't settled.
+ *	P3 Events go to the sink in stream order.  After a failed delivery none goes
+ *	   until pump_start() with a new sink, at the first unsettled event.
+ *	P4 An event that can't go now (window or sink full, topic unknown) is held, and
+ *	   nothing is read until it has gone.  Status updates go on.
+ *	P5 A keepalive's position counts only outside of a transaction and with nothing
+ *	   in flight.
+ */
+#ifndef OUTBOX_RELAY_PUMP_H
+#define OUTBOX_RELAY_PUMP_H
+
+#include "event.h"
+#include "feedback.h"
+#include "metrics.h"
+#include "sink.h"
+#include "source.h"
+#include "timeline.h"
+
+typedef struct Pump Pump;
+
+typedef struct PumpConfig
+{
+	const char *slot; /* whose heartbeats are ours; not copied */
+	WindowLimits window;
+	int64_t mark_interval_usec;
+	uint64_t mark_idle_bytes;
+	int64_t silence_usec; /* a stream that doesn't answer for this long is lost */
+} PumpConfig;
+
+typedef enum PumpVerdict
+{
+	PUMP_IDLE,		  /* wait for a descriptor */
+	PUMP_MORE,		  /* there is more to do: don't wait */
+	PUMP_HELD,		  /* no room: don't read, wait for deliveries */
+	PUMP_TOPIC,		  /* pump_wanted_topic() isn't in the map */
+	PUMP_SOURCE_LOST, /* TRANSIENT: connect again */
+	PUMP_SINK_LOST,	  /* TRANSIENT: replace the sink and connect again */
+	PUMP_STOP		  /* PERMANENT or BUG; what is in flight may still settle */
+} PumpVerdict;
+
+typedef struct PumpStats
+{
+	uint64_t frames;
+	uint64_t transactions;	   /* with events */
+	uint64_t events_published; /* given to the sink */
+	uint64_t events_settled;
+	uint64_t bytes_settled;
+	uint64_t events_suppressed; /* not published again */
+	uint64_t deliveries_failed;
+	uint64_t marks;
+	PgLsn server_end;			/* the server's WAL, as the stream said last */
+	Position last;				/* the highest settled event; commit_lsn invalid: none */
+	Histogram delivery_seconds; /* from commit to acknowledgement */
+} PumpStats;
+
+extern Pump *pump_create(const PumpConfig *config); /* NULL: out of memory */
+extern void pump_free(Pump *pump);
+
+/* -------------------------------------------------------------------------
+ * sessions
+ * -------------------------------------------------------------------------
+ */
+
+/* Another server life (a promotion): nothing that was known counts.  The sink is replaced, too. */
+extern MUST_CHECK bool pump_forget(Pump *pump, Error *error);
+/* The source is gone: its frames are. */
+extern void pump_source_lost(Pump *pump);
+/* The sink is gone: what is in flight has to go again. */
+extern void pump_sink_lost(Pump *pump);
+
+/*
+ * A new stream, from the mark or from what is known to be settled, whichever is
+ * later; returns where.  Nothing may be in flight.  The router is borrowed until the
+ * next start.
+ */
+extern MUST_CHECK bool pump_start(Pump *pump, uint32_t generation, const TimelineHistory *timelines,
+								  Router *router, PgLsn mark_lsn, const FeedbackConfig *feedback,
+								  MonoUsec now, PgLsn *start_lsn, Error *error);
+
+/* -------------------------------------------------------------------------
+ * one round
+ * -------------------------------------------------------------------------
+ */
+
+/* Takes delivery reports; in every state, for as long as there is a sink. */
+extern MUST_CHECK PumpVerdict pump_settle(Pump *pump, EventSink *sink, PgUsec wall, Error *error);
+extern MUST_CHECK PumpVerdict pump_report(Pump *pump, ReplSource *source, MonoUsec now, PgUsec wall,
+										  Error *error);
+extern MUST_CHECK PumpVerdict pump_read(Pump *pump, ReplSource *source, EventSink *sink,
+										MonoUsec now, Error *error);
+extern MonoUsec pump_wake_at(const Pump *pump);
+extern const char *pump_wanted_topic(const Pump *pump);
+
+/* For rows that don't come through the stream: one transaction of them. */
+extern MUST_CHECK PumpVerdict pump_begin(Pump *pump, PgLsn commit_lsn, PgUsec commit_time,
+										 Error *error);
+extern MUST_CHECK PumpVerdict pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink,
+										   Error *error);
+extern MUST_CHECK PumpVerdict pump_commit(Pump *pump, PgLsn end_lsn, Error *error);
+
+/* -------------------------------------------------------------------------
+ * marks
+ * -------------------------------------------------------------------------
+ */
+typedef struct PumpMark
+{
+	PgLsn mark_lsn;
+	bool has_last;
+	Position last;
+	const char *heartbeat_snapshot; /* NULL: none to store; until pump_marked() */
+	PgUsec heartbeat_at;
+} PumpMark;
+
+/* force: whatever is ahead of the durable mark, at a shutdown. */
+extern bool pump_mark_wanted(const Pump *pump, bool force, MonoUsec now, PumpMark *mark);
+extern MonoUsec pump_mark_wake_at(const Pump *pump); /* MONO_NEVER: none is due for now */
+extern void pump_marked(Pump *pump, const PumpMark *mark, MonoUsec now);
+/* The mark couldn't be written; a bad heartbeat isn't tried again. */
+extern void pump_mark_failed(Pump *pump, bool heartbeat_is_bad, MonoUsec now);
+
+extern PgLsn pump_confirmed(const Pump *pump);
+extern PgLsn pump_durable(const Pump *pump);
+extern uint32_t pump_in_flight(const Pump *pump);
+extern uint64_t pump_in_flight_bytes(const Pump *pump);
+extern PgUsec pump_oldest_commit_time(const Pump *pump);
+extern const PumpStats *pump_stats(const Pump *pump);
+
+#endif

@@ -1,0 +1,550 @@
+/*
+ * relay.c
+ *	  The conductor: connections, states, and what becomes of a verdict.
+ *
+ * Refuses nothing itself: the class of an error decides.  TRANSIENT: let go of
+ * PostgreSQL, wait, begin again.  All else: stop reading, let what is in flight
+ * settle, commit the mark, and stop with the error's exit code.
+ *
+ * Invariants: one round has a fixed order (deliveries, status updates, reading,
+ * output, time); delivery reports are taken in every state; when the ordinary
+ * connection is lost, the replication connection is dropped at once, for a
+ * walsender in a fast shutdown waits until all that it sent is confirmed.
+ */
+#include "relay_intern.h"
+
+#include "exit_codes.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SILENCE_USEC (60 * USEC_PER_SEC)
+#define LAST_MARK_USEC (5 * USEC_PER_SEC)
+#define CLOSING_USEC (2 * USEC_PER_SEC)
+#define STEADY_USEC (30 * USEC_PER_SEC)
+#define SOON_USEC (10 * USEC_PER_MS)
+
+static const char *const state_names[] = {
+	"connecting", "checking",  "standing by", "identifying", "settling", "comparing", "backfilling",
+	"starting",	  "streaming", "draining",	  "marking",	 "closing",	 "waiting",	  "stopped"};
+
+const char *
+relay_state_name(RelayState state)
+{
+	return state_names[state];
+}
+
+void
+relay_set_state(Relay *relay, RelayState state, MonoUsec now)
+{
+	if (relay->state != state)
+		log_event(state == RELAY_STREAMING ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+				  relay_state_name(state), "slot", relay->config->slot, NULL);
+	relay->state = state;
+	relay->state_since = now;
+}
+
+Relay *
+relay_create(const RelayConfig *config, Poller *poller, MonoUsec now, Error *error)
+{
+	BackoffConfig backoff = {config->reconnect_min_usec / 2, config->reconnect_min_usec,
+							 config->reconnect_max_usec};
+	BackoffConfig topic_backoff = {50 * USEC_PER_MS, 100 * USEC_PER_MS, 2 * USEC_PER_SEC};
+	PumpConfig pump = {
+		.slot = config->slot,
+		.window = {config->window_events, config->window_transactions, config->window_bytes},
+		.mark_interval_usec = config->mark_interval_usec,
+		.mark_idle_bytes = config->mark_idle_bytes,
+		.silence_usec = SILENCE_USEC};
+	Relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL)
+	{
+		error_bug(error, "out of memory");
+		return NULL;
+	}
+	relay->config = config;
+	relay->poller = poller;
+	relay->registry_slot = poller_add(poller);
+	relay->source_slot = poller_add(poller);
+	relay->sink_slot = poller_add(poller);
+	backoff_init(&relay->backoff, &backoff);
+	backoff_init(&relay->topic_backoff, &topic_backoff);
+	random_seed(&relay->random, random_seed_from_system());
+	relay->pump = pump_create(&pump);
+	relay->topics = topic_map_create();
+	if (relay->pump == NULL || relay->topics == NULL)
+	{
+		error_bug(error, "out of memory");
+		relay_free(relay);
+		return NULL;
+	}
+	relay->state = RELAY_CONNECTING;
+	relay->state_since = now;
+	return relay;
+}
+
+void
+relay_end_session(Relay *relay)
+{
+	relay_drop_topic(relay);
+	kafka_tail_free(relay->tail);
+	relay->tail = NULL;
+	/* First the one that a server in shutdown waits for. */
+	pg_source_free(relay->source);
+	relay->source = NULL;
+	relay->stream = NULL;
+	relay->source_full = false;
+	registry_free(relay->registry);
+	relay->registry = NULL;
+	relay->mark_in_flight = false;
+	relay->heartbeat_in_flight = false;
+	relay->maintain_in_flight = false;
+	pump_source_lost(relay->pump);
+}
+
+static void
+close_sink(Relay *relay)
+{
+	relay_drop_topic(relay);
+	if (relay->sink != NULL)
+		relay->sink->ops->close(relay->sink);
+	relay->sink = NULL;
+}
+
+void
+relay_free(Relay *relay)
+{
+	if (relay == NULL)
+		return;
+	if (relay->pump != NULL)
+		relay_end_session(relay);
+	close_sink(relay);
+	router_free(relay->router);
+	topic_map_free(relay->topics);
+	pump_free(relay->pump);
+	free(relay);
+}
+
+/* -------------------------------------------------------------------------
+ * when something goes wrong, or somebody says stop
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+is_ending(const Relay *relay)
+{
+	return relay->state == RELAY_DRAINING || relay->state == RELAY_MARKING ||
+		   relay->state == RELAY_CLOSING || relay->state == RELAY_STOPPED;
+}
+
+static void
+begin_end(Relay *relay, MonoUsec now)
+{
+	relay_drop_topic(relay);
+	if (relay->state == RELAY_STREAMING)
+	{
+		relay->drain_deadline = now + relay->config->drain_timeout_usec;
+		relay_set_state(relay, RELAY_DRAINING, now);
+		return;
+	}
+	/* Without a stream there is nothing to mark; what is in flight comes again. */
+	relay_end_session(relay);
+	relay_set_state(relay, RELAY_STOPPED, now);
+}
+
+void
+relay_fail(Relay *relay, const Error *error, MonoUsec now)
+{
+	char delay[24];
+
+	if (is_ending(relay))
+	{
+		/* No second chance at the end: what isn't marked comes again. */
+		log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), NULL);
+		relay_end_session(relay);
+		relay_set_state(relay, RELAY_STOPPED, now);
+		return;
+	}
+	if (error->error_class != ERROR_CLASS_TRANSIENT)
+	{
+		relay->stop_error = *error;
+		begin_end(relay, now);
+		return;
+	}
+	if (pump_stats(relay->pump)->events_settled > relay->settled_at_start ||
+		(relay->state == RELAY_STREAMING && now - relay->state_since > STEADY_USEC))
+		backoff_reset(&relay->backoff);
+	relay->settled_at_start = pump_stats(relay->pump)->events_settled;
+	relay->retry_at = backoff_next(&relay->backoff, now, &relay->random);
+	snprintf(delay, sizeof(delay), "%lld", (long long) ((relay->retry_at - now) / USEC_PER_MS));
+	log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), "retry_in_ms",
+			  delay, NULL);
+	relay_end_session(relay);
+	relay_set_state(relay, RELAY_WAITING, now);
+}
+
+void
+relay_lose_sink(Relay *relay, const Error *error, MonoUsec now)
+{
+	pump_sink_lost(relay->pump);
+	close_sink(relay);
+	if (relay->state == RELAY_DRAINING)
+	{
+		log_error(LOG_LEVEL_WARNING, error, "peer", "kafka", NULL);
+		return;
+	}
+	if (relay->state == RELAY_WAITING)
+	{
+		log_error(LOG_LEVEL_WARNING, error, "peer", "kafka", NULL);
+		return;
+	}
+	relay_fail(relay, error, now);
+}
+
+/* Whether to go on in this round. */
+bool
+relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUsec now)
+{
+	switch (verdict)
+	{
+		case PUMP_MORE:
+			return true;
+		case PUMP_IDLE:
+		case PUMP_HELD:
+			return false;
+		case PUMP_TOPIC:
+			relay_want_topic(relay);
+			return true;
+		case PUMP_SINK_LOST:
+			relay_lose_sink(relay, error, now);
+			return false;
+		default:
+			relay_fail(relay, error, now);
+			return false;
+	}
+}
+
+void
+relay_stop(Relay *relay, MonoUsec now)
+{
+	if (is_ending(relay))
+	{
+		relay_end_session(relay);
+		relay_set_state(relay, RELAY_STOPPED, now);
+		return;
+	}
+	log_event(LOG_LEVEL_INFO, "stopping", NULL);
+	begin_end(relay, now);
+}
+
+/* -------------------------------------------------------------------------
+ * one round
+ * -------------------------------------------------------------------------
+ */
+
+/* Replies of the ordinary connection, and the news that it is gone. */
+static void
+listen_to_registry(Relay *relay, MonoUsec now)
+{
+	while (relay->registry != NULL && relay->state != RELAY_BACKFILLING)
+	{
+		RegistryReply reply;
+		Error error;
+
+		error_clear(&error);
+		switch (registry_next(relay->registry, now, &reply, &error))
+		{
+			case IO_OK:
+				relay_take_reply(relay, &reply, now);
+				break;
+			case IO_AGAIN:
+				return;
+			default:
+				relay_fail(relay, &error, now);
+				return;
+		}
+	}
+}
+
+static bool
+flush_source(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	error_clear(&error);
+	switch (relay->stream->ops->flush(relay->stream, &error))
+	{
+		case IO_OK:
+			relay->source_full = false;
+			return true;
+		case IO_AGAIN:
+			relay->source_full = true;
+			return true;
+		default:
+			relay_fail(relay, &error, now);
+			return false;
+	}
+}
+
+static bool
+report(Relay *relay, MonoUsec now, PgUsec wall)
+{
+	PumpVerdict verdict;
+	Error error;
+
+	error_clear(&error);
+	verdict = pump_report(relay->pump, relay->stream, now, wall, &error);
+	if (verdict == PUMP_IDLE)
+		return true;
+	(void) relay_take_verdict(relay, verdict, &error, now);
+	return false;
+}
+
+/* true: more to do at once. */
+static bool
+read_stream(Relay *relay, MonoUsec now)
+{
+	PumpVerdict verdict;
+	Error error;
+
+	if (relay->topic_wanted)
+	{
+		relay->reading = false;
+		return false;
+	}
+	error_clear(&error);
+	verdict = pump_read(relay->pump, relay->stream, relay->sink, now, &error);
+	relay->reading = verdict == PUMP_IDLE;
+	return relay_take_verdict(relay, verdict, &error, now) && relay->state == RELAY_STREAMING;
+}
+
+static bool
+stream_step(Relay *relay, MonoUsec now, PgUsec wall)
+{
+	bool more;
+
+	if (!report(relay, now, wall))
+		return true;
+	more = read_stream(relay, now);
+	if (relay->state == RELAY_STREAMING)
+		relay_chores_step(relay, now);
+	if (relay->state == RELAY_STREAMING)
+		(void) flush_source(relay, now);
+	return more;
+}
+
+static void
+drain_step(Relay *relay, MonoUsec now, PgUsec wall)
+{
+	char left[16];
+
+	if (!report(relay, now, wall) || !flush_source(relay, now))
+		return;
+	if (relay->state == RELAY_DRAINING)
+	{
+		if (pump_in_flight(relay->pump) > 0 && now < relay->drain_deadline)
+			return;
+		if (pump_in_flight(relay->pump) > 0)
+		{
+			snprintf(left, sizeof(left), "%u", pump_in_flight(relay->pump));
+			log_event(LOG_LEVEL_WARNING, "stopping with events in flight, they come again",
+					  "events", left, NULL);
+		}
+		relay->drain_deadline = now + LAST_MARK_USEC;
+		relay_set_state(relay, RELAY_MARKING, now);
+	}
+	if (relay->state == RELAY_MARKING)
+	{
+		if (relay->mark_in_flight || relay_start_mark(relay, true, now))
+		{
+			if (now < relay->drain_deadline)
+				return;
+			log_event(LOG_LEVEL_WARNING, "stopping without the last mark", NULL);
+		}
+		if (!report(relay, now, wall))
+			return;
+		pg_source_end(relay->source);
+		relay->drain_deadline = now + CLOSING_USEC;
+		relay_set_state(relay, RELAY_CLOSING, now);
+	}
+	if (!flush_source(relay, now))
+		return;
+	if (!relay->source_full || now >= relay->drain_deadline)
+	{
+		relay_end_session(relay);
+		relay_set_state(relay, RELAY_STOPPED, now);
+	}
+}
+
+/* true: more to do at once. */
+static bool
+settle(Relay *relay, MonoUsec now, PgUsec wall)
+{
+	PumpVerdict verdict;
+	Error error;
+
+	if (relay->sink == NULL)
+		return false;
+	error_clear(&error);
+	verdict = pump_settle(relay->pump, relay->sink, wall, &error);
+	switch (verdict)
+	{
+		case PUMP_IDLE:
+			return false;
+		case PUMP_MORE:
+			return true;
+		case PUMP_STOP:
+			/* The sink is done for, too; what it failed with stays in flight. */
+			pump_sink_lost(relay->pump);
+			close_sink(relay);
+			relay_fail(relay, &error, now);
+			return true;
+		default:
+			relay_lose_sink(relay, &error, now);
+			return true;
+	}
+}
+
+static void
+watch(Relay *relay)
+{
+	Poller *poller = relay->poller;
+	short source_events = 0;
+	bool rows_held = relay->state == RELAY_BACKFILLING && relay->backfill.held;
+
+	if (relay->registry != NULL && !rows_held)
+		poller_watch(poller, relay->registry_slot, registry_fd(relay->registry),
+					 registry_events(relay->registry));
+	else
+		poller_watch(poller, relay->registry_slot, -1, 0);
+
+	if (relay->state == RELAY_IDENTIFYING || relay->state == RELAY_STARTING)
+		source_events = pg_source_events(relay->source);
+	else if (relay->stream != NULL)
+		source_events = (short) ((relay->reading && relay->state == RELAY_STREAMING ? POLLIN : 0) |
+								 (relay->source_full ? POLLOUT : 0));
+	poller_watch(poller, relay->source_slot,
+				 relay->source != NULL
+					 ? pg_source_stream(relay->source)->ops->fd(pg_source_stream(relay->source))
+					 : -1,
+				 source_events);
+	poller_watch(poller, relay->sink_slot,
+				 relay->sink != NULL ? relay->sink->ops->fd(relay->sink) : -1, POLLIN);
+}
+
+static MonoUsec
+earlier(MonoUsec a, MonoUsec b)
+{
+	return a < b ? a : b;
+}
+
+static MonoUsec
+wake_up(const Relay *relay, MonoUsec now)
+{
+	MonoUsec wake_at = relay->registry != NULL ? registry_wake_at(relay->registry) : MONO_NEVER;
+
+	if (relay->topic_wanted && !relay->topic_recording)
+		wake_at = earlier(wake_at, relay->maker != NULL ? topic_maker_wake_at(relay->maker)
+														: relay->topic_retry_at);
+	switch (relay->state)
+	{
+		case RELAY_CONNECTING:
+			return now;
+		case RELAY_WAITING:
+		case RELAY_STANDING_BY:
+			return earlier(wake_at, relay->retry_at);
+		case RELAY_IDENTIFYING:
+		case RELAY_STARTING:
+			return earlier(wake_at, now + USEC_PER_SEC); /* its deadline is its own */
+		case RELAY_COMPARING:
+			return relay->tail != NULL ? earlier(wake_at, kafka_tail_wake_at(relay->tail)) : now;
+		case RELAY_SETTLING:
+			return pump_in_flight(relay->pump) == 0 ? now : wake_at;
+		case RELAY_STREAMING:
+			return earlier(earlier(wake_at, relay_chores_wake_at(relay)),
+						   pump_wake_at(relay->pump));
+		case RELAY_DRAINING:
+		case RELAY_MARKING:
+		case RELAY_CLOSING:
+			return earlier(earlier(wake_at, pump_wake_at(relay->pump)),
+						   relay->state == RELAY_CLOSING ? now + SOON_USEC : relay->drain_deadline);
+		default:
+			return wake_at;
+	}
+}
+
+bool
+relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
+{
+	bool more = settle(relay, now, wall);
+
+	listen_to_registry(relay, now);
+	relay_topic_step(relay, now);
+	switch (relay->state)
+	{
+		case RELAY_STREAMING:
+			more |= stream_step(relay, now, wall);
+			break;
+		case RELAY_BACKFILLING:
+			relay_backfill_step(relay, now);
+			more |= relay->state == RELAY_STREAMING;
+			break;
+		case RELAY_DRAINING:
+		case RELAY_MARKING:
+		case RELAY_CLOSING:
+			drain_step(relay, now, wall);
+			break;
+		case RELAY_STOPPED:
+			break;
+		default:
+			relay_session_step(relay, now);
+			more |= relay->state == RELAY_STREAMING;
+			break;
+	}
+	watch(relay);
+	*wake_at = more ? now : wake_up(relay, now);
+	return relay->state != RELAY_STOPPED;
+}
+
+int
+relay_exit_code(const Relay *relay)
+{
+	return relay->stop_error.error_class == ERROR_CLASS_NONE ? EXIT_OK
+															 : relay->stop_error.exit_code;
+}
+
+const Error *
+relay_error(const Relay *relay)
+{
+	return &relay->stop_error;
+}
+
+void
+relay_describe(const Relay *relay, RelayStatus *status)
+{
+	*status = (RelayStatus){
+		.state = relay->state,
+		.ready = relay->state == RELAY_STREAMING || relay->state == RELAY_STANDING_BY,
+		.reason = "",
+		.slot = relay->config->slot,
+		.source_id = relay->facts.source_id,
+		.generation = relay->facts.generation,
+		.timeline = relay->identity.timeline,
+		.confirmed = pump_confirmed(relay->pump),
+		.durable = pump_durable(relay->pump),
+		.in_flight = pump_in_flight(relay->pump),
+		.in_flight_bytes = pump_in_flight_bytes(relay->pump),
+		.oldest_commit_time = pump_oldest_commit_time(relay->pump),
+		.kafka_cut_off = relay->sink != NULL && kafka_sink_is_cut_off(relay->sink),
+		.slot_pid = relay->state == RELAY_STANDING_BY ? relay->facts.slot_pid : 0,
+		.sessions = relay->sessions,
+		.sinks = relay->sinks,
+		.backfilled = relay->backfilled,
+		.pump = pump_stats(relay->pump),
+	};
+	if (!status->ready)
+		status->reason = relay_state_name(relay->state);
+}

@@ -1,0 +1,241 @@
+/*
+ * relay_check.c
+ *	  The rules that keep a relay from streaming over a gap.
+ *
+ * Refuses, in this order: a server that can't do it, a database without
+ * extension or registration, a publication that isn't as it must be, a slot that
+ * is missing, lost, another one, or ahead of the mark, another or an older
+ * server, and a Kafka that is ahead of the server.
+ *
+ * Invariants: a slot behind the mark is what a crash leaves, and fine; one ahead
+ * of it was moved by somebody else, because the mark is committed before the
+ * server is told.
+ */
+#include "relay_check.h"
+
+#include "exit_codes.h"
+
+#include <string.h>
+
+static bool
+gap_hint(Error *error)
+{
+	return error_hint(error, "Events may be missing in Kafka. Rows since then are still in "
+							 "outbox.event as far as its retention reaches. To go on without "
+							 "them: outbox-relay init --accept-gap.");
+}
+
+static bool
+check_server(const RelayFacts *facts, Error *error)
+{
+	if (facts->server_version < RELAY_SERVER_VERSION_MIN)
+		return error_permanent(error, EXIT_SERVER,
+							   "PostgreSQL %d is too old: version %d or later is needed",
+							   facts->server_version / 10000, RELAY_SERVER_VERSION_MIN / 10000);
+	if (facts->in_recovery)
+		return error_transient(error, "the server is in recovery: marks can't be written");
+	if (strcmp(facts->wal_level, "logical") != 0)
+	{
+		error_permanent(error, EXIT_SERVER, "wal_level is \"%s\" and must be \"logical\"",
+						facts->wal_level);
+		return error_hint(error, "Set wal_level = logical and restart the server.");
+	}
+	return true;
+}
+
+bool
+relay_check_database(const RelayFacts *facts, Error *error)
+{
+	if (!check_server(facts, error))
+		return false;
+	if (!facts->extension_found)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"the extension \"pg_outbox\" isn't in this database");
+		return error_hint(error, "CREATE EXTENSION pg_outbox, then run outbox-relay init.");
+	}
+	return true;
+}
+
+static bool
+check_registration(const RelayFacts *facts, const char *slot, Error *error)
+{
+	if (!facts->registered)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED, "no relay is registered for the slot \"%s\"",
+						slot);
+		return error_hint(error, "Run outbox-relay init.");
+	}
+	if (facts->creating)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"the registration of the slot \"%s\" isn't finished", slot);
+		return error_hint(error, "Run outbox-relay init again.");
+	}
+	return true;
+}
+
+static bool
+check_publication(const RelayFacts *facts, const char *publication, Error *error)
+{
+	if (!facts->publication_found)
+		error_permanent(error, EXIT_PUBLICATION, "the publication \"%s\" doesn't exist",
+						publication);
+	else if (facts->publication_problem[0] != '\0')
+		error_permanent(error, EXIT_PUBLICATION, "the publication \"%s\" isn't as it must be: %s",
+						publication, facts->publication_problem);
+	else
+		return true;
+	return error_hint(error, "outbox-relay init makes it so. Events that were written meanwhile "
+							 "may not have been published.");
+}
+
+static bool
+check_slot(const RelayFacts *facts, const char *slot, Error *error)
+{
+	char confirmed[LSN_TEXT_SIZE];
+	char mark[LSN_TEXT_SIZE];
+
+	if (!facts->slot_found)
+	{
+		error_permanent(error, EXIT_GAP, "the replication slot \"%s\" is gone", slot);
+		return gap_hint(error);
+	}
+	if (!facts->slot_here)
+	{
+		error_permanent(error, EXIT_GAP,
+						"the replication slot \"%s\" isn't a pgoutput slot of this database", slot);
+		return gap_hint(error);
+	}
+	if (facts->slot_lost)
+	{
+		error_permanent(error, EXIT_GAP,
+						"the replication slot \"%s\" lost WAL that it needs (wal_status is lost)",
+						slot);
+		return gap_hint(error);
+	}
+	if (facts->slot_confirmed > facts->mark_lsn)
+	{
+		lsn_format(facts->slot_confirmed, confirmed);
+		lsn_format(facts->mark_lsn, mark);
+		error_permanent(error, EXIT_GAP,
+						"the replication slot \"%s\" is at %s, ahead of the mark %s", slot,
+						confirmed, mark);
+		error_detail(error, "The slot was made again, or somebody else advanced it.");
+		return gap_hint(error);
+	}
+	return true;
+}
+
+bool
+relay_check_facts(const RelayFacts *facts, const char *slot, const char *publication, Error *error)
+{
+	return relay_check_database(facts, error) && check_registration(facts, slot, error) &&
+		   check_publication(facts, publication, error) && check_slot(facts, slot, error);
+}
+
+static bool
+check_memory(const RelayFacts *facts, const RelayMemory *memory, PgLsn flushed, Error *error)
+{
+	char known[LSN_TEXT_SIZE];
+	char found[LSN_TEXT_SIZE];
+
+	if (facts->mark_lsn < memory->mark_lsn)
+	{
+		lsn_format(memory->mark_lsn, known);
+		lsn_format(facts->mark_lsn, found);
+		error_permanent(error, EXIT_GAP,
+						"the mark is at %s, but %s was committed: the server went back in time",
+						found, known);
+		return gap_hint(error);
+	}
+	if (memory->confirmed > flushed)
+	{
+		lsn_format(memory->confirmed, known);
+		lsn_format(flushed, found);
+		error_permanent(error, EXIT_GAP,
+						"Kafka has everything up to %s, but the server's WAL ends at %s", known,
+						found);
+		return gap_hint(error);
+	}
+	return true;
+}
+
+bool
+relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
+					 const char *system_identifier, uint32_t timeline, PgLsn flushed, Error *error)
+{
+	if (strcmp(facts->system_identifier, system_identifier) != 0)
+	{
+		error_permanent(error, EXIT_GAP,
+						"this is another server: its system identifier is %s, %s is registered",
+						system_identifier, facts->system_identifier);
+		return gap_hint(error);
+	}
+	if (timeline < facts->timeline)
+	{
+		error_permanent(error, EXIT_GAP, "the server is on timeline %u, %u is registered", timeline,
+						facts->timeline);
+		error_detail(error, "It is a former primary, or was restored from an old backup.");
+		return gap_hint(error);
+	}
+	if (memory->valid && facts->generation != memory->generation)
+	{
+		error_permanent(error, EXIT_GAP, "the slot was registered anew (generation %u, was %u)",
+						facts->generation, memory->generation);
+		return error_hint(error, "Start this relay again if it is the one that shall run.");
+	}
+	if (!memory->valid || memory->timeline != timeline)
+		return true;
+	return check_memory(facts, memory, flushed, error);
+}
+
+bool
+relay_check_tail(const Position *tail, const char *topic, int partition, uint32_t generation,
+				 uint32_t timeline, PgLsn flushed, Error *error)
+{
+	char known[LSN_TEXT_SIZE];
+	char found[LSN_TEXT_SIZE];
+
+	lsn_format(tail->commit_lsn, known);
+	lsn_format(flushed, found);
+	if (tail->generation > generation ||
+		(tail->generation == generation && tail->timeline > timeline))
+	{
+		error_permanent(
+			error, EXIT_GAP,
+			"topic \"%s\" partition %d has an event of epoch %u.%u, the server is at %u.%u", topic,
+			partition, tail->generation, tail->timeline, generation, timeline);
+		error_detail(error, "The server is a former primary, or was restored from an old backup.");
+		return gap_hint(error);
+	}
+	if (tail->generation == generation && tail->timeline == timeline && tail->commit_lsn >= flushed)
+	{
+		error_permanent(
+			error, EXIT_GAP,
+			"topic \"%s\" partition %d has an event of %s, but the server's WAL ends at %s", topic,
+			partition, known, found);
+		error_detail(error, "The server was restored from an old snapshot.");
+		return gap_hint(error);
+	}
+	return true;
+}
+
+bool
+relay_check_topic(const char *topic, uint32_t recorded, uint32_t present, bool *grew, Error *error)
+{
+	*grew = present > recorded;
+	if (present >= recorded)
+		return true;
+	if (present == 0)
+	{
+		error_permanent(error, EXIT_ROUTING, "the topic \"%s\" is gone from Kafka", topic);
+		error_detail(error, "It is recorded with %u partitions; its events are lost with it.",
+					 recorded);
+	}
+	else
+		error_permanent(error, EXIT_ROUTING, "the topic \"%s\" has %u partitions, %u are recorded",
+						topic, present, recorded);
+	return error_hint(error, "Restore the topic, or make it again with as many partitions; or "
+							 "delete its row from outbox.topic if its events may be forgotten.");
+}

@@ -1,0 +1,78 @@
+/*
+ * relay_check.h
+ *	  The rules that keep a relay from streaming over a gap.  Pure: facts in,
+ *	  verdict out.
+ *
+ * Each rule has one clear line and its own exit code.  What is true at a first
+ * start must be true at each later connection too.
+ */
+#ifndef OUTBOX_RELAY_RELAY_CHECK_H
+#define OUTBOX_RELAY_RELAY_CHECK_H
+
+#include "error.h"
+#include "position.h"
+
+#define RELAY_SERVER_VERSION_MIN 150000
+
+/* What the ordinary connection found in the server.  Texts are "" when unknown. */
+typedef struct RelayFacts
+{
+	int server_version;
+	bool in_recovery;
+	char wal_level[16];
+	int64_t wal_sender_timeout_ms; /* 0: none */
+	bool extension_found;
+
+	bool publication_found;
+	char publication_problem[256]; /* "": it is as it must be */
+
+	bool slot_found;
+	bool slot_here; /* of this database, logical, pgoutput */
+	bool slot_lost;
+	int slot_pid; /* 0: not in use */
+	PgLsn slot_confirmed;
+
+	bool registered;
+	bool backfill; /* else ready, when "creating" is false */
+	bool creating; /* init didn't get to its end */
+	uint32_t generation;
+	char source_id[SOURCE_ID_MAX + 1];
+	char system_identifier[24];
+	uint32_t timeline;
+	PgLsn start_lsn;
+	PgLsn mark_lsn;
+	char last_position[POSITION_TEXT_SIZE];
+} RelayFacts;
+
+/* What a running relay remembers of its last session; zero at its start. */
+typedef struct RelayMemory
+{
+	bool valid;
+	uint32_t generation;
+	uint32_t timeline;
+	PgLsn mark_lsn;	 /* the last one that was committed */
+	PgLsn confirmed; /* what Kafka acknowledged */
+} RelayMemory;
+
+/* What init needs to begin: the server can do it, and the extension is there. */
+extern MUST_CHECK bool relay_check_database(const RelayFacts *facts, Error *error);
+
+/* All of it: the database, registration, publication, slot, in this order. */
+extern MUST_CHECK bool relay_check_facts(const RelayFacts *facts, const char *slot,
+										 const char *publication, Error *error);
+
+/* The server behind the replication connection is the registered one, and not older. */
+extern MUST_CHECK bool relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
+											const char *system_identifier, uint32_t timeline,
+											PgLsn flushed, Error *error);
+
+/* Kafka doesn't hold a position that this server hasn't come to. */
+extern MUST_CHECK bool relay_check_tail(const Position *tail, const char *topic, int partition,
+										uint32_t generation, uint32_t timeline, PgLsn flushed,
+										Error *error);
+
+/* present: what Kafka says; 0: no such topic.  *grew is set when it has more. */
+extern MUST_CHECK bool relay_check_topic(const char *topic, uint32_t recorded, uint32_t present,
+										 bool *grew, Error *error);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * relay_chores.c
+ *	  What goes over the ordinary connection while the relay streams: marks,
+ *	  heartbeats, maintenance.
+ *
+ * Invariants: one mark is under way at a time, and the pump hears of it only after
+ * its commit; nothing here writes when nothing happened: a mark needs events or
+ * much WAL of others, a heartbeat needs events.
+ */
+#include "relay_intern.h"
+
+#include "exit_codes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define JOB_LOG_USEC (60 * USEC_PER_SEC)
+
+bool
+relay_start_mark(Relay *relay, bool force, MonoUsec now)
+{
+	char position[POSITION_TEXT_SIZE];
+	MarkRequest request;
+
+	if (relay->mark_in_flight || relay->registry == NULL ||
+		!pump_mark_wanted(relay->pump, force, now, &relay->mark))
+		return false;
+	request = (MarkRequest){
+		.generation = relay->facts.generation,
+		.mark_lsn = relay->mark.mark_lsn,
+		.heartbeat_snapshot = relay->mark.heartbeat_snapshot,
+		.heartbeat_at = relay->mark.heartbeat_at,
+	};
+	if (relay->mark.has_last)
+	{
+		position_format(relay->facts.source_id, &relay->mark.last, position);
+		request.last_position = position;
+	}
+	relay->mark_in_flight = registry_mark(relay->registry, &request);
+	return relay->mark_in_flight;
+}
+
+static void
+start_heartbeat(Relay *relay, MonoUsec now)
+{
+	uint64_t published = pump_stats(relay->pump)->events_published;
+
+	if (relay->heartbeat_in_flight || published == relay->heartbeat_events ||
+		now < relay->heartbeat_at)
+		return;
+	relay->heartbeat_at = now + relay->config->heartbeat_interval_usec;
+	relay->heartbeat_in_flight = registry_heartbeat(relay->registry);
+	if (relay->heartbeat_in_flight)
+		relay->heartbeat_events = published;
+}
+
+static void
+start_maintenance(Relay *relay, MonoUsec now)
+{
+	if (relay->config->maintain_interval_usec == 0 || relay->maintain_in_flight ||
+		now < relay->maintain_at)
+		return;
+	relay->maintain_at = now + relay->config->maintain_interval_usec;
+	relay->maintain_in_flight = registry_maintain(relay->registry);
+}
+
+void
+relay_chores_step(Relay *relay, MonoUsec now)
+{
+	(void) relay_start_mark(relay, false, now);
+	start_heartbeat(relay, now);
+	start_maintenance(relay, now);
+}
+
+static MonoUsec
+earlier(MonoUsec a, MonoUsec b)
+{
+	return a < b ? a : b;
+}
+
+MonoUsec
+relay_chores_wake_at(const Relay *relay)
+{
+	MonoUsec wake_at = MONO_NEVER;
+
+	if (!relay->mark_in_flight)
+		wake_at = earlier(wake_at, pump_mark_wake_at(relay->pump));
+	if (!relay->heartbeat_in_flight &&
+		pump_stats(relay->pump)->events_published != relay->heartbeat_events)
+		wake_at = earlier(wake_at, relay->heartbeat_at);
+	if (!relay->maintain_in_flight && relay->config->maintain_interval_usec > 0)
+		wake_at = earlier(wake_at, relay->maintain_at);
+	return wake_at;
+}
+
+static void
+complain(Relay *relay, const Error *error, const char *doing, MonoUsec now)
+{
+	unsigned long suppressed;
+
+	if (log_limit_pass(&relay->job_log, now, JOB_LOG_USEC, &suppressed))
+		log_error(LOG_LEVEL_WARNING, error, "job", doing, NULL);
+}
+
+static void
+take_mark(Relay *relay, const RegistryReply *reply, MonoUsec now)
+{
+	Error error = reply->error;
+
+	relay->mark_in_flight = false;
+	if (reply->failed)
+	{
+		bool bad_value = strncmp(error.sqlstate, "22", 2) == 0;
+
+		pump_mark_failed(relay->pump, bad_value, now);
+		if (error.error_class == ERROR_CLASS_TRANSIENT)
+			complain(relay, &error, "mark", now);
+		else
+			relay_fail(relay, &error, now);
+		return;
+	}
+	if (reply->rows == 0)
+	{
+		error_clear(&error);
+		error_permanent(&error, EXIT_GAP,
+						"the registration of the slot \"%s\" was removed or replaced",
+						relay->config->slot);
+		error_hint(&error, "Was outbox-relay init --accept-gap run? Then start the relay again.");
+		pump_mark_failed(relay->pump, false, now);
+		relay_fail(relay, &error, now);
+		return;
+	}
+	pump_marked(relay->pump, &relay->mark, now);
+	relay->memory.mark_lsn = pump_durable(relay->pump);
+}
+
+void
+relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
+{
+	switch (reply->job)
+	{
+		case REGISTRY_MARK:
+			take_mark(relay, reply, now);
+			return;
+		case REGISTRY_HEARTBEAT:
+			relay->heartbeat_in_flight = false;
+			break;
+		case REGISTRY_MAINTAIN:
+			relay->maintain_in_flight = false;
+			/* Somebody holds a lock: the next call will do. */
+			if (reply->failed && strcmp(reply->error.sqlstate, "55P03") == 0)
+				return;
+			break;
+		case REGISTRY_TOPIC:
+			relay_take_topic(relay, reply, now);
+			return;
+		case REGISTRY_FACTS:
+			if (reply->failed)
+				relay_fail(relay, &reply->error, now);
+			else
+				relay_take_facts(relay, now);
+			return;
+		case REGISTRY_READY:
+			if (reply->failed)
+				relay_fail(relay, &reply->error, now);
+			else
+				relay_backfilled(relay, now);
+			return;
+		default:
+			break;
+	}
+	if (reply->failed)
+		complain(relay, &reply->error,
+				 reply->job == REGISTRY_HEARTBEAT  ? "heartbeat"
+				 : reply->job == REGISTRY_MAINTAIN ? "maintain"
+												   : "timeline",
+				 now);
+}

@@ -1,0 +1,104 @@
+/*
+ * relay_intern.h
+ *	  What the files of the conductor share.  For relay.c and relay_*.c alone.
+ */
+#ifndef OUTBOX_RELAY_RELAY_INTERN_H
+#define OUTBOX_RELAY_RELAY_INTERN_H
+
+#include "backfill.h"
+#include "backoff.h"
+#include "kafka_sink.h"
+#include "kafka_tail.h"
+#include "kafka_topics.h"
+#include "log.h"
+#include "pg_registry.h"
+#include "pg_source.h"
+#include "relay.h"
+
+struct Relay
+{
+	const RelayConfig *config;
+	Poller *poller;
+	int registry_slot; /* in the poller */
+	int source_slot;
+	int sink_slot;
+
+	RelayState state;
+	MonoUsec state_since;
+	MonoUsec retry_at; /* WAITING, STANDING_BY */
+	Backoff backoff;
+	Random random;
+	uint64_t settled_at_start; /* of the session: progress ends the backoff */
+
+	PgRegistry *registry; /* NULL: no session */
+	PgSource *source;
+	ReplSource *stream; /* the source, once it streams */
+	bool source_full;	/* output waits for POLLOUT */
+	bool reading;		/* POLLIN is wanted */
+	EventSink *sink;	/* outlives sessions */
+	Pump *pump;
+	TopicMap *topics;
+	Router *router; /* made when the source id is known */
+	Backfill backfill;
+	bool backfill_ready; /* the state is being written */
+
+	RelayFacts facts; /* of this session */
+	RelayMemory memory;
+	SourceIdentity identity;
+	uint32_t next_topic; /* COMPARING: which one is looked at */
+	KafkaTail *tail;
+	bool tail_is_known; /* compared once in this life of the server and of ours */
+	int standby_pid;	/* logged */
+
+	TopicMaker *maker;
+	bool topic_wanted;
+	char topic_name[TOPIC_NAME_MAX + 1]; /* of it */
+	bool topic_recording;
+	MonoUsec topic_retry_at;
+	Backoff topic_backoff;
+
+	bool mark_in_flight;
+	PumpMark mark;
+	bool heartbeat_in_flight;
+	uint64_t heartbeat_events; /* published when the last one was sent */
+	MonoUsec heartbeat_at;
+	bool maintain_in_flight;
+	MonoUsec maintain_at;
+	LogLimit job_log;
+	LogLimit kafka_log;
+
+	MonoUsec drain_deadline;
+	Error stop_error;
+
+	uint64_t sessions;
+	uint64_t sinks;
+	uint64_t backfilled;
+};
+
+extern void relay_set_state(Relay *relay, RelayState state, MonoUsec now);
+/* By its class: try again later, or drain and stop. */
+extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
+extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
+/* Closes both connections to PostgreSQL at once. */
+extern void relay_end_session(Relay *relay);
+extern bool relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUsec now);
+
+/* relay_session.c: from connecting to streaming */
+extern void relay_session_step(Relay *relay, MonoUsec now);
+extern void relay_take_facts(Relay *relay, MonoUsec now);
+extern void relay_backfilled(Relay *relay, MonoUsec now);
+extern void relay_backfill_step(Relay *relay, MonoUsec now);
+
+/* relay_topics.c: a topic that the map lacks */
+extern void relay_want_topic(Relay *relay);
+extern void relay_topic_step(Relay *relay, MonoUsec now);
+extern void relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now);
+extern void relay_drop_topic(Relay *relay);
+
+/* relay_chores.c: marks, heartbeats, maintenance */
+extern void relay_chores_step(Relay *relay, MonoUsec now);
+extern MonoUsec relay_chores_wake_at(const Relay *relay);
+extern void relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now);
+extern bool relay_start_mark(Relay *relay, bool force, MonoUsec now);
+
+#endif

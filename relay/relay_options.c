@@ -1,0 +1,186 @@
+/*
+ * relay_options.c
+ *	  The settings of outbox-relay: the table, and the values as numbers.
+ *
+ * Refuses Kafka properties that carry a guarantee, wherever they were set, a
+ * slot name that the server would refuse, and reconnect delays the wrong way
+ * round.
+ */
+#include "relay_options.h"
+
+#include "clock.h"
+#include "exit_codes.h"
+
+#include <string.h>
+
+#define SLOT_NAME_MAX 63
+
+static const OptionSpec relay_specs[] = {
+	{"postgres.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO,
+	 "How to reach the source database: a libpq connection string or URI. Empty: libpq's own "
+	 "environment, service file and password file decide."},
+	{"postgres.slot", OPTION_TEXT, "pg_outbox", 0, 0, NULL, "", 0,
+	 "The replication slot, and the name of the registration in outbox.relay."},
+	{"postgres.publication", OPTION_TEXT, "pg_outbox", 0, 0, NULL, "", 0,
+	 "The publication of outbox.event."},
+	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	 "Brokers to start from, as host:port,host:port. Required. Any other librdkafka property can "
+	 "be set in the same way, but for those that carry the guarantees."},
+	{"topics.pattern", OPTION_TEXT, "outbox.event.{aggregatetype}", 0, 0, NULL, "", 0,
+	 "The topic of an event."},
+	{"topics.create", OPTION_BOOL, "on", 0, 0, NULL, "", 0,
+	 "Make a topic that is missing when its first event comes. Off: such an event stops the "
+	 "relay."},
+	{"topics.partitions", OPTION_INT, "3", 1, 10000, NULL, "", 0,
+	 "Partitions of a topic that is made."},
+	{"topics.replication_factor", OPTION_INT, "-1", -1, 100, NULL, "", 0,
+	 "Replicas of a topic that is made; -1: the broker's default."},
+	{"window.events", OPTION_INT, "65536", 1, 4194304, NULL, "events", 0,
+	 "At most this many events are in flight to Kafka."},
+	{"window.bytes", OPTION_BYTES, "16MB", 1024, INT64_C(4294967296), NULL, "bytes", 0,
+	 "At most this many bytes are in flight to Kafka; one larger event passes alone."},
+	{"window.transactions", OPTION_INT, "65536", 1, 4194304, NULL, "transactions", 0,
+	 "At most this many transactions are in flight to Kafka."},
+	{"mark.interval", OPTION_DURATION, "1s", 10, 3600000, NULL, "ms", 0,
+	 "At most this often the position up to which Kafka has everything is committed to "
+	 "outbox.relay. PostgreSQL may drop WAL only behind it."},
+	{"mark.idle_bytes", OPTION_BYTES, "1MB", 65536, INT64_C(1099511627776), NULL, "bytes", 0,
+	 "Without events, a mark is written when this much WAL of others lies behind the last one."},
+	{"heartbeat.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", 0,
+	 "At most this often, and only after events, a heartbeat goes through the WAL. It records "
+	 "what a lost slot could have missed."},
+	{"maintain.interval", OPTION_DURATION, "60s", 0, 86400000, NULL, "ms", 0,
+	 "How often outbox.maintain() is called; 0: never."},
+	{"feedback.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", 0,
+	 "How often the server hears from the relay when there is nothing new. A quarter of "
+	 "wal_sender_timeout if that is less."},
+	{"drain.timeout", OPTION_DURATION, "30s", 0, 3600000, NULL, "ms", 0,
+	 "After SIGTERM, wait at most this long for what is in flight."},
+	{"reconnect.min", OPTION_DURATION, "100ms", 1, 600000, NULL, "ms", 0,
+	 "The first delay before a lost connection is tried again."},
+	{"reconnect.max", OPTION_DURATION, "30s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},
+	{"http.listen", OPTION_TEXT, "127.0.0.1:9187", 0, 0, NULL, "", 0,
+	 "Where /healthz, /readyz, /status and /metrics are served; empty: nowhere."},
+	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0, "What is logged."},
+	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", 0,
+	 "auto: text on a terminal, JSON elsewhere."},
+	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};
+
+const OptionTable relay_option_table = {.program = "outbox-relay",
+										.env_prefix = "OUTBOX_RELAY",
+										.passthrough = "kafka.",
+										.section_kind = NULL,
+										.specs = relay_specs};
+
+/* Synonyms of librdkafka included. */
+static const char *const owned_properties[] = {"enable.idempotence",
+											   "enable.gapless.guarantee",
+											   "acks",
+											   "request.required.acks",
+											   "message.timeout.ms",
+											   "delivery.timeout.ms",
+											   "max.in.flight",
+											   "max.in.flight.requests.per.connection",
+											   "retries",
+											   "message.send.max.retries",
+											   "transactional.id",
+											   "transaction.timeout.ms",
+											   "partitioner",
+											   "queuing.strategy",
+											   "delivery.report.only.error",
+											   "log.queue",
+											   "enabled_events",
+											   "enable.partition.eof",
+											   "enable.auto.commit",
+											   "auto.offset.reset",
+											   "group.id",
+											   "isolation.level",
+											   NULL};
+
+bool
+relay_owns_kafka_property(const char *name)
+{
+	for (int i = 0; owned_properties[i] != NULL; i++)
+	{
+		if (strcmp(name, owned_properties[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+relay_slot_name_valid(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return name[len] == '\0' && len >= 1 && len <= SLOT_NAME_MAX;
+}
+
+static bool
+refuse_owned(const char *name, const char *value, const char *origin, void *arg, Error *error)
+{
+	(void) value;
+	(void) arg;
+	if (!relay_owns_kafka_property(name))
+		return true;
+	error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\" can't be set", origin, name);
+	return error_hint(error, "The relay sets it itself, because its guarantees rest on it.");
+}
+
+static int64_t
+duration_usec(const Options *options, const char *name)
+{
+	return options_int(options, name) * USEC_PER_MS;
+}
+
+bool
+relay_config_fill(RelayConfig *config, const Options *options, Error *error)
+{
+	const char *servers = options_text(options, "kafka.bootstrap.servers");
+
+	*config = (RelayConfig){
+		.options = options,
+		.conninfo = options_text(options, "postgres.conninfo"),
+		.slot = options_text(options, "postgres.slot"),
+		.publication = options_text(options, "postgres.publication"),
+		.topic_pattern = options_text(options, "topics.pattern"),
+		.create_topics = options_bool(options, "topics.create"),
+		.topic_partitions = (int) options_int(options, "topics.partitions"),
+		.topic_replication_factor = (int) options_int(options, "topics.replication_factor"),
+		.window_events = (uint32_t) options_int(options, "window.events"),
+		.window_transactions = (uint32_t) options_int(options, "window.transactions"),
+		.window_bytes = (uint64_t) options_int(options, "window.bytes"),
+		.mark_interval_usec = duration_usec(options, "mark.interval"),
+		.mark_idle_bytes = (uint64_t) options_int(options, "mark.idle_bytes"),
+		.heartbeat_interval_usec = duration_usec(options, "heartbeat.interval"),
+		.maintain_interval_usec = duration_usec(options, "maintain.interval"),
+		.feedback_interval_usec = duration_usec(options, "feedback.interval"),
+		.drain_timeout_usec = duration_usec(options, "drain.timeout"),
+		.reconnect_min_usec = duration_usec(options, "reconnect.min"),
+		.reconnect_max_usec = duration_usec(options, "reconnect.max"),
+		.http_listen = options_text(options, "http.listen"),
+	};
+	if (!options_each_passthrough(options, refuse_owned, NULL, error))
+		return false;
+	if (servers == NULL || *servers == '\0')
+	{
+		error_permanent(error, EXIT_CONFIG, "\"kafka.bootstrap.servers\" isn't set");
+		return error_hint(error, "Set OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=host:port, for "
+								 "example, or give --kafka-bootstrap-servers.");
+	}
+	if (!relay_slot_name_valid(config->slot))
+	{
+		error_permanent(error, EXIT_CONFIG, "%s: invalid slot name \"%s\"",
+						options_origin(options, "postgres.slot"), config->slot);
+		return error_hint(error, "A slot name has 1 to 63 lower-case letters, digits and "
+								 "underscores.");
+	}
+	if (*config->publication == '\0' || strlen(config->publication) > SLOT_NAME_MAX)
+		return error_permanent(error, EXIT_CONFIG, "%s: invalid publication name \"%s\"",
+							   options_origin(options, "postgres.publication"),
+							   config->publication);
+	if (config->reconnect_min_usec > config->reconnect_max_usec)
+		return error_permanent(error, EXIT_CONFIG,
+							   "\"reconnect.min\" is longer than \"reconnect.max\"");
+	return true;
+}

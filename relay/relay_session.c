@@ -1,0 +1,488 @@
+/*
+ * relay_session.c
+ *	  A session, from connecting to streaming.
+ *
+ * Refuses to stream before every rule of relay_check has been kept; see relay.h for
+ * the order.  What an earlier session left in flight settles first: so a new stream
+ * always knows where it begins.
+ *
+ * Invariants: the sink outlives sessions, unless the server began a new timeline;
+ * the slot is never made here; the tail of Kafka is compared at the first start,
+ * after another relay had the slot, and on a new timeline.
+ */
+#include "relay_intern.h"
+
+#include "exit_codes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STANDBY_USEC (1 * USEC_PER_SEC)
+#define ASK_USEC (1 * USEC_PER_SEC)
+#define ROWS_PER_ROUND 1024
+#define SLOT_IN_USE "55006"
+
+static bool
+need(bool ok, Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	if (ok)
+		return true;
+	error_clear(&error);
+	error_bug(&error, "could not queue a statement");
+	relay_fail(relay, &error, now);
+	return false;
+}
+
+/* -------------------------------------------------------------------------
+ * the ordinary connection, and the facts
+ * -------------------------------------------------------------------------
+ */
+
+static void
+connect_registry(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	error_clear(&error);
+	relay->registry = registry_open(relay->config->conninfo, relay->config->slot,
+									relay->config->publication, now, &error);
+	if (relay->registry == NULL)
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	if (need(registry_ask_facts(relay->registry), relay, now))
+		relay_set_state(relay, RELAY_CHECKING, now);
+}
+
+static void
+stand_by(Relay *relay, MonoUsec now)
+{
+	char pid[16];
+
+	if (relay->standby_pid != relay->facts.slot_pid)
+	{
+		snprintf(pid, sizeof(pid), "%d", relay->facts.slot_pid);
+		log_event(LOG_LEVEL_INFO, "the slot is in use, standing by", "slot", relay->config->slot,
+				  "pid", pid, NULL);
+		relay->standby_pid = relay->facts.slot_pid;
+	}
+	if (relay->source != NULL)
+		pg_source_free(relay->source);
+	relay->source = NULL;
+	relay->tail_is_known = false; /* the other one writes meanwhile */
+	relay->retry_at = now + STANDBY_USEC;
+	relay_set_state(relay, RELAY_STANDING_BY, now);
+}
+
+static bool
+load_topics(Relay *relay, Error *error)
+{
+	if (relay->router == NULL)
+	{
+		relay->router = router_create(relay->config->topic_pattern, relay->facts.source_id,
+									  relay->topics, error);
+		if (relay->router == NULL)
+			return false;
+	}
+	for (int i = 0; i < registry_topic_count(relay->registry); i++)
+	{
+		uint32_t partitions;
+		const char *topic = registry_topic(relay->registry, i, &partitions);
+
+		if (!topic_map_add(relay->topics, topic, partitions, error))
+			return false;
+	}
+	return true;
+}
+
+void
+relay_take_facts(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	relay->facts = *registry_facts(relay->registry);
+	error_clear(&error);
+	if (!relay_check_facts(&relay->facts, relay->config->slot, relay->config->publication,
+						   &error) ||
+		!load_topics(relay, &error))
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	if (relay->facts.slot_pid != 0)
+	{
+		stand_by(relay, now);
+		return;
+	}
+	relay->source = pg_source_open(relay->config->conninfo, relay->config->slot,
+								   relay->config->publication, now, &error);
+	if (relay->source == NULL)
+		relay_fail(relay, &error, now);
+	else
+		relay_set_state(relay, RELAY_IDENTIFYING, now);
+}
+
+/* -------------------------------------------------------------------------
+ * the replication connection
+ * -------------------------------------------------------------------------
+ */
+
+static void
+take_identity(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	relay->identity = *pg_source_identity(relay->source);
+	error_clear(&error);
+	relay->memory.confirmed = pump_confirmed(relay->pump);
+	if (!relay_check_identity(&relay->facts, &relay->memory, relay->identity.system_identifier,
+							  relay->identity.timeline, relay->identity.flushed, &error))
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	if (relay->memory.valid && relay->memory.timeline != relay->identity.timeline)
+	{
+		/* A promoted standby may lack what the old primary sent: only its mark counts. */
+		log_event(LOG_LEVEL_WARNING, "the server is on a new timeline, starting from its mark",
+				  NULL);
+		if (relay->sink != NULL)
+			relay->sink->ops->close(relay->sink);
+		relay->sink = NULL;
+		relay->tail_is_known = false;
+		if (!pump_forget(relay->pump, &error))
+		{
+			relay_fail(relay, &error, now);
+			return;
+		}
+	}
+	if (relay->identity.timeline != relay->facts.timeline &&
+		!need(registry_set_timeline(relay->registry, relay->facts.generation,
+									relay->identity.timeline),
+			  relay, now))
+		return;
+	relay->memory.valid = true;
+	relay->memory.generation = relay->facts.generation;
+	relay->memory.timeline = relay->identity.timeline;
+	relay->memory.mark_lsn = relay->facts.mark_lsn;
+	relay_set_state(relay, RELAY_SETTLING, now);
+}
+
+static void
+advance_source(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	error_clear(&error);
+	switch (pg_source_advance(relay->source, now, &error))
+	{
+		case IO_AGAIN:
+			return;
+		case IO_OK:
+			break;
+		default:
+			if (strcmp(error.sqlstate, SLOT_IN_USE) == 0)
+				stand_by(relay, now);
+			else if (strncmp(error.sqlstate, "55", 2) == 0 && relay->state == RELAY_STARTING)
+			{
+				/* "can no longer get changes from replication slot" and its like */
+				error.error_class = ERROR_CLASS_PERMANENT;
+				error.exit_code = EXIT_GAP;
+				relay_fail(relay, &error, now);
+			}
+			else
+				relay_fail(relay, &error, now);
+			return;
+	}
+	if (relay->state == RELAY_IDENTIFYING)
+	{
+		take_identity(relay, now);
+		return;
+	}
+	relay->stream = pg_source_stream(relay->source);
+	relay->reading = true;
+	relay->standby_pid = 0;
+	relay->sessions++;
+	relay->settled_at_start = pump_stats(relay->pump)->events_settled;
+	relay->maintain_at = now + USEC_PER_SEC;
+	/* A heartbeat of the last session may be lost with it. */
+	if (pump_stats(relay->pump)->events_published > 0)
+		relay->heartbeat_events = UINT64_MAX;
+	relay_set_state(relay, RELAY_STREAMING, now);
+}
+
+static bool
+start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
+{
+	int64_t timeout_usec = relay->facts.wal_sender_timeout_ms * USEC_PER_MS;
+	FeedbackConfig feedback = {relay->config->feedback_interval_usec, ASK_USEC};
+	Error error;
+
+	if (timeout_usec > 0 && feedback.interval_usec > timeout_usec / 4)
+		feedback.interval_usec = timeout_usec / 4;
+	error_clear(&error);
+	if (pump_start(relay->pump, relay->facts.generation, pg_source_timelines(relay->source),
+				   relay->router, mark_lsn, &feedback, now, start_lsn, &error))
+		return true;
+	relay_fail(relay, &error, now);
+	return false;
+}
+
+static void
+start_stream(Relay *relay, MonoUsec now)
+{
+	char text[LSN_TEXT_SIZE];
+	PgLsn start_lsn;
+	Error error;
+
+	if (!start_pump(relay, relay->facts.mark_lsn, &start_lsn, now))
+		return;
+	error_clear(&error);
+	if (!pg_source_start(relay->source, start_lsn, &error))
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	lsn_format(start_lsn, text);
+	log_event(LOG_LEVEL_INFO, "starting replication", "slot", relay->config->slot, "lsn", text,
+			  "source", relay->facts.source_id, NULL);
+	relay_set_state(relay, RELAY_STARTING, now);
+}
+
+/* -------------------------------------------------------------------------
+ * Kafka
+ * -------------------------------------------------------------------------
+ */
+
+static void
+log_kafka(int level, const char *text, void *arg)
+{
+	Relay *relay = arg;
+	unsigned long suppressed;
+
+	/* The same complaint of each connection attempt, for hours: now and then is enough. */
+	if (log_limit_pass(&relay->kafka_log, clock_mono(), 5 * USEC_PER_SEC, &suppressed))
+		log_event(level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, "peer", "kafka", NULL);
+}
+
+static bool
+open_sink(Relay *relay, MonoUsec now)
+{
+	KafkaSinkHooks hooks = {log_kafka, relay};
+	Error error;
+
+	if (relay->sink != NULL)
+		return true;
+	error_clear(&error);
+	relay->sink = kafka_sink_open(relay->config, &hooks, &error);
+	if (relay->sink == NULL)
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	relay->sinks++;
+	return true;
+}
+
+/* One look a round; false: not yet, or failed. */
+static bool
+topics_are_there(Relay *relay, MonoUsec now)
+{
+	uint32_t recorded;
+	uint32_t present;
+	const char *topic;
+	bool grew;
+	Error error;
+
+	if (relay->next_topic == topic_map_count(relay->topics))
+		return true;
+	topic = topic_map_name(relay->topics, relay->next_topic, &recorded);
+	error_clear(&error);
+	if (kafka_topic_partitions(relay->sink, topic, relay->next_topic, &present, &error) != IO_OK ||
+		!relay_check_topic(topic, recorded, present, &grew, &error))
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	if (grew)
+		log_event(LOG_LEVEL_WARNING,
+				  "the topic has more partitions than recorded, the new ones stay unused", "topic",
+				  topic, NULL);
+	relay->next_topic++;
+	return false;
+}
+
+static bool
+tail_is_fine(Relay *relay, MonoUsec now)
+{
+	TailPosition highest;
+	Error error;
+
+	if (relay->tail_is_known || topic_map_count(relay->topics) == 0)
+		return true;
+	error_clear(&error);
+	if (relay->tail == NULL)
+		relay->tail =
+			kafka_tail_open(relay->config, relay->topics, relay->facts.source_id, now, &error);
+	if (relay->tail == NULL)
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	switch (kafka_tail_step(relay->tail, now, &error))
+	{
+		case IO_AGAIN:
+			return false;
+		case IO_OK:
+			break;
+		default:
+			relay_fail(relay, &error, now);
+			return false;
+	}
+	if (kafka_tail_highest(relay->tail, &highest) &&
+		!relay_check_tail(&highest.position, highest.topic, highest.partition,
+						  relay->facts.generation, relay->identity.timeline,
+						  relay->identity.flushed, &error))
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	kafka_tail_free(relay->tail);
+	relay->tail = NULL;
+	relay->tail_is_known = true;
+	return true;
+}
+
+/* -------------------------------------------------------------------------
+ * rows from before the slot
+ * -------------------------------------------------------------------------
+ */
+
+static void
+start_backfill(Relay *relay, MonoUsec now)
+{
+	PumpVerdict verdict;
+	PgLsn start_lsn;
+	Error error;
+
+	if (!start_pump(relay, backfill_commit_lsn(&relay->facts), &start_lsn, now))
+		return;
+	error_clear(&error);
+	relay_set_state(relay, RELAY_BACKFILLING, now);
+	relay->backfill_ready = false;
+	verdict = backfill_start(&relay->backfill, relay->registry, &relay->facts,
+							 pg_source_timelines(relay->source), relay->pump, &error);
+	(void) relay_take_verdict(relay, verdict, &error, now);
+}
+
+/* Rows are fetched only while they can go. */
+static bool
+fetch_rows(Relay *relay, MonoUsec now)
+{
+	RegistryReply reply;
+	PumpVerdict verdict;
+	Error error;
+
+	error_clear(&error);
+	if (relay->backfill.held)
+		verdict = backfill_retry(&relay->backfill, relay->pump, relay->sink, &error);
+	else
+	{
+		switch (registry_next(relay->registry, now, &reply, &error))
+		{
+			case IO_OK:
+				break;
+			case IO_AGAIN:
+				return false;
+			default:
+				relay_fail(relay, &error, now);
+				return false;
+		}
+		if (reply.job != REGISTRY_LEAF_SIZE && reply.job != REGISTRY_LEAF_ROWS)
+		{
+			relay_take_reply(relay, &reply, now);
+			return relay->state == RELAY_BACKFILLING;
+		}
+		verdict = backfill_take(&relay->backfill, &reply, relay->pump, relay->sink, &error);
+	}
+	return relay_take_verdict(relay, verdict, &error, now);
+}
+
+void
+relay_backfill_step(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	error_clear(&error);
+	for (int i = 0; i < ROWS_PER_ROUND; i++)
+	{
+		if (!relay->topic_wanted &&
+			!relay_take_verdict(relay, backfill_go_on(&relay->backfill, &error), &error, now))
+			return;
+		if (!fetch_rows(relay, now))
+			break;
+	}
+	if (relay->state == RELAY_BACKFILLING && relay->backfill.published && !relay->backfill_ready &&
+		pump_in_flight(relay->pump) == 0)
+		relay->backfill_ready =
+			need(registry_ready(relay->registry, relay->facts.generation), relay, now);
+}
+
+void
+relay_backfilled(Relay *relay, MonoUsec now)
+{
+	char rows[24];
+
+	snprintf(rows, sizeof(rows), "%llu", (unsigned long long) relay->backfill.rows);
+	log_event(LOG_LEVEL_INFO, "published the rows from before the slot", "rows", rows, NULL);
+	relay->backfilled += relay->backfill.rows;
+	relay->facts.backfill = false;
+	relay->facts.mark_lsn = relay->facts.start_lsn;
+	start_stream(relay, now);
+}
+
+void
+relay_session_step(Relay *relay, MonoUsec now)
+{
+	switch (relay->state)
+	{
+		case RELAY_WAITING:
+			if (now >= relay->retry_at)
+				relay_set_state(relay, RELAY_CONNECTING, now);
+			else
+				break;
+			/* FALLTHROUGH */
+		case RELAY_CONNECTING:
+			connect_registry(relay, now);
+			break;
+		case RELAY_STANDING_BY:
+			if (now < relay->retry_at)
+				break;
+			if (need(registry_ask_facts(relay->registry), relay, now))
+				relay_set_state(relay, RELAY_CHECKING, now);
+			break;
+		case RELAY_IDENTIFYING:
+		case RELAY_STARTING:
+			advance_source(relay, now);
+			break;
+		case RELAY_SETTLING:
+			if (pump_in_flight(relay->pump) > 0 || !open_sink(relay, now))
+				break;
+			relay->next_topic = 0;
+			relay_set_state(relay, RELAY_COMPARING, now);
+			break;
+		case RELAY_COMPARING:
+			if (!topics_are_there(relay, now) || !tail_is_fine(relay, now))
+				break;
+			if (relay->facts.backfill)
+				start_backfill(relay, now);
+			else
+				start_stream(relay, now);
+			break;
+		default:
+			break;
+	}
+}

@@ -1,0 +1,96 @@
+/*
+ * relay_topics.c
+ *	  A topic that the routing map lacks: look at it in Kafka, make it when that is
+ *	  allowed, record its partition count in the source database, and go on.
+ *
+ * Refuses to route by a count that isn't recorded: what is in outbox.topic is the
+ * only truth, and the first relay to record it wins.
+ */
+#include "relay_intern.h"
+
+#include "exit_codes.h"
+
+#include <stdio.h>
+
+void
+relay_want_topic(Relay *relay)
+{
+	if (relay->topic_wanted)
+		return;
+	relay->topic_wanted = true;
+	snprintf(relay->topic_name, sizeof(relay->topic_name), "%s", pump_wanted_topic(relay->pump));
+}
+
+void
+relay_drop_topic(Relay *relay)
+{
+	topic_maker_free(relay->maker);
+	relay->maker = NULL;
+	relay->topic_wanted = false;
+	relay->topic_recording = false;
+	relay->topic_retry_at = 0;
+}
+
+void
+relay_topic_step(Relay *relay, MonoUsec now)
+{
+	const char *topic = relay->topic_name;
+	uint32_t partitions;
+	Error error;
+
+	if (!relay->topic_wanted || relay->topic_recording || now < relay->topic_retry_at)
+		return;
+	error_clear(&error);
+	if (relay->maker == NULL)
+		relay->maker = topic_maker_start(relay->sink, relay->config, topic,
+										 topic_map_count(relay->topics), &error);
+	if (relay->maker == NULL)
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	switch (topic_maker_step(relay->maker, now, &partitions, &error))
+	{
+		case IO_AGAIN:
+			return;
+		case IO_OK:
+			backoff_reset(&relay->topic_backoff);
+			relay->topic_recording =
+				registry_record_topic(relay->registry, relay->facts.generation, topic, partitions);
+			return;
+		default:
+			break;
+	}
+	if (error.error_class != ERROR_CLASS_TRANSIENT)
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	log_error(LOG_LEVEL_WARNING, &error, "topic", topic, NULL);
+	topic_maker_free(relay->maker);
+	relay->maker = NULL;
+	relay->topic_retry_at = backoff_next(&relay->topic_backoff, now, &relay->random);
+}
+
+void
+relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now)
+{
+	Error error = reply->error;
+
+	relay->topic_recording = false;
+	if (relay->maker == NULL)
+		return;
+	if (reply->failed)
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	relay_drop_topic(relay);
+	error_clear(&error);
+	if (!topic_map_add(relay->topics, relay->topic_name, reply->u.partitions, &error))
+	{
+		relay_fail(relay, &error, now);
+		return;
+	}
+	log_event(LOG_LEVEL_INFO, "recorded a topic", "topic", relay->topic_name, NULL);
+}
