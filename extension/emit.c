@@ -89,8 +89,7 @@ is_plain(Relation rel, bool is_leaf, const bool *isnull)
 	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relhasindex ||
 		rel->rd_tableam != GetHeapamTableAmRoutine())
 		return false;
-	if (desc->constr != NULL &&
-		(desc->constr->num_check > 1 || desc->constr->has_generated_stored))
+	if (desc->constr != NULL && (desc->constr->num_check > 1 || desc->constr->has_generated_stored))
 		return false;
 	for (int i = 0; i < COL_COUNT; i++)
 		if (TupleDescAttr(desc, i)->attisdropped ||
@@ -129,9 +128,9 @@ static void
 insert_by_spi(Datum *values, const bool *isnull)
 {
 	static SPIPlanPtr plan = NULL;
-	static const char *const query =
-		"INSERT INTO outbox.event (id, aggregatetype, aggregateid, type, payload, payload_bytes, headers) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7)";
+	static const char *const query = "INSERT INTO outbox.event (id, aggregatetype, aggregateid, "
+									 "type, payload, payload_bytes, headers) "
+									 "VALUES ($1, $2, $3, $4, $5, $6, $7)";
 	Oid types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, JSONOID, BYTEAOID, JSONBOID};
 	char nulls[lengthof(types)];
 	int result;
@@ -211,8 +210,8 @@ outbox_emit_json(PG_FUNCTION_ARGS)
 {
 	bool has_payload = !PG_ARGISNULL(3);
 
-	return emit(fcinfo, has_payload, has_payload ? PointerGetDatum(PG_GETARG_TEXT_PP(3)) : (Datum) 0,
-				COL_PAYLOAD);
+	return emit(fcinfo, has_payload,
+				has_payload ? PointerGetDatum(PG_GETARG_TEXT_PP(3)) : (Datum) 0, COL_PAYLOAD);
 }
 
 Datum

@@ -17,23 +17,21 @@ static int rotation_s = 86400;
 void
 outbox_define_settings(void)
 {
-	DefineCustomIntVariable("pg_outbox.max_event_bytes",
-							"Largest event that is accepted.",
+	DefineCustomIntVariable("pg_outbox.max_event_bytes", "Largest event that is accepted.",
 							"Counts aggregatetype, aggregateid, type, payload and headers. "
 							"Keep it below the topic's max.message.bytes.",
 							&outbox_max_event_bytes, 900 * 1024, 1, 256 * 1024 * 1024, PGC_SUSET,
 							GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomStringVariable("pg_outbox.allowed_types",
 							   "Aggregate types that are accepted, separated by commas.",
-							   "Empty: every type that makes a legal topic.",
-							   &outbox_allowed_types, "", PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_outbox.retention",
-							"How long published events are kept at least.", NULL, &retention_s,
-							86400, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
-	DefineCustomIntVariable("pg_outbox.rotation_interval",
-							"How long one partition is written to before the next one.", NULL,
-							&rotation_s, 86400, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL,
-							NULL);
+							   "Empty: every type that makes a legal topic.", &outbox_allowed_types,
+							   "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_outbox.retention", "How long published events are kept at least.",
+							NULL, &retention_s, 86400, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL,
+							NULL, NULL);
+	DefineCustomIntVariable(
+		"pg_outbox.rotation_interval", "How long one partition is written to before the next one.",
+		NULL, &rotation_s, 86400, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pg_outbox");
 }
 

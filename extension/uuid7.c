@@ -48,7 +48,8 @@ outbox_uuid7(pg_uuid_t *uuid)
 	if (random_used == RANDOM_BLOCK)
 	{
 		if (!pg_strong_random(random_block, RANDOM_BLOCK))
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
 		random_used = 0;
 	}
 	for (int i = 0; i < 6; i++)

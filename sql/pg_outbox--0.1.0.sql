@@ -28,11 +28,12 @@ CREATE FUNCTION outbox.current_partition() RETURNS pg_catalog.int2
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outbox_current_partition_sql';
 COMMENT ON FUNCTION outbox.current_partition() IS 'the partition of outbox.event that is written to: 0, 1 or 2';
 
-CREATE FUNCTION outbox.event_is_valid(aggregatetype pg_catalog.text, aggregateid pg_catalog.text,
-		type pg_catalog.text, payload pg_catalog.json, payload_bytes pg_catalog.bytea,
-		headers pg_catalog.jsonb) RETURNS pg_catalog.bool
+CREATE FUNCTION outbox.event_is_valid(id pg_catalog.uuid, aggregatetype pg_catalog.text,
+		aggregateid pg_catalog.text, type pg_catalog.text, payload pg_catalog.json,
+		payload_bytes pg_catalog.bytea, headers pg_catalog.jsonb, created_at pg_catalog.timestamptz,
+		xid pg_catalog.xid8) RETURNS pg_catalog.bool
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'outbox_event_is_valid';
-COMMENT ON FUNCTION outbox.event_is_valid(text, text, text, json, bytea, jsonb) IS
+COMMENT ON FUNCTION outbox.event_is_valid(uuid, text, text, text, json, bytea, jsonb, timestamptz, xid8) IS
 	'true, or an error that says why this is no event';
 
 CREATE FUNCTION outbox.refuse_update() RETURNS trigger
@@ -41,18 +42,19 @@ COMMENT ON FUNCTION outbox.refuse_update() IS 'raises: events cannot be updated'
 
 /* ---- events ---- */
 
+/* No NOT NULL here: its error would print the whole row, payload and all, into the log. */
 CREATE TABLE outbox.event (
-	id pg_catalog.uuid NOT NULL DEFAULT outbox.uuid7(),
-	aggregatetype pg_catalog.text NOT NULL,
+	id pg_catalog.uuid DEFAULT outbox.uuid7(),
+	aggregatetype pg_catalog.text,
 	aggregateid pg_catalog.text,
 	type pg_catalog.text,
 	payload pg_catalog.json,
 	payload_bytes pg_catalog.bytea,
 	headers pg_catalog.jsonb,
-	created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	xid pg_catalog.xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
-	rot pg_catalog.int2 NOT NULL DEFAULT outbox.current_partition(),
-	CONSTRAINT event_is_valid CHECK (outbox.event_is_valid(aggregatetype, aggregateid, type, payload, payload_bytes, headers))
+	created_at pg_catalog.timestamptz DEFAULT pg_catalog.clock_timestamp(),
+	xid pg_catalog.xid8 DEFAULT pg_catalog.pg_current_xact_id(),
+	rot pg_catalog.int2 DEFAULT outbox.current_partition(),
+	CONSTRAINT event_is_valid CHECK (outbox.event_is_valid(id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at, xid))
 ) PARTITION BY LIST (rot);
 CREATE TABLE outbox.event_0 PARTITION OF outbox.event FOR VALUES IN (0);
 CREATE TABLE outbox.event_1 PARTITION OF outbox.event FOR VALUES IN (1);
@@ -167,6 +169,8 @@ DECLARE
 	part record;
 	done text[] := '{}';
 BEGIN
+	/* Loads the module: in a session that hasn't, the settings aren't there yet. */
+	PERFORM outbox.current_partition();
 	SELECT r.current, r.rotated_at INTO now_current, since FROM outbox.rotation AS r FOR UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
 		RETURN 'busy';
@@ -224,7 +228,7 @@ COMMENT ON FUNCTION outbox.maintain() IS
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA outbox FROM PUBLIC;
 /* A CHECK and column defaults run with the inserting role's rights. */
 GRANT EXECUTE ON FUNCTION outbox.uuid7(), outbox.current_partition(),
-	outbox.event_is_valid(text, text, text, json, bytea, jsonb), outbox.refuse_update() TO PUBLIC;
+	outbox.event_is_valid(uuid, text, text, text, json, bytea, jsonb, timestamptz, xid8), outbox.refuse_update() TO PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('outbox.event_0', '');
 SELECT pg_catalog.pg_extension_config_dump('outbox.event_1', '');

@@ -1,0 +1,39 @@
+-- What a relay sees: only committed rows, under the root's name, as they were written.
+SELECT 'init' FROM pg_create_logical_replication_slot('regress_outbox', 'pgoutput');
+CREATE PUBLICATION outbox_regress FOR TABLE outbox.event (id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at)
+	WITH (publish = 'insert', publish_via_partition_root = true);
+CREATE FUNCTION changes() RETURNS TABLE (kind text, len int) LANGUAGE sql AS $$
+	SELECT chr(get_byte(data, 0)), CASE chr(get_byte(data, 0)) WHEN 'I' THEN length(data) WHEN 'M' THEN length(data) END
+	  FROM pg_logical_slot_get_binary_changes('regress_outbox', NULL, NULL, 'proto_version', '1', 'publication_names', 'outbox_regress', 'messages', 'true', 'binary', 'true') $$;
+
+BEGIN;
+SELECT outbox.emit('d', '1', 'x', '{"a": 1}') IS NOT NULL AS emitted;
+SAVEPOINT s;
+SELECT outbox.emit('d', '2', 'gone', '{}') IS NOT NULL AS emitted;
+ROLLBACK TO s;
+INSERT INTO outbox.event (aggregatetype, payload) VALUES ('d', '{}');
+COMMIT;
+BEGIN;
+SELECT outbox.emit('d', '3', 'gone', '{}') IS NOT NULL AS emitted;
+ROLLBACK;
+SELECT * FROM changes();
+
+-- stored out of line, and truncated before it is decoded: the WAL has it
+SELECT outbox.emit('d', 'large', 'x', string_agg(md5(i::text), '')::bytea) IS NOT NULL AS emitted FROM generate_series(1, 20000) AS i;
+SET pg_outbox.rotation_interval = 0;
+SET pg_outbox.retention = 0;
+SELECT outbox.maintain();
+SELECT outbox.maintain() <> '' AS closed;
+SELECT outbox.maintain() <> '' AS truncated;
+SELECT count(*) FROM outbox.event;
+SELECT kind, len > 640000 AS whole FROM changes() WHERE kind = 'I';
+
+-- the heartbeat is transactional and carries a snapshot
+BEGIN;
+SELECT outbox.heartbeat('regress_outbox') IS NOT NULL AS sent;
+ROLLBACK;
+SELECT outbox.heartbeat('regress_outbox') IS NOT NULL AS sent;
+SELECT convert_from(substr(data, position('regress_outbox'::bytea IN data)), 'UTF8') ~ '^regress_outbox \d+:\d+:[\d,]*$' AS content, length(data) > 40 AS whole
+  FROM pg_logical_slot_get_binary_changes('regress_outbox', NULL, NULL, 'proto_version', '1', 'publication_names', 'outbox_regress', 'messages', 'true')
+ WHERE get_byte(data, 0) = ascii('M');
+SELECT 'drop' FROM pg_drop_replication_slot('regress_outbox');
