@@ -1,52 +1,72 @@
 /*
  * check.c
  *	  What an event must be, in one place: emit() calls it directly, a plain
- *	  INSERT through the CHECK constraint of outbox.event.
+ *	  INSERT through the one CHECK constraint of outbox.event.
  *
  * Every rejection has its own SQLSTATE, message, detail and hint, and none of
- * them shows a payload.
+ * them shows a payload.  That is why columns that can't be null are checked here
+ * too: NOT NULL prints the failing row.
  */
-#include "pg_outbox.h"
+#include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/toast_internals.h"
+#include "common/jsonapi.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
-PG_FUNCTION_INFO_V1(outbox_event_is_valid);
+#include "check.h"
+#include "compat.h"
+#include "guc.h"
+#include "pg_outbox.h"
+
+PG_FUNCTION_INFO_V1(outbox_event_is_valid_sql);
 PG_FUNCTION_INFO_V1(outbox_refuse_update);
+
+static bool
+is_legal_in_topic(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+		   c == '_' || c == '-';
+}
+
+int
+outbox_illegal_in_type(const char *type, int len)
+{
+	if (len == 0 || len > OUTBOX_TYPE_MAX)
+		return len;
+	for (int i = 0; i < len; i++)
+		if (!is_legal_in_topic(type[i]))
+			return i;
+	return OUTBOX_TYPE_LEGAL;
+}
 
 static void
 check_aggregatetype(const text *aggregatetype)
 {
 	const char *type;
 	int len;
+	int illegal;
 
 	if (aggregatetype == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("aggregatetype must not be null"),
 				 errdetail("It names the topic of the event."),
-				 errhint("Pass a name such as 'order'.")));
+				 errhint("Pass a name such as \"order\".")));
 	type = VARDATA_ANY(aggregatetype);
 	len = VARSIZE_ANY_EXHDR(aggregatetype);
-	if (len == 0 || len > OUTBOX_TOPIC_MAX - (int) strlen(OUTBOX_TOPIC_PREFIX))
+	illegal = outbox_illegal_in_type(type, len);
+	if (illegal == len)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("aggregatetype must have 1 to %d characters",
-							   OUTBOX_TOPIC_MAX - (int) strlen(OUTBOX_TOPIC_PREFIX)),
+						errmsg("aggregatetype must have 1 to %d characters", OUTBOX_TYPE_MAX),
 						errdetail("It has %d bytes.", len),
 						errhint("The topic is named \"%s<aggregatetype>\".", OUTBOX_TOPIC_PREFIX)));
-	for (int i = 0; i < len; i++)
-	{
-		char c = type[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			  c == '.' || c == '_' || c == '-'))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("aggregatetype \"%.*s\" makes no legal topic", len, type),
-							errdetail("The character at position %d is not allowed.", i + 1),
-							errhint("Use letters, digits, \".\", \"_\" and \"-\".")));
-	}
+	if (illegal != OUTBOX_TYPE_LEGAL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("aggregatetype \"%.*s\" makes no legal topic", len, type),
+						errdetail("The character at position %d is not allowed.",
+								  pg_mbstrlen_with_len(type, illegal) + 1),
+						errhint("Use letters, digits, \".\", \"_\" and \"-\".")));
 	if (!outbox_type_allowed(type, len))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("aggregatetype \"%.*s\" is not allowed", len, type),
@@ -54,18 +74,19 @@ check_aggregatetype(const text *aggregatetype)
 						errhint("Ask an administrator to add it.")));
 }
 
+/* Without detoasting: of the value as its reader gets it. */
 static Size
-raw_size(const void *datum)
+value_size(const void *value)
 {
-	return datum == NULL ? 0 : toast_raw_datum_size(PointerGetDatum(datum)) - VARHDRSZ;
+	return value == NULL ? 0 : toast_raw_datum_size(PointerGetDatum(value)) - VARHDRSZ;
 }
 
 static void
-check_size(const OutboxEventArgs *event)
+check_size(const OutboxEvent *event)
 {
-	Size size = raw_size(event->aggregatetype) + raw_size(event->aggregateid) +
-				raw_size(event->type) + raw_size(event->payload) + raw_size(event->payload_bytes) +
-				raw_size(event->headers);
+	Size size = value_size(event->aggregatetype) + value_size(event->aggregateid) +
+				value_size(event->type) + value_size(event->payload) +
+				value_size(event->payload_bytes) + value_size(event->headers);
 
 	if (size > (Size) outbox_max_event_bytes)
 		ereport(ERROR,
@@ -76,62 +97,8 @@ check_size(const OutboxEventArgs *event)
 						 "max.message.bytes.")));
 }
 
-static bool
-is_reserved(const char *name, int len)
-{
-	static const char *const reserved[] = {"id", "type", "outbox-position", "outbox-replayed"};
-
-	for (size_t i = 0; i < lengthof(reserved); i++)
-		if ((int) strlen(reserved[i]) == len && memcmp(reserved[i], name, len) == 0)
-			return true;
-	return false;
-}
-
-static void
-check_headers(Jsonb *headers)
-{
-	JsonbIterator *it;
-	JsonbValue value;
-	JsonbIteratorToken token;
-	int count = 0;
-
-	if (headers == NULL)
-		return;
-	if (!JB_ROOT_IS_OBJECT(headers))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("headers must be a JSON object"),
-				 errdetail("They are an array or a single value."),
-				 errhint("Pass an object such as {\"traceparent\": \"00-...\"}.")));
-	it = JsonbIteratorInit(&headers->root);
-	(void) JsonbIteratorNext(&it, &value, true);
-	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-		{
-			int len = value.val.string.len;
-			char *name = value.val.string.val;
-
-			count++;
-			if (is_reserved(name, len))
-				ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
-								errmsg("header \"%.*s\" is reserved", len, name),
-								errdetail("The relay sets this header itself."),
-								errhint("Choose another name.")));
-		}
-		else if (token == WJB_VALUE && value.type == jbvBinary)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("headers must be a flat JSON object"),
-							errdetail("A header's value is an object or an array."),
-							errhint("Pass nested values as text, or put them into the payload.")));
-	}
-	if (count > OUTBOX_MAX_HEADERS)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many headers"),
-						errdetail("There are %d, the limit is %d.", count, OUTBOX_MAX_HEADERS),
-						errhint("Put some of them into the payload.")));
-}
-
 void
-outbox_check_event(const OutboxEventArgs *event)
+outbox_check_event(const OutboxEvent *event)
 {
 	check_aggregatetype(event->aggregatetype);
 	if (event->payload != NULL && event->payload_bytes != NULL)
@@ -141,52 +108,65 @@ outbox_check_event(const OutboxEventArgs *event)
 				 errdetail("An event has one payload, or none."),
 				 errhint("Leave one of them null; with both null the event is a tombstone.")));
 	check_size(event);
-	check_headers(event->headers);
+	if (event->headers != NULL)
+		outbox_check_headers(event->headers);
 }
 
-static void
-require(FunctionCallInfo fcinfo, int arg, const char *column)
+void
+outbox_check_json(const char *json, int len)
 {
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION), errmsg("%s must not be null", column),
-						errdetail("The extension needs it to publish and to keep the event."),
-						errhint("Leave the column out: it has a default.")));
+	/* The lexer of older servers takes a pointer to char that it doesn't write to. */
+	JsonLexContext *lexer = outbox_json_lexer(unconstify(char *, json), len, GetDatabaseEncoding());
+
+	if (pg_parse_json(lexer, &nullSemAction) != JSON_SUCCESS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("payload is not valid JSON"),
+				 errdetail("The mistake is in line %d.", lexer->line_number),
+				 errhint("Pass a payload that is not JSON as bytea.")));
 }
 
 /*
- * outbox.event_is_valid(id, aggregatetype, aggregateid, type, payload, payload_bytes, headers,
- *						 created_at, xid)
+ * outbox.event_is_valid(id, aggregatetype, aggregateid, type, payload, payload_bytes,
+ * headers, created_at, xid)
  */
 Datum
-outbox_event_is_valid(PG_FUNCTION_ARGS)
+outbox_event_is_valid_sql(PG_FUNCTION_ARGS)
 {
-	OutboxEventArgs event = {0};
+	static const struct
+	{
+		int argument;
+		const char *name;
+	} never_null[] = {{0, "id"}, {7, "created_at"}, {8, "xid"}};
+	OutboxEvent event = {0};
 
-	require(fcinfo, 0, "id");
+	for (size_t i = 0; i < lengthof(never_null); i++)
+		if (PG_ARGISNULL(never_null[i].argument))
+			ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+							errmsg("%s must not be null", never_null[i].name),
+							errdetail("Every event has one."),
+							errhint("Leave the column out: it has a default.")));
 	if (!PG_ARGISNULL(1))
 		event.aggregatetype = PG_GETARG_TEXT_PP(1);
 	if (!PG_ARGISNULL(2))
-		event.aggregateid = (text *) DatumGetPointer(PG_GETARG_DATUM(2));
+		event.aggregateid = (struct varlena *) PG_GETARG_POINTER(2);
 	if (!PG_ARGISNULL(3))
-		event.type = (text *) DatumGetPointer(PG_GETARG_DATUM(3));
+		event.type = (struct varlena *) PG_GETARG_POINTER(3);
 	if (!PG_ARGISNULL(4))
-		event.payload = (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(4));
+		event.payload = (struct varlena *) PG_GETARG_POINTER(4);
 	if (!PG_ARGISNULL(5))
-		event.payload_bytes = (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(5));
+		event.payload_bytes = (struct varlena *) PG_GETARG_POINTER(5);
 	if (!PG_ARGISNULL(6))
 		event.headers = PG_GETARG_JSONB_P(6);
 	outbox_check_event(&event);
-	require(fcinfo, 7, "created_at");
-	require(fcinfo, 8, "xid");
 	PG_RETURN_BOOL(true);
 }
 
-/* Row trigger on outbox.event: an event that was written stays as it is. */
+/* Row trigger on outbox.event: what was written stays as it is. */
 Datum
 outbox_refuse_update(PG_FUNCTION_ARGS)
 {
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("events cannot be updated"),
 					errdetail("An event is published as it was inserted."),
-					errhint("Insert a new event instead.")));
+					errhint("Insert another event; rows that are not needed may be deleted.")));
 	PG_RETURN_NULL();
 }

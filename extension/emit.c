@@ -2,41 +2,45 @@
  * emit.c
  *	  outbox.emit(): writes one event in the caller's transaction.
  *
- * The privilege is EXECUTE on the function.  The row goes straight into the
- * current partition by heap_insert(), which knows neither triggers, constraints,
- * row security nor indexes; the checks of check.c are made here instead.  When the
- * table has any of these that the extension didn't make, the row goes through SPI
- * with a saved plan, which honours them all.
+ * The privilege is EXECUTE on the function.  The row goes straight into the current
+ * partition by heap_insert(), which knows no triggers, constraints, row security,
+ * rules or indexes; what the extension's own constraint checks is checked here.  When
+ * somebody gave the table any of these, or changed its columns, the row goes through
+ * a plain INSERT, which honours them all, with the caller's own rights on the table:
+ * the functions of somebody's triggers don't run with more rights by our doing.
  *
- * Refuses read-only transactions and what check.c refuses.
+ * Refuses read-only transactions, parallel mode, and what check.c refuses.
  */
-#include "pg_outbox.h"
+#include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
+
+#include "check.h"
+#include "partition.h"
+#include "uuid7.h"
 
 PG_FUNCTION_INFO_V1(outbox_emit_json);
 PG_FUNCTION_INFO_V1(outbox_emit_jsonb);
 PG_FUNCTION_INFO_V1(outbox_emit_text);
 PG_FUNCTION_INFO_V1(outbox_emit_bytea);
 
+#define OUR_CHECK "event_is_valid"
+
 /* Columns of outbox.event, in the order of the install script. */
-enum
+typedef enum Column
 {
 	COL_ID,
 	COL_AGGREGATETYPE,
@@ -49,24 +53,39 @@ enum
 	COL_XID,
 	COL_ROT,
 	COL_COUNT
+} Column;
+
+static const Oid column_types[COL_COUNT] = {UUIDOID,  TEXTOID,	TEXTOID,		TEXTOID, JSONOID,
+											BYTEAOID, JSONBOID, TIMESTAMPTZOID, XID8OID, INT2OID};
+
+typedef struct Row
+{
+	Datum values[COL_COUNT];
+	bool isnull[COL_COUNT];
+} Row;
+
+/* Arguments of every overload. */
+enum
+{
+	ARG_AGGREGATETYPE,
+	ARG_AGGREGATEID,
+	ARG_TYPE,
+	ARG_PAYLOAD,
+	ARG_HEADERS,
+	ARG_ID
 };
 
-static Relation
-open_in_outbox(const char *name)
+static void
+set(Row *row, Column column, Datum value)
 {
-	Oid relid = get_relname_relid(name, get_namespace_oid(OUTBOX_SCHEMA, false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation \"outbox.%s\" does not exist", name),
-						errhint("Create the extension again: it is damaged.")));
-	return table_open(relid, RowExclusiveLock);
+	row->values[column] = value;
+	row->isnull[column] = false;
 }
 
 static bool
 has_insert_triggers(Relation rel)
 {
-	TriggerDesc *triggers = rel->trigdesc;
+	const TriggerDesc *triggers = rel->trigdesc;
 
 	return triggers != NULL &&
 		   (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
@@ -74,183 +93,212 @@ has_insert_triggers(Relation rel)
 			triggers->trig_insert_after_statement || triggers->trig_insert_new_table);
 }
 
-/* Does the table have nothing but what the extension gave it? */
+/* Has the table got nothing but what the extension gave it? */
 static bool
-is_plain(Relation rel, bool is_leaf, const bool *isnull)
+is_plain(Relation rel)
 {
-	TupleDesc desc = RelationGetDescr(rel);
+	return RelationGetDescr(rel)->natts == COL_COUNT && !rel->rd_rel->relrowsecurity &&
+		   !rel->rd_rel->relhasrules && !has_insert_triggers(rel);
+}
 
-	if (rel->rd_rel->relrowsecurity || rel->rd_rel->relhasrules || has_insert_triggers(rel))
+/* Can the row be put into the leaf without the executor? */
+static bool
+leaf_takes(Relation leaf, const Row *row)
+{
+	TupleDesc desc = RelationGetDescr(leaf);
+	const TupleConstr *constr = desc->constr;
+
+	if (!is_plain(leaf) || leaf->rd_rel->relkind != RELKIND_RELATION || leaf->rd_rel->relhasindex ||
+		!leaf->rd_rel->relispartition || leaf->rd_tableam != GetHeapamTableAmRoutine())
 		return false;
-	if (desc->natts != COL_COUNT)
-		return false;
-	if (!is_leaf)
-		return true;
-	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relhasindex ||
-		rel->rd_tableam != GetHeapamTableAmRoutine())
-		return false;
-	if (desc->constr != NULL && (desc->constr->num_check > 1 || desc->constr->has_generated_stored))
+	if (constr == NULL || constr->num_check != 1 ||
+		strcmp(constr->check[0].ccname, OUR_CHECK) != 0 || constr->has_generated_stored)
 		return false;
 	for (int i = 0; i < COL_COUNT; i++)
-		if (TupleDescAttr(desc, i)->attisdropped ||
-			(TupleDescAttr(desc, i)->attnotnull && isnull[i]))
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (column->attisdropped || column->atttypid != column_types[i] ||
+			(column->attnotnull && row->isnull[i]))
 			return false;
+	}
 	return true;
 }
 
-/* false: the table isn't plain, nothing was written. */
+/* false: the row has to go another way, and nothing was written. */
 static bool
-insert_into_leaf(Datum *values, bool *isnull)
+insert_into_leaf(Row *row)
 {
-	char leaf_name[NAMEDATALEN];
-	Relation root = open_in_outbox("event");
-	Relation leaf;
-	bool plain;
+	Relation root = outbox_open(OUTBOX_TABLE_EVENT, RowExclusiveLock);
+	int16 partition = outbox_current_partition();
+	Relation leaf = outbox_open(OUTBOX_TABLE_LEAF + partition, RowExclusiveLock);
+	bool fits;
 
-	/* Only now: opening the table took in what other sessions invalidated. */
-	values[COL_ROT] = Int16GetDatum(outbox_current_partition());
-	snprintf(leaf_name, sizeof(leaf_name), "event_%d", DatumGetInt16(values[COL_ROT]));
-	leaf = open_in_outbox(leaf_name);
-	plain = is_plain(root, false, isnull) && is_plain(leaf, true, isnull);
-	if (plain)
+	set(row, COL_XID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
+	set(row, COL_ROT, Int16GetDatum(partition));
+	fits = is_plain(root) && leaf_takes(leaf, row);
+	if (fits)
 	{
-		HeapTuple tuple = heap_form_tuple(RelationGetDescr(leaf), values, isnull);
+		HeapTuple tuple = heap_form_tuple(RelationGetDescr(leaf), row->values, row->isnull);
 
 		heap_insert(leaf, tuple, GetCurrentCommandId(true), 0, NULL);
 		heap_freetuple(tuple);
 	}
 	table_close(leaf, NoLock);
 	table_close(root, NoLock);
-	return plain;
+	return fits;
 }
 
 static void
-insert_by_spi(Datum *values, const bool *isnull)
+say_with_whose_rights(void *arg)
 {
-	static SPIPlanPtr plan = NULL;
-	static const char *const query = "INSERT INTO outbox.event (id, aggregatetype, aggregateid, "
-									 "type, payload, payload_bytes, headers) "
-									 "VALUES ($1, $2, $3, $4, $5, $6, $7)";
-	Oid types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, JSONOID, BYTEAOID, JSONBOID};
-	char nulls[lengthof(types)];
-	int result;
-
-	for (size_t i = 0; i < lengthof(types); i++)
-		nulls[i] = isnull[i] ? 'n' : ' ';
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (plan == NULL)
-	{
-		SPIPlanPtr prepared = SPI_prepare(query, lengthof(types), types);
-
-		if (prepared == NULL)
-			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-		SPI_keepplan(prepared);
-		plan = prepared;
-	}
-	result = SPI_execute_plan(plan, values, nulls, false, 0);
-	if (result != SPI_OK_INSERT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
-	SPI_finish();
+	errcontext("outbox.emit() as a plain INSERT with the caller's rights, because somebody added "
+			   "triggers, rules, row security, constraints, columns or an index to outbox.event");
 }
 
-/* Arguments of every overload: aggregatetype, aggregateid, type, payload, headers, id. */
-static Datum
-emit(FunctionCallInfo fcinfo, bool has_payload, Datum payload, int payload_column)
+static SPIPlanPtr
+insert_plan(void)
 {
-	Datum values[COL_COUNT] = {0};
-	bool isnull[COL_COUNT];
-	OutboxEventArgs event = {0};
+	static SPIPlanPtr kept = NULL;
+	Oid types[COL_CREATED_AT + 1];
+	SPIPlanPtr plan;
+
+	if (kept != NULL)
+		return kept;
+	memcpy(types, column_types, sizeof(types));
+	plan =
+		SPI_prepare("INSERT INTO outbox.event (id, aggregatetype, aggregateid, type, payload,"
+					" payload_bytes, headers, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+					lengthof(types), types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	kept = plan;
+	return kept;
+}
+
+/* false: a trigger or a rule of somebody's dropped the row. */
+static bool
+insert_by_executor(Row *row)
+{
+	char nulls[COL_CREATED_AT + 1];
+	ErrorContextCallback context;
+	int result;
+	uint64 rows;
+
+	for (int i = 0; i <= COL_CREATED_AT; i++)
+		nulls[i] = row->isnull[i] ? 'n' : ' ';
+
+	context.callback = say_with_whose_rights;
+	context.arg = NULL;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	result = SPI_execute_plan(insert_plan(), row->values, nulls, false, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
+	rows = SPI_processed;
+	SPI_finish();
+	error_context_stack = context.previous;
+	return rows > 0;
+}
+
+/* The payload is NULL, or detoasted and of the column's type. */
+static Datum
+emit(FunctionCallInfo fcinfo, struct varlena *payload, Column payload_column)
+{
+	Row row;
+	OutboxEvent event = {0};
+	TimestampTz now;
 	pg_uuid_t *id;
 
 	PreventCommandIfReadOnly("outbox.emit()");
 	PreventCommandIfParallelMode("outbox.emit()");
 
-	memset(isnull, true, sizeof(isnull));
-	for (int i = 0; i < 3; i++)
-		if (!PG_ARGISNULL(i))
-		{
-			values[COL_AGGREGATETYPE + i] = PointerGetDatum(PG_GETARG_TEXT_PP(i));
-			isnull[COL_AGGREGATETYPE + i] = false;
-		}
-	if (has_payload)
+	memset(row.values, 0, sizeof(row.values));
+	memset(row.isnull, true, sizeof(row.isnull));
+	for (int i = 0; i <= ARG_TYPE - ARG_AGGREGATETYPE; i++)
+		if (!PG_ARGISNULL(ARG_AGGREGATETYPE + i))
+			set(&row, COL_AGGREGATETYPE + i,
+				PointerGetDatum(PG_GETARG_TEXT_PP(ARG_AGGREGATETYPE + i)));
+	if (payload != NULL)
+		set(&row, payload_column, PointerGetDatum(payload));
+	if (!PG_ARGISNULL(ARG_HEADERS))
 	{
-		values[payload_column] = payload;
-		isnull[payload_column] = false;
+		event.headers = PG_GETARG_JSONB_P(ARG_HEADERS);
+		set(&row, COL_HEADERS, PointerGetDatum(event.headers));
 	}
-	if (!PG_ARGISNULL(4))
-	{
-		event.headers = PG_GETARG_JSONB_P(4);
-		values[COL_HEADERS] = PointerGetDatum(event.headers);
-		isnull[COL_HEADERS] = false;
-	}
-	event.aggregatetype = (text *) DatumGetPointer(values[COL_AGGREGATETYPE]);
-	event.aggregateid = (text *) DatumGetPointer(values[COL_AGGREGATEID]);
-	event.type = (text *) DatumGetPointer(values[COL_TYPE]);
-	event.payload = (struct varlena *) DatumGetPointer(values[COL_PAYLOAD]);
-	event.payload_bytes = (struct varlena *) DatumGetPointer(values[COL_PAYLOAD_BYTES]);
+
+	event.aggregatetype = (text *) DatumGetPointer(row.values[COL_AGGREGATETYPE]);
+	event.aggregateid = (struct varlena *) DatumGetPointer(row.values[COL_AGGREGATEID]);
+	event.type = (struct varlena *) DatumGetPointer(row.values[COL_TYPE]);
+	event.payload = (struct varlena *) DatumGetPointer(row.values[COL_PAYLOAD]);
+	event.payload_bytes = (struct varlena *) DatumGetPointer(row.values[COL_PAYLOAD_BYTES]);
 	outbox_check_event(&event);
 
-	id = palloc(sizeof(*id));
-	if (PG_ARGISNULL(5))
-		outbox_uuid7(id);
+	now = GetCurrentTimestamp();
+	id = palloc(sizeof(pg_uuid_t));
+	if (PG_ARGISNULL(ARG_ID))
+		outbox_uuid7(id, now);
 	else
-		memcpy(id, PG_GETARG_UUID_P(5), sizeof(*id));
-	values[COL_ID] = UUIDPGetDatum(id);
-	values[COL_CREATED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[COL_XID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	isnull[COL_ID] = isnull[COL_CREATED_AT] = isnull[COL_XID] = isnull[COL_ROT] = false;
-	if (!insert_into_leaf(values, isnull))
-		insert_by_spi(values, isnull);
+		*id = *PG_GETARG_UUID_P(ARG_ID);
+	set(&row, COL_ID, UUIDPGetDatum(id));
+	set(&row, COL_CREATED_AT, TimestampTzGetDatum(now));
+	if (!insert_into_leaf(&row) && !insert_by_executor(&row))
+		PG_RETURN_NULL();
 	PG_RETURN_UUID_P(id);
 }
 
 Datum
 outbox_emit_json(PG_FUNCTION_ARGS)
 {
-	bool has_payload = !PG_ARGISNULL(3);
+	return emit(fcinfo, PG_ARGISNULL(ARG_PAYLOAD) ? NULL : PG_GETARG_TEXT_PP(ARG_PAYLOAD),
+				COL_PAYLOAD);
+}
 
-	return emit(fcinfo, has_payload,
-				has_payload ? PointerGetDatum(PG_GETARG_TEXT_PP(3)) : (Datum) 0, COL_PAYLOAD);
+/* As PostgreSQL writes it. */
+static text *
+jsonb_as_text(Jsonb *jsonb)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	enlargeStringInfo(&out, VARSIZE(jsonb) + VARHDRSZ);
+	appendStringInfoSpaces(&out, VARHDRSZ);
+	(void) JsonbToCString(&out, &jsonb->root, VARSIZE(jsonb));
+	SET_VARSIZE(out.data, out.len);
+	return (text *) out.data;
 }
 
 Datum
 outbox_emit_jsonb(PG_FUNCTION_ARGS)
 {
-	Datum payload = (Datum) 0;
-
-	if (!PG_ARGISNULL(3))
-	{
-		char *json = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(3)));
-
-		payload = PointerGetDatum(cstring_to_text(json));
-		pfree(json);
-	}
-	return emit(fcinfo, !PG_ARGISNULL(3), payload, COL_PAYLOAD);
+	return emit(fcinfo,
+				PG_ARGISNULL(ARG_PAYLOAD) ? NULL : jsonb_as_text(PG_GETARG_JSONB_P(ARG_PAYLOAD)),
+				COL_PAYLOAD);
 }
 
-/* For string literals, whose type is unknown, and for text: it has to be JSON. */
+/*
+ * Takes what has no type of its own, such as string literals and untyped parameters,
+ * and makes a plain NULL unambiguous.  It has to be JSON.
+ */
 Datum
 outbox_emit_text(PG_FUNCTION_ARGS)
 {
-	Datum payload = (Datum) 0;
+	text *payload = NULL;
 
-	if (!PG_ARGISNULL(3))
+	if (!PG_ARGISNULL(ARG_PAYLOAD))
 	{
-		char *json = text_to_cstring(PG_GETARG_TEXT_PP(3));
-
-		payload = DirectFunctionCall1(json_in, CStringGetDatum(json));
-		pfree(json);
+		payload = PG_GETARG_TEXT_PP(ARG_PAYLOAD);
+		outbox_check_json(VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
 	}
-	return emit(fcinfo, !PG_ARGISNULL(3), payload, COL_PAYLOAD);
+	return emit(fcinfo, payload, COL_PAYLOAD);
 }
 
 Datum
 outbox_emit_bytea(PG_FUNCTION_ARGS)
 {
-	bool has_payload = !PG_ARGISNULL(3);
-
-	return emit(fcinfo, has_payload,
-				has_payload ? PointerGetDatum(PG_GETARG_BYTEA_PP(3)) : (Datum) 0,
+	return emit(fcinfo, PG_ARGISNULL(ARG_PAYLOAD) ? NULL : PG_GETARG_BYTEA_PP(ARG_PAYLOAD),
 				COL_PAYLOAD_BYTES);
 }

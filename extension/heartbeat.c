@@ -1,39 +1,43 @@
 /*
  * heartbeat.c
- *	  A transactional logical message that carries the current snapshot: once its
- *	  transaction is confirmed, everything that the snapshot sees was published.
+ *	  outbox.heartbeat(slot): a transactional logical message that carries the
+ *	  current snapshot.  Once its transaction is confirmed, every event that the
+ *	  snapshot sees was published.
+ *
+ * It works whatever the rights on pg_logical_emit_message are: EXECUTE on this
+ * function is the privilege.  The format is docs/protocol.md's.
  */
-#include "pg_outbox.h"
+#include "postgres.h"
 
-#include "access/xlog.h"
+#include "access/xlogdefs.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "replication/message.h"
-#include "tcop/utility.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/pg_lsn.h"
+
+#include "compat.h"
 
 #define HEARTBEAT_PREFIX "pg_outbox.heartbeat"
 
 PG_FUNCTION_INFO_V1(outbox_heartbeat);
 
-/* outbox.heartbeat(slot name) returns pg_lsn; content: "<slot> <pg_snapshot>" */
+/* Returns the end of the message's WAL record. */
 Datum
 outbox_heartbeat(PG_FUNCTION_ARGS)
 {
 	Name slot = PG_GETARG_NAME(0);
-	Datum snapshot = DirectFunctionCall1(pg_current_snapshot, (Datum) 0);
+	Datum snapshot;
 	Oid output;
 	bool is_varlena;
 	char *content;
-	XLogRecPtr lsn;
 
 	PreventCommandIfReadOnly("outbox.heartbeat()");
+	PreventCommandIfParallelMode("outbox.heartbeat()");
+	snapshot = DirectFunctionCall1(pg_current_snapshot, (Datum) 0);
 	getTypeOutputInfo(PG_SNAPSHOTOID, &output, &is_varlena);
 	content = psprintf("%s %s", NameStr(*slot), OidOutputFunctionCall(output, snapshot));
-	lsn = LogLogicalMessage(HEARTBEAT_PREFIX, content, strlen(content), true);
-	PG_RETURN_LSN(lsn);
+	PG_RETURN_LSN(outbox_log_message(HEARTBEAT_PREFIX, content, strlen(content)));
 }

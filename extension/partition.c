@@ -1,102 +1,156 @@
 /*
  * partition.c
- *	  Which of the three partitions is written to.
+ *	  Which of the three partitions is written to, and where the tables are.
  *
- * The answer is a row in outbox.rotation, kept in a static variable until a
- * relcache invalidation of that table clears it: outbox.maintain() sends one when
- * it rotates.  A session may write to the old partition once more after a
- * rotation; retention is measured long after that.
+ * The answer is a row in outbox.rotation.  It is kept in a static variable until a
+ * relcache invalidation of that table comes: a trigger on the table sends one with
+ * every change, and with it goes whatever else is known here.  A session takes
+ * invalidations in when it gets a lock that it didn't hold, so a writer learns of a
+ * rotation no later than with its next transaction's lock on outbox.event.
+ *
+ * What is read is what is committed now, whatever the transaction's snapshot is: a
+ * REPEATABLE READ transaction must not write into a partition that was closed
+ * before it began to write.
  */
-#include "pg_outbox.h"
+#include "postgres.h"
 
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/namespace.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "partition.h"
+#include "pg_outbox.h"
+
+#define TABLE_COUNT (OUTBOX_TABLE_LEAF + OUTBOX_PARTITIONS)
+#define UNKNOWN (-1)
+
 PG_FUNCTION_INFO_V1(outbox_current_partition_sql);
 PG_FUNCTION_INFO_V1(outbox_partition_changed);
 
-static int16 cached_partition = -1;
-static Oid rotation_oid = InvalidOid;
+static const char *const table_names[TABLE_COUNT] = {"event", "rotation", "event_0", "event_1",
+													 "event_2"};
+static Oid table_oids[TABLE_COUNT];
+static int16 current_partition = UNKNOWN;
+
+/* Counts what was forgotten, so that nothing is remembered that came in between. */
+static uint64 forgotten = 0;
 
 static void
-forget_partition(Datum arg, Oid relid)
+forget(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || relid == rotation_oid)
-		cached_partition = -1;
+	bool ours = !OidIsValid(relid);
+
+	for (int i = 0; i < TABLE_COUNT && !ours; i++)
+		ours = relid == table_oids[i];
+	if (!ours)
+		return;
+	memset(table_oids, 0, sizeof(table_oids));
+	current_partition = UNKNOWN;
+	forgotten++;
 }
 
 void
 outbox_partition_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_partition, (Datum) 0);
+	CacheRegisterRelcacheCallback(forget, (Datum) 0);
 }
 
 static Oid
-find_rotation(void)
+find_table(OutboxTable table)
 {
-	Oid schema = get_namespace_oid(OUTBOX_SCHEMA, false);
-	Oid relid = get_relname_relid("rotation", schema);
+	uint64 before = forgotten;
+	Oid relid = table_oids[table];
+	Oid schema;
 
+	if (OidIsValid(relid))
+		return relid;
+	schema = get_namespace_oid(OUTBOX_SCHEMA, true);
+	if (OidIsValid(schema))
+		relid = get_relname_relid(table_names[table], schema);
 	if (!OidIsValid(relid))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation \"outbox.rotation\" does not exist"),
-						errhint("Create the extension again: it is damaged.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" does not exist", OUTBOX_SCHEMA, table_names[table]),
+				 errhint("It belongs to the extension pg_outbox: create it again.")));
+	if (before == forgotten)
+		table_oids[table] = relid;
 	return relid;
 }
 
-int16
-outbox_current_partition(void)
+Relation
+outbox_open(OutboxTable table, LOCKMODE lockmode)
 {
-	Relation rel;
-	Snapshot snapshot;
-	TableScanDesc scan;
-	HeapTuple tuple;
-	int16 current = -1;
-
-	if (cached_partition >= 0)
-		return cached_partition;
-
-	/* What is committed now counts, whatever the transaction's snapshot is. */
-	rotation_oid = find_rotation();
-	rel = table_open(rotation_oid, AccessShareLock);
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	scan = table_beginscan(rel, snapshot, 0, NULL);
-	tuple = heap_getnext(scan, ForwardScanDirection);
-	if (tuple != NULL)
+	for (;;)
 	{
-		bool isnull;
+		Oid relid = find_table(table);
 
-		current = DatumGetInt16(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+		/* The lock takes in what other sessions did; they may have replaced the table. */
+		LockRelationOid(relid, lockmode);
+		if (find_table(table) == relid)
+			return table_open(relid, NoLock);
+		UnlockRelationOid(relid, lockmode);
 	}
+}
+
+static int16
+read_current_partition(void)
+{
+	Relation rel = outbox_open(OUTBOX_TABLE_ROTATION, AccessShareLock);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	HeapTuple tuple = heap_getnext(scan, ForwardScanDirection);
+	int16 current = UNKNOWN;
+	bool isnull;
+
+	if (tuple != NULL)
+		current = DatumGetInt16(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
 	if (current < 0 || current >= OUTBOX_PARTITIONS)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("outbox.rotation does not name the current partition"),
-						errhint("Insert its row again: (0, now()).")));
-	cached_partition = current;
+						errhint("INSERT INTO outbox.rotation (current) VALUES (0);")));
 	return current;
 }
 
+int16
+outbox_current_partition(void)
+{
+	if (current_partition == UNKNOWN)
+	{
+		uint64 before = forgotten;
+		int16 current = read_current_partition();
+
+		if (before != forgotten)
+			return current;
+		current_partition = current;
+	}
+	return current_partition;
+}
+
+/* outbox.current_partition() */
 Datum
 outbox_current_partition_sql(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT16(outbox_current_partition());
 }
 
-/* Row trigger on outbox.rotation: tells every session, when this transaction commits. */
+/* Statement trigger on outbox.rotation: tells every session, when the transaction commits. */
 Datum
 outbox_partition_changed(PG_FUNCTION_ARGS)
 {
-	cached_partition = -1;
-	CacheInvalidateRelcacheByRelid(find_rotation());
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("outbox.partition_changed() must be called as a trigger")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
 	return PointerGetDatum(NULL);
 }

@@ -1,11 +1,15 @@
 /*
  * pg_outbox.c
- *	  Module magic and initialisation.  Loaded on first use; never needs
- *	  shared_preload_libraries.
+ *	  Module magic and initialisation.  The module is loaded by the first session
+ *	  that calls one of its functions; it needs no shared memory, no background
+ *	  worker and no shared_preload_libraries.
  */
-#include "pg_outbox.h"
+#include "postgres.h"
 
 #include "fmgr.h"
+
+#include "guc.h"
+#include "partition.h"
 
 PG_MODULE_MAGIC;
 

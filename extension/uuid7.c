@@ -1,21 +1,25 @@
 /*
  * uuid7.c
- *	  UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds since 1970, 12 bits of
- *	  the fraction of the millisecond (method 3 of section 6.2), 62 random bits.
+ *	  UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds since 1970, 12 bits
+ *	  of the fraction of the millisecond (method 3 of section 6.2), 62 random bits.
  *
- * Rises within a backend even when the clock stands or steps back.  Random bytes
- * are drawn in blocks, because a draw costs more than the rest together.
+ * Random bytes are strong ones, because an id can be the only thing that keeps
+ * somebody from guessing another one's event.  They are drawn in blocks: a draw
+ * costs more than everything else here together.
  */
-#include "pg_outbox.h"
+#include "postgres.h"
 
 #include "fmgr.h"
 #include "port.h"
 #include "utils/timestamp.h"
 
-#include <time.h>
+#include "uuid7.h"
 
 #define RANDOM_PER_UUID 8
 #define RANDOM_BLOCK (512 * RANDOM_PER_UUID)
+
+#define UNIX_EPOCH_USEC                                                                            \
+	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC)
 
 PG_FUNCTION_INFO_V1(outbox_uuid7_sql);
 
@@ -23,16 +27,13 @@ static uint8 random_block[RANDOM_BLOCK];
 static int random_used = RANDOM_BLOCK;
 static uint64 last_stamp = 0;
 
-/* Milliseconds << 12 | fraction in 1/4096 of a millisecond. */
+/* Milliseconds << 12 | fraction in 1/4096 of a millisecond, one more than the last at least. */
 static uint64
-next_stamp(void)
+next_stamp(TimestampTz now)
 {
-	struct timespec now;
-	uint64 stamp;
+	uint64 usec = (uint64) (now + UNIX_EPOCH_USEC);
+	uint64 stamp = (usec / 1000) << 12 | ((usec % 1000) << 12) / 1000;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	stamp = ((uint64) now.tv_sec * 1000 + (uint64) now.tv_nsec / 1000000) << 12 |
-			(((uint64) now.tv_nsec % 1000000) << 12) / 1000000;
 	if (stamp <= last_stamp)
 		stamp = last_stamp + 1;
 	last_stamp = stamp;
@@ -40,9 +41,9 @@ next_stamp(void)
 }
 
 void
-outbox_uuid7(pg_uuid_t *uuid)
+outbox_uuid7(pg_uuid_t *uuid, TimestampTz now)
 {
-	uint64 stamp = next_stamp();
+	uint64 stamp = next_stamp(now);
 	uint64 ms = stamp >> 12;
 
 	if (random_used == RANDOM_BLOCK)
@@ -61,11 +62,12 @@ outbox_uuid7(pg_uuid_t *uuid)
 	random_used += RANDOM_PER_UUID;
 }
 
+/* outbox.uuid7() */
 Datum
 outbox_uuid7_sql(PG_FUNCTION_ARGS)
 {
 	pg_uuid_t *uuid = palloc(sizeof(pg_uuid_t));
 
-	outbox_uuid7(uuid);
+	outbox_uuid7(uuid, GetCurrentTimestamp());
 	PG_RETURN_UUID_P(uuid);
 }

@@ -1,0 +1,70 @@
+/*
+ * headers.c
+ *	  Which headers an event may have: a flat object, without the names that the
+ *	  relay gives, and not more than a record can carry.
+ */
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+#include "check.h"
+#include "pg_outbox.h"
+
+static bool
+is_reserved(const char *name, int len)
+{
+	static const char *const reserved[] = {"id", "type", "outbox-position", "outbox-replayed"};
+
+	for (size_t i = 0; i < lengthof(reserved); i++)
+		if ((int) strlen(reserved[i]) == len && memcmp(reserved[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+static void
+check_limits(const Jsonb *headers)
+{
+	int count = (int) JB_ROOT_COUNT(headers);
+	Size size = VARSIZE(headers) - VARHDRSZ;
+
+	if (count > OUTBOX_MAX_HEADERS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many headers"),
+						errdetail("There are %d, the limit is %d.", count, OUTBOX_MAX_HEADERS),
+						errhint("Put some of them into the payload.")));
+	if (size > OUTBOX_MAX_HEADER_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("headers are too large"),
+				 errdetail("They have %zu bytes, the limit is %d.", size, OUTBOX_MAX_HEADER_BYTES),
+				 errhint("Put some of them into the payload.")));
+}
+
+void
+outbox_check_headers(Jsonb *headers)
+{
+	JsonbIterator *it;
+	JsonbValue value;
+	JsonbIteratorToken token;
+
+	if (!JB_ROOT_IS_OBJECT(headers))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("headers must be a JSON object"),
+				 errdetail("They are an array or a single value."),
+				 errhint("Pass an object such as {\"tenant\": \"north\"}.")));
+	check_limits(headers);
+	it = JsonbIteratorInit(&headers->root);
+	(void) JsonbIteratorNext(&it, &value, true);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY && is_reserved(value.val.string.val, value.val.string.len))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("header \"%.*s\" is reserved", value.val.string.len, value.val.string.val),
+				 errdetail("The relay sets this header itself."), errhint("Choose another name.")));
+		if (token == WJB_VALUE && value.type == jbvBinary)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("headers must be a flat JSON object"),
+							errdetail("The value of a header is an object or an array."),
+							errhint("Pass nested values as text, or put them into the payload.")));
+	}
+}
