@@ -109,7 +109,7 @@ start_daemon(Daemons *daemons, Child *child, const char *program, const char *co
 					  .log_path = log_path,
 					  .death_signal = SIGKILL};
 
-	snprintf(path, sizeof(path), "%s/build/bin/%s", daemons->config.tree, program);
+	snprintf(path, sizeof(path), "%s/%s", daemons->config.program_dir, program);
 	snprintf(log_path, sizeof(log_path), "%s/%s.log", daemons->config.dir, program);
 	return child_start(child, &spec, error);
 }

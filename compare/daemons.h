@@ -14,7 +14,8 @@
 typedef struct DaemonsConfig
 {
 	const char *dir;
-	const char *tree;
+	const char *tree;		 /* where scripts/ is */
+	const char *program_dir; /* where the daemons are */
 	int64_t breaker_reset_usec;
 } DaemonsConfig;
 

@@ -229,6 +229,7 @@ stage_start(Stage *stage, Error *error)
 	bool outbox = stage->config.outbox;
 	DaemonsConfig daemons = {.dir = stage->config.dir,
 							 .tree = stage->config.tree,
+							 .program_dir = stage->config.program_dir,
 							 .breaker_reset_usec = stage->config.breaker_reset_usec};
 
 	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))

@@ -19,9 +19,10 @@
 
 typedef struct StageConfig
 {
-	const char *dir;  /* exists, is empty and ours */
-	const char *tree; /* where build/bin and scripts are */
-	bool outbox;	  /* false: the target alone */
+	const char *dir;		 /* exists, is empty and ours */
+	const char *tree;		 /* where scripts/ is */
+	const char *program_dir; /* where outbox-relay and outbox-consumer are */
+	bool outbox;			 /* false: the target alone */
 	int64_t breaker_reset_usec;
 	void (*say)(const char *what); /* progress, for people */
 } StageConfig;

@@ -1,0 +1,27 @@
+/*
+ * run.h
+ *	  One comparison: stage, application, load, outage, drain, ledger, report.
+ */
+#ifndef OUTBOX_COMPARE_RUN_H
+#define OUTBOX_COMPARE_RUN_H
+
+#include "compare_options.h"
+#include "interrupt.h"
+
+typedef struct RunConfig
+{
+	const CompareConfig *compare;
+	const char *dir;		 /* for the stage: exists, empty, ours */
+	const char *tree;		 /* where scripts/ is */
+	const char *program_dir; /* where outbox-relay and outbox-consumer are */
+	const char *report_path;
+} RunConfig;
+
+/*
+ * True when the run came to its end; *passed is then its verdict.  Everything
+ * that was started is stopped in any case.
+ */
+extern MUST_CHECK bool run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed,
+								   Error *error);
+
+#endif
