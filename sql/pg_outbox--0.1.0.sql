@@ -82,8 +82,8 @@ CREATE FUNCTION outbox.refuse_update() RETURNS trigger
 COMMENT ON FUNCTION outbox.refuse_update() IS 'trigger function: events cannot be updated';
 
 /*
- * No index: nothing but a replay reads it, and that reads all of it.  No NOT NULL but on the partition
- * key: it would print the failing row, and with it the payload; the check says it without.
+ * No index: nothing but a replay reads it, and that reads all of it.  No NOT NULL: it would print the
+ * failing row, and with it the payload; the check says it without, and a null rot has no partition.
  */
 CREATE TABLE outbox.event (
 	id uuid DEFAULT outbox.uuid7(),
@@ -95,7 +95,7 @@ CREATE TABLE outbox.event (
 	headers jsonb,
 	created_at timestamptz DEFAULT clock_timestamp(),
 	xid xid8 DEFAULT pg_current_xact_id(),
-	rot int2 NOT NULL DEFAULT outbox.current_partition(),
+	rot int2 DEFAULT outbox.current_partition(),
 	CONSTRAINT event_is_valid CHECK
 		(outbox.event_is_valid(id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at, xid))
 ) PARTITION BY LIST (rot);

@@ -22,9 +22,9 @@ SELECT * FROM changes();
 SELECT outbox.emit('d', 'large', 'x', string_agg(md5(i::text), '')::bytea) IS NOT NULL AS emitted FROM generate_series(1, 20000) AS i;
 SET pg_outbox.rotation_interval = 0;
 SET pg_outbox.retention = 0;
+INSERT INTO outbox.relay (slot_name, publication, source_id, state, mark_lsn) VALUES ('s', 'p', 'regress', 'ready', 'FFFFFFFF/FFFFFFFF');
 SELECT outbox.maintain();
-SELECT outbox.maintain() <> '' AS closed;
-SELECT outbox.maintain() <> '' AS truncated;
+SELECT outbox.maintain();
 SELECT count(*) FROM outbox.event;
 SELECT kind, len > 640000 AS whole FROM changes() WHERE kind = 'I';
 
