@@ -301,6 +301,7 @@ an_endless_body_is_cut(void **state)
 		memcpy(request + len + 4096, "\r\n", 2);
 		len += 4098;
 	}
+	len += (size_t) snprintf(request + len, sizeof(request) - len, "0\r\n\r\n");
 	ask_bytes(server, request, len);
 	assert_int_equal(calls, 0);
 

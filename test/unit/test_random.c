@@ -54,6 +54,21 @@ results_are_evenly_likely(void **state)
 		assert_in_range(counts[i], 9600, 10400);
 }
 
+/* With a bound of 3/4 of the range, a plain remainder gives half of all results below 1/4. */
+static void
+large_bounds_are_not_biased(void **state)
+{
+	const uint64_t quarter = UINT64_C(1) << 62;
+	int low = 0;
+	Random random;
+
+	(void) state;
+	random_seed(&random, 43);
+	for (int i = 0; i < 30000; i++)
+		low += random_below(&random, 3 * quarter) < quarter;
+	assert_in_range(low, 9500, 10500);
+}
+
 static void
 units_are_below_one(void **state)
 {
@@ -83,8 +98,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(gives_the_reference_sequence),		cmocka_unit_test(stays_below_the_bound),
-		cmocka_unit_test(results_are_evenly_likely),		cmocka_unit_test(units_are_below_one),
+		cmocka_unit_test(gives_the_reference_sequence),
+		cmocka_unit_test(stays_below_the_bound),
+		cmocka_unit_test(results_are_evenly_likely),
+		cmocka_unit_test(large_bounds_are_not_biased),
+		cmocka_unit_test(units_are_below_one),
 		cmocka_unit_test(the_system_gives_different_seeds),
 	};
 
