@@ -171,6 +171,14 @@ succeeded(const PGresult *result)
  * connecting
  * ------------------------------------------------------------------------- */
 
+/* "terminating connection": the error that follows says it again. */
+static void
+ignore_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
+}
+
 static bool
 start_connection(PgWriter *writer)
 {
@@ -187,7 +195,10 @@ start_connection(PgWriter *writer)
 	snprintf(options, sizeof(options), "-c statement_timeout=%lld",
 			 (long long) (writer->config.statement_timeout_usec / USEC_PER_MS));
 	writer->conn = PQconnectStartParams(keywords, values, 1);
-	return writer->conn != NULL && PQstatus(writer->conn) != CONNECTION_BAD;
+	if (writer->conn == NULL || PQstatus(writer->conn) == CONNECTION_BAD)
+		return false;
+	PQsetNoticeReceiver(writer->conn, ignore_notice, NULL);
+	return true;
 }
 
 static bool

@@ -6,6 +6,7 @@
 
 #define LABEL_WIDTH 34
 #define COLUMN_WIDTH 18
+#define LINE_LIMIT 512
 
 static double
 seconds(int64_t usec)
@@ -71,20 +72,34 @@ typedef struct Table
 
 typedef void (*CellWriter)(const ModeReport *mode, char *cell, size_t size);
 
+/* Without the blanks at the end of the line. */
+static void
+print_line(FILE *out, const Buffer *line)
+{
+	size_t len = line->len;
+
+	while (len > 0 && line->data[len - 1] == ' ')
+		len--;
+	fprintf(out, "%.*s\n", (int) len, line->data);
+}
+
 static void
 print_row(const Table *table, const char *label, CellWriter write_cell)
 {
+	Buffer line;
 	char cell[64];
 
-	fprintf(table->out, "  %-*s", LABEL_WIDTH, label);
+	buffer_init(&line, LINE_LIMIT);
+	buffer_printf(&line, "  %-*s", LABEL_WIDTH, label);
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (!table->report->config->modes[mode])
 			continue;
 		write_cell(&table->report->modes[mode], cell, sizeof(cell));
-		fprintf(table->out, "%*s", COLUMN_WIDTH, cell);
+		buffer_printf(&line, "%*s", COLUMN_WIDTH, cell);
 	}
-	fputc('\n', table->out);
+	print_line(table->out, &line);
+	buffer_free(&line);
 }
 
 static void
@@ -184,18 +199,29 @@ write_accounts(const Table *table)
 	print_row(table, "invented", write_invented);
 }
 
+static void
+print_head(const Table *table)
+{
+	Buffer line;
+
+	buffer_init(&line, LINE_LIMIT);
+	buffer_printf(&line, "  %-*s", LABEL_WIDTH, "");
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (table->report->config->modes[mode])
+			buffer_printf(&line, "%*s        ", COLUMN_WIDTH - 8, mode_name((Mode) mode));
+	}
+	fputc('\n', table->out);
+	print_line(table->out, &line);
+	buffer_free(&line);
+}
+
 void
 report_print(const Report *report, FILE *out)
 {
 	Table table = {report, out};
 
-	fprintf(out, "\n  %-*s", LABEL_WIDTH, "");
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (report->config->modes[mode])
-			fprintf(out, "%*s        ", COLUMN_WIDTH - 8, mode_name((Mode) mode));
-	}
-	fputc('\n', out);
+	print_head(&table);
 	write_accounts(&table);
 	print_row(&table, "latency p50 (of the accepted)", write_p50);
 	print_row(&table, "latency p99", write_p99);

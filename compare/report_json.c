@@ -129,7 +129,8 @@ report_write(const Report *report, const char *path, Error *error)
 		return false;
 	snprintf(draft, sizeof(draft), "%s.new", path);
 	object = report_object(report);
-	written = object != NULL && json_dump_file(object, draft, JSON_INDENT(1)) == 0 &&
+	written = object != NULL &&
+			  json_dump_file(object, draft, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 &&
 			  rename(draft, path) == 0;
 	json_decref(object);
 	if (!written)

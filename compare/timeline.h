@@ -8,8 +8,12 @@
 #ifndef OUTBOX_COMPARE_TIMELINE_H
 #define OUTBOX_COMPARE_TIMELINE_H
 
-#include "load.h"
-#include "observer.h"
+#include <stddef.h>
+
+#include "error.h"
+#include "ledger.h"
+#include "mode.h"
+#include "sample.h"
 
 typedef struct TimelineCounts
 {
