@@ -1,0 +1,52 @@
+/*
+ * consumer.h
+ *	  The conductor: from the inbox into the target, one round at a time.
+ *
+ *		1. poll    take events from Kafka: partitions come and go, records go
+ *				   into the batch that fills
+ *		2. settle  take what the target answered; store offsets after its COMMIT
+ *		3. admit   ask the breaker; read progress, apply, or probe
+ *		4. places  begin partitions whose progress is known; pause and resume
+ *		5. look    lag, breaker's transitions
+ *
+ * Two batches: one fills while the other is applied.  Nothing leaves its order
+ * within a partition.  The conductor alone logs.
+ */
+#ifndef OUTBOX_CONSUMER_CONSUMER_H
+#define OUTBOX_CONSUMER_CONSUMER_H
+
+#include <stdbool.h>
+
+#include "buffer.h"
+#include "clock.h"
+#include "consumer_options.h"
+#include "handlers.h"
+#include "http.h"
+#include "inbox.h"
+#include "target.h"
+
+typedef struct Consumer Consumer;
+
+/* Borrows all of it. NULL without memory. */
+extern Consumer *consumer_create(const ConsumerConfig *config, const Handlers *handlers,
+								 Inbox *inbox, Target *target, uint64_t seed);
+extern void consumer_destroy(Consumer *consumer);
+
+/* One round; false when it is over: see consumer_exit(). */
+extern MUST_CHECK bool consumer_step(Consumer *consumer, MonoUsec now);
+
+/* When the next round is due even if nothing happens. */
+extern MonoUsec consumer_wake_at(const Consumer *consumer, MonoUsec now);
+/* Whether the inbox's descriptor should wake it. */
+extern bool consumer_wants_records(const Consumer *consumer);
+
+/* Ends in good order: what is under way is finished; a second time: at once. */
+extern void consumer_stop(Consumer *consumer, MonoUsec now);
+
+/* The exit status and, unless it is 0, why. */
+extern int consumer_exit(const Consumer *consumer, const Error **error);
+
+/* For http_start(); arg is the Consumer. */
+extern bool consumer_http(const char *method, const char *path, HttpResponse *response, void *arg);
+
+#endif

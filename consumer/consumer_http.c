@@ -1,0 +1,194 @@
+/*
+ * consumer_http.c
+ *	  /healthz, /readyz, /status and /metrics.
+ *
+ * healthz says that the loop turns, whoever is away; readyz that events can flow:
+ * in the group, every partition begun, the target there, the breaker closed.
+ */
+#include "consumer_intern.h"
+
+#include <string.h>
+
+static const char *
+why_not_ready(const Consumer *consumer)
+{
+	TargetState state = consumer->target->methods->state(consumer->target);
+
+	if (consumer->phase != CONSUMER_RUNNING)
+		return "stopping";
+	if (consumer->breaker.state != BREAKER_CLOSED)
+		return "the circuit breaker isn't closed";
+	if (state != TARGET_IDLE && state != TARGET_BUSY)
+		return "not connected to the target";
+	if (!consumer->joined)
+		return "not in the group yet";
+	if (partitions_count(&consumer->partitions, PARTITION_ASSIGNED) +
+			partitions_count(&consumer->partitions, PARTITION_KNOWN) >
+		0)
+		return "partitions haven't begun";
+	return NULL;
+}
+
+static const char *
+target_state_name(TargetState state)
+{
+	static const char *const names[] = {"closed", "connecting", "idle", "busy"};
+
+	return names[state];
+}
+
+static const char *
+partition_state_name(PartitionState state)
+{
+	static const char *const names[] = {"free", "assigned", "known", "active"};
+
+	return names[state];
+}
+
+static void
+append_text(Buffer *out, const char *name, const char *value)
+{
+	buffer_printf(out, "\"%s\":", name);
+	buffer_append_json_string(out, view_of(value));
+}
+
+static void
+write_partitions(const Consumer *consumer, Buffer *out)
+{
+	bool first = true;
+
+	buffer_append_str(out, ",\"partitions\":[");
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		const Partition *partition = &consumer->partitions.items[slot];
+
+		if (partition->state == PARTITION_FREE)
+			continue;
+		buffer_append_str(out, first ? "{" : ",{");
+		first = false;
+		append_text(out, "topic", partition->topic);
+		buffer_printf(out, ",\"partition\":%d,", partition->partition);
+		append_text(out, "state", partition_state_name(partition->state));
+		buffer_printf(out, ",\"paused\":%s,\"next_offset\":%lld,\"end\":%lld,\"lag\":%lld}",
+					  partition->paused ? "true" : "false", (long long) partition->next_offset,
+					  (long long) partition->end, (long long) partition_lag(partition));
+	}
+	buffer_append_str(out, "]");
+}
+
+static void
+write_status(const Consumer *consumer, Buffer *out)
+{
+	const char *why = why_not_ready(consumer);
+
+	buffer_append_str(out, "{");
+	append_text(out, "group", consumer->config->group);
+	buffer_printf(out, ",\"ready\":%s,\"reason\":", why == NULL ? "true" : "false");
+	buffer_append_json_string(out, view_of(why));
+	buffer_append_str(out, ",");
+	append_text(out, "breaker", breaker_state_name(consumer->breaker.state));
+	buffer_append_str(out, ",");
+	append_text(out, "target",
+				target_state_name(consumer->target->methods->state(consumer->target)));
+	buffer_printf(out,
+				  ",\"waiting\":%zu,\"received\":%llu,\"applied\":%llu,\"duplicates\":%llu,"
+				  "\"batches\":%llu,\"lag_seconds\":%.3f",
+				  batch_left(consumer->applying) + consumer->filling->count,
+				  (unsigned long long) consumer->stats.received,
+				  (unsigned long long) consumer->stats.applied,
+				  (unsigned long long) consumer->stats.duplicates,
+				  (unsigned long long) consumer->stats.batches, consumer_lag_seconds(consumer));
+	write_partitions(consumer, out);
+	buffer_append_str(out, "}\n");
+}
+
+static void
+write_lag(const Consumer *consumer, Buffer *out)
+{
+	metrics_family(out, "outbox_consumer_lag_records", "gauge",
+				   "Records of a partition that are in Kafka and not in the target.");
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		const Partition *partition = &consumer->partitions.items[slot];
+		int64_t lag = partition_lag(partition);
+		char number[16];
+		Buffer labels;
+
+		if (partition->state == PARTITION_FREE || lag < 0)
+			continue;
+		snprintf(number, sizeof(number), "%d", partition->partition);
+		buffer_init(&labels, 1024);
+		metrics_label(&labels, "topic", partition->topic);
+		metrics_label(&labels, "partition", number);
+		metrics_uint(out, "outbox_consumer_lag_records", labels.data, (uint64_t) lag);
+		buffer_free(&labels);
+	}
+	metrics_family(out, "outbox_consumer_lag_seconds", "gauge",
+				   "Age of the oldest event that was read and isn't applied; without one, the time "
+				   "since there are records that aren't read.");
+	metrics_double(out, "outbox_consumer_lag_seconds", "", consumer_lag_seconds(consumer));
+}
+
+static void
+gauge(Buffer *out, const char *name, const char *help, uint64_t value)
+{
+	metrics_family(out, name, "gauge", help);
+	metrics_uint(out, name, "", value);
+}
+
+static void
+write_metrics(const Consumer *consumer, Buffer *out)
+{
+	TargetState state = consumer->target->methods->state(consumer->target);
+
+	gauge(out, "circuit_breaker_state",
+		  "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
+		  (uint64_t) consumer->breaker.state);
+	write_lag(consumer, out);
+	gauge(out, "outbox_consumer_ready", "1 when events can flow.",
+		  why_not_ready(consumer) == NULL);
+	gauge(out, "outbox_consumer_target_connected", "1 while there is a session in the target.",
+		  state == TARGET_IDLE || state == TARGET_BUSY);
+	gauge(out, "outbox_consumer_partitions", "Partitions that are read.",
+		  (uint64_t) partitions_count(&consumer->partitions, PARTITION_ACTIVE));
+	gauge(out, "outbox_consumer_paused", "1 while partitions are paused.", consumer->paused);
+	gauge(out, "outbox_consumer_waiting_records", "Records in memory that aren't applied.",
+		  batch_left(consumer->applying) + consumer->filling->count);
+	stats_write(&consumer->stats, out);
+}
+
+bool
+consumer_http(const char *method, const char *path, HttpResponse *response, void *arg)
+{
+	const Consumer *consumer = arg;
+	Buffer *body = &response->body;
+	bool known = true;
+
+	if (strcmp(path, "/healthz") == 0)
+		buffer_append_str(body, "ok\n");
+	else if (strcmp(path, "/readyz") == 0)
+	{
+		const char *why = why_not_ready(consumer);
+
+		response->status = why == NULL ? 200 : 503;
+		buffer_printf(body, "%s\n", why == NULL ? "ready" : why);
+	}
+	else if (strcmp(path, "/status") == 0)
+	{
+		response->content_type = "application/json";
+		write_status(consumer, body);
+	}
+	else if (strcmp(path, "/metrics") == 0)
+	{
+		response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+		write_metrics(consumer, body);
+	}
+	else
+		known = false;
+	if (known && strcmp(method, "GET") != 0)
+	{
+		buffer_reset(body);
+		response->status = 405;
+	}
+	return known;
+}

@@ -1,0 +1,135 @@
+/*
+ * consumer_intern.h
+ *	  What the files of the conductor share.  For consumer*.c alone.
+ */
+#ifndef OUTBOX_CONSUMER_CONSUMER_INTERN_H
+#define OUTBOX_CONSUMER_CONSUMER_INTERN_H
+
+#include "backoff.h"
+#include "batch.h"
+#include "breaker.h"
+#include "consumer.h"
+#include "log.h"
+#include "partitions.h"
+#include "random.h"
+#include "retry.h"
+#include "sizer.h"
+#include "stats.h"
+
+typedef enum ConsumerPhase
+{
+	CONSUMER_RUNNING,
+	CONSUMER_DRAINING, /* what is under way ends */
+	CONSUMER_LEAVING,  /* the group */
+	CONSUMER_OVER
+} ConsumerPhase;
+
+typedef enum RequestKind
+{
+	REQUEST_NONE,
+	REQUEST_READ,
+	REQUEST_APPLY,
+	REQUEST_PROBE
+} RequestKind;
+
+/* Places of partitions, for calls of the inbox and the target. */
+typedef struct PlaceList
+{
+	InboxPlace *items;
+	size_t count;
+	size_t room;
+} PlaceList;
+
+/* The highest position of a source in a part of a batch. */
+typedef struct MovedPosition
+{
+	int slot;
+	SourcePosition source;
+} MovedPosition;
+
+struct Consumer
+{
+	const ConsumerConfig *config;
+	const Handlers *handlers;
+	Inbox *inbox;
+	Target *target;
+	Random random;
+	Stats stats;
+	ConsumerPhase phase;
+	MonoUsec now;
+	MonoUsec leave_at; /* the end of draining or leaving, whatever happens */
+	Error failure;	   /* why it ends; class NONE: on request */
+
+	Breaker breaker;
+	Retry retry;
+	Sizer sizer;
+	Backoff reconnect;
+	MonoUsec connect_at;
+	MonoUsec probe_at; /* the next probe without records */
+
+	PartitionTable partitions;
+	PlaceList places; /* scratch */
+	bool joined;	  /* an assignment came, or its topics aren't there yet */
+	bool revoking;	  /* a finish() is owed for these */
+	PlaceList revoked;
+	char **revoked_topics;
+	MonoUsec begin_at; /* begin() is tried again */
+
+	Batch batches[2];
+	Batch *filling;
+	Batch *applying;
+	bool more;			/* the inbox has more than one round takes */
+	MonoUsec polled_at; /* the inbox was emptied */
+	bool paused;		/* as it should be for all partitions */
+
+	RequestKind request;
+	MonoUsec request_at;
+	size_t request_count; /* records of an apply */
+	TargetMove *moves;
+	int *move_slots;
+	size_t move_count;
+	size_t move_room;
+	MovedPosition *moved;
+	TargetPosition *positions;
+	size_t position_count;
+	size_t position_room;
+
+	MonoUsec lag_at;
+	MonoUsec lag_query_at;
+	LogLimit trouble_limit;
+	LogLimit target_limit;
+	LogLimit waiting_limit;
+};
+
+/* consumer.c */
+extern void consumer_fail(Consumer *consumer, const Error *error);
+
+/* consumer_read.c: takes events of the inbox. */
+extern void consumer_read(Consumer *consumer);
+extern bool consumer_has_room(const Consumer *consumer);
+
+/* consumer_places.c: partitions come and go. */
+extern bool places_add(PlaceList *list, const char *topic, int32_t partition, int64_t offset);
+extern void consumer_assigned(Consumer *consumer, const InboxEvent *event);
+extern void consumer_revoked(Consumer *consumer, const InboxEvent *event);
+extern void consumer_finish_revoked(Consumer *consumer);
+extern void consumer_begin(Consumer *consumer);
+extern void consumer_pause(Consumer *consumer);
+
+/* consumer_progress.c: what the target knows of them. */
+extern bool consumer_needs_progress(const Consumer *consumer);
+extern bool consumer_request_progress(Consumer *consumer, TargetFailure *failure);
+extern void consumer_take_progress(Consumer *consumer);
+extern void consumer_rewind(Consumer *consumer);
+
+/* consumer_apply.c: what becomes of batches. */
+extern bool consumer_request_apply(Consumer *consumer, size_t count, TargetFailure *failure);
+extern void consumer_settle(Consumer *consumer);
+extern void consumer_apply_failed(Consumer *consumer, const TargetFailure *failure);
+extern void consumer_target_failed(Consumer *consumer, const TargetFailure *failure);
+
+/* consumer_lag.c */
+extern void consumer_look_at_lag(Consumer *consumer);
+extern double consumer_lag_seconds(const Consumer *consumer);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * consumer_lag.c
+ *	  How far the target is behind Kafka.
+ *
+ * A partition that is read tells its end with each fetch.  The others (paused
+ * ones) are asked about, now and then and for a short time: that call blocks.
+ */
+#include "consumer_intern.h"
+
+#define QUERY_TIMEOUT_MS 200
+#define QUERY_FAILED_USEC (5 * USEC_PER_SEC)
+
+static void
+query_ends(Consumer *consumer)
+{
+	PlaceList *places = &consumer->places;
+	Error error;
+
+	if (places->count == 0 || consumer->now < consumer->lag_query_at)
+		return;
+	error_clear(&error);
+	if (!consumer->inbox->methods->watermarks(consumer->inbox, places->items, places->count,
+											  QUERY_TIMEOUT_MS, &error))
+	{
+		consumer->lag_query_at = consumer->now + QUERY_FAILED_USEC;
+		return;
+	}
+	for (size_t i = 0; i < places->count; i++)
+	{
+		if (places->items[i].known)
+			consumer->partitions.items[places->items[i].offset].end = places->items[i].high;
+	}
+}
+
+void
+consumer_look_at_lag(Consumer *consumer)
+{
+	if (consumer->now < consumer->lag_at)
+		return;
+	consumer->lag_at = consumer->now + consumer->config->lag_interval_usec;
+	consumer->places.count = 0;
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+		int64_t end = INBOX_OFFSET_UNKNOWN;
+
+		if (partition->state != PARTITION_ACTIVE)
+			continue;
+		if (!partition->paused)
+			end = consumer->inbox->methods->cached_end(consumer->inbox, partition->topic,
+													   partition->partition);
+		if (end != INBOX_OFFSET_UNKNOWN)
+			partition->end = end;
+		else
+			(void) places_add(&consumer->places, partition->topic, partition->partition, slot);
+	}
+	query_ends(consumer);
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+
+		if (partition_lag(partition) <= 0)
+			partition->lag_since = 0;
+		else if (partition->lag_since == 0)
+			partition->lag_since = consumer->now;
+	}
+}
+
+/* The age of the oldest event that isn't applied; without one here, since when there is a lag. */
+double
+consumer_lag_seconds(const Consumer *consumer)
+{
+	int64_t wall_ms = clock_wall() / USEC_PER_MS;
+	double most = 0;
+
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		const Partition *partition = &consumer->partitions.items[slot];
+		double seconds = 0;
+
+		if (partition->state == PARTITION_FREE)
+			continue;
+		if (partition->waiting_since_ms >= 0)
+			seconds = (double) (wall_ms - partition->waiting_since_ms) / 1000.0;
+		else if (partition->lag_since > 0)
+			seconds = (double) (consumer->now - partition->lag_since) / USEC_PER_SEC;
+		if (seconds > most)
+			most = seconds;
+	}
+	return most;
+}

@@ -1,0 +1,162 @@
+/*
+ * consumer_options.c
+ *	  The settings of outbox-consumer: the table, and the values as numbers.
+ *
+ * The group has no default: two consumers for two targets that share a group
+ * would share the records.
+ */
+#include "consumer_options.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "exit_codes.h"
+
+static const OptionSpec consumer_specs[] = {
+	{"target.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO,
+	 "How to reach the target database: a libpq connection string or URI. Empty: libpq's own "
+	 "environment, service file and password file decide."},
+	{"target.connect_timeout", OPTION_DURATION, "5s", 100, 600000, NULL, "ms", 0,
+	 "A connection that isn't made within this time has failed."},
+	{"consumer.group", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	 "The consumer group, in Kafka and in outbox_inbox. Required. Each target needs a group of its "
+	 "own; its first start reads from the earliest offset."},
+	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	 "Brokers to start from, as host:port,host:port. Required. Any other librdkafka property can "
+	 "be set in the same way, but for those that carry the guarantees."},
+	{"breaker.failures", OPTION_INT, "5", 1, 1000000, NULL, "failures", 0,
+	 "The circuit breaker opens after so many failures of the target in a row."},
+	{"breaker.reset", OPTION_DURATION, "60s", 10, 86400000, NULL, "ms", 0,
+	 "An open breaker tries the target again after this time."},
+	{"breaker.successes", OPTION_INT, "3", 1, 1000000, NULL, "batches", 0,
+	 "So many small batches must succeed before a half-open breaker closes."},
+	{"breaker.probe_records", OPTION_INT, "10", 1, 1000000, NULL, "records", 0,
+	 "At most so many records are tried at a time while the breaker is half-open."},
+	{"breaker.growth_percent", OPTION_INT, "100", 100, 1000, NULL, "percent", 0,
+	 "Each failed probe makes the time until the next one longer; 100: it doesn't."},
+	{"breaker.reset_max", OPTION_DURATION, "10min", 10, 86400000, NULL, "ms", 0,
+	 "The longest that such a time gets."},
+	{"breaker.jitter", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
+	 "Take up to half of the time away at random, so that many consumers don't come at once."},
+	{"breaker.window", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", 0,
+	 "The time over which rates are taken."},
+	{"breaker.window_calls", OPTION_INT, "10", 1, 1000000, NULL, "batches", 0,
+	 "With fewer batches than this in the window rates aren't looked at."},
+	{"breaker.failure_rate", OPTION_INT, "0", 0, 100, NULL, "percent", 0,
+	 "The breaker opens when so many of the batches in the window failed; 0: never."},
+	{"breaker.slow_rate", OPTION_INT, "0", 0, 100, NULL, "percent", 0,
+	 "The breaker opens when so many of the batches in the window were slow; 0: never."},
+	{"breaker.slow_duration", OPTION_DURATION, "5s", 1, 3600000, NULL, "ms", 0,
+	 "A batch is slow from here on."},
+	{"breaker.mode", OPTION_ENUM, "auto", 0, 0, "auto|forced-open|disabled", "", 0,
+	 "forced-open: apply nothing; disabled: never stop trying."},
+	{"batch.max_records", OPTION_INT, "5000", 1, 1000000, NULL, "records", 0,
+	 "The most that one transaction takes. Up to twice as many wait in memory."},
+	{"batch.max_bytes", OPTION_BYTES, "4MB", 1024, 268435456, NULL, "bytes", 0,
+	 "The most that waits for one transaction; a larger record passes alone."},
+	{"batch.target_duration", OPTION_DURATION, "200ms", 1, 600000, NULL, "ms", 0,
+	 "Batches grow while they take less than half of this, and shrink when they take more."},
+	{"batch.statement_timeout", OPTION_DURATION, "5s", 10, 3600000, NULL, "ms", 0,
+	 "statement_timeout of the session."},
+	{"batch.timeout", OPTION_DURATION, "10s", 10, 3600000, NULL, "ms", 0,
+	 "A target that doesn't answer a whole transaction within this time is disconnected."},
+	{"retry.min", OPTION_DURATION, "20ms", 1, 600000, NULL, "ms", 0,
+	 "The first delay (at most, full jitter) before a batch is tried again."},
+	{"retry.max", OPTION_DURATION, "2s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},
+	{"retry.attempts", OPTION_INT, "10", 1, 1000000, NULL, "attempts", 0,
+	 "So many conflicts (serialization, deadlock, lock) in a row are a failure of the target."},
+	{"reconnect.min", OPTION_DURATION, "100ms", 1, 600000, NULL, "ms", 0,
+	 "The first delay (at most) before the target is connected again."},
+	{"reconnect.max", OPTION_DURATION, "5s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},
+	{"lag.interval", OPTION_DURATION, "1s", 100, 3600000, NULL, "ms", 0,
+	 "How often the lag is looked at."},
+	{"drain.timeout", OPTION_DURATION, "10s", 0, 3600000, NULL, "ms", 0,
+	 "After SIGTERM, wait at most this long for the batch under way and for leaving the group."},
+	{"http.listen", OPTION_TEXT, "127.0.0.1:9188", 0, 0, NULL, "", 0,
+	 "Where /healthz, /readyz, /status and /metrics are served; empty: nowhere."},
+	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0,
+	 "What is logged."},
+	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", 0,
+	 "auto: text on a terminal, JSON elsewhere."},
+	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};
+
+const OptionTable consumer_option_table = {.program = "outbox-consumer",
+										   .env_prefix = "OUTBOX_CONSUMER",
+										   .passthrough = "kafka.",
+										   .section_kind = "handler",
+										   .specs = consumer_specs};
+
+static int64_t
+duration_usec(const Options *options, const char *name)
+{
+	return options_int(options, name) * USEC_PER_MS;
+}
+
+static bool
+required(const Options *options, const char *name, const char *example, Error *error)
+{
+	const char *value = options_text(options, name);
+
+	if (value != NULL && *value != '\0')
+		return true;
+	error_permanent(error, EXIT_CONFIG, "\"%s\" isn't set", name);
+	return error_hint(error, "Set %s, for example, or give it in a file or on the command line.",
+					  example);
+}
+
+static bool
+in_order(const Options *options, const char *less, const char *more, Error *error)
+{
+	if (options_int(options, less) <= options_int(options, more))
+		return true;
+	return error_permanent(error, EXIT_CONFIG, "\"%s\" is longer than \"%s\"", less, more);
+}
+
+void
+consumer_config_target(ConsumerConfig *config, const Options *options)
+{
+	*config = (ConsumerConfig){
+		.options = options,
+		.conninfo = options_text(options, "target.conninfo"),
+		.group = options_text(options, "consumer.group"),
+		.connect_timeout_usec = duration_usec(options, "target.connect_timeout"),
+		.breaker = {.failures = (unsigned) options_int(options, "breaker.failures"),
+					.successes = (unsigned) options_int(options, "breaker.successes"),
+					.reset_usec = duration_usec(options, "breaker.reset"),
+					.reset_max_usec = duration_usec(options, "breaker.reset_max"),
+					.growth_percent = (unsigned) options_int(options, "breaker.growth_percent"),
+					.jitter = options_bool(options, "breaker.jitter"),
+					.window_usec = duration_usec(options, "breaker.window"),
+					.window_calls = (unsigned) options_int(options, "breaker.window_calls"),
+					.failure_rate_percent = (unsigned) options_int(options, "breaker.failure_rate"),
+					.slow_rate_percent = (unsigned) options_int(options, "breaker.slow_rate"),
+					.slow_usec = duration_usec(options, "breaker.slow_duration")},
+		.breaker_mode = (BreakerMode) options_enum(options, "breaker.mode"),
+		.probe_records = (uint32_t) options_int(options, "breaker.probe_records"),
+		.batch_records = (uint32_t) options_int(options, "batch.max_records"),
+		.batch_bytes = (uint64_t) options_int(options, "batch.max_bytes"),
+		.batch_target_usec = duration_usec(options, "batch.target_duration"),
+		.statement_timeout_usec = duration_usec(options, "batch.statement_timeout"),
+		.batch_timeout_usec = duration_usec(options, "batch.timeout"),
+		.retry_min_usec = duration_usec(options, "retry.min"),
+		.retry_max_usec = duration_usec(options, "retry.max"),
+		.retry_attempts = (unsigned) options_int(options, "retry.attempts"),
+		.reconnect_min_usec = duration_usec(options, "reconnect.min"),
+		.reconnect_max_usec = duration_usec(options, "reconnect.max"),
+		.lag_interval_usec = duration_usec(options, "lag.interval"),
+		.drain_timeout_usec = duration_usec(options, "drain.timeout"),
+		.http_listen = options_text(options, "http.listen"),
+	};
+}
+
+bool
+consumer_config_fill(ConsumerConfig *config, const Options *options, Error *error)
+{
+	consumer_config_target(config, options);
+	return required(options, "kafka.bootstrap.servers",
+					"OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS=host:port", error) &&
+		   required(options, "consumer.group", "OUTBOX_CONSUMER_CONSUMER_GROUP=reports", error) &&
+		   in_order(options, "retry.min", "retry.max", error) &&
+		   in_order(options, "reconnect.min", "reconnect.max", error) &&
+		   in_order(options, "batch.statement_timeout", "batch.timeout", error);
+}

@@ -1,0 +1,298 @@
+/*
+ * consumer_places.c
+ *	  Partitions come, begin, pause, and go.
+ *
+ * A partition begins once its progress was read from the target and its ends
+ * are known: at the record that was applied last, to see that it still is that
+ * record.  A revocation waits for the transaction under way, then everything of
+ * the partition is dropped from the batches, and then the group hears of it.
+ */
+#include "consumer_intern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+
+#define WATERMARK_TIMEOUT_MS 400
+#define BEGIN_AGAIN_USEC USEC_PER_SEC
+/* A queue that wasn't polled for so long makes room for the group's events by a pause. */
+#define PRESSURE_USEC (2 * USEC_PER_SEC)
+
+bool
+places_add(PlaceList *list, const char *topic, int32_t partition, int64_t offset)
+{
+	if (list->count == list->room)
+	{
+		size_t room = list->room == 0 ? 16 : list->room * 2;
+		InboxPlace *items = realloc(list->items, room * sizeof(*items));
+
+		if (items == NULL)
+			return false;
+		list->items = items;
+		list->room = room;
+	}
+	list->items[list->count++] =
+		(InboxPlace){.topic = topic, .partition = partition, .offset = offset};
+	return true;
+}
+
+static void
+no_memory(Consumer *consumer)
+{
+	Error error;
+
+	error_clear(&error);
+	error_bug(&error, "out of memory");
+	consumer_fail(consumer, &error);
+}
+
+static void
+log_places(const char *message, const InboxEvent *event)
+{
+	char count[24];
+
+	snprintf(count, sizeof(count), "%zu", event->place_count);
+	log_event(LOG_LEVEL_INFO, message, "partitions", count, "lost", event->lost ? "yes" : NULL,
+			  NULL);
+}
+
+void
+consumer_assigned(Consumer *consumer, const InboxEvent *event)
+{
+	consumer->joined = true;
+	consumer->stats.rebalances++;
+	log_places("partitions were assigned", event);
+	for (size_t i = 0; i < event->place_count; i++)
+	{
+		int topic = handlers_topic(consumer->handlers, event->places[i].topic);
+
+		if (topic < 0)
+			continue;
+		if (partitions_assign(&consumer->partitions, event->places[i].topic,
+							  event->places[i].partition, topic) < 0)
+			no_memory(consumer);
+	}
+	consumer->begin_at = 0;
+}
+
+void
+consumer_revoked(Consumer *consumer, const InboxEvent *event)
+{
+	consumer->stats.rebalances++;
+	log_places("partitions were revoked", event);
+	consumer->revoked.count = 0;
+	for (size_t i = 0; i < event->place_count; i++)
+	{
+		char *topic = strdup(event->places[i].topic);
+
+		if (topic == NULL ||
+			!places_add(&consumer->revoked, topic, event->places[i].partition, 0))
+		{
+			free(topic);
+			no_memory(consumer);
+			return;
+		}
+	}
+	consumer->revoking = true;
+}
+
+void
+consumer_finish_revoked(Consumer *consumer)
+{
+	Error error;
+
+	if (!consumer->revoking || consumer->request == REQUEST_APPLY)
+		return;
+	for (size_t i = 0; i < consumer->revoked.count; i++)
+	{
+		const InboxPlace *place = &consumer->revoked.items[i];
+		int slot = partitions_find(&consumer->partitions, place->topic, place->partition);
+
+		if (slot < 0)
+			continue;
+		if (batch_drop(consumer->applying, slot) > 0)
+			sizer_forget(&consumer->sizer);
+		batch_drop(consumer->filling, slot);
+		partitions_release(&consumer->partitions, slot);
+	}
+	error_clear(&error);
+	if (!consumer->inbox->methods->finish(consumer->inbox, consumer->revoked.items,
+										  consumer->revoked.count, &error))
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+	for (size_t i = 0; i < consumer->revoked.count; i++)
+		free((char *) consumer->revoked.items[i].topic);
+	consumer->revoked.count = 0;
+	consumer->revoking = false;
+}
+
+/* -------------------------------------------------------------------------
+ * begin
+ * ------------------------------------------------------------------------- */
+
+static void
+stop_offsets(Consumer *consumer, const Partition *partition, const char *relation, int64_t end)
+{
+	Error error;
+
+	error_clear(&error);
+	error_permanent(&error, EXIT_OFFSETS,
+					"the next offset of topic \"%s\", partition %d is %lld, %s %lld",
+					partition->topic, partition->partition, (long long) partition->next_offset,
+					relation, (long long) end);
+	error_hint(&error,
+			   "Retention took records that weren't applied, or the topic was deleted and made "
+			   "again. A new group reads it from its beginning.");
+	consumer_fail(consumer, &error);
+}
+
+/* Where to start reading, from the ends of the partition; false: not at all. */
+static bool
+choose_start(Consumer *consumer, Partition *partition, InboxPlace *place)
+{
+	partition->end = place->high;
+	partition->first = place->low;
+	if (partition->next_offset < 0)
+	{
+		place->offset = INBOX_OFFSET_BEGINNING;
+		partition->received = 0;
+		return true;
+	}
+	if (partition->next_offset < place->low)
+	{
+		stop_offsets(consumer, partition, "but the first that there is is", place->low);
+		return false;
+	}
+	if (partition->next_offset > place->high)
+	{
+		stop_offsets(consumer, partition, "but the partition ends at", place->high);
+		return false;
+	}
+	partition->received = partition->next_offset;
+	partition->verify = partition->last_offset >= place->low;
+	place->offset = partition->verify ? partition->last_offset : partition->next_offset;
+	return true;
+}
+
+/* Adds the partitions that can begin to consumer->places, with their slots in "offset". */
+static bool
+collect_known(Consumer *consumer)
+{
+	consumer->places.count = 0;
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+
+		if (partition->state == PARTITION_KNOWN &&
+			!places_add(&consumer->places, partition->topic, partition->partition, slot))
+		{
+			no_memory(consumer);
+			return false;
+		}
+	}
+	return consumer->places.count > 0;
+}
+
+void
+consumer_begin(Consumer *consumer)
+{
+	PlaceList *places = &consumer->places;
+	size_t known = 0;
+	Error error;
+
+	if (consumer->now < consumer->begin_at || consumer->revoking || !collect_known(consumer))
+		return;
+	consumer->begin_at = consumer->now + BEGIN_AGAIN_USEC;
+	error_clear(&error);
+	if (!consumer->inbox->methods->watermarks(consumer->inbox, places->items, places->count,
+											  WATERMARK_TIMEOUT_MS, &error))
+	{
+		log_error(LOG_LEVEL_DEBUG, &error, NULL);
+		return;
+	}
+	for (size_t i = 0; i < places->count; i++)
+	{
+		InboxPlace place = places->items[i];
+		int slot = (int) place.offset;
+
+		if (!place.known)
+			continue;
+		if (!choose_start(consumer, &consumer->partitions.items[slot], &place))
+			return;
+		places->items[known++] = place;
+	}
+	if (known == 0)
+		return;
+	if (!consumer->inbox->methods->begin(consumer->inbox, places->items, known, &error))
+	{
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+		return;
+	}
+	for (size_t i = 0; i < known; i++)
+	{
+		int slot = partitions_find(&consumer->partitions, places->items[i].topic,
+								   places->items[i].partition);
+
+		consumer->partitions.items[slot].state = PARTITION_ACTIVE;
+		consumer->partitions.items[slot].paused = false;
+	}
+	if (known == places->count)
+		consumer->begin_at = 0;
+}
+
+/* -------------------------------------------------------------------------
+ * pause and resume
+ * ------------------------------------------------------------------------- */
+
+static bool
+should_pause(const Consumer *consumer)
+{
+	size_t waiting = batch_left(consumer->applying) + consumer->filling->count;
+
+	if (consumer->breaker.state == BREAKER_OPEN)
+		return true;
+	/* What waits is enough to try; more is fetched when it is gone. */
+	if (consumer->breaker.state == BREAKER_HALF_OPEN)
+		return consumer->paused && waiting > 0;
+	/* Full: stay as we are, unless the group's events have waited for long. */
+	if (batch_is_full(consumer->filling))
+		return consumer->paused || consumer->now - consumer->polled_at > PRESSURE_USEC;
+	return false;
+}
+
+void
+consumer_pause(Consumer *consumer)
+{
+	PlaceList *places = &consumer->places;
+	bool pause = should_pause(consumer);
+	Error error;
+	bool ok;
+
+	consumer->paused = pause;
+	places->count = 0;
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+
+		if (partition->state == PARTITION_ACTIVE && partition->paused != pause &&
+			!places_add(places, partition->topic, partition->partition, slot))
+			no_memory(consumer);
+	}
+	if (places->count == 0)
+		return;
+	error_clear(&error);
+	ok = pause ? consumer->inbox->methods->pause(consumer->inbox, places->items, places->count,
+												 &error)
+			   : consumer->inbox->methods->resume(consumer->inbox, places->items, places->count,
+												  &error);
+	if (!ok)
+	{
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+		return;
+	}
+	for (size_t i = 0; i < places->count; i++)
+		consumer->partitions.items[places->items[i].offset].paused = pause;
+	consumer->stats.pauses += pause;
+	log_event(LOG_LEVEL_INFO, pause ? "partitions are paused" : "partitions are resumed", NULL);
+}

@@ -1,0 +1,242 @@
+/*
+ * consumer_progress.c
+ *	  Reads from the target how far partitions have come, and believes it.
+ *
+ * That is needed when a partition is assigned, and when something moved without
+ * us: a COMMIT whose answer was lost, or another consumer (fencing).  The first
+ * keeps what waits in the batches and only drops what turned out to be applied.
+ * The second drops it all and reads again from where the target is; the second
+ * time in one assignment it is no rebalance any more but a rival: stop.
+ */
+#include "consumer_intern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+
+#define FENCED_MAX 1
+
+bool
+consumer_needs_progress(const Consumer *consumer)
+{
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		const Partition *partition = &consumer->partitions.items[slot];
+
+		if (partition->state == PARTITION_ASSIGNED ||
+			(partition->state == PARTITION_ACTIVE && partition->stale))
+			return true;
+	}
+	return false;
+}
+
+bool
+consumer_request_progress(Consumer *consumer, TargetFailure *failure)
+{
+	int count = consumer->partitions.count;
+	TargetPlace *places = calloc((size_t) (count > 0 ? count : 1), sizeof(*places));
+	size_t wanted = 0;
+	bool ok;
+
+	if (places == NULL)
+	{
+		error_bug(&consumer->failure, "out of memory");
+		return true;
+	}
+	for (int slot = 0; slot < count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+
+		partition->reading = partition->state == PARTITION_ASSIGNED ||
+							 (partition->state == PARTITION_ACTIVE && partition->stale);
+		if (!partition->reading)
+			continue;
+		partition->found = false;
+		positions_clear(&partition->read_positions);
+		places[wanted++] = (TargetPlace){partition->topic, partition->partition};
+	}
+	ok = consumer->target->methods->read(consumer->target, places, wanted, consumer->now, failure);
+	free(places);
+	return ok;
+}
+
+static Partition *
+find_reading(Consumer *consumer, const char *topic, int32_t number)
+{
+	int slot = partitions_find(&consumer->partitions, topic, number);
+
+	if (slot < 0 || !consumer->partitions.items[slot].reading)
+		return NULL;
+	return &consumer->partitions.items[slot];
+}
+
+static void
+take_row(const TargetProgress *row, void *arg)
+{
+	Partition *partition = find_reading(arg, row->topic, row->partition);
+
+	if (partition == NULL)
+		return;
+	partition->found = true;
+	partition->read_next = row->next_offset;
+	partition->read_last_offset = row->last_offset;
+	partition->read_last_timestamp_ms = row->last_timestamp_ms;
+	snprintf(partition->read_last_id, sizeof(partition->read_last_id), "%s",
+			 row->last_id != NULL ? row->last_id : "");
+}
+
+static void
+take_position(const TargetPosition *row, void *arg)
+{
+	Consumer *consumer = arg;
+	Partition *partition = find_reading(consumer, row->topic, row->partition);
+
+	if (partition != NULL && positions_admit(&partition->read_positions, row->source_id,
+											 &row->position) == POSITION_NO_MEMORY)
+		error_bug(&consumer->failure, "out of memory");
+}
+
+static void
+adopt_progress(Partition *partition)
+{
+	partition->next_offset = partition->found ? partition->read_next : -1;
+	partition->last_offset = partition->found ? partition->read_last_offset : -1;
+	partition->last_timestamp_ms = partition->found ? partition->read_last_timestamp_ms : -1;
+	snprintf(partition->last_id, sizeof(partition->last_id), "%s",
+			 partition->found ? partition->read_last_id : "");
+	partition->unknown_next = -1;
+	partition->stale = false;
+}
+
+static void
+adopt_positions(Partition *partition)
+{
+	PositionSet swap = partition->seen;
+
+	partition->seen = partition->read_positions;
+	partition->read_positions = swap;
+	positions_clear(&partition->read_positions);
+}
+
+static void
+log_partition(LogLevel level, const char *message, const Partition *partition)
+{
+	char number[16];
+	char next[24];
+
+	snprintf(number, sizeof(number), "%d", partition->partition);
+	snprintf(next, sizeof(next), "%lld", (long long) partition->next_offset);
+	log_event(level, message, "topic", partition->topic, "partition", number, "next_offset", next,
+			  NULL);
+}
+
+/* Somebody else moved it: what waits here is of no use. */
+static void
+yield(Consumer *consumer, int slot)
+{
+	Partition *partition = &consumer->partitions.items[slot];
+	Error error;
+
+	batch_drop(consumer->applying, slot);
+	batch_drop(consumer->filling, slot);
+	sizer_forget(&consumer->sizer);
+	adopt_progress(partition);
+	adopt_positions(partition);
+	partition->rewind = true;
+	partition->waiting_since_ms = -1;
+	if (++partition->fenced <= FENCED_MAX)
+	{
+		log_partition(LOG_LEVEL_WARNING, "another consumer moved the progress; reading on from it",
+					  partition);
+		return;
+	}
+	error_clear(&error);
+	error_permanent(&error, EXIT_FENCED,
+					"another consumer of group \"%s\" moves the progress of topic \"%s\", "
+					"partition %d",
+					consumer->config->group, partition->topic, partition->partition);
+	error_hint(&error, "Two consumers that don't share a Kafka cluster use the same "
+					   "\"consumer.group\" for one target; give each its own.");
+	consumer_fail(consumer, &error);
+}
+
+static void
+take_stale(Consumer *consumer, int slot)
+{
+	Partition *partition = &consumer->partitions.items[slot];
+	int64_t found = partition->found ? partition->read_next : -1;
+
+	if (found == partition->next_offset)
+	{
+		/* It was rolled back; it may yet commit, if its server process lives on. */
+		partition->stale = false;
+		return;
+	}
+	if (found != partition->unknown_next)
+	{
+		yield(consumer, slot);
+		return;
+	}
+	/* Our own commit, whose answer was lost. */
+	log_partition(LOG_LEVEL_INFO, "a commit without an answer was found to be done", partition);
+	consumer->stats.unknown_commits++;
+	batch_drop_below(consumer->applying, slot, found);
+	batch_drop_below(consumer->filling, slot, found);
+	sizer_forget(&consumer->sizer);
+	adopt_progress(partition);
+}
+
+void
+consumer_take_progress(Consumer *consumer)
+{
+	consumer->target->methods->visit(consumer->target, take_row, take_position, consumer);
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+
+		if (!partition->reading)
+			continue;
+		partition->reading = false;
+		if (partition->state == PARTITION_ASSIGNED)
+		{
+			adopt_progress(partition);
+			adopt_positions(partition);
+			partition->state = PARTITION_KNOWN;
+		}
+		else if (partition->state == PARTITION_ACTIVE && partition->stale)
+			take_stale(consumer, slot);
+	}
+	consumer->begin_at = 0;
+}
+
+void
+consumer_rewind(Consumer *consumer)
+{
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+		InboxPlace place = {.topic = partition->topic,
+							.partition = partition->partition,
+							.offset = partition->next_offset};
+		Error error;
+
+		if (partition->state != PARTITION_ACTIVE || !partition->rewind ||
+			consumer->now < consumer->begin_at)
+			continue;
+		if (place.offset < 0)
+			place.offset = INBOX_OFFSET_BEGINNING;
+		error_clear(&error);
+		if (consumer->inbox->methods->rewind(consumer->inbox, &place, &error))
+		{
+			partition->rewind = false;
+			partition->verify = false;
+			partition->received = partition->next_offset < 0 ? 0 : partition->next_offset;
+			partition->eof_offset = -1;
+			continue;
+		}
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+		consumer->begin_at = consumer->now + USEC_PER_SEC;
+	}
+}

@@ -1,0 +1,131 @@
+/*
+ * kafka_conf.c
+ *	  Properties of librdkafka: ours, our defaults, and the user's.
+ *
+ * Refuses properties that carry a guarantee, wherever they were set.
+ */
+#include "kafka_conf.h"
+
+#include <librdkafka/rdkafka.h>
+#include <string.h>
+
+#include "exit_codes.h"
+
+typedef struct Property
+{
+	const char *name;
+	const char *value;
+} Property;
+
+/* The guarantees rest on these. */
+static const Property owned[] = {
+	{"enable.auto.offset.store", "false"}, /* only after the target's COMMIT */
+	{"enable.auto.commit", "true"},		   /* what was stored, for tools */
+	{"auto.offset.reset", "error"},		   /* never skip */
+	{"isolation.level", "read_committed"},
+	{"partition.assignment.strategy", "cooperative-sticky"},
+	{"enable.partition.eof", "true"}, /* the lag's end */
+	{"log.queue", "true"},			  /* no callback in a foreign thread */
+	{"group.id", NULL},
+	{"enabled_events", NULL},
+	{NULL, NULL}};
+
+/* The user may set these. */
+static const Property defaults[] = {
+	{"client.id", "outbox-consumer"},
+	{"allow.auto.create.topics", "false"},
+	/* What waits in the library's queue and in one fetch. */
+	{"queued.max.messages.kbytes", "16384"},
+	{"fetch.max.bytes", "8388608"},
+	{"max.partition.fetch.bytes", "1048576"},
+	{"topic.metadata.refresh.interval.ms", "5000"}, /* a topic that isn't there yet */
+	{"reconnect.backoff.max.ms", "2000"},
+	{"session.timeout.ms", "10000"},
+	{"heartbeat.interval.ms", "2000"},
+	{NULL, NULL}};
+
+bool
+kafka_owns_property(const char *name)
+{
+	/* The synonym. */
+	if (strcmp(name, "auto.commit.enable") == 0)
+		return true;
+	for (int i = 0; owned[i].name != NULL; i++)
+	{
+		if (strcmp(name, owned[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin, Error *error)
+{
+	char reason[256];
+
+	if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
+		return true;
+	return error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\": %s", origin, name, reason);
+}
+
+static bool
+set_passthrough(const char *name, const char *value, const char *origin, void *arg, Error *error)
+{
+	if (kafka_owns_property(name))
+	{
+		error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\" can't be set", origin, name);
+		return error_hint(error, "%s",
+						  strcmp(name, "group.id") == 0
+							  ? "Set \"consumer.group\"."
+							  : "The consumer sets it itself, because its guarantees rest on it.");
+	}
+	return set(arg, name, value, origin, error);
+}
+
+static bool
+set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error *error)
+{
+	const char *servers = options_text(options, "kafka.bootstrap.servers");
+
+	for (int i = 0; defaults[i].name != NULL; i++)
+	{
+		if (!set(conf, defaults[i].name, defaults[i].value, "built-in", error))
+			return false;
+	}
+	if (!options_each_passthrough(options, set_passthrough, conf, error) ||
+		!set(conf, "bootstrap.servers", servers,
+			 options_origin(options, "kafka.bootstrap.servers"), error) ||
+		!set(conf, "group.id", group, options_origin(options, "consumer.group"), error))
+		return false;
+	for (int i = 0; owned[i].name != NULL; i++)
+	{
+		if (owned[i].value != NULL && !set(conf, owned[i].name, owned[i].value, "built-in", error))
+			return false;
+	}
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE |
+									   RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
+									   RD_KAFKA_EVENT_OFFSET_COMMIT);
+	return true;
+}
+
+struct rd_kafka_conf_s *
+kafka_conf_create(const Options *options, const char *group, Error *error)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	if (set_all(conf, options, group, error))
+		return conf;
+	rd_kafka_conf_destroy(conf);
+	return NULL;
+}
+
+bool
+kafka_conf_check(const Options *options, const char *group, Error *error)
+{
+	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
+
+	if (conf == NULL)
+		return false;
+	rd_kafka_conf_destroy(conf);
+	return true;
+}

@@ -1,0 +1,22 @@
+/*
+ * kafka_conf.h
+ *	  The properties that the consumer needs, and which of them are its own.
+ */
+#ifndef OUTBOX_CONSUMER_KAFKA_CONF_H
+#define OUTBOX_CONSUMER_KAFKA_CONF_H
+
+#include "options.h"
+
+struct rd_kafka_conf_s;
+
+/* Whether a property (without "kafka.") carries a guarantee, or is how librdkafka talks to us. */
+extern bool kafka_owns_property(const char *name);
+
+/* NULL with the Error filled (EXIT_CONFIG). */
+extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const Options *options,
+															const char *group, Error *error);
+
+/* Only checks. */
+extern MUST_CHECK bool kafka_conf_check(const Options *options, const char *group, Error *error);
+
+#endif

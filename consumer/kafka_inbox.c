@@ -1,0 +1,573 @@
+/*
+ * kafka_inbox.c
+ *	  librdkafka's consumer, driven through its event queue.
+ *
+ * All events come through one queue whose descriptor wakes the loop; the
+ * library's threads never run our code.  Polling the queue is also what keeps
+ * us in the group (max.poll.interval.ms).
+ *
+ * An assignment is answered at once with nothing, and partitions are added when
+ * the conductor knows their offsets: so a target that is away doesn't hold up
+ * the group.  A revocation is answered by finish(), with those partitions that
+ * had begun.
+ *
+ * Records are taken one by one: the batch calls of librdkafka before 2.1 lose
+ * some around a pause.  Pausing throws away what was fetched and not yet
+ * polled; resuming fetches it again from there.
+ */
+#include "kafka_inbox.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "exit_codes.h"
+#include "kafka_conf.h"
+
+#define HEADERS_MAX 256
+#define REWIND_TIMEOUT_MS 400
+
+typedef struct KafkaInbox
+{
+	Inbox base;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue;
+	int fd;
+	rd_kafka_event_t *event; /* what the last poll's event points into */
+	rd_kafka_topic_partition_list_t *begun;
+	InboxPlace *places;
+	size_t place_room;
+	rd_kafka_topic_partition_t *event_place;
+	InboxHeader headers[HEADERS_MAX];
+	bool drained; /* the queue was empty at the end of the last poll */
+	bool closing;
+	bool closed;
+} KafkaInbox;
+
+static void
+drop_event(KafkaInbox *inbox)
+{
+	if (inbox->event_place != NULL)
+		rd_kafka_topic_partition_destroy(inbox->event_place);
+	if (inbox->event != NULL)
+		rd_kafka_event_destroy(inbox->event);
+	inbox->event_place = NULL;
+	inbox->event = NULL;
+}
+
+static rd_kafka_topic_partition_list_t *
+list_of(const InboxPlace *places, size_t count)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int) count);
+
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, places[i].topic, places[i].partition)->offset =
+			places[i].offset == INBOX_OFFSET_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING
+													   : places[i].offset;
+	return list;
+}
+
+static bool
+set_places(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, InboxEvent *event)
+{
+	size_t count = list != NULL ? (size_t) list->cnt : 0;
+
+	if (count > inbox->place_room)
+	{
+		InboxPlace *places = realloc(inbox->places, count * sizeof(*places));
+
+		if (places == NULL)
+			return false;
+		inbox->places = places;
+		inbox->place_room = count;
+	}
+	for (size_t i = 0; i < count; i++)
+		inbox->places[i] = (InboxPlace){.topic = list->elems[i].topic,
+										.partition = list->elems[i].partition,
+										.offset = INBOX_OFFSET_UNKNOWN};
+	event->places = inbox->places;
+	event->place_count = count;
+	return true;
+}
+
+/* Frees the librdkafka error; true when there was none. */
+static bool
+succeeded(rd_kafka_error_t *failed, const char *doing, Error *error)
+{
+	if (failed == NULL)
+		return true;
+	error_transient(error, "could not %s: %s", doing, rd_kafka_error_string(failed));
+	rd_kafka_error_destroy(failed);
+	return false;
+}
+
+/* -------------------------------------------------------------------------
+ * events
+ * ------------------------------------------------------------------------- */
+
+static bool
+take_record(KafkaInbox *inbox, InboxEvent *event)
+{
+	const rd_kafka_message_t *message = rd_kafka_event_message_next(inbox->event);
+	InboxRecord *record = &event->record;
+	rd_kafka_timestamp_type_t timestamp_type;
+	rd_kafka_headers_t *headers = NULL;
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (message == NULL || message->err)
+		return false;
+	event->type = INBOX_RECORD;
+	record->topic = rd_kafka_topic_name(message->rkt);
+	record->partition = message->partition;
+	record->offset = message->offset;
+	record->timestamp_ms = rd_kafka_message_timestamp(message, &timestamp_type);
+	if (timestamp_type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
+		record->timestamp_ms = -1;
+	record->key = (ByteView){message->key, message->key_len};
+	record->value = (ByteView){message->payload, message->len};
+	record->headers = inbox->headers;
+	record->header_count = 0;
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return true;
+	for (size_t i = 0; i < HEADERS_MAX; i++)
+	{
+		if (rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+		inbox->headers[i].name = view_of(name);
+		inbox->headers[i].value = (ByteView){value, value != NULL ? len : 0};
+		record->header_count = i + 1;
+	}
+	return true;
+}
+
+static bool
+take_rebalance(KafkaInbox *inbox, InboxEvent *event)
+{
+	const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(inbox->event);
+
+	if (!set_places(inbox, list, event))
+	{
+		event->type = INBOX_FATAL;
+		error_bug(&event->error, "out of memory");
+		return true;
+	}
+	if (rd_kafka_event_error(inbox->event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+	{
+		rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+		rd_kafka_error_t *failed = rd_kafka_incremental_assign(inbox->rk, none);
+
+		rd_kafka_topic_partition_list_destroy(none);
+		event->type = INBOX_ASSIGNED;
+		if (!succeeded(failed, "accept an assignment", &event->error))
+			event->type = INBOX_TROUBLE;
+		return true;
+	}
+	event->type = INBOX_REVOKED;
+	event->lost = rd_kafka_assignment_lost(inbox->rk) != 0;
+	return true;
+}
+
+static bool
+take_error(KafkaInbox *inbox, InboxEvent *event)
+{
+	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
+	const char *text = rd_kafka_event_error_string(inbox->event);
+	char reason[256];
+
+	inbox->event_place = rd_kafka_event_topic_partition(inbox->event);
+	if (inbox->event_place != NULL)
+	{
+		inbox->places[0] = (InboxPlace){.topic = inbox->event_place->topic,
+										.partition = inbox->event_place->partition,
+										.offset = inbox->event_place->offset};
+		event->places = inbox->places;
+		event->place_count = 1;
+	}
+	event->type = INBOX_TROUBLE;
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+			if (inbox->event_place == NULL)
+				return false;
+			event->type = INBOX_END;
+			return true;
+		case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+		case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+			if (inbox->event_place == NULL)
+				return false;
+			event->type = INBOX_OUT_OF_RANGE;
+			error_transient(&event->error, "%s", text);
+			return true;
+		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+			event->type = INBOX_WAITING;
+			error_transient(&event->error, "%s", text);
+			return true;
+		case RD_KAFKA_RESP_ERR__FATAL:
+			event->type = INBOX_FATAL;
+			code = rd_kafka_fatal_error(inbox->rk, reason, sizeof(reason));
+			if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+				error_permanent(&event->error, EXIT_FENCED,
+								"another consumer has the same \"kafka.group.instance.id\"");
+			else
+				error_bug(&event->error, "Kafka consumer failed: %s", reason);
+			return true;
+		default:
+			error_transient(&event->error, "Kafka: %s", text);
+			return true;
+	}
+}
+
+static bool
+take_log(KafkaInbox *inbox, InboxEvent *event)
+{
+	const char *facility;
+	const char *text;
+	int level;
+
+	if (rd_kafka_event_log(inbox->event, &facility, &text, &level) != 0)
+		return false;
+	event->type = level <= 4 ? INBOX_TROUBLE : INBOX_NOTE;
+	error_transient(&event->error, "librdkafka: %s: %s", facility, text);
+	return true;
+}
+
+static bool
+take_commit(KafkaInbox *inbox, InboxEvent *event)
+{
+	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
+
+	/* It is a copy for tools; the next one mends it. */
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
+		return false;
+	event->type = INBOX_NOTE;
+	error_transient(&event->error, "could not commit offsets to Kafka: %s",
+					rd_kafka_err2str(code));
+	return true;
+}
+
+static IoResult
+kafka_poll(Inbox *base, InboxEvent *event)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	uint64_t rings;
+
+	/* The descriptor rings when an empty queue fills: silence it, then empty the queue. */
+	if (inbox->drained)
+	{
+		while (read(inbox->fd, &rings, sizeof(rings)) > 0)
+			;
+		inbox->drained = false;
+	}
+	for (;;)
+	{
+		bool taken = false;
+
+		drop_event(inbox);
+		inbox->event = rd_kafka_queue_poll(inbox->queue, 0);
+		memset(event, 0, offsetof(InboxEvent, error));
+		error_clear(&event->error);
+		if (inbox->event == NULL)
+		{
+			inbox->drained = true;
+			if (!inbox->closing || inbox->closed || !rd_kafka_consumer_closed(inbox->rk))
+				return IO_AGAIN;
+			inbox->closed = true;
+			event->type = INBOX_CLOSED;
+			return IO_OK;
+		}
+		switch (rd_kafka_event_type(inbox->event))
+		{
+			case RD_KAFKA_EVENT_FETCH:
+				taken = take_record(inbox, event);
+				break;
+			case RD_KAFKA_EVENT_REBALANCE:
+				taken = take_rebalance(inbox, event);
+				break;
+			case RD_KAFKA_EVENT_ERROR:
+				taken = take_error(inbox, event);
+				break;
+			case RD_KAFKA_EVENT_LOG:
+				taken = take_log(inbox, event);
+				break;
+			case RD_KAFKA_EVENT_OFFSET_COMMIT:
+				taken = take_commit(inbox, event);
+				break;
+			default:
+				break;
+		}
+		if (taken)
+			return IO_OK;
+	}
+}
+
+/* -------------------------------------------------------------------------
+ * partitions
+ * ------------------------------------------------------------------------- */
+
+static bool
+kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	rd_kafka_topic_partition_list_t *list = list_of(places, count);
+	bool ok = succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
+						error);
+
+	for (size_t i = 0; ok && i < count; i++)
+	{
+		if (rd_kafka_topic_partition_list_find(inbox->begun, places[i].topic,
+											   places[i].partition) == NULL)
+			rd_kafka_topic_partition_list_add(inbox->begun, places[i].topic, places[i].partition);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return ok;
+}
+
+static bool
+kafka_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int) count);
+	bool ok;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		if (rd_kafka_topic_partition_list_del(inbox->begun, places[i].topic, places[i].partition))
+			rd_kafka_topic_partition_list_add(list, places[i].topic, places[i].partition);
+	}
+	ok = succeeded(rd_kafka_incremental_unassign(inbox->rk, list), "give partitions back", error);
+	rd_kafka_topic_partition_list_destroy(list);
+	return ok;
+}
+
+static bool
+pause_or_resume(KafkaInbox *inbox, bool pause, const InboxPlace *places, size_t count, Error *error)
+{
+	rd_kafka_topic_partition_list_t *list = list_of(places, count);
+	rd_kafka_resp_err_t code = pause ? rd_kafka_pause_partitions(inbox->rk, list)
+									 : rd_kafka_resume_partitions(inbox->rk, list);
+
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return true;
+	return error_transient(error, "could not %s partitions: %s", pause ? "pause" : "resume",
+						   rd_kafka_err2str(code));
+}
+
+static bool
+kafka_pause(Inbox *base, const InboxPlace *places, size_t count, Error *error)
+{
+	return pause_or_resume((KafkaInbox *) base, true, places, count, error);
+}
+
+static bool
+kafka_resume(Inbox *base, const InboxPlace *places, size_t count, Error *error)
+{
+	return pause_or_resume((KafkaInbox *) base, false, places, count, error);
+}
+
+static bool
+kafka_rewind(Inbox *base, const InboxPlace *place, Error *error)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	rd_kafka_topic_partition_list_t *list = list_of(place, 1);
+	bool ok = succeeded(rd_kafka_seek_partitions(inbox->rk, list, REWIND_TIMEOUT_MS),
+						"read from another offset", error);
+
+	if (ok && list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		ok = error_transient(error, "could not read from another offset: %s",
+							 rd_kafka_err2str(list->elems[0].err));
+	rd_kafka_topic_partition_list_destroy(list);
+	return ok;
+}
+
+static void
+kafka_store(Inbox *base, const InboxPlace *places, size_t count)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	rd_kafka_topic_partition_list_t *list = list_of(places, count);
+
+	/* Partitions that went meanwhile are refused, as they should be. */
+	(void) rd_kafka_offsets_store(inbox->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool
+kafka_watermarks(Inbox *base, InboxPlace *places, size_t count, int timeout_ms, Error *error)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	/* A "time" of -2 asks for the first offset, -1 for the next. */
+	for (int pass = 0; pass < 2 && code == RD_KAFKA_RESP_ERR_NO_ERROR; pass++)
+	{
+		rd_kafka_topic_partition_list_t *list = list_of(places, count);
+
+		for (size_t i = 0; i < count; i++)
+			list->elems[i].offset = pass == 0 ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
+		code = rd_kafka_offsets_for_times(inbox->rk, list, timeout_ms / 2);
+		for (size_t i = 0; i < count; i++)
+		{
+			rd_kafka_topic_partition_t *found =
+				code != RD_KAFKA_RESP_ERR_NO_ERROR
+					? NULL
+					: rd_kafka_topic_partition_list_find(list, places[i].topic,
+														 places[i].partition);
+			bool known =
+				found != NULL && found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->offset >= 0;
+
+			if (pass == 0)
+				places[i].low = known ? found->offset : INBOX_OFFSET_UNKNOWN;
+			else
+				places[i].high = known ? found->offset : INBOX_OFFSET_UNKNOWN;
+			places[i].known = known && (pass == 0 || places[i].known);
+		}
+		rd_kafka_topic_partition_list_destroy(list);
+	}
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return true;
+	return error_transient(error, "could not ask for the ends of partitions: %s",
+						   rd_kafka_err2str(code));
+}
+
+static int64_t
+kafka_cached_end(const Inbox *base, const char *topic, int32_t partition)
+{
+	const KafkaInbox *inbox = (const KafkaInbox *) base;
+	int64_t low;
+	int64_t high;
+
+	if (rd_kafka_get_watermark_offsets(inbox->rk, topic, partition, &low, &high) !=
+			RD_KAFKA_RESP_ERR_NO_ERROR ||
+		high < 0)
+		return INBOX_OFFSET_UNKNOWN;
+	return high;
+}
+
+static int
+kafka_fd(const Inbox *base)
+{
+	return ((const KafkaInbox *) base)->fd;
+}
+
+static void
+kafka_close(Inbox *base)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+	rd_kafka_error_t *failed;
+
+	if (inbox->closing)
+		return;
+	inbox->closing = true;
+	failed = rd_kafka_consumer_close_queue(inbox->rk, inbox->queue);
+	if (failed != NULL)
+		rd_kafka_error_destroy(failed);
+}
+
+static void
+kafka_destroy(Inbox *base)
+{
+	KafkaInbox *inbox = (KafkaInbox *) base;
+
+	if (inbox == NULL)
+		return;
+	drop_event(inbox);
+	if (inbox->queue != NULL)
+		rd_kafka_queue_destroy(inbox->queue);
+	if (inbox->rk != NULL)
+		rd_kafka_destroy_flags(inbox->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	if (inbox->begun != NULL)
+		rd_kafka_topic_partition_list_destroy(inbox->begun);
+	if (inbox->fd >= 0)
+		close(inbox->fd);
+	free(inbox->places);
+	free(inbox);
+}
+
+static const InboxClass kafka_class = {
+	.poll = kafka_poll,
+	.begin = kafka_begin,
+	.finish = kafka_finish,
+	.pause = kafka_pause,
+	.resume = kafka_resume,
+	.rewind = kafka_rewind,
+	.store = kafka_store,
+	.watermarks = kafka_watermarks,
+	.cached_end = kafka_cached_end,
+	.fd = kafka_fd,
+	.close = kafka_close,
+	.destroy = kafka_destroy,
+};
+
+/* -------------------------------------------------------------------------
+ * birth
+ * ------------------------------------------------------------------------- */
+
+static bool
+subscribe(KafkaInbox *inbox, char *const *topics, int topic_count, Error *error)
+{
+	static const uint64_t ring = 1;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(topic_count);
+	rd_kafka_resp_err_t code;
+
+	rd_kafka_poll_set_consumer(inbox->rk);
+	inbox->queue = rd_kafka_queue_get_consumer(inbox->rk);
+	rd_kafka_set_log_queue(inbox->rk, inbox->queue);
+	rd_kafka_queue_io_event_enable(inbox->queue, inbox->fd, &ring, sizeof(ring));
+	for (int i = 0; i < topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+	code = rd_kafka_subscribe(inbox->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return true;
+	return error_permanent(error, EXIT_CONFIG, "could not subscribe: %s", rd_kafka_err2str(code));
+}
+
+Inbox *
+kafka_inbox_create(const Options *options, const char *group, char *const *topics, int topic_count,
+				   Error *error)
+{
+	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
+	KafkaInbox *inbox;
+	char reason[256];
+
+	if (conf == NULL)
+		return NULL;
+	inbox = calloc(1, sizeof(*inbox));
+	if (inbox != NULL)
+		inbox->places = calloc(1, sizeof(*inbox->places));
+	if (inbox == NULL || inbox->places == NULL)
+	{
+		free(inbox);
+		rd_kafka_conf_destroy(conf);
+		error_bug(error, "out of memory");
+		return NULL;
+	}
+	inbox->base.methods = &kafka_class;
+	inbox->place_room = 1;
+	inbox->drained = true;
+	inbox->begun = rd_kafka_topic_partition_list_new(8);
+	inbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (inbox->fd < 0)
+	{
+		error_bug(error, "could not create an event descriptor");
+		rd_kafka_conf_destroy(conf);
+	}
+	else
+	{
+		inbox->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
+		if (inbox->rk == NULL)
+		{
+			error_permanent(error, EXIT_CONFIG, "could not create a Kafka consumer: %s", reason);
+			rd_kafka_conf_destroy(conf);
+		}
+		else if (subscribe(inbox, topics, topic_count, error))
+			return &inbox->base;
+	}
+	kafka_destroy(&inbox->base);
+	return NULL;
+}

@@ -1,0 +1,368 @@
+/*
+ * main.c
+ *	  outbox-consumer: the command line, and the loop around the conductor.
+ *
+ * The only file that ends the process.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer.h"
+#include "exit_codes.h"
+#include "http.h"
+#include "kafka_conf.h"
+#include "kafka_inbox.h"
+#include "log.h"
+#include "pg_admin.h"
+#include "pg_target.h"
+#include "poller.h"
+#include "random.h"
+
+#ifndef OUTBOX_VERSION
+#define OUTBOX_VERSION "0.1.0"
+#endif
+
+typedef enum Command
+{
+	COMMAND_NONE,
+	COMMAND_INIT,
+	COMMAND_RUN,
+	COMMAND_CHECK,
+	COMMAND_CHECK_CONFIG,
+	COMMAND_PRINT_CONFIG
+} Command;
+
+typedef struct Daemon
+{
+	ConsumerConfig config;
+	Handlers handlers;
+	Poller poller;
+	Inbox *inbox;
+	Target *target;
+	Consumer *consumer;
+	HttpServer *http;
+	int inbox_slot;
+	int target_slot;
+	int http_slot;
+} Daemon;
+
+static void
+print_help(void)
+{
+	printf("outbox-consumer applies events from Kafka to a PostgreSQL database, each once.\n\n"
+		   "Usage:\n"
+		   "  outbox-consumer init [OPTION]...    create outbox_inbox in the target\n"
+		   "  outbox-consumer check [OPTION]...   prepare every handler against the target\n"
+		   "  outbox-consumer run [OPTION]...     apply events until SIGTERM\n"
+		   "  outbox-consumer --check-config      check settings and handlers, and end\n"
+		   "  outbox-consumer --print-config      print each setting and where it is from\n"
+		   "  outbox-consumer --help | --version\n\n"
+		   "  --config FILE    read settings and \"[handler TOPIC]\" sections from FILE\n\n");
+	options_print_help(&consumer_option_table, stdout);
+}
+
+static int
+report(const Error *error)
+{
+	log_error(LOG_LEVEL_ERROR, error, NULL);
+	return error->error_class == ERROR_CLASS_PERMANENT ? error->exit_code : EXIT_BUG;
+}
+
+static void
+start_log(const Options *options)
+{
+	LogLevel level = LOG_LEVEL_INFO;
+	LogFormat format = LOG_FORMAT_AUTO;
+
+	/* The table has only values that these know. */
+	(void) !log_level_parse(options_text(options, "log.level"), &level);
+	(void) !log_format_parse(options_text(options, "log.format"), &format);
+	log_init("consumer", level, format);
+}
+
+/* Takes the command out of argv: a word in front, or an option anywhere, which wins. */
+static Command
+take_command(int *argc, char **argv)
+{
+	static const struct
+	{
+		const char *name;
+		Command command;
+	} commands[] = {{"init", COMMAND_INIT},
+					{"run", COMMAND_RUN},
+					{"check", COMMAND_CHECK},
+					{"--check-config", COMMAND_CHECK_CONFIG},
+					{"--print-config", COMMAND_PRINT_CONFIG}};
+	Command command = COMMAND_NONE;
+	int kept = 1;
+
+	for (int i = 1; i < *argc; i++)
+	{
+		bool found = false;
+
+		for (size_t n = 0; n < sizeof(commands) / sizeof(commands[0]) && !found; n++)
+		{
+			if ((i > 1 && argv[i][0] != '-') || strcmp(argv[i], commands[n].name) != 0)
+				continue;
+			command = commands[n].command;
+			found = true;
+		}
+		if (!found)
+			argv[kept++] = argv[i];
+	}
+	*argc = kept;
+	return command;
+}
+
+static bool
+load_options(Options *options, int *argc, char **argv, Error *error)
+{
+	extern char **environ;
+	const char *path;
+
+	return options_take_config(argc, argv, &path, error) &&
+		   (path == NULL || options_load_file(options, path, error)) &&
+		   options_load_env(options, environ, error) &&
+		   options_load_args(options, argc, argv, error);
+}
+
+/* -------------------------------------------------------------------------
+ * run
+ * ------------------------------------------------------------------------- */
+
+static bool
+start_daemon(Daemon *daemon, const Options *options, Error *error)
+{
+	PgTargetConfig target = {.conninfo = daemon->config.conninfo,
+							 .group = daemon->config.group,
+							 .handlers = &daemon->handlers,
+							 .connect_timeout_usec = daemon->config.connect_timeout_usec,
+							 .statement_timeout_usec = daemon->config.statement_timeout_usec,
+							 .batch_timeout_usec = daemon->config.batch_timeout_usec};
+
+	if (!poller_init(&daemon->poller, error))
+		return false;
+	daemon->inbox_slot = poller_add(&daemon->poller);
+	daemon->target_slot = poller_add(&daemon->poller);
+	daemon->http_slot = poller_add(&daemon->poller);
+	daemon->inbox = kafka_inbox_create(options, daemon->config.group, daemon->handlers.topics,
+									   daemon->handlers.topic_count, error);
+	if (daemon->inbox == NULL)
+		return false;
+	daemon->target = pg_target_create(&target);
+	if (daemon->target != NULL)
+		daemon->consumer = consumer_create(&daemon->config, &daemon->handlers, daemon->inbox,
+										   daemon->target, random_seed_from_system());
+	if (daemon->consumer == NULL)
+		return error_bug(error, "out of memory");
+	if (*daemon->config.http_listen != '\0')
+	{
+		daemon->http = http_start(daemon->config.http_listen, consumer_http, daemon->consumer,
+								  error);
+		if (daemon->http == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+stop_daemon(Daemon *daemon)
+{
+	http_stop(daemon->http);
+	consumer_destroy(daemon->consumer);
+	if (daemon->target != NULL)
+		daemon->target->methods->destroy(daemon->target);
+	if (daemon->inbox != NULL)
+		daemon->inbox->methods->destroy(daemon->inbox);
+	handlers_free(&daemon->handlers);
+	poller_free(&daemon->poller);
+}
+
+static void
+wait_for_work(Daemon *daemon)
+{
+	MonoUsec now = clock_mono();
+	MonoUsec wake_at = consumer_wake_at(daemon->consumer, now);
+	const TargetClass *target = daemon->target->methods;
+
+	poller_watch(&daemon->poller, daemon->inbox_slot, daemon->inbox->methods->fd(daemon->inbox),
+				 consumer_wants_records(daemon->consumer) ? POLLIN : 0);
+	poller_watch(&daemon->poller, daemon->target_slot, target->fd(daemon->target),
+				 target->wants(daemon->target));
+	if (daemon->http != NULL)
+	{
+		MonoUsec http_at = http_wake_at(daemon->http, now);
+
+		if (http_at < wake_at)
+			wake_at = http_at;
+		poller_watch(&daemon->poller, daemon->http_slot, http_fd(daemon->http), POLLIN);
+	}
+	poller_wait(&daemon->poller, now, wake_at);
+}
+
+static int
+run_loop(Daemon *daemon)
+{
+	const Error *error;
+	int status;
+
+	log_event(LOG_LEVEL_INFO, "started", "group", daemon->config.group, NULL);
+	while (consumer_step(daemon->consumer, clock_mono()))
+	{
+		if (daemon->http != NULL)
+			http_run(daemon->http);
+		wait_for_work(daemon);
+		for (int n = poller_take_signal(&daemon->poller, SIGTERM) +
+					 poller_take_signal(&daemon->poller, SIGINT);
+			 n > 0; n--)
+		{
+			log_event(LOG_LEVEL_INFO, "stopping", NULL);
+			consumer_stop(daemon->consumer, clock_mono());
+		}
+		if (poller_take_signal(&daemon->poller, SIGHUP) > 0)
+			log_event(LOG_LEVEL_WARNING, "settings are read at the start only; restart to change "
+										 "them",
+					  NULL);
+	}
+	status = consumer_exit(daemon->consumer, &error);
+	if (status != EXIT_OK)
+		return report(error);
+	log_event(LOG_LEVEL_INFO, "stopped", NULL);
+	return EXIT_OK;
+}
+
+static int
+run(const Options *options, bool only_check)
+{
+	Daemon daemon = {.poller.count = 0};
+	Error error;
+	int status;
+
+	error_clear(&error);
+	handlers_init(&daemon.handlers);
+	if (!consumer_config_fill(&daemon.config, options, &error) ||
+		!kafka_conf_check(options, daemon.config.group, &error) ||
+		!pg_check_conninfo(daemon.config.conninfo, &error) ||
+		!handlers_load(&daemon.handlers, options, &error))
+	{
+		handlers_free(&daemon.handlers);
+		return report(&error);
+	}
+	if (only_check)
+	{
+		printf("settings and %d handlers are fine\n", daemon.handlers.count);
+		handlers_free(&daemon.handlers);
+		return EXIT_OK;
+	}
+	status = start_daemon(&daemon, options, &error) ? run_loop(&daemon) : report(&error);
+	stop_daemon(&daemon);
+	return status;
+}
+
+/* -------------------------------------------------------------------------
+ * the other commands
+ * ------------------------------------------------------------------------- */
+
+static int
+run_init(const Options *options)
+{
+	ConsumerConfig config;
+	Error error;
+
+	error_clear(&error);
+	consumer_config_target(&config, options);
+	if (!pg_check_conninfo(config.conninfo, &error) ||
+		!pg_admin_init(config.conninfo, config.connect_timeout_usec, stdout, &error))
+		return report(&error);
+	return EXIT_OK;
+}
+
+static int
+run_check(const Options *options)
+{
+	ConsumerConfig config;
+	Handlers handlers;
+	Error error;
+	bool ok;
+
+	error_clear(&error);
+	handlers_init(&handlers);
+	consumer_config_target(&config, options);
+	ok = pg_check_conninfo(config.conninfo, &error) && handlers_load(&handlers, options, &error) &&
+		 pg_admin_check(config.conninfo, config.connect_timeout_usec, &handlers, stdout, &error);
+	handlers_free(&handlers);
+	return ok ? EXIT_OK : report(&error);
+}
+
+static int
+run_command(Command command, const Options *options)
+{
+	switch (command)
+	{
+		case COMMAND_INIT:
+			return run_init(options);
+		case COMMAND_CHECK:
+			return run_check(options);
+		case COMMAND_RUN:
+			return run(options, false);
+		case COMMAND_CHECK_CONFIG:
+			return run(options, true);
+		case COMMAND_PRINT_CONFIG:
+			options_print_config(options, stdout);
+			return EXIT_OK;
+		case COMMAND_NONE:
+			break;
+	}
+	return EXIT_BUG;
+}
+
+int
+main(int argc, char **argv)
+{
+	Options *options = options_create(&consumer_option_table);
+	Command command;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	log_init("consumer", LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
+	for (int i = 1; i < argc; i++)
+	{
+		if (strcmp(argv[i], "--help") == 0)
+		{
+			print_help();
+			return EXIT_OK;
+		}
+		if (strcmp(argv[i], "--version") == 0)
+		{
+			printf("outbox-consumer %s\n", OUTBOX_VERSION);
+			return EXIT_OK;
+		}
+	}
+	if (options == NULL)
+		return report((error_bug(&error, "out of memory"), &error));
+	command = take_command(&argc, argv);
+	if (!load_options(options, &argc, argv, &error))
+		status = report(&error);
+	else
+	{
+		start_log(options);
+		if (argc > 1)
+		{
+			(void) options_refuse_argument(&consumer_option_table, argv[1], &error);
+			status = report(&error);
+		}
+		else if (command == COMMAND_NONE)
+		{
+			error_permanent(&error, EXIT_CONFIG, "no command was given");
+			error_hint(&error, "It is init, check or run; see --help.");
+			status = report(&error);
+		}
+		else
+			status = run_command(command, options);
+	}
+	options_free(options);
+	return status;
+}

@@ -1,0 +1,133 @@
+/*
+ * partitions.c
+ *	  A table with holes.
+ */
+#include "partitions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+partitions_init(PartitionTable *table)
+{
+	*table = (PartitionTable){NULL, 0};
+}
+
+void
+partitions_free(PartitionTable *table)
+{
+	for (int i = 0; i < table->count; i++)
+		partitions_release(table, i);
+	free(table->items);
+	partitions_init(table);
+}
+
+static int
+free_slot(PartitionTable *table)
+{
+	Partition *items;
+
+	for (int i = 0; i < table->count; i++)
+	{
+		if (table->items[i].state == PARTITION_FREE)
+			return i;
+	}
+	items = realloc(table->items, ((size_t) table->count + 1) * sizeof(*items));
+	if (items == NULL)
+		return -1;
+	table->items = items;
+	memset(&items[table->count], 0, sizeof(*items));
+	return table->count++;
+}
+
+int
+partitions_assign(PartitionTable *table, const char *topic, int32_t partition, int topic_index)
+{
+	int slot = partitions_find(table, topic, partition);
+	Partition *item;
+
+	if (slot >= 0)
+		partitions_release(table, slot);
+	slot = free_slot(table);
+	if (slot < 0)
+		return -1;
+	item = &table->items[slot];
+	memset(item, 0, sizeof(*item));
+	item->topic = strdup(topic);
+	if (item->topic == NULL)
+		return -1;
+	item->state = PARTITION_ASSIGNED;
+	item->topic_index = topic_index;
+	item->partition = partition;
+	item->next_offset = -1;
+	item->end = -1;
+	item->eof_offset = -1;
+	item->first = -1;
+	item->last_offset = -1;
+	item->last_timestamp_ms = -1;
+	item->unknown_next = -1;
+	item->waiting_since_ms = -1;
+	item->move = -1;
+	positions_init(&item->seen);
+	positions_init(&item->read_positions);
+	return slot;
+}
+
+void
+partitions_release(PartitionTable *table, int slot)
+{
+	Partition *item = &table->items[slot];
+
+	if (item->state == PARTITION_FREE)
+		return;
+	free(item->topic);
+	positions_free(&item->seen);
+	positions_free(&item->read_positions);
+	memset(item, 0, sizeof(*item));
+}
+
+int
+partitions_find(const PartitionTable *table, const char *topic, int32_t partition)
+{
+	for (int i = 0; i < table->count; i++)
+	{
+		const Partition *item = &table->items[i];
+
+		if (item->state != PARTITION_FREE && item->partition == partition &&
+			strcmp(item->topic, topic) == 0)
+			return i;
+	}
+	return -1;
+}
+
+int
+partitions_count(const PartitionTable *table, PartitionState state)
+{
+	int count = 0;
+
+	for (int i = 0; i < table->count; i++)
+		count += table->items[i].state == state;
+	return count;
+}
+
+int64_t
+partition_lag(const Partition *partition)
+{
+	int64_t next = partition->next_offset >= 0 ? partition->next_offset : partition->first;
+
+	if (partition->end < 0 || next < 0)
+		return -1;
+	/* Marks of transactions are no records: the end of what was read is beyond them. */
+	if (partition->received <= next && partition->eof_offset > next)
+		next = partition->eof_offset;
+	return partition->end > next ? partition->end - next : 0;
+}
+
+bool
+partition_is_same(const Partition *partition, int64_t timestamp_ms, const char *id)
+{
+	if (partition->last_timestamp_ms >= 0 && timestamp_ms >= 0 &&
+		partition->last_timestamp_ms != timestamp_ms)
+		return false;
+	return partition->last_id[0] == '\0' || strcmp(partition->last_id, id) == 0;
+}

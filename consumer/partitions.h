@@ -1,0 +1,101 @@
+/*
+ * partitions.h
+ *	  The partitions that the group gave us, and how far each has come.  Pure but
+ *	  for malloc.
+ *
+ *		          assigned            progress read         begun
+ *		FREE ───────────▶ ASSIGNED ───────────▶ KNOWN ─────────▶ ACTIVE
+ *		  ▲                                                        │
+ *		  └────────────────────── revoked ◀────────────────────────┘
+ *
+ * A partition keeps its slot as long as it is ours; records name it by slot.
+ * Offsets, all of the next record: next_offset is what the target has applied
+ * (-1: no progress yet), received what came from Kafka, end where the partition
+ * ends.
+ */
+#ifndef OUTBOX_CONSUMER_PARTITIONS_H
+#define OUTBOX_CONSUMER_PARTITIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "positions.h"
+
+typedef enum PartitionState
+{
+	PARTITION_FREE,
+	PARTITION_ASSIGNED,
+	PARTITION_KNOWN,
+	PARTITION_ACTIVE
+} PartitionState;
+
+typedef struct Partition
+{
+	PartitionState state;
+	char *topic;
+	int topic_index;
+	int32_t partition;
+
+	int64_t next_offset;
+	int64_t received;
+	int64_t end;		/* -1: not known */
+	int64_t eof_offset; /* nothing is between what was read and here; -1: not known */
+	int64_t first;		/* of the partition when it began, -1: not known */
+
+	/* The last record that was applied, from the target. */
+	int64_t last_offset;
+	int64_t last_timestamp_ms;
+	char last_id[BATCH_ID_TEXT_MAX + 1];
+	bool verify; /* the first record must be that one */
+
+	PositionSet seen; /* the highest positions that were received */
+
+	bool paused;
+	bool reading; /* a read of its progress is under way */
+	bool found;	  /* ... and found something */
+	bool stale;	  /* its progress may have moved without us: read it first */
+	bool rewind;  /* read on from next_offset; until then nothing counts */
+	int64_t read_next;
+	int64_t read_last_offset;
+	int64_t read_last_timestamp_ms;
+	char read_last_id[BATCH_ID_TEXT_MAX + 1];
+	PositionSet read_positions;
+	int64_t unknown_next; /* where a commit of unknown outcome would have moved it; -1 */
+	unsigned fenced;	  /* times that another consumer moved it, since it was assigned */
+
+	int64_t waiting_since_ms; /* time of the oldest event that isn't applied; -1: none is here */
+	MonoUsec lag_since;		  /* 0: there is none */
+	int move;				  /* index in the moves being built; -1 */
+} Partition;
+
+typedef struct PartitionTable
+{
+	Partition *items;
+	int count; /* slots, free ones among them */
+} PartitionTable;
+
+extern void partitions_init(PartitionTable *table);
+extern void partitions_free(PartitionTable *table);
+
+/* A slot in state ASSIGNED; -1 without memory.  An old one of that name is forgotten. */
+extern int partitions_assign(PartitionTable *table, const char *topic, int32_t partition,
+							 int topic_index);
+extern void partitions_release(PartitionTable *table, int slot);
+
+/* -1: it isn't ours. */
+extern int partitions_find(const PartitionTable *table, const char *topic, int32_t partition);
+
+extern int partitions_count(const PartitionTable *table, PartitionState state);
+
+/* Records that are in Kafka and not in the target; -1: not known. */
+extern int64_t partition_lag(const Partition *partition);
+
+/*
+ * Whether the record at last_offset is the one that was applied then: a topic
+ * that was made again has another there.
+ */
+extern bool partition_is_same(const Partition *partition, int64_t timestamp_ms, const char *id);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * pg_admin.c
+ *	  init and check.  Blocking calls are in order here: nobody else waits.
+ */
+#include "pg_admin.h"
+
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "exit_codes.h"
+#include "pg_failure.h"
+
+static const char inbox_sql[] =
+#include "outbox_inbox_sql.h"
+	;
+
+static void
+ignore_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
+}
+
+/* A peer that is away is an error here: somebody is waiting for the answer. */
+static bool
+as_error(const TargetFailure *failure, Error *error)
+{
+	*error = failure->error;
+	if (error->error_class == ERROR_CLASS_TRANSIENT)
+	{
+		error->error_class = ERROR_CLASS_PERMANENT;
+		error->exit_code = EXIT_SERVER;
+	}
+	return false;
+}
+
+static PGconn *
+connect_target(const char *conninfo, int64_t timeout_usec, Error *error)
+{
+	static const char *const keywords[] = {"fallback_application_name", "connect_timeout",
+										   "dbname", "client_encoding", NULL};
+	const char *values[] = {"outbox-consumer", NULL, conninfo, "UTF8", NULL};
+	char seconds[24];
+	TargetFailure failure;
+	PGconn *conn;
+
+	snprintf(seconds, sizeof(seconds), "%lld",
+			 (long long) ((timeout_usec + USEC_PER_SEC - 1) / USEC_PER_SEC));
+	values[1] = seconds;
+	conn = PQconnectdbParams(keywords, values, 1);
+	if (conn != NULL && PQstatus(conn) == CONNECTION_OK)
+	{
+		PQsetNoticeReceiver(conn, ignore_notice, NULL);
+		return conn;
+	}
+	if (conn == NULL)
+		error_bug(error, "out of memory");
+	else
+	{
+		pg_failure_connect(&failure, conn);
+		as_error(&failure, error);
+		PQfinish(conn);
+	}
+	return NULL;
+}
+
+static bool
+run(PGconn *conn, const char *sql, const char *doing, Error *error)
+{
+	PGresult *result = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+	TargetFailure failure;
+	bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+
+	if (!ok)
+	{
+		pg_failure_result(&failure, result, doing);
+		as_error(&failure, error);
+		if (strcmp(error->sqlstate, "42501") == 0)
+			error->exit_code = EXIT_PERMISSION;
+	}
+	PQclear(result);
+	return ok;
+}
+
+/* 1: there is one of this version; 0: there is none; -1: the error is filled. */
+static int
+inbox_is_there(PGconn *conn, Error *error)
+{
+	PGresult *result = PQexec(conn, "SELECT outbox_inbox.version()");
+	TargetFailure failure;
+	int there = -1;
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+	{
+		there = strcmp(PQgetvalue(result, 0, 0), "1") == 0 ? 1 : -1;
+		if (there < 0)
+			error_permanent(error, EXIT_NOT_INITIALIZED,
+							"outbox_inbox in the target is of another version");
+	}
+	else
+	{
+		pg_failure_inbox(&failure, result, "look for outbox_inbox");
+		as_error(&failure, error);
+		/* No such schema, no such function. */
+		if (strcmp(error->sqlstate, "3F000") == 0 || strcmp(error->sqlstate, "42883") == 0)
+			there = 0;
+	}
+	PQclear(result);
+	return there;
+}
+
+bool
+pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out, Error *error)
+{
+	PGconn *conn = connect_target(conninfo, timeout_usec, error);
+	int there;
+
+	if (conn == NULL)
+		return false;
+	there = inbox_is_there(conn, error);
+	if (there == 0)
+	{
+		error_clear(error);
+		if (run(conn, inbox_sql, "create outbox_inbox", error))
+			fprintf(out, "outbox_inbox was created in database \"%s\"\n", PQdb(conn));
+		else
+			there = -1;
+	}
+	else if (there > 0)
+		fprintf(out, "outbox_inbox is in database \"%s\" already\n", PQdb(conn));
+	PQfinish(conn);
+	return there >= 0;
+}
+
+static bool
+check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error *error)
+{
+	Oid types[HANDLER_PARAMS_MAX];
+	TargetFailure failure;
+	PGresult *result;
+	char name[32];
+	bool ok;
+
+	for (int i = 0; i < handler->param_count; i++)
+		types[i] = pg_type_array_oid(handler->params[i].type);
+	snprintf(name, sizeof(name), "outbox_handler_%d", index);
+	result = PQprepare(conn, name, handler->sql, handler->param_count, types);
+	ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+	if (ok)
+		fprintf(out, "handler \"%s\" of topic \"%s\": ok\n", handler->name, handler->topic);
+	else
+	{
+		pg_failure_handler(&failure, result, handler);
+		as_error(&failure, error);
+		fprintf(out, "handler \"%s\" of topic \"%s\": %s\n", handler->name, handler->topic,
+				error->message);
+	}
+	PQclear(result);
+	return ok;
+}
+
+bool
+pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handlers, FILE *out,
+			   Error *error)
+{
+	PGconn *conn = connect_target(conninfo, timeout_usec, error);
+	int there;
+	bool ok = true;
+
+	if (conn == NULL)
+		return false;
+	there = inbox_is_there(conn, error);
+	if (there <= 0)
+	{
+		PQfinish(conn);
+		return false;
+	}
+	/* Outside of a transaction an error in one handler doesn't hide the next. */
+	for (int i = 0; i < handlers->count; i++)
+	{
+		if (!check_handler(conn, &handlers->items[i], i, out, error))
+			ok = false;
+	}
+	PQfinish(conn);
+	return ok;
+}

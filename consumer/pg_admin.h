@@ -1,0 +1,24 @@
+/*
+ * pg_admin.h
+ *	  Commands that talk to the target once and end: init and check.  They block.
+ */
+#ifndef OUTBOX_CONSUMER_PG_ADMIN_H
+#define OUTBOX_CONSUMER_PG_ADMIN_H
+
+#include <stdio.h>
+
+#include "error.h"
+#include "handlers.h"
+
+/* Creates outbox_inbox; when it is there in this version, that is fine too. */
+extern MUST_CHECK bool pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out,
+									 Error *error);
+
+/*
+ * Prepares every handler, which changes nothing, and says of each
+ * what is wrong with it.  The error is the last.
+ */
+extern MUST_CHECK bool pg_admin_check(const char *conninfo, int64_t timeout_usec,
+									  const Handlers *handlers, FILE *out, Error *error);
+
+#endif

@@ -1,0 +1,320 @@
+/*
+ * pg_encode.c
+ *	  Batches as arrays.
+ *
+ * Invariants: a handler's arrays are all of one length; repeated and dropped
+ * records are in none; batch_latest keeps the order of the batch, and events
+ * without a key are all in it.
+ */
+#include "pg_encode.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The server's limit for a message is 1 GB. */
+#define SCRATCH_LIMIT ((size_t) 1000 * 1000 * 1000)
+/* What a quiet time gives back. */
+#define SCRATCH_KEEP ((size_t) 8 * 1024 * 1024)
+
+void
+pg_params_init(PgParams *params)
+{
+	memset(params, 0, sizeof(*params));
+	buffer_init(&params->scratch, SCRATCH_LIMIT);
+}
+
+void
+pg_params_free(PgParams *params)
+{
+	buffer_free(&params->scratch);
+	free(params->picked);
+	free(params->latest);
+	free(params->table);
+	pg_params_init(params);
+}
+
+static void
+start(PgParams *params)
+{
+	if (params->scratch.capacity > SCRATCH_KEEP)
+	{
+		buffer_free(&params->scratch);
+		buffer_init(&params->scratch, SCRATCH_LIMIT);
+	}
+	buffer_reset(&params->scratch);
+	params->count = 0;
+}
+
+static void
+next_param(PgParams *params)
+{
+	params->offsets[params->count++] = params->scratch.len;
+}
+
+/* The buffer doesn't move any more: turn offsets into pointers. */
+static bool
+finish(PgParams *params)
+{
+	if (params->scratch.failed)
+		return false;
+	for (int i = 0; i < params->count; i++)
+	{
+		size_t end = i + 1 < params->count ? params->offsets[i + 1] : params->scratch.len;
+
+		if (end - params->offsets[i] > INT_MAX)
+			return false;
+		params->values[i] = params->scratch.data + params->offsets[i];
+		params->lengths[i] = (int) (end - params->offsets[i]);
+		params->formats[i] = 1;
+	}
+	return true;
+}
+
+static bool
+make_room(PgParams *params, size_t count)
+{
+	size_t room = 64;
+
+	if (count <= params->room)
+		return true;
+	while (room < count)
+		room *= 2;
+	free(params->picked);
+	free(params->latest);
+	free(params->table);
+	params->picked = malloc(room * sizeof(*params->picked));
+	params->latest = malloc(room * sizeof(*params->latest));
+	params->table = malloc(2 * room * sizeof(*params->table));
+	params->room = room;
+	if (params->picked != NULL && params->latest != NULL && params->table != NULL)
+		return true;
+	params->room = 0;
+	return false;
+}
+
+static void
+pick(PgParams *params, const Handler *handler, const TargetApply *apply)
+{
+	const Batch *batch = apply->batch;
+
+	params->picked_count = 0;
+	for (size_t i = batch->head; i < batch->head + apply->count; i++)
+	{
+		const BatchRecord *record = &batch->records[i];
+
+		if (record->topic == handler->topic_index && !record->repeated && !record->dropped)
+			params->picked[params->picked_count++] = (uint32_t) i;
+	}
+}
+
+/* FNV-1a */
+static uint64_t
+hash_of(ByteView key)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < key.len; i++)
+		hash = (hash ^ key.data[i]) * UINT64_C(1099511628211);
+	return hash ^ hash >> 32;
+}
+
+/* From the back, the first of each key; then turned around. */
+static void
+pick_latest(PgParams *params, const Batch *batch)
+{
+	uint64_t mask = 2 * params->room - 1;
+
+	params->latest_count = 0;
+	memset(params->table, 0xff, 2 * params->room * sizeof(*params->table));
+	for (size_t i = params->picked_count; i-- > 0;)
+	{
+		ByteView key = batch->records[params->picked[i]].key;
+
+		if (key.data != NULL)
+		{
+			uint64_t at = hash_of(key) & mask;
+
+			while (params->table[at] != UINT32_MAX &&
+				   !view_equals(batch->records[params->table[at]].key, key))
+				at = (at + 1) & mask;
+			if (params->table[at] != UINT32_MAX)
+				continue;
+			params->table[at] = params->picked[i];
+		}
+		params->latest[params->latest_count++] = params->picked[i];
+	}
+	for (size_t i = 0, j = params->latest_count; i + 1 < j; i++)
+	{
+		uint32_t swap = params->latest[--j];
+
+		params->latest[j] = params->latest[i];
+		params->latest[i] = swap;
+	}
+}
+
+static void
+put_value(ArrayWriter *array, const HandlerParam *param, const BatchRecord *record,
+		  TargetPlace place, size_t ordinality)
+{
+	switch (param->column)
+	{
+		case COLUMN_ORDINALITY:
+			array_put_int8(array, (int64_t) ordinality);
+			break;
+		case COLUMN_ID:
+			if (record->has_uuid)
+				array_put_uuid(array, record->uuid);
+			else
+				array_put_null(array);
+			break;
+		case COLUMN_TOPIC:
+			array_put_bytes(array, view_of(place.topic));
+			break;
+		case COLUMN_PARTITION:
+			array_put_int4(array, place.partition);
+			break;
+		case COLUMN_KAFKA_OFFSET:
+			array_put_int8(array, record->offset);
+			break;
+		case COLUMN_KEY:
+			array_put_bytes(array, record->key);
+			break;
+		case COLUMN_TYPE:
+			array_put_bytes(array, record->type);
+			break;
+		case COLUMN_PAYLOAD:
+			if (param->type == PG_TYPE_JSONB)
+				array_put_jsonb(array, record->value);
+			else
+				array_put_bytes(array, record->value);
+			break;
+		case COLUMN_HEADERS:
+			array_put_jsonb(array, record->headers);
+			break;
+		case COLUMN_POSITION:
+			array_put_bytes(array, record->position_text);
+			break;
+		case COLUMN_EVENT_TIME:
+			array_put_unix_ms(array, record->timestamp_ms);
+			break;
+		case BATCH_COLUMNS:
+			break;
+	}
+}
+
+bool
+pg_encode_handler(PgParams *params, const Handler *handler, const TargetApply *apply)
+{
+	const Batch *batch = apply->batch;
+
+	start(params);
+	if (!make_room(params, apply->count))
+		return false;
+	pick(params, handler, apply);
+	if (handler->uses_latest)
+		pick_latest(params, batch);
+	for (int i = 0; i < handler->param_count; i++)
+	{
+		const HandlerParam *param = &handler->params[i];
+		const uint32_t *indices = param->latest ? params->latest : params->picked;
+		size_t count = param->latest ? params->latest_count : params->picked_count;
+		ArrayWriter array;
+
+		next_param(params);
+		array_open(&array, &params->scratch, param->type);
+		for (size_t n = 0; n < count; n++)
+		{
+			const BatchRecord *record = &batch->records[indices[n]];
+
+			put_value(&array, param, record, apply->place(record->slot, apply->arg),
+					  indices[n] - batch->head + 1);
+		}
+		array_close(&array);
+	}
+	return finish(params);
+}
+
+static void
+put_text(PgParams *params, const char *text)
+{
+	next_param(params);
+	buffer_append_str(&params->scratch, text);
+}
+
+/* One array of a column of moves or positions: PUT sees the item as "it". */
+#define PUT_ARRAY(params, type, items, item_count, PUT)                                            \
+	do                                                                                             \
+	{                                                                                              \
+		ArrayWriter array;                                                                         \
+                                                                                                   \
+		next_param(params);                                                                        \
+		array_open(&array, &(params)->scratch, type);                                              \
+		for (size_t n = 0; n < (item_count); n++)                                                  \
+		{                                                                                          \
+			const __typeof__(*(items)) *it = &(items)[n];                                          \
+                                                                                                   \
+			PUT;                                                                                   \
+		}                                                                                          \
+		array_close(&array);                                                                       \
+	} while (0)
+
+static void
+put_int8_or_null(ArrayWriter *array, int64_t value)
+{
+	if (value < 0)
+		array_put_null(array);
+	else
+		array_put_int8(array, value);
+}
+
+bool
+pg_encode_moves(PgParams *params, const char *group, const TargetApply *apply)
+{
+	const TargetMove *moves = apply->moves;
+	size_t count = apply->move_count;
+
+	start(params);
+	put_text(params, group);
+	PUT_ARRAY(params, PG_TYPE_TEXT, moves, count, array_put_bytes(&array, view_of(it->topic)));
+	PUT_ARRAY(params, PG_TYPE_INT4, moves, count, array_put_int4(&array, it->partition));
+	PUT_ARRAY(params, PG_TYPE_INT8, moves, count, put_int8_or_null(&array, it->expected_next));
+	PUT_ARRAY(params, PG_TYPE_INT8, moves, count, array_put_int8(&array, it->new_next));
+	PUT_ARRAY(params, PG_TYPE_INT8, moves, count, put_int8_or_null(&array, it->last_offset));
+	PUT_ARRAY(params, PG_TYPE_TIMESTAMPTZ, moves, count,
+			  array_put_unix_ms(&array, it->last_timestamp_ms));
+	PUT_ARRAY(params, PG_TYPE_TEXT, moves, count,
+			  array_put_bytes(&array, view_of(*it->last_id != '\0' ? it->last_id : NULL)));
+	return finish(params);
+}
+
+bool
+pg_encode_positions(PgParams *params, const char *group, const TargetApply *apply)
+{
+	const TargetPosition *items = apply->positions;
+	size_t count = apply->position_count;
+
+	start(params);
+	put_text(params, group);
+	PUT_ARRAY(params, PG_TYPE_TEXT, items, count, array_put_bytes(&array, view_of(it->topic)));
+	PUT_ARRAY(params, PG_TYPE_INT4, items, count, array_put_int4(&array, it->partition));
+	PUT_ARRAY(params, PG_TYPE_TEXT, items, count, array_put_bytes(&array, view_of(it->source_id)));
+	PUT_ARRAY(params, PG_TYPE_INT8, items, count,
+			  array_put_int8(&array, it->position.generation));
+	PUT_ARRAY(params, PG_TYPE_INT8, items, count, array_put_int8(&array, it->position.timeline));
+	PUT_ARRAY(params, PG_TYPE_PG_LSN, items, count,
+			  array_put_int8(&array, (int64_t) it->position.commit_lsn));
+	PUT_ARRAY(params, PG_TYPE_INT8, items, count,
+			  array_put_int8(&array, (int64_t) it->position.ordinal));
+	return finish(params);
+}
+
+bool
+pg_encode_places(PgParams *params, const char *group, const TargetPlace *places, size_t count)
+{
+	start(params);
+	put_text(params, group);
+	PUT_ARRAY(params, PG_TYPE_TEXT, places, count, array_put_bytes(&array, view_of(it->topic)));
+	PUT_ARRAY(params, PG_TYPE_INT4, places, count, array_put_int4(&array, it->partition));
+	return finish(params);
+}

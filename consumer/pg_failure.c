@@ -1,0 +1,174 @@
+/*
+ * pg_failure.c
+ *	  From SQLSTATEs to failures, and to the exit status of those that end us.
+ */
+#include "pg_failure.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "exit_codes.h"
+
+#define TEXT_MAX 400
+
+static void
+fill(TargetFailure *failure, const char *sqlstate, int exit_code, const char *doing,
+	 const char *reason)
+{
+	memset(failure, 0, sizeof(*failure));
+	failure->handler = -1;
+	failure->failure = sqlstate_class(sqlstate);
+	failure->timed_out = strcmp(sqlstate, "57014") == 0;
+	if (failure->failure == FAILURE_CONFIGURATION)
+		error_permanent(&failure->error, exit_code, "could not %s: %s", doing, reason);
+	else
+		error_transient(&failure->error, "could not %s: %s", doing, reason);
+	snprintf(failure->error.sqlstate, sizeof(failure->error.sqlstate), "%s", sqlstate);
+}
+
+/* The first line, without the white space at its ends. */
+static void
+first_line(const char *message, char *out, size_t size)
+{
+	size_t len = strcspn(message, "\n");
+
+	snprintf(out, size, "%.*s", (int) len, message);
+}
+
+static void
+fill_result(TargetFailure *failure, const PGresult *result, int exit_code, const char *doing)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+	char text[TEXT_MAX];
+
+	if (message == NULL)
+	{
+		first_line(PQresultErrorMessage(result), text, sizeof(text));
+		if (text[0] == '\0')
+			snprintf(text, sizeof(text), "unexpected answer %s",
+					 PQresStatus(PQresultStatus(result)));
+	}
+	else
+		sqlstate_message(sqlstate != NULL ? sqlstate : "", message, text, sizeof(text));
+	fill(failure, sqlstate != NULL ? sqlstate : "", exit_code, doing, text);
+	if (hint != NULL)
+		error_hint(&failure->error, "%s", hint);
+}
+
+void
+pg_failure_result(TargetFailure *failure, const PGresult *result, const char *doing)
+{
+	fill_result(failure, result, EXIT_HANDLER, doing);
+}
+
+void
+pg_failure_handler(TargetFailure *failure, const PGresult *result, const Handler *handler)
+{
+	const char *at = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+	char doing[300];
+	unsigned long sql_char = 0;
+	int line;
+	int column;
+
+	if (at != NULL && sscanf(at, "%lu", &sql_char) == 1 &&
+		handler_locate(handler, sql_char, &line, &column))
+		snprintf(doing, sizeof(doing), "run handler \"%.200s\" (line %d, column %d of its sql)",
+				 handler->name, line, column);
+	else
+		snprintf(doing, sizeof(doing), "run handler \"%.200s\"", handler->name);
+	fill_result(failure, result, EXIT_HANDLER, doing);
+	if (strcmp(failure->error.sqlstate, "21000") == 0)
+		error_hint(&failure->error,
+				   "Two events of one key are in this batch: read from batch_latest, which "
+				   "holds the last event of each key, in place of batch.");
+	else if (strcmp(failure->error.sqlstate, "42501") == 0)
+		error_hint(&failure->error, "Grant the consumer's role what its handlers do.");
+}
+
+void
+pg_failure_inbox(TargetFailure *failure, const PGresult *result, const char *doing)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	int exit_code = EXIT_NOT_INITIALIZED;
+
+	if (sqlstate != NULL && strcmp(sqlstate, "42501") == 0)
+		exit_code = EXIT_PERMISSION;
+	fill_result(failure, result, exit_code, doing);
+	if (failure->failure != FAILURE_CONFIGURATION)
+		return;
+	if (exit_code == EXIT_PERMISSION)
+		error_hint(&failure->error, "GRANT USAGE ON SCHEMA outbox_inbox and SELECT, INSERT, UPDATE "
+									"on its tables to the consumer's role.");
+	else
+		error_hint(&failure->error, "Run \"outbox-consumer init\" with a role that may create a "
+									"schema in the target.");
+}
+
+/* ":  28P01: " between severity and text, with verbosity VERBOSE. */
+static void
+find_sqlstate(const char *message, char *sqlstate, const char **text)
+{
+	sqlstate[0] = '\0';
+	*text = message;
+	for (const char *found = strstr(message, ":  "); found != NULL; found = strstr(found + 1, ":  "))
+	{
+		size_t len = strspn(found + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+		if (len != 5 || found[8] != ':')
+			continue;
+		memcpy(sqlstate, found + 3, 5);
+		sqlstate[5] = '\0';
+		*text = found + 10;
+		return;
+	}
+}
+
+void
+pg_failure_connect(TargetFailure *failure, const PGconn *conn)
+{
+	char sqlstate[6];
+	const char *message;
+	char text[TEXT_MAX];
+	int exit_code = EXIT_PERMISSION;
+
+	find_sqlstate(PQerrorMessage(conn), sqlstate, &message);
+	first_line(message, text, sizeof(text));
+	if (strncmp(sqlstate, "3D", 2) == 0)
+		exit_code = EXIT_CONFIG;
+	fill(failure, sqlstate, exit_code, "connect to the target",
+		 text[0] != '\0' ? text : "connection was closed");
+	failure->lost = true;
+}
+
+void
+pg_failure_lost(TargetFailure *failure, const PGconn *conn, const char *doing)
+{
+	char text[TEXT_MAX];
+
+	first_line(PQerrorMessage(conn), text, sizeof(text));
+	fill(failure, "", EXIT_OK, doing, text[0] != '\0' ? text : "connection was closed");
+	failure->lost = true;
+}
+
+void
+pg_failure_timeout(TargetFailure *failure, const char *doing, int64_t after_usec)
+{
+	char text[TEXT_MAX];
+
+	snprintf(text, sizeof(text), "no answer for %lld ms", (long long) (after_usec / USEC_PER_MS));
+	fill(failure, "", EXIT_OK, doing, text);
+	failure->lost = true;
+	failure->timed_out = true;
+}
+
+void
+pg_failure_memory(TargetFailure *failure)
+{
+	memset(failure, 0, sizeof(*failure));
+	failure->handler = -1;
+	failure->failure = FAILURE_CONFIGURATION;
+	error_bug(&failure->error, "out of memory");
+}

@@ -1,0 +1,219 @@
+/*
+ * pg_request.c
+ *	  What is sent to the target, each request as one pipeline.
+ *
+ * All functions return false when libpq has no memory or the connection is
+ * gone; the caller closes it then.
+ */
+#include "pg_intern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct PgStatement
+{
+	const char *name;
+	const char *sql;
+} PgStatement;
+
+static const PgStatement statements[] = {
+	{"outbox_read_progress",
+	 "SELECT p.topic, p.\"partition\", p.next_offset, p.last_offset,"
+	 " (extract(epoch FROM p.last_timestamp) * 1000)::int8, p.last_id"
+	 " FROM outbox_inbox.progress AS p, unnest($2::text[], $3::int4[]) AS w(topic, part)"
+	 " WHERE p.group_name = $1::text AND p.topic = w.topic AND p.\"partition\" = w.part"},
+	{"outbox_read_positions",
+	 "SELECT p.topic, p.\"partition\", p.source_id, p.generation, p.timeline, p.commit_lsn,"
+	 " p.ordinal"
+	 " FROM outbox_inbox.position AS p, unnest($2::text[], $3::int4[]) AS w(topic, part)"
+	 " WHERE p.group_name = $1::text AND p.topic = w.topic AND p.\"partition\" = w.part"},
+	{"outbox_advance",
+	 "SELECT outbox_inbox.advance($1::text, m.topic, m.part, m.expected, m.next, m.last,"
+	 " m.last_at, m.last_id)"
+	 " FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::timestamptz[],"
+	 " $8::text[]) AS m(topic, part, expected, next, last, last_at, last_id)"},
+	{"outbox_positions",
+	 "INSERT INTO outbox_inbox.position (group_name, topic, \"partition\", source_id, generation,"
+	 " timeline, commit_lsn, ordinal)"
+	 " SELECT $1::text, m.* FROM unnest($2::text[], $3::int4[], $4::text[], $5::int8[], $6::int8[],"
+	 " $7::pg_lsn[], $8::int8[]) AS m"
+	 " ON CONFLICT (group_name, topic, \"partition\", source_id) DO UPDATE"
+	 " SET generation = excluded.generation, timeline = excluded.timeline,"
+	 " commit_lsn = excluded.commit_lsn, ordinal = excluded.ordinal,"
+	 " moved_at = transaction_timestamp()"},
+};
+
+#define STATEMENT_COUNT (sizeof(statements) / sizeof(statements[0]))
+
+static bool
+add_step(PgTarget *target, PgStepKind kind, int handler)
+{
+	if (target->step_count == target->step_room)
+	{
+		int room = target->step_room == 0 ? 16 : target->step_room * 2;
+		PgStep *steps = realloc(target->steps, (size_t) room * sizeof(*steps));
+
+		if (steps == NULL)
+			return false;
+		target->steps = steps;
+		target->step_room = room;
+	}
+	target->steps[target->step_count++] = (PgStep){kind, handler};
+	return true;
+}
+
+static void
+begin_pipeline(PgTarget *target)
+{
+	target->step_count = 0;
+	target->at = 0;
+	target->in_step = false;
+}
+
+static bool
+end_pipeline(PgTarget *target)
+{
+	if (PQpipelineSync(target->conn) != 1)
+		return false;
+	target->flushing = true;
+	return true;
+}
+
+static bool
+send_text(PgTarget *target, PgStepKind kind, const char *sql, int count, const char *const *values)
+{
+	return add_step(target, kind, -1) &&
+		   PQsendQueryParams(target->conn, sql, count, NULL, values, NULL, NULL, 0) == 1;
+}
+
+static bool
+send_prepared(PgTarget *target, PgStepKind kind, int handler, const char *name)
+{
+	const PgParams *params = &target->params;
+
+	return add_step(target, kind, handler) &&
+		   PQsendQueryPrepared(target->conn, name, params->count, params->values, params->lengths,
+							   params->formats, 0) == 1;
+}
+
+static void
+handler_statement(char *name, size_t size, int handler)
+{
+	snprintf(name, size, "outbox_handler_%d", handler);
+}
+
+static bool
+send_prepare_handler(PgTarget *target, int index)
+{
+	const Handler *handler = &target->config.handlers->items[index];
+	Oid types[HANDLER_PARAMS_MAX];
+	char name[32];
+
+	for (int i = 0; i < handler->param_count; i++)
+		types[i] = pg_type_array_oid(handler->params[i].type);
+	handler_statement(name, sizeof(name), index);
+	return add_step(target, PG_STEP_PREPARE_HANDLER, index) &&
+		   PQsendPrepare(target->conn, name, handler->sql, handler->param_count, types) == 1;
+}
+
+bool
+pg_send_setup(PgTarget *target)
+{
+	char statement_timeout[24];
+	char idle_timeout[24];
+	const char *values[2] = {statement_timeout, idle_timeout};
+
+	begin_pipeline(target);
+	snprintf(statement_timeout, sizeof(statement_timeout), "%lld",
+			 (long long) (target->config.statement_timeout_usec / USEC_PER_MS));
+	snprintf(idle_timeout, sizeof(idle_timeout), "%lld",
+			 (long long) (target->config.batch_timeout_usec / USEC_PER_MS));
+	if (!send_text(target, PG_STEP_SETTINGS,
+				   "SELECT pg_catalog.set_config('statement_timeout', $1::text, false),"
+				   " pg_catalog.set_config('idle_in_transaction_session_timeout', $2::text, false)",
+				   2, values) ||
+		!send_text(target, PG_STEP_VERSION, "SELECT outbox_inbox.version()", 0, NULL))
+		return false;
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+	{
+		if (!add_step(target, PG_STEP_PREPARE, -1) ||
+			PQsendPrepare(target->conn, statements[i].name, statements[i].sql, 0, NULL) != 1)
+			return false;
+	}
+	for (int i = 0; i < target->config.handlers->count; i++)
+	{
+		if (!send_prepare_handler(target, i))
+			return false;
+	}
+	return end_pipeline(target);
+}
+
+bool
+pg_send_read(PgTarget *target, const TargetPlace *places, size_t count)
+{
+	begin_pipeline(target);
+	return pg_encode_places(&target->params, target->config.group, places, count) &&
+		   send_prepared(target, PG_STEP_READ_PROGRESS, -1, "outbox_read_progress") &&
+		   send_prepared(target, PG_STEP_READ_POSITIONS, -1, "outbox_read_positions") &&
+		   end_pipeline(target);
+}
+
+/* Whether a batch has something for a handler. */
+static bool
+handler_has_work(const Handler *handler, const TargetApply *apply)
+{
+	const Batch *batch = apply->batch;
+
+	for (size_t i = batch->head; i < batch->head + apply->count; i++)
+	{
+		const BatchRecord *record = &batch->records[i];
+
+		if (record->topic == handler->topic_index && !record->repeated && !record->dropped)
+			return true;
+	}
+	return false;
+}
+
+bool
+pg_send_apply(PgTarget *target, const TargetApply *apply)
+{
+	const Handlers *handlers = target->config.handlers;
+
+	begin_pipeline(target);
+	if (!send_text(target, PG_STEP_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL) ||
+		!pg_encode_moves(&target->params, target->config.group, apply) ||
+		!send_prepared(target, PG_STEP_ADVANCE, -1, "outbox_advance"))
+		return false;
+	for (int i = 0; i < handlers->count; i++)
+	{
+		char name[32];
+
+		if (!handler_has_work(&handlers->items[i], apply))
+			continue;
+		handler_statement(name, sizeof(name), i);
+		if (!pg_encode_handler(&target->params, &handlers->items[i], apply) ||
+			!send_prepared(target, PG_STEP_HANDLER, i, name))
+			return false;
+	}
+	if (apply->position_count > 0 &&
+		(!pg_encode_positions(&target->params, target->config.group, apply) ||
+		 !send_prepared(target, PG_STEP_POSITIONS, -1, "outbox_positions")))
+		return false;
+	return send_text(target, PG_STEP_COMMIT, "COMMIT", 0, NULL) && end_pipeline(target);
+}
+
+bool
+pg_send_probe(PgTarget *target)
+{
+	begin_pipeline(target);
+	return send_text(target, PG_STEP_PROBE,
+					 "SELECT pg_catalog.current_setting('transaction_read_only')", 0, NULL) &&
+		   end_pipeline(target);
+}
+
+bool
+pg_send_rollback(PgTarget *target)
+{
+	begin_pipeline(target);
+	return send_text(target, PG_STEP_ROLLBACK, "ROLLBACK", 0, NULL) && end_pipeline(target);
+}

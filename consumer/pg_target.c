@@ -1,0 +1,292 @@
+/*
+ * pg_target.c
+ *	  The connection to the target: dialing, deadlines, one request at a time.
+ *
+ * Refuses a connection string that libpq can't parse (EXIT_CONFIG).  The name
+ * of the host is looked up by libpq and may block; an address doesn't.
+ *
+ * Invariants: conn is there in every phase but CLOSED; the session is in
+ * pipeline mode from the moment that it is connected; a deadline is set whenever
+ * an answer is due, and whoever misses it is disconnected.
+ */
+#include "pg_target.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+#include "pg_failure.h"
+#include "pg_intern.h"
+
+bool
+pg_check_conninfo(const char *conninfo, Error *error)
+{
+	char *message = NULL;
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, &message);
+
+	if (parsed == NULL)
+	{
+		error_permanent(error, EXIT_CONFIG, "invalid \"target.conninfo\": %.*s",
+						message != NULL ? (int) strcspn(message, "\n") : 13,
+						message != NULL ? message : "out of memory");
+		PQfreemem(message);
+		return false;
+	}
+	PQconninfoFree(parsed);
+	return true;
+}
+
+static void
+ignore_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
+}
+
+static TargetState
+pg_state(const Target *base)
+{
+	switch (((const PgTarget *) base)->phase)
+	{
+		case PG_CLOSED:
+			return TARGET_CLOSED;
+		case PG_DIALING:
+		case PG_PREPARING:
+			return TARGET_CONNECTING;
+		case PG_IDLE:
+			return TARGET_IDLE;
+		default:
+			return TARGET_BUSY;
+	}
+}
+
+static void
+pg_close(Target *base)
+{
+	PgTarget *target = (PgTarget *) base;
+
+	if (target->conn != NULL)
+		PQfinish(target->conn);
+	target->conn = NULL;
+	target->phase = PG_CLOSED;
+	target->flushing = false;
+	target->failed = false;
+	target->deadline = MONO_NEVER;
+}
+
+static void
+enter(PgTarget *target, PgPhase phase, MonoUsec now, int64_t timeout_usec)
+{
+	target->phase = phase;
+	target->failed = false;
+	target->committed = false;
+	target->started_at = now;
+	target->deadline = now + timeout_usec;
+}
+
+static bool
+pg_connect(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	PgTarget *target = (PgTarget *) base;
+	/* What the connection string says comes last and wins. */
+	static const char *const keywords[] = {"fallback_application_name",
+										   "target_session_attrs",
+										   "tcp_user_timeout",
+										   "keepalives_idle",
+										   "keepalives_interval",
+										   "keepalives_count",
+										   "dbname",
+										   "client_encoding",
+										   NULL};
+	const char *values[] = {"outbox-consumer", "read-write", "8000", "10", "5", "3",
+							target->config.conninfo, "UTF8", NULL};
+
+	target->conn = PQconnectStartParams(keywords, values, 1);
+	if (target->conn == NULL)
+	{
+		pg_failure_memory(failure);
+		return false;
+	}
+	enter(target, PG_DIALING, now, target->config.connect_timeout_usec);
+	target->dial_wants = POLLOUT;
+	PQsetErrorVerbosity(target->conn, PQERRORS_VERBOSE);
+	PQsetNoticeReceiver(target->conn, ignore_notice, NULL);
+	if (PQstatus(target->conn) == CONNECTION_BAD)
+	{
+		pg_failure_connect(failure, target->conn);
+		pg_close(base);
+		return false;
+	}
+	return true;
+}
+
+/* PQconnectPoll() is called only when the socket is ready. */
+static TargetEvent
+dial(PgTarget *target, MonoUsec now, TargetFailure *failure)
+{
+	for (;;)
+	{
+		struct pollfd ready = {PQsocket(target->conn), target->dial_wants, 0};
+
+		if (poll(&ready, 1, 0) <= 0)
+			return TARGET_NOTHING;
+		switch (PQconnectPoll(target->conn))
+		{
+			case PGRES_POLLING_READING:
+				target->dial_wants = POLLIN;
+				break;
+			case PGRES_POLLING_WRITING:
+				target->dial_wants = POLLOUT;
+				break;
+			case PGRES_POLLING_OK:
+				PQsetErrorVerbosity(target->conn, PQERRORS_DEFAULT);
+				if (PQsetnonblocking(target->conn, 1) == 0 &&
+					PQenterPipelineMode(target->conn) == 1 && pg_send_setup(target))
+				{
+					enter(target, PG_PREPARING, now, target->config.batch_timeout_usec);
+					return pg_receive(target, failure);
+				}
+				pg_failure_lost(failure, target->conn, pg_doing(target));
+				return TARGET_FAILED;
+			default:
+				pg_failure_connect(failure, target->conn);
+				return TARGET_FAILED;
+		}
+	}
+}
+
+static TargetEvent
+pg_step(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	PgTarget *target = (PgTarget *) base;
+	TargetEvent event;
+
+	if (target->phase == PG_CLOSED)
+		return TARGET_NOTHING;
+	event = target->phase == PG_DIALING ? dial(target, now, failure) : pg_receive(target, failure);
+	if (event == TARGET_NOTHING && now >= target->deadline)
+	{
+		pg_failure_timeout(failure, pg_doing(target), now - target->started_at);
+		failure->unknown = target->phase == PG_APPLYING;
+		event = TARGET_FAILED;
+	}
+	if (event == TARGET_FAILED && failure->lost)
+		pg_close(base);
+	return event;
+}
+
+/* After a request was sent, or could not be. */
+static bool
+requested(PgTarget *target, bool sent, PgPhase phase, MonoUsec now, TargetFailure *failure)
+{
+	enter(target, phase, now, target->config.batch_timeout_usec);
+	if (sent)
+		return true;
+	if (PQstatus(target->conn) == CONNECTION_BAD)
+		pg_failure_lost(failure, target->conn, pg_doing(target));
+	else
+		pg_failure_memory(failure);
+	pg_close(&target->base);
+	failure->lost = true;
+	return false;
+}
+
+static bool
+pg_read(Target *base, const TargetPlace *places, size_t count, MonoUsec now, TargetFailure *failure)
+{
+	PgTarget *target = (PgTarget *) base;
+
+	return requested(target, pg_send_read(target, places, count), PG_READING, now, failure);
+}
+
+static bool
+pg_apply(Target *base, const TargetApply *apply, MonoUsec now, TargetFailure *failure)
+{
+	PgTarget *target = (PgTarget *) base;
+
+	return requested(target, pg_send_apply(target, apply), PG_APPLYING, now, failure);
+}
+
+static bool
+pg_probe(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	PgTarget *target = (PgTarget *) base;
+
+	return requested(target, pg_send_probe(target), PG_PROBING, now, failure);
+}
+
+static void
+pg_visit_read(const Target *base, TargetProgressVisitor progress, TargetPositionVisitor position,
+			  void *arg)
+{
+	pg_visit((const PgTarget *) base, progress, position, arg);
+}
+
+static int
+pg_fd(const Target *base)
+{
+	const PgTarget *target = (const PgTarget *) base;
+
+	return target->conn != NULL ? PQsocket(target->conn) : -1;
+}
+
+static short
+pg_wants(const Target *base)
+{
+	const PgTarget *target = (const PgTarget *) base;
+
+	if (target->phase == PG_DIALING)
+		return target->dial_wants;
+	return (short) (POLLIN | (target->flushing ? POLLOUT : 0));
+}
+
+static MonoUsec
+pg_wake_at(const Target *base)
+{
+	return ((const PgTarget *) base)->deadline;
+}
+
+static void
+pg_destroy(Target *base)
+{
+	PgTarget *target = (PgTarget *) base;
+
+	if (target == NULL)
+		return;
+	pg_close(base);
+	PQclear(target->progress);
+	PQclear(target->positions);
+	pg_params_free(&target->params);
+	free(target->steps);
+	free(target);
+}
+
+static const TargetClass pg_class = {
+	.state = pg_state,
+	.connect = pg_connect,
+	.read = pg_read,
+	.apply = pg_apply,
+	.probe = pg_probe,
+	.step = pg_step,
+	.visit = pg_visit_read,
+	.fd = pg_fd,
+	.wants = pg_wants,
+	.wake_at = pg_wake_at,
+	.close = pg_close,
+	.destroy = pg_destroy,
+};
+
+Target *
+pg_target_create(const PgTargetConfig *config)
+{
+	PgTarget *target = calloc(1, sizeof(*target));
+
+	if (target == NULL)
+		return NULL;
+	target->base.methods = &pg_class;
+	target->config = *config;
+	target->deadline = MONO_NEVER;
+	pg_params_init(&target->params);
+	return &target->base;
+}

@@ -1,0 +1,27 @@
+/*
+ * pg_target.h
+ *	  A target over libpq: pipelined, with deadlines of its own.
+ */
+#ifndef OUTBOX_CONSUMER_PG_TARGET_H
+#define OUTBOX_CONSUMER_PG_TARGET_H
+
+#include "handlers.h"
+#include "target.h"
+
+typedef struct PgTargetConfig
+{
+	const char *conninfo;
+	const char *group;
+	const Handlers *handlers;
+	int64_t connect_timeout_usec;
+	int64_t statement_timeout_usec;
+	int64_t batch_timeout_usec; /* for all that a request takes */
+} PgTargetConfig;
+
+/* EXIT_CONFIG when libpq can't parse the connection string. */
+extern MUST_CHECK bool pg_check_conninfo(const char *conninfo, Error *error);
+
+/* NULL without memory.  The configuration's texts and handlers are borrowed. */
+extern Target *pg_target_create(const PgTargetConfig *config);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * target.h
+ *	  The database that events are applied to, as the conductor sees it: a small
+ *	  vtable.  pg_target implements it.
+ *
+ *		CLOSED ──connect──▶ CONNECTING ──▶ IDLE ──read, apply, probe──▶ BUSY
+ *		   ▲                     │           ▲ │                          │
+ *		   └──── failed ─────────┴───────────┼─┴── lost ── failed ◀───────┤
+ *		                                     └──────── done, failed ──────┘
+ *
+ * Nothing blocks.  One request at a time; its outcome comes from step(), once.
+ * After a failure with "lost" the target is CLOSED.
+ */
+#ifndef OUTBOX_CONSUMER_TARGET_H
+#define OUTBOX_CONSUMER_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "error.h"
+#include "position.h"
+#include "sqlstate.h"
+
+typedef enum TargetState
+{
+	TARGET_CLOSED,
+	TARGET_CONNECTING, /* and preparing the handlers */
+	TARGET_IDLE,
+	TARGET_BUSY
+} TargetState;
+
+typedef enum TargetEvent
+{
+	TARGET_NOTHING,
+	TARGET_CONNECTED,
+	TARGET_DONE, /* the request did what it should */
+	TARGET_FAILED
+} TargetEvent;
+
+typedef struct TargetFailure
+{
+	Error error;
+	FailureClass failure;
+	bool lost;	  /* the connection is gone */
+	bool unknown; /* of apply: the transaction may have been committed */
+	int handler;  /* index of the handler whose statement failed, or -1 */
+	bool timed_out;
+} TargetFailure;
+
+/* A partition whose progress is read.  Texts borrow. */
+typedef struct TargetPlace
+{
+	const char *topic;
+	int32_t partition;
+} TargetPlace;
+
+/* What a read found; valid within the callback. */
+typedef struct TargetProgress
+{
+	const char *topic;
+	int32_t partition;
+	int64_t next_offset;
+	int64_t last_offset;	   /* -1: not known */
+	int64_t last_timestamp_ms; /* -1: not known */
+	const char *last_id;	   /* NULL: not known */
+} TargetProgress;
+
+typedef struct TargetPosition
+{
+	const char *topic;
+	int32_t partition;
+	const char *source_id;
+	Position position;
+} TargetPosition;
+
+typedef void (*TargetProgressVisitor)(const TargetProgress *progress, void *arg);
+typedef void (*TargetPositionVisitor)(const TargetPosition *position, void *arg);
+
+/* How a partition's progress moves.  Sorted by topic and partition, so that locks are too. */
+typedef struct TargetMove
+{
+	const char *topic;
+	int32_t partition;
+	int64_t expected_next; /* -1: there is none yet */
+	int64_t new_next;
+	int64_t last_offset;
+	int64_t last_timestamp_ms;
+	const char *last_id; /* "" is NULL */
+} TargetMove;
+
+typedef struct TargetApply
+{
+	const Batch *batch; /* its records from head on */
+	size_t count;
+	const TargetMove *moves;
+	size_t move_count;
+	const TargetPosition *positions; /* the highest of each partition and source */
+	size_t position_count;
+	/* Topic and partition of a record's slot. */
+	TargetPlace (*place)(int slot, void *arg);
+	void *arg;
+} TargetApply;
+
+typedef struct Target Target;
+
+typedef struct TargetClass
+{
+	TargetState (*state)(const Target *target);
+	/* From CLOSED. */
+	bool (*connect)(Target *target, MonoUsec now, TargetFailure *failure);
+	/* From IDLE.  False: the failure is filled, and final. */
+	bool (*read)(Target *target, const TargetPlace *places, size_t count, MonoUsec now,
+				 TargetFailure *failure);
+	bool (*apply)(Target *target, const TargetApply *apply, MonoUsec now, TargetFailure *failure);
+	bool (*probe)(Target *target, MonoUsec now, TargetFailure *failure);
+	/* Goes on with what is under way. */
+	TargetEvent (*step)(Target *target, MonoUsec now, TargetFailure *failure);
+	/* After TARGET_DONE of a read. */
+	void (*visit)(const Target *target, TargetProgressVisitor progress,
+				  TargetPositionVisitor position, void *arg);
+	int (*fd)(const Target *target); /* -1: none */
+	short (*wants)(const Target *target);
+	MonoUsec (*wake_at)(const Target *target);
+	void (*close)(Target *target);
+	void (*destroy)(Target *target);
+} TargetClass;
+
+struct Target
+{
+	const TargetClass *methods;
+};
+
+#endif
