@@ -252,7 +252,9 @@ def test_the_largest_event_and_one_too_large(scene):
     scene.apply_all("large")
     scene.start_relay()
     ledger = scene.ledger()
-    limit = scene.sql("SELECT pg_size_bytes(current_setting('pg_outbox.max_event_bytes'))")[0][0]
+    # The settings are there once the session has called a function of the module.
+    limit = scene.sql("SELECT pg_size_bytes(current_setting('pg_outbox.max_event_bytes'))"
+                      " FROM outbox.uuid7()")[0][0]
     assert 900000 <= limit < 1 << 20
     payload = json.dumps({"padding": "x" * (900000 - 100)})
     assert 899000 < len(payload) < 900000
