@@ -50,7 +50,7 @@ bootstrap-check:
 ## demo               the comparison: RATE=50 SEED=1 FULL=1
 demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
-	@$(BUILD)/bin/outbox-compare --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
+	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
 ## check              all tests; check-style, check-unit, check-regress, check-e2e: one suite
 check: bootstrap-check

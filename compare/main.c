@@ -168,6 +168,7 @@ run_guarded(const CompareConfig *config)
 {
 	Places places;
 	Error error;
+	pid_t guard = getpid();
 	pid_t child;
 	int status;
 
@@ -187,7 +188,11 @@ run_guarded(const CompareConfig *config)
 			directory_remove(places.dir);
 			return fail(&error);
 		case GUARD_IS_RUN:
-			return run(config, &places);
+			status = run(config, &places);
+			/* The guard is gone: its last duty is ours. */
+			if (getppid() != guard && !config->keep)
+				directory_remove(places.dir);
+			return status;
 		case GUARD_IS_GUARD:
 			break;
 	}
