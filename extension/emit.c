@@ -93,12 +93,16 @@ has_insert_triggers(Relation rel)
 			triggers->trig_insert_after_statement || triggers->trig_insert_new_table);
 }
 
-/* Has the table got nothing but what the extension gave it? */
+/*
+ * Has the table got nothing but what the extension gave it?  relhasrules and
+ * relhasindex may still say yes when the last one was dropped.
+ */
 static bool
 is_plain(Relation rel)
 {
 	return RelationGetDescr(rel)->natts == COL_COUNT && !rel->rd_rel->relrowsecurity &&
-		   !rel->rd_rel->relhasrules && !has_insert_triggers(rel);
+		   rel->rd_rules == NULL && !has_insert_triggers(rel) &&
+		   (!rel->rd_rel->relhasindex || RelationGetIndexList(rel) == NIL);
 }
 
 /* Can the row be put into the leaf without the executor? */
@@ -108,7 +112,7 @@ leaf_takes(Relation leaf, const Row *row)
 	TupleDesc desc = RelationGetDescr(leaf);
 	const TupleConstr *constr = desc->constr;
 
-	if (!is_plain(leaf) || leaf->rd_rel->relkind != RELKIND_RELATION || leaf->rd_rel->relhasindex ||
+	if (!is_plain(leaf) || leaf->rd_rel->relkind != RELKIND_RELATION ||
 		!leaf->rd_rel->relispartition || leaf->rd_tableam != GetHeapamTableAmRoutine())
 		return false;
 	if (constr == NULL || constr->num_check != 1 ||

@@ -61,7 +61,15 @@ SET pg_outbox.max_event_bytes = '300MB';
 -- allowed types
 SET pg_outbox.allowed_types = 'order, driver';
 SELECT t, attempt(format('SELECT outbox.emit(%L, NULL, NULL, %L)', t, '{}')) FROM unnest(ARRAY['order', 'driver', 'orde', 'orders', ' order', 'other']) AS t;
+SET pg_outbox.allowed_types = 'order,two words';
+SET pg_outbox.allowed_types = 'order,,driver';
 RESET pg_outbox.allowed_types;
+
+-- headers have a limit of their own
+SET pg_outbox.max_event_bytes = '2MB';
+SELECT attempt(format('SELECT outbox.emit(%L, NULL, NULL, %L, jsonb_build_object(%L, repeat(%L, 1000000)))', 'ok', '{}', 'h', 'x'));
+SELECT attempt(format('SELECT outbox.emit(%L, NULL, NULL, %L, jsonb_build_object(%L, repeat(%L, 1100000)))', 'ok', '{}', 'h', 'x'));
+RESET pg_outbox.max_event_bytes;
 
 -- text that is no JSON
 SELECT attempt($$SELECT outbox.emit('order', '1', 'x', '{"a":')$$);

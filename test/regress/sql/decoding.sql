@@ -18,6 +18,22 @@ SELECT outbox.emit('d', '3', 'gone', '{}') IS NOT NULL AS emitted;
 ROLLBACK;
 SELECT * FROM changes();
 
+-- byte for byte, also what is stored out of line or compressed, and under the root's name only
+CREATE TABLE written AS
+	SELECT 'json' AS kind, ('{"z": 1.50,  "a":2, "a":3, "pad": "' || repeat('x', n) || '"}')::json AS payload, NULL::bytea AS payload_bytes FROM unnest(ARRAY[0, 3000, 100000]) AS n
+	UNION ALL SELECT 'random', NULL, string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 3000) AS i;
+SELECT count(outbox.emit('exact', NULL, kind, payload)) FROM written WHERE payload IS NOT NULL;
+SELECT count(outbox.emit('exact', NULL, kind, payload_bytes)) FROM written WHERE payload IS NULL;
+INSERT INTO outbox.event (aggregatetype, payload, payload_bytes) SELECT 'exact', payload, payload_bytes FROM written;
+CREATE TABLE seen AS
+	SELECT data FROM pg_logical_slot_peek_binary_changes('regress_outbox', NULL, NULL, 'proto_version', '1', 'publication_names', 'outbox_regress', 'messages', 'true', 'binary', 'true')
+	 WHERE get_byte(data, 0) = ascii('I');
+SELECT kind, octet_length(coalesce(convert_to(payload::text, 'UTF8'), payload_bytes)) AS len,
+	   (SELECT count(*) FROM seen WHERE position(coalesce(convert_to(payload::text, 'UTF8'), payload_bytes) IN data) > 0) AS times
+  FROM written ORDER BY 1, 2;
+SELECT count(*), count(DISTINCT substr(data, 2, 4)) AS relations, bool_and(substr(data, 2, 4) = int4send('outbox.event'::regclass::oid::int4)) AS root FROM seen;
+SELECT count(*) FROM changes() WHERE kind = 'I';
+
 -- stored out of line, and truncated before it is decoded: the WAL has it
 SELECT outbox.emit('d', 'large', 'x', string_agg(md5(i::text), '')::bytea) IS NOT NULL AS emitted FROM generate_series(1, 20000) AS i;
 SET pg_outbox.rotation_interval = 0;

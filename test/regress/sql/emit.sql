@@ -55,3 +55,11 @@ SELECT aggregateid FROM outbox.event WHERE aggregatetype = 'loop' ORDER BY 1;
 BEGIN READ ONLY;
 SELECT outbox.emit('order', '1', 'created', '{}');
 ROLLBACK;
+
+-- nor do parallel workers, whatever a function around it claims
+CREATE FUNCTION sneak() RETURNS uuid LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN outbox.emit('order', '1', 'created', '{}'); END $$;
+SELECT set_config(CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode' ELSE 'debug_parallel_query' END, 'on', false) <> '' AS set;
+\set SHOW_CONTEXT never
+SELECT sneak();
+SELECT set_config(CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode' ELSE 'debug_parallel_query' END, 'off', false) <> '' AS set;
+SELECT sneak() IS NOT NULL AS emitted;

@@ -22,6 +22,13 @@ SELECT outbox.heartbeat('s');
 SET pg_outbox.max_event_bytes = 1;
 SET pg_outbox.allowed_types = 'x';
 RESET ROLE;
+-- not before the module is loaded either
+\c -
+SET ROLE regress_writer;
+SET pg_outbox.allowed_types = 'other';
+SELECT outbox.emit('order', '1', 'x', '{}') IS NOT NULL AS emitted;
+SHOW pg_outbox.allowed_types;
+RESET ROLE;
 SET ROLE regress_inserter;
 INSERT INTO outbox.event (aggregatetype, aggregateid, type, payload) VALUES ('order', '1', 'x', '{}');
 INSERT INTO outbox.event (aggregatetype) VALUES ('or der');
