@@ -19,7 +19,8 @@ FULL ?= 0
 export PG_CONFIG
 
 PROGRAMS := relay consumer compare
-SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
+# V=1 shows the commands.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(V),,-s) -j$(JOBS)
 
 all: build
 
