@@ -222,16 +222,11 @@ daemons_check(Daemons *daemons, Error *error)
 void
 daemons_stop(Daemons *daemons)
 {
+	Error ignored;
+
 	child_kill(&daemons->tool);
 	child_signal(&daemons->relay, SIGTERM);
 	child_signal(&daemons->consumer, SIGTERM);
-}
-
-void
-daemons_finish(Daemons *daemons)
-{
-	Error ignored;
-
 	child_wait(&daemons->relay, STOP_WAIT_USEC);
 	child_wait(&daemons->consumer, STOP_WAIT_USEC);
 	child_kill(&daemons->relay);

@@ -42,7 +42,7 @@ extern MUST_CHECK bool daemons_start(Daemons *daemons, const char *source_connin
 
 extern MUST_CHECK bool daemons_check(Daemons *daemons, Error *error); /* both still run */
 
-extern void daemons_stop(Daemons *daemons);	  /* asks them to end */
-extern void daemons_finish(Daemons *daemons); /* waits, and kills what doesn't go */
+/* Asks them to end, waits, and kills what doesn't go. */
+extern void daemons_stop(Daemons *daemons);
 
 #endif

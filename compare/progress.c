@@ -21,35 +21,58 @@ progress_init(Progress *progress, const CompareConfig *config, MonoUsec start, F
 						   .start = start,
 						   .phase = PHASE_CALM,
 						   .breaker = UNSEEN};
+	if (config->modes[MODE_DIRECT] && config->modes[MODE_OUTBOX])
+		fputs("accepted and rejected: direct|outbox\n", out);
 }
 
+/* One number for each mode, in their order. */
 static void
-append_mode(Buffer *line, const Load *load, Mode mode)
+append_numbers(Buffer *line, const CompareConfig *config, const char *label,
+			   const uint64_t *numbers)
 {
-	const LoadCounters *counters = load_counters(load, mode);
+	const char *separator = " ";
 
-	buffer_printf(line, "%s %llu offered %llu accepted %llu rejected  ", mode_name(mode),
-				  (unsigned long long) counters->offered, (unsigned long long) counters->accepted,
-				  (unsigned long long) (counters->rejected + counters->unknown));
+	buffer_append_str(line, label);
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (!config->modes[mode])
+			continue;
+		buffer_printf(line, "%s%llu", separator, (unsigned long long) numbers[mode]);
+		separator = "|";
+	}
+	buffer_append_str(line, "  ");
 }
 
 static void
 write_line(Progress *progress, const Load *load, const Sample *sample, MonoUsec now, Buffer *line)
 {
-	buffer_printf(line, "%5.1f s %-8s  ", (double) (now - progress->start) / USEC_PER_SEC,
-				  phase_name(sample->phase));
+	const CompareConfig *config = progress->config;
+	uint64_t accepted[MODE_COUNT];
+	uint64_t rejected[MODE_COUNT];
+	uint64_t offered = 0;
+
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		if (progress->config->modes[mode])
-			append_mode(line, load, (Mode) mode);
+		const LoadCounters *counters = load_counters(load, (Mode) mode);
+
+		accepted[mode] = counters->accepted;
+		rejected[mode] = counters->rejected + counters->unknown;
+		if (config->modes[mode])
+			offered = counters->offered;
 	}
-	if (progress->config->modes[MODE_OUTBOX])
+	buffer_printf(line, "%5.1fs %-8s  offered %llu  ",
+				  (double) (now - progress->start) / USEC_PER_SEC, phase_name(sample->phase),
+				  (unsigned long long) offered);
+	append_numbers(line, config, "accepted", accepted);
+	append_numbers(line, config, "rejected", rejected);
+	if (config->modes[MODE_OUTBOX])
 	{
-		buffer_printf(line, "breaker %s  lag ", breaker_name(sample->breaker));
+		buffer_append_str(line, "lag ");
 		if (sample->lag == UNSEEN)
-			buffer_append_str(line, "?");
+			buffer_append_str(line, "-");
 		else
 			buffer_printf(line, "%lld", (long long) sample->lag);
+		buffer_printf(line, "  breaker %s", breaker_name(sample->breaker));
 	}
 }
 

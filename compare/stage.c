@@ -256,12 +256,11 @@ stage_stop(Stage *stage)
 {
 	if (stage == NULL)
 		return;
+	/* Clients first: they end in good order as long as their servers are there. */
 	if (stage->config.outbox)
 		daemons_stop(&stage->daemons);
 	cluster_stop(&stage->target);
 	cluster_stop(&stage->source);
-	if (stage->config.outbox)
-		daemons_finish(&stage->daemons);
 	cluster_finish(&stage->target);
 	cluster_finish(&stage->source);
 	free(stage);
