@@ -104,7 +104,7 @@ take_command(int *argc, char **argv)
 
 		for (size_t n = 0; n < sizeof(commands) / sizeof(commands[0]) && !found; n++)
 		{
-			if ((i > 1 && argv[i][0] != '-') || strcmp(argv[i], commands[n].name) != 0)
+			if (command != COMMAND_NONE || strcmp(argv[i], commands[n].name) != 0)
 				continue;
 			command = commands[n].command;
 			found = true;
@@ -343,12 +343,13 @@ main(int argc, char **argv)
 	}
 	if (options == NULL)
 		return report((error_bug(&error, "out of memory"), &error));
-	command = take_command(&argc, argv);
 	if (!load_options(options, &argc, argv, &error))
 		status = report(&error);
 	else
 	{
 		start_log(options);
+		/* What is left are the command and what nobody knows: options may come before it. */
+		command = take_command(&argc, argv);
 		if (argc > 1)
 		{
 			(void) options_refuse_argument(&consumer_option_table, argv[1], &error);
