@@ -71,7 +71,7 @@ RESET ROLE;
 CREATE ROLE regress_relay;
 GRANT USAGE ON SCHEMA outbox TO regress_relay;
 GRANT SELECT, INSERT, UPDATE ON outbox.relay, outbox.topic TO regress_relay;
-GRANT SELECT ON outbox.event, outbox.event_0, outbox.event_1, outbox.event_2 TO regress_relay;
+GRANT SELECT ON outbox.event, outbox.event_0, outbox.event_1, outbox.event_2, outbox.rotation TO regress_relay;
 GRANT EXECUTE ON FUNCTION outbox.heartbeat(name), outbox.maintain() TO regress_relay;
 REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text), pg_logical_emit_message(boolean, text, bytea) FROM PUBLIC;
 SET ROLE regress_relay;
