@@ -82,7 +82,7 @@ start_log(const Options *options)
 	log_init("consumer", level, format);
 }
 
-/* Takes the command out of argv: a word in front, or an option anywhere, which wins. */
+/* Takes the first command out of argv, wherever it stands. */
 static Command
 take_command(int *argc, char **argv)
 {
