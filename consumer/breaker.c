@@ -253,9 +253,9 @@ breaker_state_name(BreakerState state)
 const char *
 breaker_reason_name(BreakerReason reason)
 {
-	static const char *const names[] = {
-		"failures in a row", "failure rate", "slow-call rate", "wait is over",
-		"probe failed",		 "successes",	 "mode was set"};
+	static const char *const names[] = {"failures in a row", "failure rate", "slow-call rate",
+										"wait is over",		 "probe failed", "successes",
+										"mode was set"};
 
 	return names[reason];
 }

@@ -65,9 +65,9 @@ typedef enum BreakerReason
 
 typedef struct BreakerConfig
 {
-	unsigned failures;	  /* in a row that open it */
-	unsigned successes;	  /* probes that close it */
-	int64_t reset_usec;	  /* from OPEN to HALF_OPEN */
+	unsigned failures;	/* in a row that open it */
+	unsigned successes; /* probes that close it */
+	int64_t reset_usec; /* from OPEN to HALF_OPEN */
 	int64_t reset_max_usec;
 	unsigned growth_percent; /* 100: the wait stays the same */
 	bool jitter;

@@ -347,6 +347,5 @@ bool
 consumer_wants_records(const Consumer *consumer)
 {
 	return !consumer->revoking &&
-		   (consumer_has_room(consumer) || consumer->paused ||
-			consumer->phase == CONSUMER_LEAVING);
+		   (consumer_has_room(consumer) || consumer->paused || consumer->phase == CONSUMER_LEAVING);
 }

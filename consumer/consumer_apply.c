@@ -142,9 +142,8 @@ build_moves(Consumer *consumer, size_t count)
 	/* Rows are locked in one order by everybody. */
 	qsort(consumer->moves, consumer->move_count, sizeof(*consumer->moves), compare_moves);
 	for (size_t i = 0; i < consumer->move_count; i++)
-		consumer->move_slots[i] =
-			partitions_find(&consumer->partitions, consumer->moves[i].topic,
-							consumer->moves[i].partition);
+		consumer->move_slots[i] = partitions_find(&consumer->partitions, consumer->moves[i].topic,
+												  consumer->moves[i].partition);
 	for (size_t i = 0; i < consumer->position_count; i++)
 	{
 		const MovedPosition *moved = &consumer->moved[i];
@@ -170,10 +169,8 @@ place_of(int slot, void *arg)
 bool
 consumer_request_apply(Consumer *consumer, size_t count, TargetFailure *failure)
 {
-	TargetApply apply = {.batch = consumer->applying,
-						 .count = count,
-						 .place = place_of,
-						 .arg = consumer};
+	TargetApply apply = {
+		.batch = consumer->applying, .count = count, .place = place_of, .arg = consumer};
 
 	consumer->request_count = count;
 	if (!build_moves(consumer, count))
@@ -306,8 +303,7 @@ void
 consumer_target_failed(Consumer *consumer, const TargetFailure *failure)
 {
 	consumer->stats.failures[failure->failure]++;
-	if (failure->error.error_class == ERROR_CLASS_BUG ||
-		failure->failure == FAILURE_CONFIGURATION)
+	if (failure->error.error_class == ERROR_CLASS_BUG || failure->failure == FAILURE_CONFIGURATION)
 	{
 		consumer_fail(consumer, &failure->error);
 		return;
@@ -316,8 +312,7 @@ consumer_target_failed(Consumer *consumer, const TargetFailure *failure)
 	infrastructure_failed(consumer);
 	(void) retry_failed(&consumer->retry, consumer->now, &consumer->random);
 	if (failure->lost)
-		consumer->connect_at =
-			backoff_next(&consumer->reconnect, consumer->now, &consumer->random);
+		consumer->connect_at = backoff_next(&consumer->reconnect, consumer->now, &consumer->random);
 }
 
 static void
@@ -333,8 +328,9 @@ stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
 					partition->topic, partition->partition, (long long) record->offset,
 					record->id[0] != '\0' ? record->id : "(none)", failure->error.message);
 	snprintf(error.sqlstate, sizeof(error.sqlstate), "%s", failure->error.sqlstate);
-	error_hint(&error, "All events before it are applied. Mend the handler or the target, and start "
-					   "again.");
+	error_hint(&error,
+			   "All events before it are applied. Mend the handler or the target, and start "
+			   "again.");
 	consumer_fail(consumer, &error);
 }
 
@@ -362,8 +358,7 @@ consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 			break;
 		case FAILURE_TRANSIENT:
 			consumer->stats.failures[failure->failure]++;
-			if (retry_failed(&consumer->retry, consumer->now, &consumer->random) ==
-				RETRY_EXHAUSTED)
+			if (retry_failed(&consumer->retry, consumer->now, &consumer->random) == RETRY_EXHAUSTED)
 			{
 				log_failure(consumer, failure);
 				infrastructure_failed(consumer);

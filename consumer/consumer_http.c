@@ -145,8 +145,7 @@ write_metrics(const Consumer *consumer, Buffer *out)
 		  "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
 		  (uint64_t) consumer->breaker.state);
 	write_lag(consumer, out);
-	gauge(out, "outbox_consumer_ready", "1 when events can flow.",
-		  why_not_ready(consumer) == NULL);
+	gauge(out, "outbox_consumer_ready", "1 when events can flow.", why_not_ready(consumer) == NULL);
 	gauge(out, "outbox_consumer_target_connected", "1 while there is a session in the target.",
 		  state == TARGET_IDLE || state == TARGET_BUSY);
 	gauge(out, "outbox_consumer_partitions", "Partitions that are read.",

@@ -74,8 +74,7 @@ static const OptionSpec consumer_specs[] = {
 	 "After SIGTERM, wait at most this long for the batch under way and for leaving the group."},
 	{"http.listen", OPTION_TEXT, "127.0.0.1:9188", 0, 0, NULL, "", 0,
 	 "Where /healthz, /readyz, /status and /metrics are served; empty: nowhere."},
-	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0,
-	 "What is logged."},
+	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0, "What is logged."},
 	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", 0,
 	 "auto: text on a terminal, JSON elsewhere."},
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};

@@ -87,8 +87,7 @@ consumer_revoked(Consumer *consumer, const InboxEvent *event)
 	{
 		char *topic = strdup(event->places[i].topic);
 
-		if (topic == NULL ||
-			!places_add(&consumer->revoked, topic, event->places[i].partition, 0))
+		if (topic == NULL || !places_add(&consumer->revoked, topic, event->places[i].partition, 0))
 		{
 			free(topic);
 			no_memory(consumer);

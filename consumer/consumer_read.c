@@ -138,7 +138,8 @@ judge(Consumer *consumer, Partition *partition, const InboxRecord *record, Batch
 	if (!position_parse((const char *) text.data, text.len, source_id, &to->position) ||
 		to->position.ordinal > INT64_MAX)
 	{
-		stop_at(consumer, record, EXIT_DATA, "has an invalid header \"" ENVELOPE_HEADER_POSITION "\"",
+		stop_at(consumer, record, EXIT_DATA,
+				"has an invalid header \"" ENVELOPE_HEADER_POSITION "\"",
 				"Only outbox-relay may use that name.");
 		return false;
 	}
@@ -171,8 +172,7 @@ copy_body(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 	Batch *batch = consumer->filling;
 	ByteView id = header(record, ENVELOPE_HEADER_ID);
 
-	to->has_uuid =
-		id.data != NULL && uuid_parse((const char *) id.data, id.len, to->uuid);
+	to->has_uuid = id.data != NULL && uuid_parse((const char *) id.data, id.len, to->uuid);
 	return batch_copy(batch, record->key, &to->key) &&
 		   batch_copy(batch, header(record, ENVELOPE_HEADER_TYPE), &to->type) &&
 		   batch_copy(batch, record->value, &to->value) &&
@@ -230,8 +230,7 @@ out_of_range(Consumer *consumer, const InboxEvent *event)
 	if (event->place_count == 0)
 		return;
 	error_clear(&error);
-	error_permanent(&error, EXIT_OFFSETS,
-					"topic \"%s\", partition %d has no offset %lld any more",
+	error_permanent(&error, EXIT_OFFSETS, "topic \"%s\", partition %d has no offset %lld any more",
 					event->places[0].topic, event->places[0].partition,
 					(long long) event->places[0].offset);
 	error_hint(&error, "Retention took records that weren't applied, or the topic was made again.");

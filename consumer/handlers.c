@@ -215,8 +215,7 @@ handlers_load(Handlers *handlers, const Options *options, Error *error)
 {
 	SectionReader reader = {.handlers = handlers};
 
-	if (!options_each_section(options, read_key, &reader, error) ||
-		!finish_section(&reader, error))
+	if (!options_each_section(options, read_key, &reader, error) || !finish_section(&reader, error))
 		return false;
 	if (handlers->count == 0)
 	{

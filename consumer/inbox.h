@@ -54,15 +54,15 @@ typedef struct InboxPlace
 typedef enum InboxEventType
 {
 	INBOX_RECORD,
-	INBOX_ASSIGNED,	   /* these were added */
-	INBOX_REVOKED,	   /* these go; "lost": somebody else may have them already */
-	INBOX_END,		   /* nothing is there from places[0].offset on, for now */
-	INBOX_OUT_OF_RANGE,	/* places[0].offset isn't in the partition */
-	INBOX_WAITING,	   /* a topic isn't there yet, as error says */
-	INBOX_TROUBLE,	   /* error: to be logged; the library tries again by itself */
-	INBOX_NOTE,		   /* the same, for those who debug */
-	INBOX_FATAL,	   /* error: this inbox is of no use any more */
-	INBOX_CLOSED	   /* after close() */
+	INBOX_ASSIGNED,		/* these were added */
+	INBOX_REVOKED,		/* these go; "lost": somebody else may have them already */
+	INBOX_END,			/* nothing is there from places[0].offset on, for now */
+	INBOX_OUT_OF_RANGE, /* places[0].offset isn't in the partition */
+	INBOX_WAITING,		/* a topic isn't there yet, as error says */
+	INBOX_TROUBLE,		/* error: to be logged; the library tries again by itself */
+	INBOX_NOTE,			/* the same, for those who debug */
+	INBOX_FATAL,		/* error: this inbox is of no use any more */
+	INBOX_CLOSED		/* after close() */
 } InboxEventType;
 
 typedef struct InboxEvent

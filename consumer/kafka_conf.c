@@ -93,8 +93,8 @@ set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error 
 			return false;
 	}
 	if (!options_each_passthrough(options, set_passthrough, conf, error) ||
-		!set(conf, "bootstrap.servers", servers,
-			 options_origin(options, "kafka.bootstrap.servers"), error) ||
+		!set(conf, "bootstrap.servers", servers, options_origin(options, "kafka.bootstrap.servers"),
+			 error) ||
 		!set(conf, "group.id", group, options_origin(options, "consumer.group"), error))
 		return false;
 	for (int i = 0; owned[i].name != NULL; i++)

@@ -17,7 +17,6 @@
  */
 #include "kafka_inbox.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -25,26 +24,9 @@
 
 #include "exit_codes.h"
 #include "kafka_conf.h"
+#include "kafka_intern.h"
 
-#define HEADERS_MAX 256
 #define REWIND_TIMEOUT_MS 400
-
-typedef struct KafkaInbox
-{
-	Inbox base;
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue;
-	int fd;
-	rd_kafka_event_t *event; /* what the last poll's event points into */
-	rd_kafka_topic_partition_list_t *begun;
-	InboxPlace *places;
-	size_t place_room;
-	rd_kafka_topic_partition_t *event_place;
-	InboxHeader headers[HEADERS_MAX];
-	bool drained; /* the queue was empty at the end of the last poll */
-	bool closing;
-	bool closed;
-} KafkaInbox;
 
 static void
 drop_event(KafkaInbox *inbox)
@@ -69,187 +51,6 @@ list_of(const InboxPlace *places, size_t count)
 	return list;
 }
 
-static bool
-set_places(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, InboxEvent *event)
-{
-	size_t count = list != NULL ? (size_t) list->cnt : 0;
-
-	if (count > inbox->place_room)
-	{
-		InboxPlace *places = realloc(inbox->places, count * sizeof(*places));
-
-		if (places == NULL)
-			return false;
-		inbox->places = places;
-		inbox->place_room = count;
-	}
-	for (size_t i = 0; i < count; i++)
-		inbox->places[i] = (InboxPlace){.topic = list->elems[i].topic,
-										.partition = list->elems[i].partition,
-										.offset = INBOX_OFFSET_UNKNOWN};
-	event->places = inbox->places;
-	event->place_count = count;
-	return true;
-}
-
-/* Frees the librdkafka error; true when there was none. */
-static bool
-succeeded(rd_kafka_error_t *failed, const char *doing, Error *error)
-{
-	if (failed == NULL)
-		return true;
-	error_transient(error, "could not %s: %s", doing, rd_kafka_error_string(failed));
-	rd_kafka_error_destroy(failed);
-	return false;
-}
-
-/* -------------------------------------------------------------------------
- * events
- * ------------------------------------------------------------------------- */
-
-static bool
-take_record(KafkaInbox *inbox, InboxEvent *event)
-{
-	const rd_kafka_message_t *message = rd_kafka_event_message_next(inbox->event);
-	InboxRecord *record = &event->record;
-	rd_kafka_timestamp_type_t timestamp_type;
-	rd_kafka_headers_t *headers = NULL;
-	const char *name;
-	const void *value;
-	size_t len;
-
-	if (message == NULL || message->err)
-		return false;
-	event->type = INBOX_RECORD;
-	record->topic = rd_kafka_topic_name(message->rkt);
-	record->partition = message->partition;
-	record->offset = message->offset;
-	record->timestamp_ms = rd_kafka_message_timestamp(message, &timestamp_type);
-	if (timestamp_type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
-		record->timestamp_ms = -1;
-	record->key = (ByteView){message->key, message->key_len};
-	record->value = (ByteView){message->payload, message->len};
-	record->headers = inbox->headers;
-	record->header_count = 0;
-	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return true;
-	for (size_t i = 0; i < HEADERS_MAX; i++)
-	{
-		if (rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
-			break;
-		inbox->headers[i].name = view_of(name);
-		inbox->headers[i].value = (ByteView){value, value != NULL ? len : 0};
-		record->header_count = i + 1;
-	}
-	return true;
-}
-
-static bool
-take_rebalance(KafkaInbox *inbox, InboxEvent *event)
-{
-	const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(inbox->event);
-
-	if (!set_places(inbox, list, event))
-	{
-		event->type = INBOX_FATAL;
-		error_bug(&event->error, "out of memory");
-		return true;
-	}
-	if (rd_kafka_event_error(inbox->event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-	{
-		rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-		rd_kafka_error_t *failed = rd_kafka_incremental_assign(inbox->rk, none);
-
-		rd_kafka_topic_partition_list_destroy(none);
-		event->type = INBOX_ASSIGNED;
-		if (!succeeded(failed, "accept an assignment", &event->error))
-			event->type = INBOX_TROUBLE;
-		return true;
-	}
-	event->type = INBOX_REVOKED;
-	event->lost = rd_kafka_assignment_lost(inbox->rk) != 0;
-	return true;
-}
-
-static bool
-take_error(KafkaInbox *inbox, InboxEvent *event)
-{
-	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
-	const char *text = rd_kafka_event_error_string(inbox->event);
-	char reason[256];
-
-	inbox->event_place = rd_kafka_event_topic_partition(inbox->event);
-	if (inbox->event_place != NULL)
-	{
-		inbox->places[0] = (InboxPlace){.topic = inbox->event_place->topic,
-										.partition = inbox->event_place->partition,
-										.offset = inbox->event_place->offset};
-		event->places = inbox->places;
-		event->place_count = 1;
-	}
-	event->type = INBOX_TROUBLE;
-	switch (code)
-	{
-		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-			if (inbox->event_place == NULL)
-				return false;
-			event->type = INBOX_END;
-			return true;
-		case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-		case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-			if (inbox->event_place == NULL)
-				return false;
-			event->type = INBOX_OUT_OF_RANGE;
-			error_transient(&event->error, "%s", text);
-			return true;
-		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-			event->type = INBOX_WAITING;
-			error_transient(&event->error, "%s", text);
-			return true;
-		case RD_KAFKA_RESP_ERR__FATAL:
-			event->type = INBOX_FATAL;
-			code = rd_kafka_fatal_error(inbox->rk, reason, sizeof(reason));
-			if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-				error_permanent(&event->error, EXIT_FENCED,
-								"another consumer has the same \"kafka.group.instance.id\"");
-			else
-				error_bug(&event->error, "Kafka consumer failed: %s", reason);
-			return true;
-		default:
-			error_transient(&event->error, "Kafka: %s", text);
-			return true;
-	}
-}
-
-static bool
-take_log(KafkaInbox *inbox, InboxEvent *event)
-{
-	const char *facility;
-	const char *text;
-	int level;
-
-	if (rd_kafka_event_log(inbox->event, &facility, &text, &level) != 0)
-		return false;
-	event->type = level <= 4 ? INBOX_TROUBLE : INBOX_NOTE;
-	error_transient(&event->error, "librdkafka: %s: %s", facility, text);
-	return true;
-}
-
-static bool
-take_commit(KafkaInbox *inbox, InboxEvent *event)
-{
-	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
-
-	/* It is a copy for tools; the next one mends it. */
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
-		return false;
-	event->type = INBOX_NOTE;
-	error_transient(&event->error, "could not commit offsets to Kafka: %s",
-					rd_kafka_err2str(code));
-	return true;
-}
-
 static IoResult
 kafka_poll(Inbox *base, InboxEvent *event)
 {
@@ -265,8 +66,6 @@ kafka_poll(Inbox *base, InboxEvent *event)
 	}
 	for (;;)
 	{
-		bool taken = false;
-
 		drop_event(inbox);
 		inbox->event = rd_kafka_queue_poll(inbox->queue, 0);
 		memset(event, 0, offsetof(InboxEvent, error));
@@ -280,27 +79,7 @@ kafka_poll(Inbox *base, InboxEvent *event)
 			event->type = INBOX_CLOSED;
 			return IO_OK;
 		}
-		switch (rd_kafka_event_type(inbox->event))
-		{
-			case RD_KAFKA_EVENT_FETCH:
-				taken = take_record(inbox, event);
-				break;
-			case RD_KAFKA_EVENT_REBALANCE:
-				taken = take_rebalance(inbox, event);
-				break;
-			case RD_KAFKA_EVENT_ERROR:
-				taken = take_error(inbox, event);
-				break;
-			case RD_KAFKA_EVENT_LOG:
-				taken = take_log(inbox, event);
-				break;
-			case RD_KAFKA_EVENT_OFFSET_COMMIT:
-				taken = take_commit(inbox, event);
-				break;
-			default:
-				break;
-		}
-		if (taken)
+		if (kafka_take_event(inbox, event))
 			return IO_OK;
 	}
 }
@@ -314,8 +93,8 @@ kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
 	KafkaInbox *inbox = (KafkaInbox *) base;
 	rd_kafka_topic_partition_list_t *list = list_of(places, count);
-	bool ok = succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
-						error);
+	bool ok = kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list),
+							  "start reading partitions", error);
 
 	for (size_t i = 0; ok && i < count; i++)
 	{
@@ -339,7 +118,8 @@ kafka_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 		if (rd_kafka_topic_partition_list_del(inbox->begun, places[i].topic, places[i].partition))
 			rd_kafka_topic_partition_list_add(list, places[i].topic, places[i].partition);
 	}
-	ok = succeeded(rd_kafka_incremental_unassign(inbox->rk, list), "give partitions back", error);
+	ok = kafka_succeeded(rd_kafka_incremental_unassign(inbox->rk, list), "give partitions back",
+						 error);
 	rd_kafka_topic_partition_list_destroy(list);
 	return ok;
 }
@@ -375,8 +155,8 @@ kafka_rewind(Inbox *base, const InboxPlace *place, Error *error)
 {
 	KafkaInbox *inbox = (KafkaInbox *) base;
 	rd_kafka_topic_partition_list_t *list = list_of(place, 1);
-	bool ok = succeeded(rd_kafka_seek_partitions(inbox->rk, list, REWIND_TIMEOUT_MS),
-						"read from another offset", error);
+	bool ok = kafka_succeeded(rd_kafka_seek_partitions(inbox->rk, list, REWIND_TIMEOUT_MS),
+							  "read from another offset", error);
 
 	if (ok && list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		ok = error_transient(error, "could not read from another offset: %s",
@@ -468,6 +248,12 @@ kafka_close(Inbox *base)
 		rd_kafka_error_destroy(failed);
 }
 
+bool
+kafka_can_destroy(void)
+{
+	return rd_kafka_version() >= 0x02030000;
+}
+
 static void
 kafka_destroy(Inbox *base)
 {
@@ -478,7 +264,7 @@ kafka_destroy(Inbox *base)
 	drop_event(inbox);
 	if (inbox->queue != NULL)
 		rd_kafka_queue_destroy(inbox->queue);
-	if (inbox->rk != NULL)
+	if (inbox->rk != NULL && kafka_can_destroy())
 		rd_kafka_destroy_flags(inbox->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	if (inbox->begun != NULL)
 		rd_kafka_topic_partition_list_destroy(inbox->begun);

@@ -12,4 +12,11 @@
 extern MUST_CHECK Inbox *kafka_inbox_create(const Options *options, const char *group,
 											char *const *topics, int topic_count, Error *error);
 
+/*
+ * Whether destroy() ends librdkafka's threads.  Before 2.3 its cooperative-sticky
+ * assignor aborts the process when a member ends before it was given partitions,
+ * so the threads are left alone; the process has to end without exit handlers.
+ */
+extern bool kafka_can_destroy(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "consumer.h"
 #include "exit_codes.h"
@@ -159,8 +160,8 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 		return error_bug(error, "out of memory");
 	if (*daemon->config.http_listen != '\0')
 	{
-		daemon->http = http_start(daemon->config.http_listen, consumer_http, daemon->consumer,
-								  error);
+		daemon->http =
+			http_start(daemon->config.http_listen, consumer_http, daemon->consumer, error);
 		if (daemon->http == NULL)
 			return false;
 	}
@@ -222,8 +223,9 @@ run_loop(Daemon *daemon)
 			consumer_stop(daemon->consumer, clock_mono());
 		}
 		if (poller_take_signal(&daemon->poller, SIGHUP) > 0)
-			log_event(LOG_LEVEL_WARNING, "settings are read at the start only; restart to change "
-										 "them",
+			log_event(LOG_LEVEL_WARNING,
+					  "settings are read at the start only; restart to change "
+					  "them",
 					  NULL);
 	}
 	status = consumer_exit(daemon->consumer, &error);
@@ -322,7 +324,7 @@ int
 main(int argc, char **argv)
 {
 	Options *options = options_create(&consumer_option_table);
-	Command command;
+	Command command = COMMAND_NONE;
 	Error error;
 	int status;
 
@@ -365,5 +367,11 @@ main(int argc, char **argv)
 			status = run_command(command, options);
 	}
 	options_free(options);
+	if (command == COMMAND_RUN && !kafka_can_destroy())
+	{
+		/* Its threads still run; handlers at the exit would take the ground from under them. */
+		fflush(NULL);
+		_exit(status);
+	}
 	return status;
 }

@@ -39,8 +39,8 @@ as_error(const TargetFailure *failure, Error *error)
 static PGconn *
 connect_target(const char *conninfo, int64_t timeout_usec, Error *error)
 {
-	static const char *const keywords[] = {"fallback_application_name", "connect_timeout",
-										   "dbname", "client_encoding", NULL};
+	static const char *const keywords[] = {"fallback_application_name", "connect_timeout", "dbname",
+										   "client_encoding", NULL};
 	const char *values[] = {"outbox-consumer", NULL, conninfo, "UTF8", NULL};
 	char seconds[24];
 	TargetFailure failure;

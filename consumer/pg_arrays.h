@@ -49,8 +49,9 @@ extern void array_put_null(ArrayWriter *array);
 extern void array_put_int4(ArrayWriter *array, int32_t value);
 extern void array_put_int8(ArrayWriter *array, int64_t value); /* pg_lsn too */
 extern void array_put_uuid(ArrayWriter *array, const uint8_t *uuid);
-extern void array_put_bytes(ArrayWriter *array, ByteView bytes); /* text, json, bytea; NULL view: NULL */
-extern void array_put_jsonb(ArrayWriter *array, ByteView text);	 /* NULL view: NULL */
+extern void array_put_bytes(ArrayWriter *array,
+							ByteView bytes); /* text, json, bytea; NULL view: NULL */
+extern void array_put_jsonb(ArrayWriter *array, ByteView text);		/* NULL view: NULL */
 extern void array_put_unix_ms(ArrayWriter *array, int64_t unix_ms); /* timestamptz; below 0: NULL */
 extern void array_close(ArrayWriter *array);
 

@@ -299,8 +299,7 @@ pg_encode_positions(PgParams *params, const char *group, const TargetApply *appl
 	PUT_ARRAY(params, PG_TYPE_TEXT, items, count, array_put_bytes(&array, view_of(it->topic)));
 	PUT_ARRAY(params, PG_TYPE_INT4, items, count, array_put_int4(&array, it->partition));
 	PUT_ARRAY(params, PG_TYPE_TEXT, items, count, array_put_bytes(&array, view_of(it->source_id)));
-	PUT_ARRAY(params, PG_TYPE_INT8, items, count,
-			  array_put_int8(&array, it->position.generation));
+	PUT_ARRAY(params, PG_TYPE_INT8, items, count, array_put_int8(&array, it->position.generation));
 	PUT_ARRAY(params, PG_TYPE_INT8, items, count, array_put_int8(&array, it->position.timeline));
 	PUT_ARRAY(params, PG_TYPE_PG_LSN, items, count,
 			  array_put_int8(&array, (int64_t) it->position.commit_lsn));

@@ -113,7 +113,8 @@ find_sqlstate(const char *message, char *sqlstate, const char **text)
 {
 	sqlstate[0] = '\0';
 	*text = message;
-	for (const char *found = strstr(message, ":  "); found != NULL; found = strstr(found + 1, ":  "))
+	for (const char *found = strstr(message, ":  "); found != NULL;
+		 found = strstr(found + 1, ":  "))
 	{
 		size_t len = strspn(found + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 

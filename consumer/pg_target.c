@@ -99,8 +99,8 @@ pg_connect(Target *base, MonoUsec now, TargetFailure *failure)
 										   "dbname",
 										   "client_encoding",
 										   NULL};
-	const char *values[] = {"outbox-consumer", "read-write", "8000", "10", "5", "3",
-							target->config.conninfo, "UTF8", NULL};
+	const char *values[] = {"outbox-consumer",		 "read-write", "8000", "10", "5", "3",
+							target->config.conninfo, "UTF8",	   NULL};
 
 	target->conn = PQconnectStartParams(keywords, values, 1);
 	if (target->conn == NULL)

@@ -202,8 +202,7 @@ bool
 sql_token_names(const SqlToken *token, const char *name)
 {
 	if (token->type == SQL_QUOTED)
-		return token->len == strlen(name) + 2 &&
-			   memcmp(token->text + 1, name, token->len - 2) == 0;
+		return token->len == strlen(name) + 2 && memcmp(token->text + 1, name, token->len - 2) == 0;
 	return sql_token_is_word(token, name);
 }
 

@@ -1,0 +1,204 @@
+/*
+ * kafka_event.c
+ *	  librdkafka's events as the inbox's.
+ */
+#include "kafka_intern.h"
+
+#include <stdlib.h>
+
+#include "exit_codes.h"
+
+bool
+kafka_succeeded(rd_kafka_error_t *failed, const char *doing, Error *error)
+{
+	if (failed == NULL)
+		return true;
+	error_transient(error, "could not %s: %s", doing, rd_kafka_error_string(failed));
+	rd_kafka_error_destroy(failed);
+	return false;
+}
+
+static bool
+set_places(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, InboxEvent *event)
+{
+	size_t count = list != NULL ? (size_t) list->cnt : 0;
+
+	if (count > inbox->place_room)
+	{
+		InboxPlace *places = realloc(inbox->places, count * sizeof(*places));
+
+		if (places == NULL)
+			return false;
+		inbox->places = places;
+		inbox->place_room = count;
+	}
+	for (size_t i = 0; i < count; i++)
+		inbox->places[i] = (InboxPlace){.topic = list->elems[i].topic,
+										.partition = list->elems[i].partition,
+										.offset = INBOX_OFFSET_UNKNOWN};
+	event->places = inbox->places;
+	event->place_count = count;
+	return true;
+}
+
+static bool
+take_record(KafkaInbox *inbox, InboxEvent *event)
+{
+	const rd_kafka_message_t *message = rd_kafka_event_message_next(inbox->event);
+	InboxRecord *record = &event->record;
+	rd_kafka_timestamp_type_t timestamp_type;
+	rd_kafka_headers_t *headers = NULL;
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (message == NULL || message->err)
+		return false;
+	event->type = INBOX_RECORD;
+	record->topic = rd_kafka_topic_name(message->rkt);
+	record->partition = message->partition;
+	record->offset = message->offset;
+	record->timestamp_ms = rd_kafka_message_timestamp(message, &timestamp_type);
+	if (timestamp_type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
+		record->timestamp_ms = -1;
+	record->key = (ByteView){message->key, message->key_len};
+	record->value = (ByteView){message->payload, message->len};
+	record->headers = inbox->headers;
+	record->header_count = 0;
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return true;
+	for (size_t i = 0; i < KAFKA_HEADERS_MAX; i++)
+	{
+		if (rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+		inbox->headers[i].name = view_of(name);
+		inbox->headers[i].value = (ByteView){value, value != NULL ? len : 0};
+		record->header_count = i + 1;
+	}
+	return true;
+}
+
+static bool
+take_rebalance(KafkaInbox *inbox, InboxEvent *event)
+{
+	const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(inbox->event);
+
+	if (!set_places(inbox, list, event))
+	{
+		event->type = INBOX_FATAL;
+		error_bug(&event->error, "out of memory");
+		return true;
+	}
+	if (rd_kafka_event_error(inbox->event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+	{
+		rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+		rd_kafka_error_t *failed = rd_kafka_incremental_assign(inbox->rk, none);
+
+		rd_kafka_topic_partition_list_destroy(none);
+		event->type = INBOX_ASSIGNED;
+		if (!kafka_succeeded(failed, "accept an assignment", &event->error))
+			event->type = INBOX_TROUBLE;
+		return true;
+	}
+	event->type = INBOX_REVOKED;
+	event->lost = rd_kafka_assignment_lost(inbox->rk) != 0;
+	return true;
+}
+
+static bool
+take_error(KafkaInbox *inbox, InboxEvent *event)
+{
+	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
+	const char *text = rd_kafka_event_error_string(inbox->event);
+	char reason[256];
+
+	inbox->event_place = rd_kafka_event_topic_partition(inbox->event);
+	if (inbox->event_place != NULL)
+	{
+		inbox->places[0] = (InboxPlace){.topic = inbox->event_place->topic,
+										.partition = inbox->event_place->partition,
+										.offset = inbox->event_place->offset};
+		event->places = inbox->places;
+		event->place_count = 1;
+	}
+	event->type = INBOX_TROUBLE;
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+			if (inbox->event_place == NULL)
+				return false;
+			event->type = INBOX_END;
+			return true;
+		case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+		case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+			if (inbox->event_place == NULL)
+				return false;
+			event->type = INBOX_OUT_OF_RANGE;
+			error_transient(&event->error, "%s", text);
+			return true;
+		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+			event->type = INBOX_WAITING;
+			error_transient(&event->error, "%s", text);
+			return true;
+		case RD_KAFKA_RESP_ERR__FATAL:
+			event->type = INBOX_FATAL;
+			code = rd_kafka_fatal_error(inbox->rk, reason, sizeof(reason));
+			if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+				error_permanent(&event->error, EXIT_FENCED,
+								"another consumer has the same \"kafka.group.instance.id\"");
+			else
+				error_bug(&event->error, "Kafka consumer failed: %s", reason);
+			return true;
+		default:
+			error_transient(&event->error, "Kafka: %s", text);
+			return true;
+	}
+}
+
+static bool
+take_log(KafkaInbox *inbox, InboxEvent *event)
+{
+	const char *facility;
+	const char *text;
+	int level;
+
+	if (rd_kafka_event_log(inbox->event, &facility, &text, &level) != 0)
+		return false;
+	event->type = level <= 4 ? INBOX_TROUBLE : INBOX_NOTE;
+	error_transient(&event->error, "librdkafka: %s: %s", facility, text);
+	return true;
+}
+
+static bool
+take_commit(KafkaInbox *inbox, InboxEvent *event)
+{
+	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
+
+	/* It is a copy for tools; the next one mends it. */
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
+		return false;
+	event->type = INBOX_NOTE;
+	error_transient(&event->error, "could not commit offsets to Kafka: %s", rd_kafka_err2str(code));
+	return true;
+}
+
+bool
+kafka_take_event(KafkaInbox *inbox, InboxEvent *event)
+{
+	switch (rd_kafka_event_type(inbox->event))
+	{
+		case RD_KAFKA_EVENT_FETCH:
+			return take_record(inbox, event);
+		case RD_KAFKA_EVENT_REBALANCE:
+			return take_rebalance(inbox, event);
+		case RD_KAFKA_EVENT_ERROR:
+			return take_error(inbox, event);
+		case RD_KAFKA_EVENT_LOG:
+			return take_log(inbox, event);
+		case RD_KAFKA_EVENT_OFFSET_COMMIT:
+			return take_commit(inbox, event);
+		default:
+			return false;
+	}
+}
