@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app_schema.h"
 #include "cluster.h"
@@ -69,6 +70,15 @@ run_kafka(Daemons *daemons, const char *verb, Error *error)
 	snprintf(directory, sizeof(directory), "%s/kafka", daemons->config.dir);
 	snprintf(log_path, sizeof(log_path), "%s/kafka-tool.log", daemons->config.dir);
 	return child_start(&daemons->tool, &spec, error);
+}
+
+bool
+daemons_broker_cached(const Daemons *daemons)
+{
+	char path[CLUSTER_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/build/kafka/libs", daemons->config.tree);
+	return access(path, F_OK) == 0;
 }
 
 bool

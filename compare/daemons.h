@@ -35,6 +35,9 @@ extern void daemons_init(Daemons *daemons, const DaemonsConfig *config);
 /* Starts "scripts/kafka start"; daemons->tool is that process. */
 extern MUST_CHECK bool daemons_start_broker(Daemons *daemons, Error *error);
 
+/* Else "start" has to fetch it first, which takes a while. */
+extern bool daemons_broker_cached(const Daemons *daemons);
+
 /* init and run, of both; returns when both are ready. */
 extern MUST_CHECK bool daemons_start(Daemons *daemons, const char *source_conninfo,
 									 const char *target_conninfo, Interrupt *interrupt,

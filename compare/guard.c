@@ -157,5 +157,5 @@ guard_watch(pid_t run, const char *dir, bool keep)
 	kill_descendants();
 	if (!keep)
 		directory_remove(dir);
-	return status;
+	return asked > 1 ? GUARD_INTERRUPTED : status;
 }

@@ -28,7 +28,9 @@ typedef enum GuardRole
 /* Forks.  Call it before there are threads. */
 extern MUST_CHECK GuardRole guard_split(pid_t *run, Error *error);
 
-/* Until the run has ended; its exit status, or 128 + signal. */
+#define GUARD_INTERRUPTED 130
+
+/* Until the run has ended; its exit status, 128 + signal, or GUARD_INTERRUPTED when it was killed. */
 extern int guard_watch(pid_t run, const char *dir, bool keep);
 
 #endif

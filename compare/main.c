@@ -24,7 +24,6 @@
 #endif
 
 #define EXIT_VERDICT 30
-#define EXIT_INTERRUPTED 130
 
 extern char **environ;
 
@@ -156,7 +155,7 @@ run(const CompareConfig *config, const Places *places)
 	if (!done && interrupt_wanted(&interrupt))
 	{
 		fputs("outbox-compare: interrupted\n", stderr);
-		return EXIT_INTERRUPTED;
+		return GUARD_INTERRUPTED;
 	}
 	if (!done)
 		return fail(&error);

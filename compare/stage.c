@@ -25,7 +25,7 @@
 
 #define INITDB_TIMEOUT_USEC (60 * USEC_PER_SEC)
 #define SERVER_TIMEOUT_USEC (60 * USEC_PER_SEC)
-#define KAFKA_TIMEOUT_USEC (120 * USEC_PER_SEC)
+#define KAFKA_TIMEOUT_USEC (300 * USEC_PER_SEC) /* the jars may have to be fetched */
 #define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
@@ -244,6 +244,8 @@ stage_start(Stage *stage, Error *error)
 		return false;
 	if (!outbox)
 		return true;
+	if (!daemons_broker_cached(&stage->daemons))
+		stage->config.say("fetching Kafka, once");
 	if (!child_finish(&stage->daemons.tool, stage->interrupt, KAFKA_TIMEOUT_USEC, error))
 		return false;
 	stage->config.say("starting outbox-relay and outbox-consumer");
