@@ -7,15 +7,26 @@
 
 LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o
 LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o
+LINK_test_batch = consumer/batch.o
+LINK_test_breaker = consumer/breaker.o
+LINK_test_consumer_options = consumer/consumer_options.o consumer/breaker.o
 LINK_test_feedback = relay/feedback.o
 LINK_test_flat_json = relay/flat_json.o
+LINK_test_handlers = consumer/handlers.o consumer/handler_sql.o consumer/sql_scan.o consumer/pg_arrays.o
 LINK_test_ledger = compare/ledger.o
 LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/request_id.o compare/mode.o
 LINK_test_location = compare/location.o
+LINK_test_partitions = consumer/partitions.o consumer/positions.o
+LINK_test_pg_arrays = consumer/pg_arrays.o consumer/pg_encode.o consumer/handlers.o consumer/handler_sql.o consumer/sql_scan.o consumer/batch.o
 LINK_test_pgoutput = relay/pgoutput.o
+LINK_test_positions = consumer/positions.o
 LINK_test_report = compare/report.o compare/report_json.o compare/timeline.o compare/sample.o compare/ledger.o compare/mode.o compare/compare_options.o compare/files.o
+LINK_test_retry = consumer/retry.o
 LINK_test_route = relay/route.o relay/topic_map.o relay/flat_json.o
 LINK_test_scrape = compare/scrape.o compare/http_client.o
+LINK_test_sizer = consumer/sizer.o
+LINK_test_sql_scan = consumer/sql_scan.o
+LINK_test_sqlstate = consumer/sqlstate.o
 LINK_test_timeline = relay/timeline.o
 LINK_test_topic_map = relay/topic_map.o
 LINK_test_walframe = relay/walframe.o

@@ -1,0 +1,99 @@
+/*
+ * test_partitions.c
+ *	  Slots, lag, and the record that tells a topic from its successor.
+ */
+#include "unit.h"
+
+#include "partitions.h"
+
+static void
+slots_are_found_and_used_again(void **state)
+{
+	PartitionTable table;
+	int a;
+	int b;
+
+	(void) state;
+	partitions_init(&table);
+	a = partitions_assign(&table, "t", 0, 0);
+	b = partitions_assign(&table, "t", 1, 0);
+	assert_int_not_equal(a, b);
+	assert_int_equal(partitions_find(&table, "t", 1), b);
+	assert_int_equal(partitions_find(&table, "u", 1), -1);
+	assert_int_equal(partitions_count(&table, PARTITION_ASSIGNED), 2);
+	assert_int_equal(table.items[a].next_offset, -1);
+	partitions_release(&table, a);
+	partitions_release(&table, a);
+	assert_int_equal(partitions_find(&table, "t", 0), -1);
+	assert_int_equal(partitions_assign(&table, "u", 5, 1), a);
+	assert_int_equal(table.count, 2);
+	/* Assigned again: what was known is forgotten. */
+	table.items[a].next_offset = 9;
+	a = partitions_assign(&table, "u", 5, 1);
+	assert_int_equal(table.items[a].next_offset, -1);
+	partitions_free(&table);
+}
+
+static void
+lag_is_what_the_target_lacks(void **state)
+{
+	static const struct
+	{
+		int64_t next, first, received, end, eof, lag;
+	} rows[] = {
+		{-1, -1, 0, -1, -1, -1},
+		{-1, -1, 0, 10, -1, -1},
+		{-1, 4, 0, 10, -1, 6},
+		{5, 0, 5, -1, -1, -1},
+		{5, 0, 5, 12, -1, 7},
+		{12, 0, 12, 12, 12, 0},
+		{12, 0, 12, 10, -1, 0},
+		/* The mark of a transaction at 11 is no record. */
+		{11, 0, 11, 12, 12, 0},
+		/* But records that were read and aren't applied are. */
+		{5, 0, 12, 12, 12, 7},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+	{
+		Partition partition = {.next_offset = rows[i].next,
+							   .first = rows[i].first,
+							   .received = rows[i].received,
+							   .end = rows[i].end,
+							   .eof_offset = rows[i].eof};
+
+		if (partition_lag(&partition) != rows[i].lag)
+			fail_msg("row %zu: %lld", i, (long long) partition_lag(&partition));
+	}
+}
+
+static void
+another_record_at_the_same_offset(void **state)
+{
+	Partition partition = {.last_timestamp_ms = 1000, .last_id = "a"};
+
+	(void) state;
+	assert_true(partition_is_same(&partition, 1000, "a"));
+	assert_false(partition_is_same(&partition, 1000, "b"));
+	assert_false(partition_is_same(&partition, 1001, "a"));
+	assert_false(partition_is_same(&partition, 1000, ""));
+	/* What isn't known can't differ. */
+	assert_true(partition_is_same(&partition, -1, "a"));
+	partition.last_id[0] = '\0';
+	assert_true(partition_is_same(&partition, 1000, "b"));
+	partition.last_timestamp_ms = -1;
+	assert_true(partition_is_same(&partition, 7, "b"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots_are_found_and_used_again),
+		cmocka_unit_test(lag_is_what_the_target_lacks),
+		cmocka_unit_test(another_record_at_the_same_offset),
+	};
+
+	return cmocka_run_group_tests_name("partitions", tests, NULL, NULL);
+}

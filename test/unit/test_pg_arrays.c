@@ -1,0 +1,251 @@
+/*
+ * test_pg_arrays.c
+ *	  Arrays to the byte, and batches as arrays.
+ */
+#include "unit.h"
+
+#include "clock.h"
+#include "pg_arrays.h"
+#include "pg_encode.h"
+
+static void
+bytes_of_an_array(void **state)
+{
+	static const uint8_t expected[] = {0,	0, 0, 1, 0, 0,	 0,	  1,   0,	0,	 0,
+									   23,	0, 0, 0, 3, 0,	 0,	  0,   1, /* head, with NULLs */
+									   0,	0, 0, 4, 0, 0,	 0,	  7,   255, 255, 255,
+									   255, 0, 0, 0, 4, 255, 255, 255, 254};
+	Buffer out;
+	ArrayWriter array;
+
+	(void) state;
+	buffer_init(&out, 1000);
+	array_open(&array, &out, PG_TYPE_INT4);
+	array_put_int4(&array, 7);
+	array_put_null(&array);
+	array_put_int4(&array, -2);
+	array_close(&array);
+	assert_false(out.failed);
+	assert_int_equal(out.len, sizeof(expected));
+	assert_memory_equal(out.data, expected, sizeof(expected));
+	buffer_free(&out);
+}
+
+static void
+an_empty_array_has_no_dimension(void **state)
+{
+	static const uint8_t expected[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25};
+	Buffer out;
+	ArrayWriter array;
+
+	(void) state;
+	buffer_init(&out, 1000);
+	array_open(&array, &out, PG_TYPE_TEXT);
+	array_close(&array);
+	assert_int_equal(out.len, sizeof(expected));
+	assert_memory_equal(out.data, expected, sizeof(expected));
+	buffer_free(&out);
+}
+
+static void
+elements(void **state)
+{
+	static const uint8_t uuid[UUID_SIZE] = {1, 2, 3};
+	static const uint8_t jsonb[] = {0, 0, 0, 3, 1, '{', '}'};
+	Buffer out;
+	ArrayWriter array;
+
+	(void) state;
+	buffer_init(&out, 1000);
+	array_open(&array, &out, PG_TYPE_JSONB);
+	array_put_jsonb(&array, view_of("{}"));
+	assert_memory_equal(out.data + 20, jsonb, sizeof(jsonb));
+	array_put_jsonb(&array, view_of(NULL));
+	array_put_bytes(&array, view_of(NULL));
+	array_put_unix_ms(&array, -1);
+	assert_int_equal(array.nulls, 3);
+	out.len = 20;
+	array_put_uuid(&array, uuid);
+	assert_int_equal(out.len, 20 + 4 + UUID_SIZE);
+	out.len = 20;
+	/* 2000-01-01 is zero. */
+	array_put_unix_ms(&array, PG_EPOCH_UNIX_USEC / USEC_PER_MS + 1);
+	assert_int_equal((uint8_t) out.data[20 + 10], 1000 >> 8);
+	assert_int_equal((uint8_t) out.data[20 + 11], 1000 & 0xff);
+	buffer_free(&out);
+}
+
+/* -------------------------------------------------------------------------
+ * batches
+ * ------------------------------------------------------------------------- */
+
+static TargetPlace
+place(int slot, void *arg)
+{
+	(void) arg;
+	return (TargetPlace){"t", slot};
+}
+
+/* The values of an array of texts, as "a b NULL". */
+static void
+texts(const char *value, int len, char *out, size_t size)
+{
+	Reader reader;
+	uint32_t dimensions;
+	uint32_t count;
+	size_t used = 0;
+
+	out[0] = '\0';
+	reader_init(&reader, value, (size_t) len);
+	dimensions = reader_u32(&reader);
+	reader_u32(&reader);
+	reader_u32(&reader);
+	if (dimensions == 0)
+	{
+		assert_true(reader_done(&reader));
+		return;
+	}
+	count = reader_u32(&reader);
+	assert_int_equal(reader_u32(&reader), 1);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		uint32_t item = reader_u32(&reader);
+		ByteView text = item == UINT32_MAX ? view_of("NULL") : reader_bytes(&reader, item);
+
+		used += (size_t) snprintf(out + used, size - used, "%s%.*s", i > 0 ? " " : "",
+								  (int) text.len, (const char *) text.data);
+	}
+	assert_true(reader_done(&reader));
+}
+
+static void
+add(Batch *batch, int topic, const char *key, const char *value, bool repeated)
+{
+	BatchRecord *record = batch_append(batch);
+
+	record->topic = topic;
+	record->repeated = repeated;
+	assert_true(batch_copy(batch, view_of(key), &record->key));
+	assert_true(batch_copy(batch, view_of(value), &record->value));
+	batch_commit(batch);
+}
+
+static void
+expect_texts(const PgParams *params, int index, const char *expected)
+{
+	char found[200];
+
+	texts(params->values[index], params->lengths[index], found, sizeof(found));
+	assert_string_equal(found, expected);
+}
+
+static void
+latest_keeps_the_last_of_each_key(void **state)
+{
+	Handlers handlers;
+	Batch batch;
+	PgParams params;
+	TargetApply apply = {.batch = &batch, .place = place};
+	Error error;
+
+	(void) state;
+	handlers_init(&handlers);
+	error_clear(&error);
+	assert_true(handlers_add(&handlers, "t", NULL, "text",
+							 "SELECT key, payload FROM batch UNION ALL SELECT key, payload FROM "
+							 "batch_latest",
+							 "", &error));
+	batch_init(&batch, 100, 100000);
+	add(&batch, 0, "gone", "0", false); /* was applied before */
+	add(&batch, 0, "a", "1", false);
+	add(&batch, 0, "b", "2", false);
+	add(&batch, 0, NULL, "3", false);
+	add(&batch, 1, "a", "4", false); /* another topic's */
+	add(&batch, 0, "a", "5", false);
+	add(&batch, 0, "b", "6", true); /* a repetition */
+	add(&batch, 0, NULL, "7", false);
+	add(&batch, 0, "", "8", false);
+	add(&batch, 0, "b", NULL, false);
+	add(&batch, 0, "a", "9", false); /* beyond this transaction */
+	batch.records[2].dropped = true;
+	batch_take(&batch, 1);
+	apply.count = 9;
+
+	pg_params_init(&params);
+	assert_true(pg_encode_handler(&params, &handlers.items[0], &apply));
+	assert_int_equal(params.count, 4);
+	expect_texts(&params, 0, "a NULL a NULL  b");
+	expect_texts(&params, 1, "1 3 5 7 8 NULL");
+	expect_texts(&params, 2, "NULL a NULL  b");
+	expect_texts(&params, 3, "3 5 7 8 NULL");
+	pg_params_free(&params);
+	batch_free(&batch);
+	handlers_free(&handlers);
+}
+
+static void
+many_keys(void **state)
+{
+	Handlers handlers;
+	Batch batch;
+	PgParams params;
+	TargetApply apply = {.batch = &batch, .count = 5000, .place = place};
+	Error error;
+	char key[16];
+
+	(void) state;
+	handlers_init(&handlers);
+	error_clear(&error);
+	assert_true(
+		handlers_add(&handlers, "t", NULL, "text", "SELECT payload FROM batch_latest", "", &error));
+	batch_init(&batch, 10000, 1 << 24);
+	for (int i = 0; i < 5000; i++)
+	{
+		snprintf(key, sizeof(key), "key %d", i % 1237);
+		add(&batch, 0, key, "v", false);
+	}
+	pg_params_init(&params);
+	assert_true(pg_encode_handler(&params, &handlers.items[0], &apply));
+	assert_int_equal(params.latest_count, 1237);
+	for (size_t i = 0; i < params.latest_count; i++)
+		assert_int_equal(params.latest[i], 5000 - 1237 + i);
+	pg_params_free(&params);
+	batch_free(&batch);
+	handlers_free(&handlers);
+}
+
+static void
+moves_and_places(void **state)
+{
+	TargetMove moves[] = {{"a", 0, -1, 5, 4, 1000, "x"}, {"b", 2, 7, 9, 8, -1, ""}};
+	TargetPlace places[] = {{"a", 0}, {"b", 2}};
+	TargetApply apply = {.moves = moves, .move_count = 2};
+	PgParams params;
+
+	(void) state;
+	pg_params_init(&params);
+	assert_true(pg_encode_moves(&params, "group", &apply));
+	assert_int_equal(params.count, 8);
+	assert_int_equal(params.lengths[0], 5);
+	assert_memory_equal(params.values[0], "group", 5);
+	expect_texts(&params, 1, "a b");
+	expect_texts(&params, 7, "x NULL");
+	/* The first has no expected offset: NULL, then 7. */
+	assert_int_equal(params.lengths[3], 20 + 4 + 12);
+	assert_true(pg_encode_places(&params, "group", places, 2));
+	assert_int_equal(params.count, 3);
+	expect_texts(&params, 1, "a b");
+	pg_params_free(&params);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_of_an_array), cmocka_unit_test(an_empty_array_has_no_dimension),
+		cmocka_unit_test(elements),			 cmocka_unit_test(latest_keeps_the_last_of_each_key),
+		cmocka_unit_test(many_keys),		 cmocka_unit_test(moves_and_places),
+	};
+
+	return cmocka_run_group_tests_name("pg_arrays", tests, NULL, NULL);
+}
