@@ -214,8 +214,7 @@ admit(Consumer *consumer)
 	BreakerVerdict verdict;
 	TargetFailure failure;
 
-	if (state == TARGET_CONNECTING || state == TARGET_BUSY || consumer->revoking ||
-		consumer->failure.error_class != ERROR_CLASS_NONE)
+	if (state == TARGET_CONNECTING || state == TARGET_BUSY || consumer->revoking)
 		return;
 	verdict = breaker_ask(&consumer->breaker, consumer->now);
 	if (verdict == BREAKER_REJECT)
@@ -269,9 +268,12 @@ run(Consumer *consumer)
 	consumer_read(consumer);
 	settle(consumer);
 	consumer_finish_revoked(consumer);
-	consumer_begin(consumer);
-	consumer_rewind(consumer);
-	admit(consumer);
+	if (consumer->failure.error_class == ERROR_CLASS_NONE)
+	{
+		consumer_begin(consumer);
+		consumer_rewind(consumer);
+		admit(consumer);
+	}
 	log_transitions(consumer);
 	consumer_pause(consumer);
 	consumer_look_at_lag(consumer);
