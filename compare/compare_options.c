@@ -92,6 +92,7 @@ fill_times(CompareConfig *config, const Options *options, Error *error)
 	config->outage_end_usec = duration_or(options, "outage.end", duration_ms * 7 / 10);
 	config->breaker_reset_usec =
 		duration_or(options, "breaker.reset", CLASSIC_RESET_MS * duration_ms / FULL_RUN_MS);
+	config->breaker_scaled = options_text(options, "breaker.reset") == NULL;
 	if (config->outage_start_usec > config->outage_end_usec ||
 		config->outage_end_usec > config->duration_usec)
 		return error_permanent(error, EXIT_CONFIG,

@@ -21,6 +21,7 @@ typedef struct CompareConfig
 	int64_t outage_start_usec; /* from the start of the load */
 	int64_t outage_end_usec;   /* equal: no outage */
 	int64_t breaker_reset_usec;
+	bool breaker_scaled; /* with the duration, not set */
 	int http_threads;
 	int pool_size;
 	int pool_queue;

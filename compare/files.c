@@ -4,6 +4,7 @@
  */
 #include "files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -15,6 +16,7 @@
 #include "exit_codes.h"
 
 #define WALK_DESCRIPTORS 16
+#define PATH_LIMIT 4096
 
 static bool
 file_error(const char *what, const char *path, Error *error)
@@ -50,6 +52,49 @@ file_read_line(const char *path, char *line, size_t size, Error *error)
 	fclose(file);
 	line[strcspn(line, "\n")] = '\0';
 	return line[0] != '\0' || error_permanent(error, EXIT_CONFIG, "\"%s\" is empty", path);
+}
+
+static void
+copy_file(const char *from, const char *to)
+{
+	char chunk[65536];
+	FILE *in = fopen(from, "re");
+	FILE *out = in != NULL ? fopen(to, "we") : NULL;
+	size_t len;
+
+	while (out != NULL && (len = fread(chunk, 1, sizeof(chunk), in)) > 0)
+	{
+		if (fwrite(chunk, 1, len, out) != len)
+			break;
+	}
+	if (out != NULL)
+		fclose(out);
+	if (in != NULL)
+		fclose(in);
+}
+
+void
+files_copy(const char *from, const char *suffix, const char *to)
+{
+	DIR *directory = opendir(from);
+	const struct dirent *entry;
+	Error ignored;
+
+	if (directory == NULL)
+		return;
+	while (directory_make(to, &ignored) && (entry = readdir(directory)) != NULL)
+	{
+		size_t len = strlen(entry->d_name);
+		char source[PATH_LIMIT];
+		char copy[PATH_LIMIT];
+
+		if (len < strlen(suffix) || strcmp(entry->d_name + len - strlen(suffix), suffix) != 0)
+			continue;
+		snprintf(source, sizeof(source), "%.2000s/%s", from, entry->d_name);
+		snprintf(copy, sizeof(copy), "%.2000s/%s", to, entry->d_name);
+		copy_file(source, copy);
+	}
+	closedir(directory);
 }
 
 static int

@@ -15,6 +15,9 @@ extern MUST_CHECK bool file_write(const char *path, const char *text, unsigned m
 /* The first line, without its newline. */
 extern MUST_CHECK bool file_read_line(const char *path, char *line, size_t size, Error *error);
 
+/* Copies the files of one directory whose names end with suffix into another, which is made. */
+extern void files_copy(const char *from, const char *suffix, const char *to);
+
 /* With everything in it; nothing there is no error.  Does not follow links. */
 extern void directory_remove(const char *path);
 

@@ -135,6 +135,19 @@ make_directory(const CompareConfig *config, Places *places, Error *error)
 	return true;
 }
 
+/* What the servers and daemons said, before it is removed with them. */
+static void
+save_logs(const Places *places)
+{
+	char reports[PATH_MAX];
+	char logs[PATH_MAX];
+
+	path_directory(places->report, reports, sizeof(reports));
+	snprintf(logs, sizeof(logs), "%.4000s/logs", reports);
+	files_copy(places->dir, ".log", logs);
+	fprintf(stderr, "logs: %s\n", logs);
+}
+
 static int
 run(const CompareConfig *config, const Places *places)
 {
@@ -157,6 +170,8 @@ run(const CompareConfig *config, const Places *places)
 		fputs("outbox-compare: interrupted\n", stderr);
 		return GUARD_INTERRUPTED;
 	}
+	if (!done || !passed)
+		save_logs(places);
 	if (!done)
 		return fail(&error);
 	return passed ? EXIT_OK : EXIT_VERDICT;

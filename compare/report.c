@@ -35,6 +35,18 @@ report_verdict(const Report *report)
 	return true;
 }
 
+/* How long it stays open, and why so long. */
+static void
+print_breaker(const CompareConfig *config, const char *indent, FILE *out)
+{
+	if (config->breaker_scaled)
+		fprintf(out, "%sThe consumer's breaker opens for %g s: 60 s, scaled by %g s / 300 s.\n",
+				indent, seconds(config->breaker_reset_usec), seconds(config->duration_usec));
+	else
+		fprintf(out, "%sThe consumer's breaker opens for %g s.\n", indent,
+				seconds(config->breaker_reset_usec));
+}
+
 void
 report_print_settings(const CompareConfig *config, FILE *out)
 {
@@ -46,18 +58,23 @@ report_print_settings(const CompareConfig *config, FILE *out)
 				seconds(config->outage_start_usec), seconds(config->outage_end_usec));
 	else
 		fprintf(out, "outage    none\n");
-	fprintf(out,
-			"each mode pool of %d connections, %d may wait, at most %d ms; reconnect after "
-			"%d-%d ms\n"
-			"time-outs connect %d ms, statement %d ms, TCP user %d ms, client %d ms; no retries\n",
-			config->pool_size, config->pool_queue, milliseconds(config->pool_wait_usec),
-			milliseconds(config->reconnect_min_usec), milliseconds(config->reconnect_max_usec),
-			milliseconds(config->connect_timeout_usec),
-			milliseconds(config->statement_timeout_usec),
-			milliseconds(config->tcp_user_timeout_usec), milliseconds(config->client_timeout_usec));
+	fprintf(
+		out,
+		"ingest    %d HTTP threads; each mode has %d connections, %d requests may wait, at most "
+		"%d ms\n"
+		"time-outs connect %d ms, statement %d ms, TCP user %d ms, client %d ms\n"
+		"retries   none; lost connections are tried again after %d to %d ms\n",
+		config->http_threads, config->pool_size, config->pool_queue,
+		milliseconds(config->pool_wait_usec), milliseconds(config->connect_timeout_usec),
+		milliseconds(config->statement_timeout_usec), milliseconds(config->tcp_user_timeout_usec),
+		milliseconds(config->client_timeout_usec), milliseconds(config->reconnect_min_usec),
+		milliseconds(config->reconnect_max_usec));
 	if (config->modes[MODE_OUTBOX])
-		fprintf(out, "breaker   opens for %g s (60 s, scaled by %g s / 300 s)\n",
-				seconds(config->breaker_reset_usec), seconds(config->duration_usec));
+	{
+		fprintf(out, "drain     given up after %g s without a row\n",
+				seconds(config->drain_timeout_usec));
+		print_breaker(config, "breaker   ", out);
+	}
 }
 
 /* -------------------------------------------------------------------------
@@ -216,6 +233,36 @@ print_head(const Table *table)
 	buffer_free(&line);
 }
 
+/* One line, with what is wrong. */
+static void
+print_verdict(const Report *report, FILE *out)
+{
+	if (report->passed)
+	{
+		fputs("  PASS\n", out);
+		return;
+	}
+	fputs("  FAIL:", out);
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		const LedgerTotals *totals = &report->modes[mode].totals;
+
+		if (!report->config->modes[mode])
+			continue;
+		if (!totals->closes)
+			fprintf(out, " the ledger of %s does not close;", mode_name((Mode) mode));
+		else if (mode == MODE_OUTBOX && !ledger_is_clean(totals))
+			fprintf(out,
+					" outbox has %llu pending, %llu lost, %llu duplicates, %llu order violations, "
+					"%llu invented;",
+					(unsigned long long) totals->pending, (unsigned long long) totals->lost,
+					(unsigned long long) totals->duplicates,
+					(unsigned long long) totals->order_violations,
+					(unsigned long long) totals->invented);
+	}
+	fputc('\n', out);
+}
+
 void
 report_print(const Report *report, FILE *out)
 {
@@ -239,9 +286,10 @@ report_print(const Report *report, FILE *out)
 				100 * (report->back_at_s - report->down_at_s) /
 					seconds(report->config->duration_usec));
 	if (report->config->modes[MODE_OUTBOX])
-		fprintf(out,
-				"  The breaker's reset of 60 s was scaled to %g s with the run.\n"
-				"  The source stayed up: an outbox can't outlive an outage of its own database.\n",
-				seconds(report->config->breaker_reset_usec));
-	fprintf(out, "  %s\n", report->passed ? "PASS" : "FAIL: a ledger isn't as it should be");
+	{
+		print_breaker(report->config, "  ", out);
+		fputs("  The source stayed up: an outbox can't outlive an outage of its own database.\n",
+			  out);
+	}
+	print_verdict(report, out);
 }
