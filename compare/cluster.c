@@ -4,7 +4,8 @@
  *
  * The server is our direct child in the foreground, so the kernel ends it with
  * us (SIGQUIT: immediate shutdown).  fsync stays on: what is committed is
- * committed, also for the comparison.
+ * committed, also for the comparison.  initdb syncs what it made, or crash
+ * recovery would have to, and the outage would last longer than was asked for.
  */
 #include "cluster.h"
 
@@ -66,7 +67,6 @@ cluster_make(Cluster *cluster, const ClusterConfig *config, Error *error)
 								"UTF8",
 								"--locale",
 								"C",
-								"--no-sync",
 								"--no-instructions",
 								NULL};
 

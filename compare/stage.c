@@ -192,9 +192,10 @@ fill_cluster(Cluster *cluster, bool with_extension, Error *error)
 	snprintf(create, sizeof(create), "CREATE DATABASE %s", cluster->config.name);
 	if (!run_sql(conninfo, create, error) || !run_sql(cluster->conninfo, app_schema_sql, error))
 		return false;
-	if (!with_extension || run_sql(cluster->conninfo, "CREATE EXTENSION pg_outbox", error))
-		return true;
-	return error_hint(error, "The extension must be installed: make install-extension.");
+	if (with_extension && !run_sql(cluster->conninfo, "CREATE EXTENSION pg_outbox", error))
+		return error_hint(error, "The extension must be installed: make install-extension.");
+	/* Out of the way of the crash's recovery, and of the first requests. */
+	return run_sql(cluster->conninfo, "CHECKPOINT", error);
 }
 
 static bool
