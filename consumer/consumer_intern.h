@@ -95,6 +95,7 @@ struct Consumer
 	size_t position_room;
 
 	MonoUsec lag_at;
+	MonoUsec lag_all_at;
 	MonoUsec lag_query_at;
 	LogLimit trouble_limit;
 	LogLimit target_limit;

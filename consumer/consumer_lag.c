@@ -3,12 +3,14 @@
  *	  How far the target is behind Kafka.
  *
  * A partition that is read tells its end with each fetch.  The others (paused
- * ones) are asked about, now and then and for a short time: that call blocks.
+ * ones) are asked about for a short time, since that call blocks; now and then
+ * all are, so that one that isn't fetched for whatever reason shows.
  */
 #include "consumer_intern.h"
 
 #define QUERY_TIMEOUT_MS 200
 #define QUERY_FAILED_USEC (5 * USEC_PER_SEC)
+#define QUERY_ALL_USEC (10 * USEC_PER_SEC)
 
 static void
 query_ends(Consumer *consumer)
@@ -35,6 +37,8 @@ query_ends(Consumer *consumer)
 void
 consumer_look_at_lag(Consumer *consumer)
 {
+	bool all = consumer->now >= consumer->lag_all_at;
+
 	if (consumer->now < consumer->lag_at)
 		return;
 	consumer->lag_at = consumer->now + consumer->config->lag_interval_usec;
@@ -49,11 +53,13 @@ consumer_look_at_lag(Consumer *consumer)
 		if (!partition->paused)
 			end = consumer->inbox->methods->cached_end(consumer->inbox, partition->topic,
 													   partition->partition);
-		if (end != INBOX_OFFSET_UNKNOWN)
+		if (end > partition->end)
 			partition->end = end;
-		else
+		if (all || end == INBOX_OFFSET_UNKNOWN)
 			(void) places_add(&consumer->places, partition->topic, partition->partition, slot);
 	}
+	if (all)
+		consumer->lag_all_at = consumer->now + QUERY_ALL_USEC;
 	query_ends(consumer);
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{

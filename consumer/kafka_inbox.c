@@ -13,7 +13,8 @@
  *
  * Records are taken one by one: the batch calls of librdkafka before 2.1 lose
  * some around a pause.  Pausing throws away what was fetched and not yet
- * polled; resuming fetches it again from there.
+ * polled; resuming fetches it again from there.  What is paused is resumed before
+ * it is given back: librdkafka keeps a pause beyond the assignment.
  */
 #include "kafka_inbox.h"
 
@@ -27,6 +28,7 @@
 #include "kafka_intern.h"
 
 #define REWIND_TIMEOUT_MS 400
+#define PAUSED 1 /* as "offset" in the list of what begun */
 
 static void
 drop_event(KafkaInbox *inbox)
@@ -100,10 +102,41 @@ kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	{
 		if (rd_kafka_topic_partition_list_find(inbox->begun, places[i].topic,
 											   places[i].partition) == NULL)
-			rd_kafka_topic_partition_list_add(inbox->begun, places[i].topic, places[i].partition);
+			rd_kafka_topic_partition_list_add(inbox->begun, places[i].topic, places[i].partition)
+				->offset = 0;
 	}
 	rd_kafka_topic_partition_list_destroy(list);
 	return ok;
+}
+
+/* Remembers, in the list of what begun, which partitions are paused. */
+static void
+note_paused(KafkaInbox *inbox, const InboxPlace *place, bool paused)
+{
+	rd_kafka_topic_partition_t *found =
+		rd_kafka_topic_partition_list_find(inbox->begun, place->topic, place->partition);
+
+	if (found != NULL)
+		found->offset = paused ? PAUSED : 0;
+}
+
+/* A pause outlives an assignment: the partition would come back and give nothing. */
+static void
+resume_paused(KafkaInbox *inbox, const InboxPlace *places, size_t count)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int) count);
+
+	for (size_t i = 0; i < count; i++)
+	{
+		const rd_kafka_topic_partition_t *found =
+			rd_kafka_topic_partition_list_find(inbox->begun, places[i].topic, places[i].partition);
+
+		if (found != NULL && found->offset == PAUSED)
+			rd_kafka_topic_partition_list_add(list, places[i].topic, places[i].partition);
+	}
+	if (list->cnt > 0)
+		(void) rd_kafka_resume_partitions(inbox->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
 static bool
@@ -113,6 +146,7 @@ kafka_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int) count);
 	bool ok;
 
+	resume_paused(inbox, places, count);
 	for (size_t i = 0; i < count; i++)
 	{
 		if (rd_kafka_topic_partition_list_del(inbox->begun, places[i].topic, places[i].partition))
@@ -132,6 +166,8 @@ pause_or_resume(KafkaInbox *inbox, bool pause, const InboxPlace *places, size_t 
 									 : rd_kafka_resume_partitions(inbox->rk, list);
 
 	rd_kafka_topic_partition_list_destroy(list);
+	for (size_t i = 0; i < count && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		note_paused(inbox, &places[i], pause);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return true;
 	return error_transient(error, "could not %s partitions: %s", pause ? "pause" : "resume",

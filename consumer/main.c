@@ -83,7 +83,7 @@ start_log(const Options *options)
 	log_init("consumer", level, format);
 }
 
-/* Takes the first command out of argv, wherever it stands. */
+/* Takes the command out of argv, wherever it stands; an option wins over a word. */
 static Command
 take_command(int *argc, char **argv)
 {
@@ -105,7 +105,8 @@ take_command(int *argc, char **argv)
 
 		for (size_t n = 0; n < sizeof(commands) / sizeof(commands[0]) && !found; n++)
 		{
-			if (command != COMMAND_NONE || strcmp(argv[i], commands[n].name) != 0)
+			if (strcmp(argv[i], commands[n].name) != 0 ||
+				(command != COMMAND_NONE && argv[i][0] != '-'))
 				continue;
 			command = commands[n].command;
 			found = true;
