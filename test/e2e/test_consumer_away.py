@@ -1,0 +1,166 @@
+"""outbox-consumer: partitions that move and answers that get lost while the target is away."""
+import random
+import socket
+import threading
+
+import pytest
+
+from harness.wait import until
+
+FAST_BREAKER = {"breaker.reset": "300ms"}
+
+
+class LossyProxy:
+    """Lets requests through to a server and keeps answers back, then cuts the line."""
+
+    def __init__(self, port, seed):
+        self._server_port = port
+        self._dice = random.Random(seed)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.cuts = 0
+        self.lossy = threading.Event()
+        self.lossy.set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client, self._dice.randint(20, 120)),
+                             daemon=True).start()
+
+    def _serve(self, client, answers):
+        """After so many answers: none any more; the request that follows still gets through."""
+        server = socket.create_connection(("127.0.0.1", self._server_port))
+        muted = threading.Event()
+
+        def upward():
+            while data := self._read(client):
+                server.sendall(data)
+                if muted.is_set():
+                    # Time for the server to do what it was told.
+                    server.settimeout(2)
+                    try:
+                        server.recv(1, socket.MSG_PEEK)
+                    except OSError:
+                        pass
+                    break
+            for side in (client, server):
+                try:
+                    side.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+        thread = threading.Thread(target=upward, daemon=True)
+        thread.start()
+        left = answers
+        while data := self._read(server):
+            client.sendall(data)
+            left -= 1
+            if left <= 0 and self.lossy.is_set():
+                self.cuts += 1
+                muted.set()
+                break
+        thread.join()
+        client.close()
+        server.close()
+
+    @staticmethod
+    def _read(side):
+        try:
+            return side.recv(65536)
+        except OSError:
+            return b""
+
+
+@pytest.fixture
+def stage(make_scene, source, own_target, broker):
+    scene = make_scene(source, own_target, broker)
+    scene.apply_all("load")
+    scene.initialize()
+    scene.truth = scene.ledger()
+    scene.relay().start()
+    with scene.load(1) as load:
+        load.wait_committed(1)
+        until(lambda: scene.broker.partitions(scene.topic("load")), "the topic is there")
+    return scene
+
+
+def close_the_books(scene):
+    records = scene.truth.wait_in_topics()
+    scene.truth.wait_in_target()
+    scene.truth.check_target(records)
+
+
+def test_partitions_move_while_the_breaker_is_open(stage, own_target, seed):
+    first = stage.consumer("first", **FAST_BREAKER).start()
+    with stage.load(seed, keys=40) as load:
+        load.wait_committed(50)
+        own_target.stop("immediate")
+        until(lambda: first.metric("circuit_breaker_state") == 2, "the breaker opens")
+        # Some of what the first one paused goes to the second.
+        second = stage.consumer("second", **FAST_BREAKER).start(ready=False)
+        until(lambda: first.metric("outbox_consumer_partitions") < 3, "partitions move")
+        own_target.start()
+        first.wait_ready()
+        second.wait_ready()
+        load.wait_committed(50)
+        # And comes back.
+        assert second.stop() == 0
+        until(lambda: first.metric("outbox_consumer_partitions") == 3, "partitions come back")
+        load.wait_committed(50)
+    close_the_books(stage)
+    until(lambda: sum(v for k, v in first.metrics().items()
+                      if k.startswith("outbox_consumer_lag_records")) == 0, "there is no lag")
+    assert not first.problems() and not second.problems()
+
+
+def test_commits_without_an_answer(stage, own_target, seed):
+    proxy = LossyProxy(own_target.port, seed)
+    consumer = stage.consumer(**{
+        "target.conninfo": f"host=127.0.0.1 port={proxy.port} user=postgres"
+                           f" dbname={stage.database}", **FAST_BREAKER}).start()
+    with stage.load(seed, keys=40) as load:
+        for _ in range(60):
+            load.wait_committed(40)
+            if consumer.metric("outbox_consumer_unknown_commits_total") >= 3:
+                break
+    proxy.lossy.clear()
+    close_the_books(stage)
+    assert proxy.cuts >= 3
+    assert consumer.metric("outbox_consumer_unknown_commits_total") >= 3
+    assert consumer.running() and not consumer.problems()
+    assert consumer.stop() == 0
+    proxy.close()
+
+
+def test_a_rival_that_moves_the_progress(stage, exits, seed):
+    consumer = stage.consumer().start()
+    until(lambda: stage.target_sql("SELECT 1 FROM outbox_inbox.progress"), "there is progress")
+    count = len(stage.applied())
+
+    def rival():
+        stage.target_sql("UPDATE outbox_inbox.progress SET next_offset = next_offset - 1,"
+                         " last_offset = NULL WHERE next_offset > 1")
+
+    rival()
+    with stage.load(seed, keys=40) as load:
+        load.wait_committed(60)
+    close_the_books(stage)
+    # What came again was known by its position.
+    assert consumer.metric("outbox_consumer_duplicate_events_total") >= 1
+    assert len(stage.applied()) > count
+    rival()
+    with stage.load(seed + 1, keys=40) as load:
+        load.wait_committed(60)
+        assert consumer.wait_exit() == exits["EXIT_FENCED"], consumer.log()
+    assert len(consumer.problems()) == 1
+    # Nothing was applied twice, and the next one goes on.
+    stage.consumer("next").start()
+    close_the_books(stage)
