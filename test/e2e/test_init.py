@@ -5,7 +5,7 @@ from harness.wait import until
 
 
 def existing_rows(scene, count=500):
-    scene.sql("SELECT count(outbox.emit('old', (g % 7)::text, 'T', json_build_object('n', g)))"
+    scene.sql("SELECT count(outbox.emit('old', (g %% 7)::text, 'T', json_build_object('n', g)))"
               " FROM generate_series(1, %s) AS g", (count,))
     with scene.source.connect(scene.database, autocommit=False) as connection:
         connection.execute("SELECT outbox.emit('old', 'k', 'T', '{}'::json)")
@@ -93,9 +93,15 @@ def test_init_mends_the_publication(scene, exits):
     scene.initialize()
     for harm in (f"DROP PUBLICATION {scene.publication}",
                  f"ALTER PUBLICATION {scene.publication} SET (publish = 'insert, delete')",
-                 f"ALTER PUBLICATION {scene.publication} SET (publish_via_partition_root = false)",
                  f"ALTER PUBLICATION {scene.publication} DROP TABLE outbox.event",
-                 f"ALTER PUBLICATION {scene.publication} SET TABLE outbox.event (id, payload)"):
+                 f"ALTER PUBLICATION {scene.publication} SET TABLE outbox.event (id, payload)",
+                 f"ALTER PUBLICATION {scene.publication} ADD TABLE outbox.topic",
+                 f"DROP PUBLICATION {scene.publication};"
+                 f" CREATE PUBLICATION {scene.publication} FOR TABLE outbox.event"
+                 " WITH (publish = 'insert')",
+                 f"DROP PUBLICATION {scene.publication};"
+                 f" CREATE PUBLICATION {scene.publication} FOR ALL TABLES"
+                 " WITH (publish = 'insert', publish_via_partition_root)"):
         scene.sql(harm)
         relay = scene.relay(f"relay-{len(scene.daemons)}").start(ready=False)
         assert relay.wait_exit() == exits["EXIT_PUBLICATION"], f"{harm}\n{relay.log()}"

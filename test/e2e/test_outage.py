@@ -16,7 +16,7 @@ def test_kafka_is_down_for_thirty_seconds(make_scene, source, own_broker):
     ledger = scene.ledger()
     scene.emit("load", "first")
     ledger.wait_in_topics()
-    padding = "x" * 3000
+    padding = "x" * 8000
     emitted = 0
     peak = 0
     began = None
@@ -24,24 +24,23 @@ def test_kafka_is_down_for_thirty_seconds(make_scene, source, own_broker):
         def some_events():
             nonlocal emitted
             connection.execute(
-                "SELECT count(outbox.emit('load', (g % 40)::text, 'T', json_build_object('n', %s + g,"
+                "SELECT count(outbox.emit('load', (g %% 40)::text, 'T', json_build_object('n', %s + g,"
                 " 'padding', %s::text))) FROM generate_series(1, 100) AS g", (emitted, padding))
             emitted += 100
 
         def down_long_enough():
             nonlocal peak
-            if emitted < 60000:
+            if emitted < 20000:
                 some_events()
             peak = max(peak, relay.memory())
             assert relay.running() and relay.http("/healthz")[0] == 200
-            return time.monotonic() - began > 30
+            return time.monotonic() - began > 30 and emitted * len(padding) > 100 * MB
         for _ in range(20):
             some_events()
         own_broker.kill()
         began = time.monotonic()
-        until(down_long_enough, "30 s have passed", 60, every=0.02)
+        until(down_long_enough, "30 s and 100 MB have passed", 120, every=0.02)
     print(f"{emitted} events, {emitted * len(padding) // MB} MB; the relay's peak: {peak / MB:.1f} MB")
-    assert emitted * len(padding) > 100 * MB
     assert peak < 64 * MB
 
     # What was confirmed until now, and then what Kafka has without any help.
@@ -169,7 +168,7 @@ def test_a_relay_that_never_met_kafka_waits_for_it(make_scene, source, own_broke
     relay = scene.relay().start(ready=False)
     until(lambda: relay.http("/healthz")[0] == 200, "its loop turns")
     relay.wait_log("(?i)kafka|broker")
-    assert relay.http("/readyz")[0] == 503
+    assert not relay.problems()
     own_broker.restart()
     relay.wait_ready()
     assert [r.id for r in ledger.wait_in_topics()] == [event]
@@ -184,7 +183,7 @@ def test_a_relay_that_never_met_the_server_waits_for_it(make_scene, own_source, 
     relay = scene.relay().start(ready=False)
     until(lambda: relay.http("/healthz")[0] == 200, "its loop turns")
     relay.wait_log("(?i)connection|connect")
-    assert relay.http("/readyz")[0] == 503
+    assert relay.http("/readyz")[0] == 503 and not relay.problems()
     own_source.start()
     relay.wait_ready()
     assert [r.id for r in ledger.wait_in_topics()] == [event]

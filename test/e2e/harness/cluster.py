@@ -30,6 +30,7 @@ SETTINGS = {
     "fsync": "off",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_min_messages": "warning",
+    "log_checkpoints": "off",
     "timezone": "UTC",
     "lc_messages": "C",
 }

@@ -18,4 +18,4 @@ def exit_codes():
     """{"EXIT_GAP": 10, …}, read from the header that documents them."""
     with open(os.path.join(TOP, "common", "exit_codes.h"), encoding="utf-8") as file:
         return {name: int(value)
-                for name, value in re.findall(r"\b(EXIT_\w+) = (\d+)", file.read())}
+                for name, value in re.findall(r"\b(EXIT_\w+) =\s+(\d+)", file.read())}
