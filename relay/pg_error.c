@@ -66,7 +66,7 @@ pg_find_sqlstate(const char *message, char *sqlstate)
 	return false;
 }
 
-/* The lines of libpq's message in one, without those that VERBOSE adds. */
+/* The lines of libpq's message in one, without what VERBOSE and libpq add for people. */
 static void
 flatten(const char *message, char *out, size_t size)
 {
@@ -77,7 +77,7 @@ flatten(const char *message, char *out, size_t size)
 	{
 		size_t len = strcspn(message, "\n");
 
-		if (len > 0 && strncmp(message, "LOCATION:", 9) != 0)
+		if (len > 0 && *message != '\t' && strncmp(message, "LOCATION:", 9) != 0)
 		{
 			int n = snprintf(out + used, size - used, "%s%.*s", used > 0 ? "; " : "", (int) len,
 							 message);

@@ -168,18 +168,17 @@ make_publication(Init *init, Error *error)
 	if (quoted == NULL)
 		return pg_error_lost(error, init->link.conn, "quote a name");
 	buffer_init(&sql, STATEMENT_MAX);
-	/* Several statements in one string are one transaction. */
-	if (make)
-		buffer_printf(&sql,
-					  "CREATE PUBLICATION %s FOR TABLE outbox.event (" EVENT_COLUMNS
-					  ") WITH (publish = 'insert', publish_via_partition_root = true)",
-					  quoted);
-	else
-		buffer_printf(&sql,
-					  "ALTER PUBLICATION %s SET TABLE outbox.event (" EVENT_COLUMNS
-					  "); ALTER PUBLICATION %s SET (publish = 'insert', "
-					  "publish_via_partition_root = true)",
-					  quoted, quoted);
+	/*
+	 * Made anew and not altered: one FOR ALL TABLES can't become another.  Several
+	 * statements in one string are one transaction, so that no row of the WAL was
+	 * written without a publication.
+	 */
+	if (!make)
+		buffer_printf(&sql, "DROP PUBLICATION %s; ", quoted);
+	buffer_printf(&sql,
+				  "CREATE PUBLICATION %s FOR TABLE outbox.event (" EVENT_COLUMNS
+				  ") WITH (publish = 'insert', publish_via_partition_root = true)",
+				  quoted);
 	ok =
 		!sql.failed && run_only(&init->link, make ? "make the publication" : "mend the publication",
 								sql.data, NULL, 0, error);

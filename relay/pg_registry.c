@@ -513,6 +513,9 @@ run_job(PgRegistry *registry, RegistryReply *reply, Error *error)
 
 			reply->failed = registry->job_failed;
 			reply->error = registry->job_error;
+			/* Whoever asked for the facts hears that they can't be had. */
+			if (due && job->kind < REGISTRY_FACTS)
+				reply->job = REGISTRY_FACTS;
 			if (!due && registry->row_result != NULL)
 				due = read_result(registry, job, registry->row_result, reply);
 			PQclear(registry->row_result);
@@ -562,13 +565,18 @@ registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply, Error *e
 	for (;;)
 	{
 		IoResult io;
+		bool lost;
 		int rest;
 
 		if (!registry->running && registry->count > 0 && !start_job(registry, now, error))
 			return IO_FAILED;
 		rest = PQflush(conn);
 		registry->output_waits = rest > 0;
-		if (rest < 0 || PQconsumeInput(conn) != 1 || registry->farewell)
+		lost = rest < 0 || PQconsumeInput(conn) != 1;
+		/* Has what came read, and take_notice() called, even when nothing runs. */
+		if (!registry->running)
+			(void) PQisBusy(conn);
+		if (lost || registry->farewell)
 		{
 			if (registry->farewell)
 				*error = registry->farewell_error;

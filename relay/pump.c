@@ -214,8 +214,8 @@ remember_subject(Pump *pump, const OutboxEvent *event)
 			 pump->routed.topic != NULL ? pump->routed.topic : "");
 }
 
-static void
-name_subject(const Pump *pump, Error *error)
+void
+pump_name_event(const Pump *pump, Error *error)
 {
 	const Subject *subject = &pump->subject;
 	char id[UUID_TEXT_SIZE];
@@ -299,7 +299,7 @@ pump_settle(Pump *pump, EventSink *sink, PgUsec wall, Error *error)
 	*error = pump->failure;
 	if (pump->poison)
 	{
-		name_subject(pump, error);
+		pump_name_event(pump, error);
 		return PUMP_STOP;
 	}
 	if (error->error_class == ERROR_CLASS_PERMANENT && error->exit_code != EXIT_POISON)
@@ -416,12 +416,16 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 		case ROUTE_OK:
 			break;
 		case ROUTE_UNKNOWN_TOPIC:
+			pump->subject.topic[0] = '\0';
+			pump->routed.size = (uint32_t) event->payload.len;
+			pump->routed.topic_index = UINT32_MAX; /* none yet */
+			remember_subject(pump, event);
 			return PUMP_TOPIC;
 		default:
 			pump->routed = (RoutedEvent){0};
 			pump->subject.topic[0] = '\0';
 			remember_subject(pump, event);
-			name_subject(pump, error);
+			pump_name_event(pump, error);
 			return PUMP_STOP;
 	}
 	io = window_add(pump->window, event->position.ordinal, pump->routed.size, &token, error);
@@ -441,7 +445,7 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 	if (error->error_class == ERROR_CLASS_TRANSIENT)
 		return PUMP_SINK_LOST;
 	remember_subject(pump, event);
-	name_subject(pump, error);
+	pump_name_event(pump, error);
 	return PUMP_STOP;
 }
 

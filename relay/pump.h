@@ -103,6 +103,8 @@ extern MUST_CHECK PumpVerdict pump_read(Pump *pump, ReplSource *source, EventSin
 										MonoUsec now, Error *error);
 extern MonoUsec pump_wake_at(const Pump *pump);
 extern const char *pump_wanted_topic(const Pump *pump);
+/* Adds to the error which event was tried last: never what is in it. */
+extern void pump_name_event(const Pump *pump, Error *error);
 
 /* For rows that don't come through the stream: one transaction of them. */
 extern MUST_CHECK PumpVerdict pump_begin(Pump *pump, PgLsn commit_lsn, PgUsec commit_time,

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "exit_codes.h"
+#include "route.h"
 
 #include <string.h>
 
@@ -133,6 +134,20 @@ duration_usec(const Options *options, const char *name)
 	return options_int(options, name) * USEC_PER_MS;
 }
 
+/* What the router would say, before anything is connected. */
+static bool
+check_topic_pattern(const RelayConfig *config, Error *error)
+{
+	Error reason;
+	Router *router = router_create(config->topic_pattern, "check", NULL, &reason);
+
+	if (router == NULL)
+		return error_permanent(error, EXIT_CONFIG, "%s: \"topics.pattern\" can't be used: %s",
+							   options_origin(config->options, "topics.pattern"), reason.message);
+	router_free(router);
+	return true;
+}
+
 bool
 relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 {
@@ -179,6 +194,8 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 		return error_permanent(error, EXIT_CONFIG, "%s: invalid publication name \"%s\"",
 							   options_origin(options, "postgres.publication"),
 							   config->publication);
+	if (!check_topic_pattern(config, error))
+		return false;
 	if (config->reconnect_min_usec > config->reconnect_max_usec)
 		return error_permanent(error, EXIT_CONFIG,
 							   "\"reconnect.min\" is longer than \"reconnect.max\"");

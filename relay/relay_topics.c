@@ -63,6 +63,8 @@ relay_topic_step(Relay *relay, MonoUsec now)
 	}
 	if (error.error_class != ERROR_CLASS_TRANSIENT)
 	{
+		if (error.exit_code == EXIT_POISON)
+			pump_name_event(relay->pump, &error);
 		relay_fail(relay, &error, now);
 		return;
 	}
