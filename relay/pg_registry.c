@@ -460,6 +460,11 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 		case REGISTRY_LEAF_SIZE:
 			reply->u.blocks = number(result, 0, 0);
 			return true;
+		case REGISTRY_MARK:
+			reply->rows = (uint64_t) PQntuples(result);
+			if (reply->rows > 0)
+				reply->u.server_end = lsn_value(result, 0);
+			return true;
 		default:
 			reply->rows = strtoull(PQcmdTuples((PGresult *) result), NULL, 10);
 			return true;

@@ -61,6 +61,7 @@ typedef struct RegistryReply
 	{
 		uint32_t partitions;
 		uint32_t blocks;
+		PgLsn server_end;	  /* MARK: of its WAL */
 		const StoredRow *row; /* until the next registry_next() */
 	} u;
 } RegistryReply;

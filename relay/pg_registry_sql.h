@@ -71,7 +71,8 @@
 	"       heartbeat_snapshot = COALESCE($5::pg_snapshot, heartbeat_snapshot),"                   \
 	"       heartbeat_at = COALESCE(TIMESTAMPTZ '2000-01-01 00:00:00+00'"                          \
 	"                               + $6::int8 * INTERVAL '1 microsecond', heartbeat_at)"          \
-	" WHERE slot_name = $1 AND generation = $2::int4"
+	" WHERE slot_name = $1 AND generation = $2::int4"                                              \
+	" RETURNING pg_catalog.pg_current_wal_flush_lsn()"
 
 #define SQL_TIMELINE                                                                               \
 	"UPDATE outbox.relay SET timeline = $3::int4 WHERE slot_name = $1 AND generation = $2::int4"

@@ -228,6 +228,13 @@ pump_name_event(const Pump *pump, Error *error)
 				 subject->position.timeline, lsn, (unsigned long long) subject->position.ordinal);
 }
 
+void
+pump_server_at(Pump *pump, PgLsn end_lsn)
+{
+	if (end_lsn > pump->stats.server_end)
+		pump->stats.server_end = end_lsn;
+}
+
 /* -------------------------------------------------------------------------
  * deliveries
  * -------------------------------------------------------------------------
@@ -499,8 +506,7 @@ take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
 	pump->stats.frames++;
 	feedback_frame(&pump->feedback, frame.kind == WAL_FRAME_KEEPALIVE && frame.reply_requested,
 				   now);
-	if (frame.end > pump->stats.server_end)
-		pump->stats.server_end = frame.end;
+	pump_server_at(pump, frame.end);
 	if (frame.kind == WAL_FRAME_KEEPALIVE)
 	{
 		if (!pump->in_transaction)

@@ -131,6 +131,7 @@ take_mark(Relay *relay, const RegistryReply *reply, MonoUsec now)
 		return;
 	}
 	pump_marked(relay->pump, &relay->mark, now);
+	pump_server_at(relay->pump, reply->u.server_end);
 	relay->memory.mark_lsn = pump_durable(relay->pump);
 }
 

@@ -226,7 +226,10 @@ start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
 	error_clear(&error);
 	if (pump_start(relay->pump, relay->facts.generation, pg_source_timelines(relay->source),
 				   relay->router, mark_lsn, &feedback, now, start_lsn, &error))
+	{
+		pump_server_at(relay->pump, relay->identity.flushed);
 		return true;
+	}
 	relay_fail(relay, &error, now);
 	return false;
 }
