@@ -32,7 +32,9 @@ typedef enum Command
 	COMMAND_RUN,
 	COMMAND_CHECK,
 	COMMAND_CHECK_CONFIG,
-	COMMAND_PRINT_CONFIG
+	COMMAND_PRINT_CONFIG,
+	COMMAND_PRINT_SAMPLE,
+	COMMAND_PRINT_MARKDOWN
 } Command;
 
 typedef struct Daemon
@@ -59,6 +61,8 @@ print_help(void)
 		   "  outbox-consumer run [OPTION]...     apply events until SIGTERM\n"
 		   "  outbox-consumer --check-config      check settings and handlers, and end\n"
 		   "  outbox-consumer --print-config      print each setting and where it is from\n"
+		   "  outbox-consumer --print-sample      a configuration file with every setting\n"
+		   "  outbox-consumer --print-markdown    the settings as a table for the documentation\n"
 		   "  outbox-consumer --help | --version\n\n"
 		   "  --config FILE    read settings and \"[handler TOPIC]\" sections from FILE\n\n");
 	options_print_help(&consumer_option_table, stdout);
@@ -95,7 +99,9 @@ take_command(int *argc, char **argv)
 					{"run", COMMAND_RUN},
 					{"check", COMMAND_CHECK},
 					{"--check-config", COMMAND_CHECK_CONFIG},
-					{"--print-config", COMMAND_PRINT_CONFIG}};
+					{"--print-config", COMMAND_PRINT_CONFIG},
+					{"--print-sample", COMMAND_PRINT_SAMPLE},
+					{"--print-markdown", COMMAND_PRINT_MARKDOWN}};
 	Command command = COMMAND_NONE;
 	int kept = 1;
 
@@ -314,6 +320,12 @@ run_command(Command command, const Options *options)
 			return run(options, true);
 		case COMMAND_PRINT_CONFIG:
 			options_print_config(options, stdout);
+			return EXIT_OK;
+		case COMMAND_PRINT_SAMPLE:
+			options_print_sample(&consumer_option_table, stdout);
+			return EXIT_OK;
+		case COMMAND_PRINT_MARKDOWN:
+			options_print_markdown(&consumer_option_table, stdout);
 			return EXIT_OK;
 		case COMMAND_NONE:
 			break;

@@ -1,0 +1,36 @@
+"""What the documentation says is what there is."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness.paths import TOP
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("program", ["outbox-relay", "outbox-consumer"])
+def test_the_tables_of_settings_are_what_the_program_prints(program):
+    printed = subprocess.run([os.path.join(TOP, "build", "bin", program), "--print-markdown"],
+                             check=True, capture_output=True, text=True).stdout.strip()
+    assert len(printed.splitlines()) > 10
+    assert printed in read("docs/configuration.md"), "run it and put what it prints there"
+
+
+def documents():
+    found = subprocess.run(["git", "ls-files", "*.md"], cwd=TOP, check=True, capture_output=True,
+                           text=True).stdout.split()
+    assert "README.md" in found
+    return found
+
+
+@pytest.mark.parametrize("path", documents())
+def test_links_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(path)):
+        if not re.match(r"\w+:", link):
+            there = os.path.join(TOP, os.path.dirname(path), link)
+            assert os.path.exists(there), f"{path} links to {link}"
