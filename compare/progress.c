@@ -40,7 +40,7 @@ append_numbers(Buffer *line, const CompareConfig *config, const char *label,
 		buffer_printf(line, "%s%llu", separator, (unsigned long long) numbers[mode]);
 		separator = "|";
 	}
-	buffer_append_str(line, "  ");
+	buffer_append_str(line, " ");
 }
 
 static void
@@ -60,20 +60,20 @@ write_line(Progress *progress, const Load *load, const Sample *sample, MonoUsec 
 		if (config->modes[mode])
 			offered = counters->offered;
 	}
-	buffer_printf(line, "%5.1fs %-8s  offered %llu  ",
-				  (double) (now - progress->start) / USEC_PER_SEC, phase_name(sample->phase),
-				  (unsigned long long) offered);
-	append_numbers(line, config, "accepted", accepted);
-	append_numbers(line, config, "rejected", rejected);
+	/* What matters most comes first: a narrow terminal cuts the end. */
+	buffer_printf(line, "%5.1fs %-8s ", (double) (now - progress->start) / USEC_PER_SEC,
+				  phase_name(sample->phase));
 	if (config->modes[MODE_OUTBOX])
 	{
-		buffer_append_str(line, "lag ");
+		buffer_printf(line, "breaker %-9s lag ", breaker_name(sample->breaker));
 		if (sample->lag == UNSEEN)
-			buffer_append_str(line, "-");
+			buffer_append_str(line, "- ");
 		else
-			buffer_printf(line, "%lld", (long long) sample->lag);
-		buffer_printf(line, "  breaker %s", breaker_name(sample->breaker));
+			buffer_printf(line, "%lld ", (long long) sample->lag);
 	}
+	buffer_printf(line, "offered %llu ", (unsigned long long) offered);
+	append_numbers(line, config, "accepted", accepted);
+	append_numbers(line, config, "rejected", rejected);
 }
 
 static int
