@@ -1,0 +1,187 @@
+/*
+ * test_relay_check.c
+ *	  Each rule that keeps a relay from streaming over a gap.
+ */
+#include "unit.h"
+
+#include "exit_codes.h"
+#include "relay_check.h"
+
+static RelayFacts
+good(void)
+{
+	return (RelayFacts){.server_version = 150020,
+						.wal_level = "logical",
+						.extension_found = true,
+						.publication_found = true,
+						.slot_found = true,
+						.slot_here = true,
+						.slot_confirmed = 400,
+						.registered = true,
+						.generation = 2,
+						.source_id = "src",
+						.system_identifier = "77",
+						.timeline = 3,
+						.start_lsn = 100,
+						.mark_lsn = 500};
+}
+
+static void
+expect(const RelayFacts *facts, ErrorClass error_class, int exit_code)
+{
+	Error error;
+
+	error_clear(&error);
+	assert_int_equal(relay_check_facts(facts, "slot", "pub", &error),
+					 error_class == ERROR_CLASS_NONE);
+	assert_int_equal(error.error_class, error_class);
+	if (error_class == ERROR_CLASS_PERMANENT)
+		assert_int_equal(error.exit_code, exit_code);
+}
+
+static void
+takes_what_is_as_it_must_be(void **state)
+{
+	RelayFacts facts = good();
+
+	(void) state;
+	expect(&facts, ERROR_CLASS_NONE, 0);
+	facts.slot_confirmed = facts.mark_lsn;
+	expect(&facts, ERROR_CLASS_NONE, 0);
+	facts.backfill = true;
+	facts.slot_pid = 4711; /* in use: the conductor stands by */
+	expect(&facts, ERROR_CLASS_NONE, 0);
+}
+
+static void
+has_an_exit_code_for_each_fault(void **state)
+{
+	RelayFacts facts;
+
+	(void) state;
+	facts = good();
+	facts.server_version = 140099;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_SERVER);
+	facts = good();
+	facts.in_recovery = true;
+	expect(&facts, ERROR_CLASS_TRANSIENT, 0);
+	facts = good();
+	snprintf(facts.wal_level, sizeof(facts.wal_level), "replica");
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_SERVER);
+	facts = good();
+	facts.extension_found = false;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_NOT_INITIALIZED);
+	facts = good();
+	facts.registered = false;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_NOT_INITIALIZED);
+	facts = good();
+	facts.creating = true;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_NOT_INITIALIZED);
+	facts = good();
+	facts.publication_found = false;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_PUBLICATION);
+	facts = good();
+	snprintf(facts.publication_problem, sizeof(facts.publication_problem), "it is empty");
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_PUBLICATION);
+	facts = good();
+	facts.slot_found = false;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+	facts = good();
+	facts.slot_here = false;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+	facts = good();
+	facts.slot_lost = true;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+	facts = good();
+	facts.slot_confirmed = facts.mark_lsn + 1;
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+}
+
+static void
+expect_identity(const RelayMemory *memory, const char *system, uint32_t timeline, PgLsn flushed,
+				bool fine)
+{
+	RelayFacts facts = good();
+	Error error;
+
+	error_clear(&error);
+	assert_int_equal(relay_check_identity(&facts, memory, system, timeline, flushed, &error), fine);
+	if (!fine)
+		assert_int_equal(error.exit_code, EXIT_GAP);
+}
+
+static void
+knows_its_server(void **state)
+{
+	RelayMemory none = {0};
+	RelayMemory memory = {true, 2, 3, 500, 600};
+	RelayMemory other = {true, 1, 3, 500, 600};
+	RelayMemory later = {true, 2, 3, 501, 600};
+
+	(void) state;
+	expect_identity(&none, "77", 3, 1000, true);
+	expect_identity(&none, "78", 3, 1000, false);
+	expect_identity(&none, "77", 2, 1000, false);
+	expect_identity(&none, "77", 4, 1000, true);
+	expect_identity(&memory, "77", 3, 600, true);
+	expect_identity(&memory, "77", 3, 599, false); /* Kafka has more than the server */
+	expect_identity(&memory, "77", 4, 599, true);  /* a promotion: its mark counts */
+	expect_identity(&other, "77", 3, 1000, false); /* registered anew */
+	expect_identity(&later, "77", 3, 1000, false); /* the mark went back */
+}
+
+static void
+expect_tail(uint32_t generation, uint32_t timeline, PgLsn lsn, bool fine)
+{
+	Position tail = {generation, timeline, lsn, 0};
+	Error error;
+
+	error_clear(&error);
+	assert_int_equal(relay_check_tail(&tail, "t", 0, 2, 3, 1000, &error), fine);
+	if (!fine)
+		assert_int_equal(error.exit_code, EXIT_GAP);
+}
+
+static void
+refuses_a_kafka_that_is_ahead(void **state)
+{
+	(void) state;
+	expect_tail(2, 3, 999, true);
+	expect_tail(2, 3, 1000, false);
+	expect_tail(2, 2, 5000, true); /* of an older epoch */
+	expect_tail(1, 9, 5000, true);
+	expect_tail(2, 4, 10, false);
+	expect_tail(3, 1, 10, false);
+}
+
+static void
+keeps_recorded_partition_counts(void **state)
+{
+	Error error;
+	bool grew;
+
+	(void) state;
+	error_clear(&error);
+	assert_true(relay_check_topic("t", 3, 3, &grew, &error));
+	assert_false(grew);
+	assert_true(relay_check_topic("t", 3, 4, &grew, &error));
+	assert_true(grew);
+	assert_false(relay_check_topic("t", 3, 2, &grew, &error));
+	assert_int_equal(error.exit_code, EXIT_ROUTING);
+	assert_false(relay_check_topic("t", 3, 0, &grew, &error));
+	assert_int_equal(error.exit_code, EXIT_ROUTING);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_what_is_as_it_must_be),
+		cmocka_unit_test(has_an_exit_code_for_each_fault),
+		cmocka_unit_test(knows_its_server),
+		cmocka_unit_test(refuses_a_kafka_that_is_ahead),
+		cmocka_unit_test(keeps_recorded_partition_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
