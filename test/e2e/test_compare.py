@@ -147,7 +147,10 @@ def test_books_notice(compare, member, statement):
     assert wrong.pop(member) > 0
     assert set(wrong.values()) == {0}
     assert report["run"]["passed"] is False
-    assert report["modes"]["direct"]["in_target"] == 300
+    # The other mode's books are as they were, however many a busy machine let through.
+    direct = report["modes"]["direct"]
+    assert direct["in_target"] > 0
+    assert {direct[name] for name in ("lost", "duplicates", "order_violations", "invented")} == {0}
 
 
 @pytest.mark.parametrize("moment", ["starting two", "starting outbox-relay", "calm"])
