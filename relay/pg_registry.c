@@ -2,17 +2,16 @@
  * pg_registry.c
  *	  The ordinary connection to the source database.
  *
- * Refuses a job when JOBS_MAX wait already.
+ * Refuses nothing; the server may.
  *
  * Invariants: one statement is under way at a time; replies come in the order of
  * the jobs; a job that the server doesn't answer in JOB_TIMEOUT_USEC ends the
  * connection, but for one whose rows the owner doesn't fetch.
  */
-#include "pg_registry.h"
+#include "pg_registry_intern.h"
 
 #include "exit_codes.h"
 #include "pg_error.h"
-#include "pg_link.h"
 #include "pg_registry_sql.h"
 
 #include <libpq-fe.h>
@@ -21,50 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JOBS_MAX 16
-#define PARAMS_MAX 6
-#define NAME_SIZE 64
-#define STATEMENT_SIZE 768
 #define JOB_TIMEOUT_USEC (60 * USEC_PER_SEC)
 #define PREFIX_57P "57P" /* the server lets us go */
-
-typedef struct Job
-{
-	RegistryJob kind;
-	const char *sql;
-	char *text; /* of a statement that was built; NULL otherwise */
-	int param_count;
-	char *params[PARAMS_MAX];
-} Job;
-
-typedef struct RecordedTopic
-{
-	char name[TOPIC_NAME_MAX + 1];
-	uint32_t partitions;
-} RecordedTopic;
-
-struct PgRegistry
-{
-	PgLink link;
-	bool connected;
-	char slot[NAME_SIZE];
-	char publication[NAME_SIZE];
-	Job jobs[JOBS_MAX]; /* a ring */
-	int first;
-	int count;
-	bool running; /* the first one was sent */
-	bool output_waits;
-	MonoUsec deadline;	  /* of the running one */
-	PGresult *row_result; /* the last one that came */
-	bool job_failed;
-	Error job_error;
-	StoredRow row;
-	bool farewell; /* the server said good-bye while nothing ran */
-	Error farewell_error;
-	RelayFacts facts;
-	RecordedTopic *topics;
-	int topic_count;
-};
 
 /* An error that comes while nothing runs is given as a notice. */
 static void
@@ -79,60 +36,13 @@ take_notice(void *arg, const PGresult *result)
 	pg_error_result(&registry->farewell_error, result, "keep the connection to PostgreSQL");
 }
 
-static void
-free_job(Job *job)
-{
-	for (int i = 0; i < job->param_count; i++)
-		free(job->params[i]);
-	free(job->text);
-	*job = (Job){0};
-}
-
-/* Takes params, of which NULL is SQL NULL; sql is a constant, or is built for a leaf. */
-static bool
-add_job(PgRegistry *registry, RegistryJob kind, const char *sql, int leaf,
-		const char *const *params, int param_count)
-{
-	Job *job;
-
-	if (registry->count == JOBS_MAX)
-		return false;
-	job = &registry->jobs[(registry->first + registry->count) % JOBS_MAX];
-	*job = (Job){.kind = kind, .sql = sql, .param_count = param_count};
-	for (int i = 0; i < param_count; i++)
-	{
-		if (params[i] != NULL && (job->params[i] = strdup(params[i])) == NULL)
-		{
-			free_job(job);
-			return false;
-		}
-	}
-	if (leaf >= 0)
-	{
-		Buffer text;
-
-		buffer_init(&text, STATEMENT_SIZE);
-		buffer_printf(&text, kind == REGISTRY_LEAF_SIZE ? SQL_LEAF_SIZE : SQL_LEAF_ROWS,
-					  (unsigned) leaf);
-		if (text.failed)
-		{
-			buffer_free(&text);
-			free_job(job);
-			return false;
-		}
-		job->sql = job->text = text.data;
-	}
-	registry->count++;
-	return true;
-}
-
 PgRegistry *
 registry_open(const char *conninfo, const char *slot, const char *publication, MonoUsec now,
 			  Error *error)
 {
 	PgRegistry *registry = calloc(1, sizeof(*registry));
 
-	if (registry == NULL || !add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, NULL, 0))
+	if (registry == NULL || !registry_add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, NULL, 0))
 	{
 		error_bug(error, "out of memory");
 		free(registry);
@@ -155,7 +65,7 @@ registry_free(PgRegistry *registry)
 	if (registry == NULL)
 		return;
 	for (int i = 0; i < registry->count; i++)
-		free_job(&registry->jobs[(registry->first + i) % JOBS_MAX]);
+		registry_free_job(&registry->jobs[(registry->first + i) % JOBS_MAX]);
 	PQclear(registry->row_result);
 	pg_link_close(&registry->link);
 	free(registry->topics);
@@ -203,104 +113,6 @@ registry_topic(const PgRegistry *registry, int index, uint32_t *partitions)
 {
 	*partitions = registry->topics[index].partitions;
 	return registry->topics[index].name;
-}
-
-/* -------------------------------------------------------------------------
- * jobs
- * -------------------------------------------------------------------------
- */
-
-bool
-registry_ask_facts(PgRegistry *registry)
-{
-	const char *params[] = {registry->slot, registry->publication};
-
-	return add_job(registry, REGISTRY_SERVER, SQL_SERVER, -1, params, 2);
-}
-
-bool
-registry_mark(PgRegistry *registry, const MarkRequest *request)
-{
-	char generation[16];
-	char lsn[LSN_TEXT_SIZE];
-	char at[24];
-	const char *params[] = {
-		registry->slot, generation, lsn, request->last_position, request->heartbeat_snapshot, NULL};
-
-	snprintf(generation, sizeof(generation), "%u", request->generation);
-	lsn_format(request->mark_lsn, lsn);
-	snprintf(at, sizeof(at), "%lld", (long long) request->heartbeat_at);
-	if (request->heartbeat_snapshot != NULL)
-		params[5] = at;
-	return add_job(registry, REGISTRY_MARK, SQL_MARK, -1, params, 6);
-}
-
-bool
-registry_set_timeline(PgRegistry *registry, uint32_t generation, uint32_t timeline)
-{
-	char generation_text[16];
-	char timeline_text[16];
-	const char *params[] = {registry->slot, generation_text, timeline_text};
-
-	snprintf(generation_text, sizeof(generation_text), "%u", generation);
-	snprintf(timeline_text, sizeof(timeline_text), "%u", timeline);
-	return add_job(registry, REGISTRY_TIMELINE, SQL_TIMELINE, -1, params, 3);
-}
-
-bool
-registry_record_topic(PgRegistry *registry, uint32_t generation, const char *topic,
-					  uint32_t partitions)
-{
-	char generation_text[16];
-	char partitions_text[16];
-	const char *params[] = {registry->slot, topic, partitions_text, generation_text};
-
-	snprintf(generation_text, sizeof(generation_text), "%u", generation);
-	snprintf(partitions_text, sizeof(partitions_text), "%u", partitions);
-	return add_job(registry, REGISTRY_TOPIC, SQL_RECORD_TOPIC, -1, params, 4);
-}
-
-bool
-registry_heartbeat(PgRegistry *registry)
-{
-	const char *params[] = {registry->slot};
-
-	return add_job(registry, REGISTRY_HEARTBEAT, SQL_HEARTBEAT, -1, params, 1);
-}
-
-bool
-registry_maintain(PgRegistry *registry)
-{
-	return add_job(registry, REGISTRY_MAINTAIN, SQL_MAINTAIN, -1, NULL, 0);
-}
-
-bool
-registry_ask_leaf_size(PgRegistry *registry, unsigned leaf)
-{
-	return add_job(registry, REGISTRY_LEAF_SIZE, NULL, (int) leaf, NULL, 0);
-}
-
-bool
-registry_read_leaf(PgRegistry *registry, unsigned leaf, uint32_t block, uint16_t offset,
-				   uint32_t to_block)
-{
-	char from_text[24];
-	char to_text[24];
-	const char *params[] = {registry->slot, from_text, to_text};
-
-	snprintf(from_text, sizeof(from_text), "(%u,%u)", block, (unsigned) offset);
-	snprintf(to_text, sizeof(to_text), "(%u,0)", to_block);
-	return add_job(registry, REGISTRY_LEAF_ROWS, NULL, (int) leaf, params, 3);
-}
-
-bool
-registry_ready(PgRegistry *registry, uint32_t generation)
-{
-	char generation_text[16];
-	const char *params[] = {registry->slot, generation_text};
-
-	snprintf(generation_text, sizeof(generation_text), "%u", generation);
-	return add_job(registry, REGISTRY_READY, SQL_READY, -1, params, 2);
 }
 
 /* -------------------------------------------------------------------------
@@ -443,8 +255,9 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 			reply->job = REGISTRY_FACTS;
 			if (!registry->facts.extension_found)
 				return true;
-			more = add_job(registry, REGISTRY_REGISTRATION, SQL_REGISTRATION, -1, params, 1) &&
-				   add_job(registry, REGISTRY_FACTS, SQL_TOPICS, -1, params, 1);
+			more = registry_add_job(registry, REGISTRY_REGISTRATION, SQL_REGISTRATION, -1, params,
+									1) &&
+				   registry_add_job(registry, REGISTRY_FACTS, SQL_TOPICS, -1, params, 1);
 			if (!more)
 				reply->failed = !error_bug(&reply->error, "out of memory");
 			return !more;
@@ -475,7 +288,7 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 static void
 end_job(PgRegistry *registry)
 {
-	free_job(&registry->jobs[registry->first]);
+	registry_free_job(&registry->jobs[registry->first]);
 	registry->first = (registry->first + 1) % JOBS_MAX;
 	registry->count--;
 	registry->running = false;

@@ -21,8 +21,6 @@
 #include <string.h>
 
 #define SILENCE_USEC (60 * USEC_PER_SEC)
-#define LAST_MARK_USEC (5 * USEC_PER_SEC)
-#define CLOSING_USEC (2 * USEC_PER_SEC)
 #define STEADY_USEC (30 * USEC_PER_SEC)
 #define SOON_USEC (10 * USEC_PER_MS)
 
@@ -133,34 +131,12 @@ relay_free(Relay *relay)
  * -------------------------------------------------------------------------
  */
 
-static bool
-is_ending(const Relay *relay)
-{
-	return relay->state == RELAY_DRAINING || relay->state == RELAY_MARKING ||
-		   relay->state == RELAY_CLOSING || relay->state == RELAY_STOPPED;
-}
-
-static void
-begin_end(Relay *relay, MonoUsec now)
-{
-	relay_drop_topic(relay);
-	if (relay->state == RELAY_STREAMING)
-	{
-		relay->drain_deadline = now + relay->config->drain_timeout_usec;
-		relay_set_state(relay, RELAY_DRAINING, now);
-		return;
-	}
-	/* Without a stream there is nothing to mark; what is in flight comes again. */
-	relay_end_session(relay);
-	relay_set_state(relay, RELAY_STOPPED, now);
-}
-
 void
 relay_fail(Relay *relay, const Error *error, MonoUsec now)
 {
 	char delay[24];
 
-	if (is_ending(relay))
+	if (relay_is_ending(relay))
 	{
 		/* No second chance at the end: what isn't marked comes again. */
 		log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), NULL);
@@ -171,7 +147,7 @@ relay_fail(Relay *relay, const Error *error, MonoUsec now)
 	if (error->error_class != ERROR_CLASS_TRANSIENT)
 	{
 		relay->stop_error = *error;
-		begin_end(relay, now);
+		relay_begin_end(relay, now);
 		return;
 	}
 	if (pump_stats(relay->pump)->events_settled > relay->settled_at_start ||
@@ -227,19 +203,6 @@ relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUs
 	}
 }
 
-void
-relay_stop(Relay *relay, MonoUsec now)
-{
-	if (is_ending(relay))
-	{
-		relay_end_session(relay);
-		relay_set_state(relay, RELAY_STOPPED, now);
-		return;
-	}
-	log_event(LOG_LEVEL_INFO, "stopping", NULL);
-	begin_end(relay, now);
-}
-
 /* -------------------------------------------------------------------------
  * one round
  * -------------------------------------------------------------------------
@@ -269,8 +232,8 @@ listen_to_registry(Relay *relay, MonoUsec now)
 	}
 }
 
-static bool
-flush_source(Relay *relay, MonoUsec now)
+bool
+relay_flush_source(Relay *relay, MonoUsec now)
 {
 	Error error;
 
@@ -289,8 +252,8 @@ flush_source(Relay *relay, MonoUsec now)
 	}
 }
 
-static bool
-report(Relay *relay, MonoUsec now, PgUsec wall)
+bool
+relay_report(Relay *relay, MonoUsec now, PgUsec wall)
 {
 	PumpVerdict verdict;
 	Error error;
@@ -326,57 +289,14 @@ stream_step(Relay *relay, MonoUsec now, PgUsec wall)
 {
 	bool more;
 
-	if (!report(relay, now, wall))
+	if (!relay_report(relay, now, wall))
 		return true;
 	more = read_stream(relay, now);
 	if (relay->state == RELAY_STREAMING)
 		relay_chores_step(relay, now);
 	if (relay->state == RELAY_STREAMING)
-		(void) flush_source(relay, now);
+		(void) relay_flush_source(relay, now);
 	return more;
-}
-
-static void
-drain_step(Relay *relay, MonoUsec now, PgUsec wall)
-{
-	char left[16];
-
-	if (!report(relay, now, wall) || !flush_source(relay, now))
-		return;
-	if (relay->state == RELAY_DRAINING)
-	{
-		if (pump_in_flight(relay->pump) > 0 && now < relay->drain_deadline)
-			return;
-		if (pump_in_flight(relay->pump) > 0)
-		{
-			snprintf(left, sizeof(left), "%u", pump_in_flight(relay->pump));
-			log_event(LOG_LEVEL_WARNING, "stopping with events in flight, they come again",
-					  "events", left, NULL);
-		}
-		relay->drain_deadline = now + LAST_MARK_USEC;
-		relay_set_state(relay, RELAY_MARKING, now);
-	}
-	if (relay->state == RELAY_MARKING)
-	{
-		if (relay->mark_in_flight || relay_start_mark(relay, true, now))
-		{
-			if (now < relay->drain_deadline)
-				return;
-			log_event(LOG_LEVEL_WARNING, "stopping without the last mark", NULL);
-		}
-		if (!report(relay, now, wall))
-			return;
-		pg_source_end(relay->source);
-		relay->drain_deadline = now + CLOSING_USEC;
-		relay_set_state(relay, RELAY_CLOSING, now);
-	}
-	if (!flush_source(relay, now))
-		return;
-	if (!relay->source_full || now >= relay->drain_deadline)
-	{
-		relay_end_session(relay);
-		relay_set_state(relay, RELAY_STOPPED, now);
-	}
 }
 
 /* true: more to do at once. */
@@ -495,7 +415,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 		case RELAY_DRAINING:
 		case RELAY_MARKING:
 		case RELAY_CLOSING:
-			drain_step(relay, now, wall);
+			relay_drain_step(relay, now, wall);
 			break;
 		case RELAY_STOPPED:
 			break;

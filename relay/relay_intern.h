@@ -82,6 +82,14 @@ extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
 /* Closes both connections to PostgreSQL at once. */
 extern void relay_end_session(Relay *relay);
 extern bool relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUsec now);
+/* true: the round may go on */
+extern bool relay_report(Relay *relay, MonoUsec now, PgUsec wall);
+extern bool relay_flush_source(Relay *relay, MonoUsec now);
+
+/* relay_end.c */
+extern bool relay_is_ending(const Relay *relay);
+extern void relay_begin_end(Relay *relay, MonoUsec now);
+extern void relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall);
 
 /* relay_session.c: from connecting to streaming */
 extern void relay_session_step(Relay *relay, MonoUsec now);

@@ -1,0 +1,71 @@
+/*
+ * pump_intern.h
+ *	  What the files of the pump share.  For pump.c and pump_marks.c alone.
+ */
+#ifndef OUTBOX_RELAY_PUMP_INTERN_H
+#define OUTBOX_RELAY_PUMP_INTERN_H
+
+#include "assemble.h"
+#include "heartbeat.h"
+#include "pump.h"
+
+/* The order of the stream: a commit LSN, and an ordinal in it. */
+typedef struct StreamPoint
+{
+	PgLsn commit_lsn;
+	uint64_t ordinal;
+} StreamPoint;
+
+/* What people are told about an event: never what is in it. */
+typedef struct Subject
+{
+	uint8_t id[UUID_SIZE];
+	char topic[TOPIC_NAME_MAX + 1];
+	uint32_t topic_index; /* of the name in "topic" */
+	uint32_t size;
+	Position position;
+} Subject;
+
+struct Pump
+{
+	PumpConfig config;
+	DeliveryWindow *window;
+	Feedback feedback;
+	Assembler *assembler;
+	TimelineHistory timelines;
+	uint32_t generation;
+	Router *router;
+	PumpStats stats;
+
+	PgLsn durable;		 /* R */
+	PgLsn start_lsn;	 /* of this stream */
+	StreamPoint resume;	 /* events before this are settled; see pump_start() */
+	bool in_transaction; /* of the stream, published or not */
+	bool suppressed;	 /* that transaction is below start_lsn */
+	uint32_t published;	 /* events of it */
+
+	bool held;
+	Assembled pending; /* what is held */
+	RoutedEvent routed;
+	MonoUsec listening_since; /* the last time reading began */
+	bool listening;
+
+	StreamPoint careful_until; /* commit_lsn invalid: not careful */
+	bool failed;			   /* a delivery */
+	bool poison;			   /* and its event was alone */
+	Error failure;
+	Subject subject; /* the event published last */
+
+	Heartbeats heartbeats;
+	PgLsn last_event_end; /* of the newest transaction with events */
+	MonoUsec marked_at;
+};
+
+/* Whether a comes before b in the stream. */
+static inline bool
+point_before(StreamPoint a, StreamPoint b)
+{
+	return a.commit_lsn != b.commit_lsn ? a.commit_lsn < b.commit_lsn : a.ordinal < b.ordinal;
+}
+
+#endif

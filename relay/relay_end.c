@@ -1,0 +1,95 @@
+/*
+ * relay_end.c
+ *	  How a relay ends, on request or because of an error that won't pass.
+ *
+ *		draining	nothing is read; what is in flight settles, up to drain.timeout
+ *		marking		the last mark is being committed
+ *		closing		the last status update and the end of the stream are on their way
+ *
+ * Refuses nothing.  What isn't marked when it ends comes again, and its repetition is
+ * dropped by the consumers.
+ */
+#include "relay_intern.h"
+
+#include <stdio.h>
+
+#define LAST_MARK_USEC (5 * USEC_PER_SEC)
+#define CLOSING_USEC (2 * USEC_PER_SEC)
+
+bool
+relay_is_ending(const Relay *relay)
+{
+	return relay->state == RELAY_DRAINING || relay->state == RELAY_MARKING ||
+		   relay->state == RELAY_CLOSING || relay->state == RELAY_STOPPED;
+}
+
+void
+relay_begin_end(Relay *relay, MonoUsec now)
+{
+	relay_drop_topic(relay);
+	if (relay->state == RELAY_STREAMING)
+	{
+		relay->drain_deadline = now + relay->config->drain_timeout_usec;
+		relay_set_state(relay, RELAY_DRAINING, now);
+		return;
+	}
+	/* Without a stream there is nothing to mark; what is in flight comes again. */
+	relay_end_session(relay);
+	relay_set_state(relay, RELAY_STOPPED, now);
+}
+
+void
+relay_stop(Relay *relay, MonoUsec now)
+{
+	if (relay_is_ending(relay))
+	{
+		relay_end_session(relay);
+		relay_set_state(relay, RELAY_STOPPED, now);
+		return;
+	}
+	log_event(LOG_LEVEL_INFO, "stopping", NULL);
+	relay_begin_end(relay, now);
+}
+
+void
+relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall)
+{
+	char left[16];
+
+	if (!relay_report(relay, now, wall) || !relay_flush_source(relay, now))
+		return;
+	if (relay->state == RELAY_DRAINING)
+	{
+		if (pump_in_flight(relay->pump) > 0 && now < relay->drain_deadline)
+			return;
+		if (pump_in_flight(relay->pump) > 0)
+		{
+			snprintf(left, sizeof(left), "%u", pump_in_flight(relay->pump));
+			log_event(LOG_LEVEL_WARNING, "stopping with events in flight, they come again",
+					  "events", left, NULL);
+		}
+		relay->drain_deadline = now + LAST_MARK_USEC;
+		relay_set_state(relay, RELAY_MARKING, now);
+	}
+	if (relay->state == RELAY_MARKING)
+	{
+		if (relay->mark_in_flight || relay_start_mark(relay, true, now))
+		{
+			if (now < relay->drain_deadline)
+				return;
+			log_event(LOG_LEVEL_WARNING, "stopping without the last mark", NULL);
+		}
+		if (!relay_report(relay, now, wall))
+			return;
+		pg_source_end(relay->source);
+		relay->drain_deadline = now + CLOSING_USEC;
+		relay_set_state(relay, RELAY_CLOSING, now);
+	}
+	if (!relay_flush_source(relay, now))
+		return;
+	if (!relay->source_full || now >= relay->drain_deadline)
+	{
+		relay_end_session(relay);
+		relay_set_state(relay, RELAY_STOPPED, now);
+	}
+}
