@@ -18,10 +18,7 @@
 #include "guard.h"
 #include "interrupt.h"
 #include "run.h"
-
-#ifndef OUTBOX_VERSION
-#define OUTBOX_VERSION "0.1.0"
-#endif
+#include "version.h"
 
 #define EXIT_VERDICT 30
 

@@ -20,10 +20,7 @@
 #include "pg_target.h"
 #include "poller.h"
 #include "random.h"
-
-#ifndef OUTBOX_VERSION
-#define OUTBOX_VERSION "0.1.0"
-#endif
+#include "version.h"
 
 typedef enum Command
 {

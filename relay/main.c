@@ -10,13 +10,12 @@
 #include "pg_link.h"
 #include "relay.h"
 #include "stats.h"
+#include "version.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define RELAY_VERSION "0.1.0"
 
 typedef enum Command
 {
@@ -171,7 +170,7 @@ run(const RelayConfig *config)
 	Poller poller;
 	Relay *relay;
 	HttpServer *http = NULL;
-	StatsPages pages = {NULL, RELAY_VERSION};
+	StatsPages pages = {NULL, OUTBOX_VERSION};
 	MonoUsec wake_at = 0;
 	MonoUsec now;
 	Error error;
@@ -295,7 +294,7 @@ main(int argc, char **argv)
 			print_help();
 			break;
 		case COMMAND_VERSION:
-			printf("outbox-relay %s (librdkafka %s)\n", RELAY_VERSION, kafka_library_version());
+			printf("outbox-relay %s (librdkafka %s)\n", OUTBOX_VERSION, kafka_library_version());
 			break;
 		case COMMAND_PRINT_SAMPLE:
 			options_print_sample(&relay_option_table, stdout);
