@@ -53,12 +53,12 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
-## check              all tests; check-style, check-unit, check-regress, check-e2e: one suite
+## check              all tests; check-style, -unit, -regress, -upgrade, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
-	@WORKERS=$(WORKERS) $(PYTHON) scripts/check style unit regress e2e
+	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-regress check-e2e:
+check-style check-unit check-regress check-upgrade check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
 
 ## clean              remove what was built (the broker's jars stay: build/kafka)
@@ -72,4 +72,4 @@ help:
 
 .PHONY: all build $(PROGRAMS) common extension install-extension \
 	bootstrap bootstrap-demo bootstrap-check demo \
-	check check-style check-unit check-regress check-e2e clean help
+	check check-style check-unit check-regress check-upgrade check-e2e clean help
