@@ -18,6 +18,7 @@ CREATE FUNCTION outbox.maintain() RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	SET lock_timeout = '100ms'
+	SET default_statistics_target = 10
 AS $maintain$
 DECLARE
 	settings record;
@@ -26,6 +27,9 @@ DECLARE
 	next_rot int2;
 	part record;
 	open_writers text[];
+	closed bool := false;
+	truncated bool := false;
+	written bool := false;
 	done text[] := '{}';
 BEGIN
 	BEGIN
@@ -55,6 +59,7 @@ BEGIN
 		UPDATE outbox.partition AS p
 		   SET state = 'closed', closed_at = clock_timestamp(), closed_lsn = pg_current_wal_insert_lsn()
 		 WHERE p.rot = part.rot;
+		closed := true;
 		done := done || format('closed %s', part.rot);
 	END LOOP;
 
@@ -67,10 +72,12 @@ BEGIN
 		 ORDER BY p.left_at
 	LOOP
 		BEGIN
-			EXECUTE format('TRUNCATE TABLE ONLY outbox.event_%s', part.rot);
+			/* First: a transaction whose snapshot is older than what another session did ends here. */
 			UPDATE outbox.partition AS p
 			   SET state = 'free', left_at = NULL, writers = NULL, closed_at = NULL, closed_lsn = NULL
 			 WHERE p.rot = part.rot;
+			EXECUTE format('TRUNCATE TABLE ONLY outbox.event_%s', part.rot);
+			truncated := true;
 			done := done || format('truncated %s', part.rot);
 		EXCEPTION WHEN lock_not_available THEN
 			done := done || format('could not lock %s', part.rot);
@@ -81,13 +88,31 @@ BEGIN
 	SELECT r.current, r.rotated_at INTO STRICT now_current, since FROM outbox.rotation AS r;
 	next_rot := (now_current + 1) % 3;
 	IF since <= clock_timestamp() - settings.rotation_interval
-	   AND pg_relation_size(format('outbox.event_%s', now_current)::regclass) > 0
 	   AND EXISTS (SELECT FROM outbox.partition AS p WHERE p.rot = next_rot AND p.state = 'free')
 	THEN
+		BEGIN
+			written := pg_relation_size(format('outbox.event_%s', now_current)::regclass) > 0;
+		EXCEPTION WHEN lock_not_available THEN
+			done := done || format('could not lock %s', now_current);
+		END;
+	END IF;
+	IF written THEN
 		UPDATE outbox.rotation SET current = next_rot, rotated_at = clock_timestamp();
 		UPDATE outbox.partition AS p SET state = 'closing', left_at = clock_timestamp() WHERE p.rot = now_current;
 		UPDATE outbox.partition AS p SET state = 'current' WHERE p.rot = next_rot;
 		done := done || format('rotated to %s', next_rot);
+	END IF;
+
+	/*
+	 * Autovacuum sees to the partitions, and never to the table that they make up.  A sample of 3,000 rows, and
+	 * not beside a TRUNCATE: its lock would last for as long.
+	 */
+	IF closed AND NOT truncated THEN
+		BEGIN
+			ANALYZE (SKIP_LOCKED) outbox.event;
+		EXCEPTION WHEN lock_not_available THEN
+			NULL;
+		END;
 	END IF;
 	RETURN array_to_string(done, ', ');
 END
