@@ -193,7 +193,15 @@ parse_pair(IniParser *parser, const char *text, size_t len)
 
 	trim(&key, &key_len);
 	if (!option_key_valid(key, key_len))
-		return ini_error(parser, "expected \"key = value\"");
+	{
+		ini_error(parser, "expected \"key = value\"");
+		/* Behind a key, most likely the next line of a long value. */
+		if (parser->is_kind && parser->section_line == 0)
+			error_hint(parser->error,
+					   "To go on with the value of \"%s\", start the line with white space.",
+					   parser->key);
+		return false;
+	}
 	memcpy(parser->key, key, key_len);
 	parser->key[key_len] = '\0';
 

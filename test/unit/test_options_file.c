@@ -207,6 +207,8 @@ refuses_with_file_and_line(void **state)
 		{"[kafka]\nlinger.ms = 1\nlinger.ms = 1\n", 3, "\"kafka.linger.ms\" is set twice", ""},
 		{"[handler a]\nsql = 1\nsql = 2\n", 3, "\"sql\" is set twice in section \"handler a\"", ""},
 		{"[handler a]\nsql = 1\n[handler a]\npayload = json\n", 3, "section is there twice", ""},
+		{"[handler a]\nsql = INSERT INTO t\nSELECT 1 FROM batch\n", 3, "expected \"key = value\"",
+		 "To go on with the value of \"sql\", start the line with white space."},
 	};
 
 	(void) state;
