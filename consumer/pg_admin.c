@@ -157,6 +157,8 @@ check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error 
 		as_error(&failure, error);
 		fprintf(out, "handler \"%s\" of topic \"%s\": %s\n", handler->name, handler->topic,
 				error->message);
+		if (error->hint[0] != '\0')
+			fprintf(out, "  hint: %s\n", error->hint);
 	}
 	PQclear(result);
 	return ok;
@@ -167,8 +169,8 @@ pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handl
 			   Error *error)
 {
 	PGconn *conn = connect_target(conninfo, timeout_usec, error);
+	int failed = 0;
 	int there;
-	bool ok = true;
 
 	if (conn == NULL)
 		return false;
@@ -182,8 +184,13 @@ pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handl
 	for (int i = 0; i < handlers->count; i++)
 	{
 		if (!check_handler(conn, &handlers->items[i], i, out, error))
-			ok = false;
+			failed++;
 	}
 	PQfinish(conn);
-	return ok;
+	fflush(out);
+	if (failed == 0)
+		return true;
+	/* Each was told above. */
+	return error_permanent(error, error->exit_code, "%d of %d handlers can't be prepared", failed,
+						   handlers->count);
 }

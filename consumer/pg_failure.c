@@ -64,6 +64,20 @@ pg_failure_result(TargetFailure *failure, const PGresult *result, const char *do
 	fill_result(failure, result, EXIT_HANDLER, doing);
 }
 
+/* Schema, table, column, function, type. */
+static bool
+is_missing(const char *sqlstate)
+{
+	static const char *const codes[] = {"3F000", "42P01", "42703", "42883", "42704"};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	{
+		if (strcmp(sqlstate, codes[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 pg_failure_handler(TargetFailure *failure, const PGresult *result, const Handler *handler)
 {
@@ -86,6 +100,10 @@ pg_failure_handler(TargetFailure *failure, const PGresult *result, const Handler
 				   "holds the last event of each key, in place of batch.");
 	else if (strcmp(failure->error.sqlstate, "42501") == 0)
 		error_hint(&failure->error, "Grant the consumer's role what its handlers do.");
+	else if (failure->failure == FAILURE_CONFIGURATION && failure->error.hint[0] == '\0' &&
+			 is_missing(failure->error.sqlstate))
+		error_hint(&failure->error, "Create it in the target, or change the handler's sql; "
+									"\"outbox-consumer check\" tries all handlers.");
 }
 
 void
