@@ -175,8 +175,9 @@ finish(PgTarget *target, TargetFailure *failure)
 	if (target->failed)
 	{
 		*failure = target->failure;
-		/* A session that isn't set up is of no use. */
-		failure->lost = phase == PG_PREPARING;
+		/* A session that isn't set up, or that forgot what was prepared, is of no use. */
+		failure->lost =
+			phase == PG_PREPARING || strcmp(target->failure.error.sqlstate, "26000") == 0;
 		return TARGET_FAILED;
 	}
 	return phase == PG_PREPARING ? TARGET_CONNECTED : TARGET_DONE;

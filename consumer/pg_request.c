@@ -128,9 +128,19 @@ pg_send_setup(PgTarget *target)
 			 (long long) (target->config.statement_timeout_usec / USEC_PER_MS));
 	snprintf(idle_timeout, sizeof(idle_timeout), "%lld",
 			 (long long) (target->config.batch_timeout_usec / USEC_PER_MS));
+	/*
+	 * A host that is gone without a word must not hold the progress rows for
+	 * hours: the server asks for it, and ends its transaction where it can.
+	 */
 	if (!send_text(target, PG_STEP_SETTINGS,
-				   "SELECT pg_catalog.set_config('statement_timeout', $1::text, false),"
-				   " pg_catalog.set_config('idle_in_transaction_session_timeout', $2::text, false)",
+				   "SELECT pg_catalog.set_config(s.name, w.value, false)"
+				   " FROM pg_catalog.pg_settings AS s JOIN (VALUES"
+				   " ('statement_timeout', $1::text),"
+				   " ('idle_in_transaction_session_timeout', $2::text),"
+				   " ('transaction_timeout', $2::text),"
+				   " ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'),"
+				   " ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '25000'))"
+				   " AS w (name, value) ON s.name = w.name",
 				   2, values) ||
 		!send_text(target, PG_STEP_VERSION, "SELECT outbox_inbox.version()", 0, NULL))
 		return false;
