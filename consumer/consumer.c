@@ -8,6 +8,7 @@
  */
 #include "consumer_intern.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,12 +68,13 @@ consumer_destroy(Consumer *consumer)
 	free(consumer);
 }
 
-/* The first reason counts. */
+/* The first reason counts, in the order of the records. */
 void
 consumer_fail(Consumer *consumer, const Error *error)
 {
-	if (consumer->failure.error_class == ERROR_CLASS_NONE)
+	if (consumer->failure.error_class == ERROR_CLASS_NONE || consumer->finishing)
 		consumer->failure = *error;
+	consumer->finishing = false;
 }
 
 void
@@ -250,15 +252,22 @@ admit(Consumer *consumer)
 static void
 log_transitions(Consumer *consumer)
 {
+	MonoUsec wake_at = breaker_wake_at(&consumer->breaker);
 	BreakerTransition transition;
+	char retry_in[24];
 
+	snprintf(retry_in, sizeof(retry_in), "%lld",
+			 (long long) ((wake_at - consumer->now) / USEC_PER_MS));
 	while (breaker_take_transition(&consumer->breaker, &transition))
 	{
+		bool opens = transition.to == BREAKER_OPEN;
+
 		consumer->stats.transitions[transition.to]++;
-		log_event(transition.to == BREAKER_OPEN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-				  "circuit breaker", "from", breaker_state_name(transition.from), "to",
-				  breaker_state_name(transition.to), "reason",
-				  breaker_reason_name(transition.reason), NULL);
+		log_event(opens ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "circuit breaker", "from",
+				  breaker_state_name(transition.from), "to", breaker_state_name(transition.to),
+				  "reason", breaker_reason_name(transition.reason), "retry_in_ms",
+				  opens && wake_at != MONO_NEVER ? retry_in : NULL, "last_error",
+				  opens && consumer->last_error[0] != '\0' ? consumer->last_error : NULL, NULL);
 	}
 }
 
@@ -281,14 +290,32 @@ run(Consumer *consumer)
 		consumer_stop(consumer, consumer->now);
 }
 
-/* What is under way ends; the rest is in Kafka. */
+/* Whether what was read before a record that ends it can be applied still. */
+static bool
+can_finish(const Consumer *consumer)
+{
+	return consumer->finishing && !consumer->revoking &&
+		   consumer->breaker.state == BREAKER_CLOSED &&
+		   batch_left(consumer->applying) + consumer->filling->count > 0;
+}
+
+/*
+ * What is under way ends; the rest is in Kafka.  The target is let go then:
+ * nobody looks after it while the group is left.
+ */
 static void
 drain(Consumer *consumer)
 {
 	settle(consumer);
-	if (consumer->request == REQUEST_APPLY && consumer->now < consumer->leave_at)
-		return;
+	if (consumer->now < consumer->leave_at)
+	{
+		if (can_finish(consumer))
+			admit(consumer);
+		if (consumer->request == REQUEST_APPLY || can_finish(consumer))
+			return;
+	}
 	consumer->request = REQUEST_NONE;
+	consumer->target->methods->close(consumer->target);
 	consumer_finish_revoked(consumer);
 	consumer->inbox->methods->close(consumer->inbox);
 	consumer->phase = CONSUMER_LEAVING;
@@ -330,6 +357,8 @@ consumer_wake_at(const Consumer *consumer, MonoUsec now)
 		consumer->leave_at,
 	};
 
+	if (consumer->phase == CONSUMER_LEAVING && !consumer->more)
+		return consumer->leave_at < wake_at ? consumer->leave_at : wake_at;
 	/* Something can be done without waiting for anybody. */
 	if (consumer->more || (state == TARGET_IDLE && consumer->request == REQUEST_NONE &&
 						   consumer->breaker.state != BREAKER_OPEN &&

@@ -292,8 +292,9 @@ log_failure(Consumer *consumer, const TargetFailure *failure)
 }
 
 static void
-infrastructure_failed(Consumer *consumer)
+infrastructure_failed(Consumer *consumer, const TargetFailure *failure)
 {
+	snprintf(consumer->last_error, sizeof(consumer->last_error), "%s", failure->error.message);
 	breaker_failed(&consumer->breaker, consumer->now, consumer->now - consumer->request_at,
 				   &consumer->random);
 }
@@ -309,7 +310,7 @@ consumer_target_failed(Consumer *consumer, const TargetFailure *failure)
 		return;
 	}
 	log_failure(consumer, failure);
-	infrastructure_failed(consumer);
+	infrastructure_failed(consumer, failure);
 	(void) retry_failed(&consumer->retry, consumer->now, &consumer->random);
 	if (failure->lost)
 		consumer->connect_at = backoff_next(&consumer->reconnect, consumer->now, &consumer->random);
@@ -344,7 +345,8 @@ consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 	{
 		Partition *partition = &consumer->partitions.items[consumer->move_slots[i]];
 
-		if (failure->unknown)
+		/* Attempts may differ in size; any of them may be the one that comes through. */
+		if (failure->unknown && consumer->moves[i].new_next > partition->unknown_next)
 			partition->unknown_next = consumer->moves[i].new_next;
 		if (failure->unknown || failure->failure == FAILURE_FENCED)
 			partition->stale = true;
@@ -356,16 +358,15 @@ consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 			if (sizer_data_error(&consumer->sizer, consumer->request_count))
 				stop_at_culprit(consumer, failure);
 			break;
+		case FAILURE_FENCED:
+			/* Most likely the progress, read again, ends it; if not, it isn't tried in a hurry. */
 		case FAILURE_TRANSIENT:
 			consumer->stats.failures[failure->failure]++;
 			if (retry_failed(&consumer->retry, consumer->now, &consumer->random) == RETRY_EXHAUSTED)
 			{
 				log_failure(consumer, failure);
-				infrastructure_failed(consumer);
+				infrastructure_failed(consumer, failure);
 			}
-			break;
-		case FAILURE_FENCED:
-			consumer->stats.failures[failure->failure]++;
 			break;
 		default:
 			consumer_target_failed(consumer, failure);

@@ -59,8 +59,10 @@ struct Consumer
 	MonoUsec now;
 	MonoUsec leave_at; /* the end of draining or leaving, whatever happens */
 	Error failure;	   /* why it ends; class NONE: on request */
+	bool finishing;	   /* it ends because of a record: what came before it is applied first */
 
 	Breaker breaker;
+	char last_error[512]; /* of the target, "" when there was none */
 	Retry retry;
 	Sizer sizer;
 	Backoff reconnect;
@@ -99,7 +101,6 @@ struct Consumer
 	MonoUsec lag_query_at;
 	LogLimit trouble_limit;
 	LogLimit target_limit;
-	LogLimit waiting_limit;
 };
 
 /* consumer.c */
@@ -116,6 +117,7 @@ extern void consumer_revoked(Consumer *consumer, const InboxEvent *event);
 extern void consumer_finish_revoked(Consumer *consumer);
 extern void consumer_begin(Consumer *consumer);
 extern void consumer_pause(Consumer *consumer);
+extern void consumer_out_of_range(Consumer *consumer, const InboxEvent *event);
 
 /* consumer_progress.c: what the target knows of them. */
 extern bool consumer_needs_progress(const Consumer *consumer);

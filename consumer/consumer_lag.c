@@ -29,8 +29,12 @@ query_ends(Consumer *consumer)
 	}
 	for (size_t i = 0; i < places->count; i++)
 	{
-		if (places->items[i].known)
-			consumer->partitions.items[places->items[i].offset].end = places->items[i].high;
+		Partition *partition = &consumer->partitions.items[places->items[i].offset];
+
+		if (!places->items[i].known)
+			continue;
+		partition->end = places->items[i].high;
+		partition->first = places->items[i].low;
 	}
 }
 

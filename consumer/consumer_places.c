@@ -2,9 +2,8 @@
  * consumer_places.c
  *	  Partitions come, begin, pause, and go.
  *
- * A partition begins once its progress was read from the target and its ends
- * are known: at the record that was applied last, to see that it still is that
- * record.  A revocation waits for the transaction under way, then everything of
+ * A partition begins once its progress was read from the target: at the record
+ * that was applied last, to see that it still is that record.  A revocation waits for the transaction under way, then everything of
  * the partition is dropped from the batches, and then the group hears of it.
  */
 #include "consumer_intern.h"
@@ -15,7 +14,7 @@
 
 #include "exit_codes.h"
 
-#define WATERMARK_TIMEOUT_MS 400
+#define ENDS_TIMEOUT_MS 4000
 #define BEGIN_AGAIN_USEC USEC_PER_SEC
 /* A queue that wasn't polled for so long makes room for the group's events by a pause. */
 #define PRESSURE_USEC (2 * USEC_PER_SEC)
@@ -68,8 +67,17 @@ consumer_assigned(Consumer *consumer, const InboxEvent *event)
 	{
 		int topic = handlers_topic(consumer->handlers, event->places[i].topic);
 
+		int slot = partitions_find(&consumer->partitions, event->places[i].topic,
+								   event->places[i].partition);
+
 		if (topic < 0)
 			continue;
+		/* It went without a word: what was read then isn't from this assignment. */
+		if (slot >= 0)
+		{
+			batch_drop(consumer->applying, slot);
+			batch_drop(consumer->filling, slot);
+		}
 		if (partitions_assign(&consumer->partitions, event->places[i].topic,
 							  event->places[i].partition, topic) < 0)
 			no_memory(consumer);
@@ -130,48 +138,23 @@ consumer_finish_revoked(Consumer *consumer)
  * begin
  * ------------------------------------------------------------------------- */
 
+/*
+ * Where to start reading: at the record that was applied last, to see that it
+ * still is that one.  Nobody asks the brokers for the partition's ends before:
+ * behind a fetch that waits for records, the answer takes as long as that.
+ */
 static void
-stop_offsets(Consumer *consumer, const Partition *partition, const char *relation, int64_t end)
+choose_start(Partition *partition, InboxPlace *place)
 {
-	Error error;
-
-	error_clear(&error);
-	error_permanent(&error, EXIT_OFFSETS,
-					"the next offset of topic \"%s\", partition %d is %lld, %s %lld",
-					partition->topic, partition->partition, (long long) partition->next_offset,
-					relation, (long long) end);
-	error_hint(&error,
-			   "Retention took records that weren't applied, or the topic was deleted and made "
-			   "again. A new group reads it from its beginning.");
-	consumer_fail(consumer, &error);
-}
-
-/* Where to start reading, from the ends of the partition; false: not at all. */
-static bool
-choose_start(Consumer *consumer, Partition *partition, InboxPlace *place)
-{
-	partition->end = place->high;
-	partition->first = place->low;
 	if (partition->next_offset < 0)
 	{
 		place->offset = INBOX_OFFSET_BEGINNING;
 		partition->received = 0;
-		return true;
-	}
-	if (partition->next_offset < place->low)
-	{
-		stop_offsets(consumer, partition, "but the first that there is is", place->low);
-		return false;
-	}
-	if (partition->next_offset > place->high)
-	{
-		stop_offsets(consumer, partition, "but the partition ends at", place->high);
-		return false;
+		return;
 	}
 	partition->received = partition->next_offset;
-	partition->verify = partition->last_offset >= place->low;
+	partition->verify = partition->last_offset >= 0;
 	place->offset = partition->verify ? partition->last_offset : partition->next_offset;
-	return true;
 }
 
 /* Adds the partitions that can begin to consumer->places, with their slots in "offset". */
@@ -197,38 +180,20 @@ void
 consumer_begin(Consumer *consumer)
 {
 	PlaceList *places = &consumer->places;
-	size_t known = 0;
 	Error error;
 
 	if (consumer->now < consumer->begin_at || consumer->revoking || !collect_known(consumer))
 		return;
 	consumer->begin_at = consumer->now + BEGIN_AGAIN_USEC;
-	error_clear(&error);
-	if (!consumer->inbox->methods->watermarks(consumer->inbox, places->items, places->count,
-											  WATERMARK_TIMEOUT_MS, &error))
-	{
-		log_error(LOG_LEVEL_DEBUG, &error, NULL);
-		return;
-	}
 	for (size_t i = 0; i < places->count; i++)
-	{
-		InboxPlace place = places->items[i];
-		int slot = (int) place.offset;
-
-		if (!place.known)
-			continue;
-		if (!choose_start(consumer, &consumer->partitions.items[slot], &place))
-			return;
-		places->items[known++] = place;
-	}
-	if (known == 0)
-		return;
-	if (!consumer->inbox->methods->begin(consumer->inbox, places->items, known, &error))
+		choose_start(&consumer->partitions.items[places->items[i].offset], &places->items[i]);
+	error_clear(&error);
+	if (!consumer->inbox->methods->begin(consumer->inbox, places->items, places->count, &error))
 	{
 		log_error(LOG_LEVEL_WARNING, &error, NULL);
 		return;
 	}
-	for (size_t i = 0; i < known; i++)
+	for (size_t i = 0; i < places->count; i++)
 	{
 		int slot = partitions_find(&consumer->partitions, places->items[i].topic,
 								   places->items[i].partition);
@@ -236,8 +201,54 @@ consumer_begin(Consumer *consumer)
 		consumer->partitions.items[slot].state = PARTITION_ACTIVE;
 		consumer->partitions.items[slot].paused = false;
 	}
-	if (known == places->count)
-		consumer->begin_at = 0;
+	consumer->begin_at = 0;
+}
+
+/* With the partition's ends, if the brokers tell them: nothing else is waiting any more. */
+static void
+stop_out_of_range(Consumer *consumer, const Partition *partition, int64_t offset)
+{
+	InboxPlace place = {.topic = partition->topic, .partition = partition->partition};
+	Error error;
+
+	error_clear(&error);
+	(void) consumer->inbox->methods->watermarks(consumer->inbox, &place, 1, ENDS_TIMEOUT_MS,
+												&error);
+	error_permanent(&error, EXIT_OFFSETS,
+					"the next offset of topic \"%s\", partition %d is %lld, which isn't there",
+					partition->topic, partition->partition, (long long) offset);
+	if (place.known)
+		error_detail(&error, "The partition begins at offset %lld and ends at %lld.",
+					 (long long) place.low, (long long) place.high);
+	error_hint(&error,
+			   "Retention took records that weren't applied, or the topic was deleted and made "
+			   "again. A new group reads it from its beginning.");
+	consumer_fail(consumer, &error);
+}
+
+void
+consumer_out_of_range(Consumer *consumer, const InboxEvent *event)
+{
+	int slot = event->place_count == 0
+				   ? -1
+				   : partitions_find(&consumer->partitions, event->places[0].topic,
+									 event->places[0].partition);
+	Partition *partition;
+
+	if (slot < 0 || consumer->phase != CONSUMER_RUNNING)
+		return;
+	partition = &consumer->partitions.items[slot];
+	if (partition->state != PARTITION_ACTIVE || partition->rewind)
+		return;
+	if (!partition->verify)
+	{
+		stop_out_of_range(consumer, partition, event->places[0].offset);
+		return;
+	}
+	/* Retention took the record to compare with: read on behind it. */
+	partition->verify = false;
+	partition->rewind = true;
+	consumer->begin_at = 0;
 }
 
 /* -------------------------------------------------------------------------

@@ -174,12 +174,12 @@ take_stale(Consumer *consumer, int slot)
 		partition->stale = false;
 		return;
 	}
-	if (found != partition->unknown_next)
+	if (found < partition->next_offset || found > partition->unknown_next)
 	{
 		yield(consumer, slot);
 		return;
 	}
-	/* Our own commit, whose answer was lost. */
+	/* Our own commit, whose answer was lost; what it was is done, whoever did it. */
 	log_partition(LOG_LEVEL_INFO, "a commit without an answer was found to be done", partition);
 	consumer->stats.unknown_commits++;
 	batch_drop_below(consumer->applying, slot, found);

@@ -36,20 +36,30 @@ stop_at(Consumer *consumer, const InboxRecord *record, int exit_code, const char
 	if (hint != NULL)
 		error_hint(&error, "%s", hint);
 	consumer_fail(consumer, &error);
+	consumer->finishing = true;
 }
 
-/* The last header of that name, as a view; the NULL view when there is none. */
-static ByteView
-header(const InboxRecord *record, const char *name)
+/* The last header of that name; NULL when there is none. */
+static const InboxHeader *
+find_header(const InboxRecord *record, const char *name)
 {
 	ByteView wanted = view_of(name);
 
 	for (size_t i = record->header_count; i-- > 0;)
 	{
 		if (view_equals(record->headers[i].name, wanted))
-			return record->headers[i].value;
+			return &record->headers[i];
 	}
-	return (ByteView){NULL, 0};
+	return NULL;
+}
+
+/* Its value, as a view; the NULL view when there is none, or it is null. */
+static ByteView
+header(const InboxRecord *record, const char *name)
+{
+	const InboxHeader *found = find_header(record, name);
+
+	return found != NULL ? found->value : (ByteView){NULL, 0};
 }
 
 static bool
@@ -124,7 +134,8 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 static bool
 judge(Consumer *consumer, Partition *partition, const InboxRecord *record, BatchRecord *to)
 {
-	ByteView text = header(record, ENVELOPE_HEADER_POSITION);
+	const InboxHeader *found = find_header(record, ENVELOPE_HEADER_POSITION);
+	ByteView text = found != NULL ? found->value : (ByteView){NULL, 0};
 	char source_id[SOURCE_ID_MAX + 1];
 
 	if (header(record, ENVELOPE_HEADER_REPLAYED).data != NULL)
@@ -133,9 +144,10 @@ judge(Consumer *consumer, Partition *partition, const InboxRecord *record, Batch
 				NULL);
 		return false;
 	}
-	if (text.data == NULL)
+	if (found == NULL)
 		return true;
-	if (!position_parse((const char *) text.data, text.len, source_id, &to->position) ||
+	if (text.data == NULL ||
+		!position_parse((const char *) text.data, text.len, source_id, &to->position) ||
 		to->position.ordinal > INT64_MAX)
 	{
 		stop_at(consumer, record, EXIT_DATA,
@@ -223,21 +235,6 @@ admit(Consumer *consumer, const InboxRecord *record)
 }
 
 static void
-out_of_range(Consumer *consumer, const InboxEvent *event)
-{
-	Error error;
-
-	if (event->place_count == 0)
-		return;
-	error_clear(&error);
-	error_permanent(&error, EXIT_OFFSETS, "topic \"%s\", partition %d has no offset %lld any more",
-					event->places[0].topic, event->places[0].partition,
-					(long long) event->places[0].offset);
-	error_hint(&error, "Retention took records that weren't applied, or the topic was made again.");
-	consumer_fail(consumer, &error);
-}
-
-static void
 ended(Consumer *consumer, const InboxEvent *event)
 {
 	int slot =
@@ -277,11 +274,12 @@ take_event(Consumer *consumer, const InboxEvent *event)
 			ended(consumer, event);
 			break;
 		case INBOX_OUT_OF_RANGE:
-			out_of_range(consumer, event);
+			consumer_out_of_range(consumer, event);
 			break;
 		case INBOX_WAITING:
+			/* The library says it once for each topic. */
 			consumer->joined = true;
-			log_limited(consumer, &consumer->waiting_limit, LOG_LEVEL_INFO, &event->error);
+			log_error(LOG_LEVEL_WARNING, &event->error, NULL);
 			break;
 		case INBOX_TROUBLE:
 			log_limited(consumer, &consumer->trouble_limit, LOG_LEVEL_WARNING, &event->error);

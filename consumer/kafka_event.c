@@ -139,7 +139,10 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 			event->type = INBOX_WAITING;
-			error_transient(&event->error, "%s", text);
+			error_transient(&event->error, "Kafka: %s", text);
+			error_hint(&event->error,
+					   "A handler reads from this topic, and it isn't there; the consumer waits "
+					   "for it. If nobody is to make it, look for a misspelt \"[handler TOPIC]\".");
 			return true;
 		case RD_KAFKA_RESP_ERR__FATAL:
 			event->type = INBOX_FATAL;

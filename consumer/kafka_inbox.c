@@ -186,6 +186,16 @@ kafka_resume(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	return pause_or_resume((KafkaInbox *) base, false, places, count, error);
 }
 
+/* A fetcher that stopped at an offset out of range can't seek: it is made anew. */
+static bool
+begin_again(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, Error *error)
+{
+	return kafka_succeeded(rd_kafka_incremental_unassign(inbox->rk, list),
+						   "stop reading a partition", error) &&
+		   kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
+						   error);
+}
+
 static bool
 kafka_rewind(Inbox *base, const InboxPlace *place, Error *error)
 {
@@ -194,7 +204,9 @@ kafka_rewind(Inbox *base, const InboxPlace *place, Error *error)
 	bool ok = kafka_succeeded(rd_kafka_seek_partitions(inbox->rk, list, REWIND_TIMEOUT_MS),
 							  "read from another offset", error);
 
-	if (ok && list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (ok && list->elems[0].err == RD_KAFKA_RESP_ERR__STATE)
+		ok = begin_again(inbox, list, error);
+	else if (ok && list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		ok = error_transient(error, "could not read from another offset: %s",
 							 rd_kafka_err2str(list->elems[0].err));
 	rd_kafka_topic_partition_list_destroy(list);

@@ -62,7 +62,7 @@ typedef struct Partition
 	int64_t read_last_timestamp_ms;
 	char read_last_id[BATCH_ID_TEXT_MAX + 1];
 	PositionSet read_positions;
-	int64_t unknown_next; /* where a commit of unknown outcome would have moved it; -1 */
+	int64_t unknown_next; /* as far as commits of unknown outcome may have moved it; -1 */
 	unsigned fenced;	  /* times that another consumer moved it, since it was assigned */
 
 	int64_t waiting_since_ms; /* time of the oldest event that isn't applied; -1: none is here */

@@ -1,5 +1,7 @@
 """A real broker, through scripts/kafka, and readers of its topics."""
 import os
+import socket
+import struct
 import subprocess
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -135,6 +137,23 @@ class Broker:
                     future.result(20)
                 except KafkaException:
                     pass
+
+    def delete_records(self, topic, partition, before):
+        """As retention does: the partition begins at "before" then (-1: at its end)."""
+        name = topic.encode()
+        body = (struct.pack(">hhih", 21, 1, 1, -1)
+                + struct.pack(">ih", 1, len(name)) + name
+                + struct.pack(">iiqi", 1, partition, before, 20000))
+        with socket.create_connection(("127.0.0.1", self.port), 20) as line:
+            line.sendall(struct.pack(">i", len(body)) + body)
+            answer = b""
+            while len(answer) < 4 or len(answer) < 4 + struct.unpack(">i", answer[:4])[0]:
+                more = line.recv(4096)
+                assert more, "the broker hung up"
+                answer += more
+        low, error = struct.unpack(">qh", answer[-10:])
+        assert error == 0, f"could not delete records: error {error}"
+        return low
 
     # -- reading ------------------------------------------------------------
 

@@ -1,0 +1,247 @@
+"""outbox-consumer: records as nobody should write them, and topics that change under it."""
+import uuid
+
+import pytest
+from confluent_kafka import Producer
+
+from harness.feed import Feed
+from harness.wait import until
+
+POSITION = "elsewhere/1.1/0/{:X}/0"
+
+
+def new_id(number):
+    return str(uuid.UUID(int=(0x7 << 76) | (0x8 << 60) | (1 << 40) | number))
+
+
+@pytest.fixture
+def stage(make_scene, target, broker):
+    scene = make_scene(None, target, broker)
+    scene.apply_all("t", payload="text")
+    return scene
+
+
+def payloads(stage):
+    return [row[0] for row in stage.target_sql("SELECT payload FROM applied ORDER BY n")]
+
+
+def test_records_by_other_producers(stage):
+    """No header, no id, no key, no value, an odd time: applied by their offsets alone."""
+    feed = Feed(stage, partitions=1)
+    stage.handlers[feed.topic]["sql"] = (
+        "INSERT INTO applied (id, topic, partition, kafka_offset, key, payload) SELECT id::text,"
+        " topic, partition, kafka_offset, key, coalesce(payload, '-') || headers::text"
+        " || coalesce(event_time::text, '') FROM batch ORDER BY ordinality")
+    stage.broker.configure_topic(feed.topic, message_timestamp_after_max_ms=str(2 ** 63 - 1))
+    for headers in ([], [("id", b"no uuid")], [("id", None)], [("id", b"\xff\x00")],
+                    [("a", None), ("a", b"\xff"), ("", b"x")],
+                    [(f"h{n}", b"v") for n in range(300)]):
+        feed.put(0, b"x", headers=headers)
+    feed.put(0, None)
+    for time in (1, 2 ** 53, 9 * 10 ** 15, 2 ** 62):
+        feed.put(0, b"x", timestamp=time)
+    feed.flush()
+    feed.send(1)
+    consumer = stage.consumer().start()
+    until(lambda: len(payloads(stage)) >= 12, lambda: f"12 are applied: {payloads(stage)}")
+    assert consumer.stop() == 0
+    # Each of them may be the one that it goes on from.
+    for time in (2 ** 62, 0):
+        feed.put(0, b"x", timestamp=time)
+        feed.flush()
+        count = len(payloads(stage))
+        consumer.start()
+        until(lambda c=count: len(payloads(stage)) > c, "the next one is applied")
+        assert consumer.stop() == 0
+        consumer.start()
+        assert consumer.stop() == 0
+        assert len(payloads(stage)) == count + 1
+        assert not consumer.problems()
+
+
+@pytest.mark.parametrize("position", [
+    b"", b"x", b"elsewhere/1.1/0/100", b"elsewhere/0.1/0/100/0", b"elsewhere/1.1/0/100/-1",
+    b"elsewhere/1.1/0/100/99999999999999999999", b"\xff\xfe/1.1/0/1/0", b"a" * 5000,
+    b"elsewhere/1.1/0/100/0\x00", None])
+def test_a_malformed_position(stage, exits, position):
+    feed = Feed(stage, partitions=1)
+    feed.send(3)
+    feed.put(0, b"x", headers=[("id", new_id(1)), ("outbox-position", position)])
+    feed.flush()
+    consumer = stage.consumer().start(ready=False)
+    assert consumer.wait_exit() == exits["EXIT_DATA"], consumer.log()
+    problem, = consumer.problems()
+    assert "outbox-position" in problem["msg"] and "offset 3" in problem["msg"]
+    feed.check()
+
+
+def test_two_positions_and_lower_ones(stage):
+    """Of two headers the last counts; what is below the highest was there already."""
+    feed = Feed(stage, partitions=1)
+    feed.put(0, b"1", id=new_id(1), position="s/2.1/0/10/0")
+    feed.put(0, b"2", id=new_id(2), headers=[("outbox-position", "s/9.9/0/10/0"),
+                                             ("outbox-position", "s/2.1/0/10/1")])
+    feed.put(0, b"lower epoch", id=new_id(3), position="s/1.9/F/10/0")
+    feed.put(0, b"lower timeline", id=new_id(4), position="s/2.1/0/F/7")
+    feed.put(0, b"3", id=new_id(5), position="s/2.2/0/1/0")
+    feed.put(0, b"4", id=new_id(6), position="other/1.1/0/1/0")
+    feed.put(0, b"same", id=new_id(6), position="other/1.1/0/1/0")
+    feed.put(0, b"5")
+    feed.flush()
+    consumer = stage.consumer().start()
+    until(lambda: len(payloads(stage)) >= 5, "five are applied")
+    assert payloads(stage) == ["1", "2", "3", "4", "5"]
+    assert consumer.metric("outbox_consumer_duplicate_events_total") == 3
+    assert not consumer.problems()
+
+
+def test_transactions_of_kafka_and_their_marks(stage):
+    """Aborted records are nobody's; marks take offsets."""
+    feed = Feed(stage, partitions=1)
+    producer = Producer({"bootstrap.servers": stage.broker.servers,
+                         "transactional.id": stage.prefix})
+    producer.init_transactions(30)
+    consumer = stage.consumer().start()
+    for number in range(12):
+        producer.begin_transaction()
+        producer.produce(feed.topic, str(number).encode(), b"k", 0)
+        producer.flush(30)
+        if number % 3 == 1:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+        if number == 5:
+            until(lambda: len(payloads(stage)) >= 4, "four are applied")
+            assert consumer.stop() == 0
+            consumer.start()
+    expected = [str(n) for n in range(12) if n % 3 != 1]
+    until(lambda: len(payloads(stage)) >= len(expected), "all are applied")
+    assert payloads(stage) == expected
+    until(lambda: sum(v for k, v in consumer.metrics().items()
+                      if k.startswith("outbox_consumer_lag_records")) == 0, "there is no lag")
+    assert consumer.stop() == 0
+    consumer.start()
+    until(lambda: sum(v for k, v in consumer.metrics().items()
+                      if k.startswith("outbox_consumer_lag_records")) == 0, "there is no lag")
+    assert not consumer.problems()
+
+
+@pytest.mark.parametrize("payload", ["json", "jsonb"])
+def test_broken_json_in_the_middle(stage, exits, payload):
+    feed = Feed(stage, partitions=1)
+    stage.handlers[feed.topic]["payload"] = payload
+    feed.send(300)
+    feed.put(0, b'{"secret": "\\u00', id=new_id(1))
+    feed.send(50)
+    consumer = stage.consumer().start(ready=False)
+    assert consumer.wait_exit() == exits["EXIT_DATA"], consumer.log()
+    problem, = consumer.problems()
+    assert "offset 300" in problem["msg"] and "secret" not in consumer.log()
+    assert len(stage.applied()) == 300
+
+
+def test_a_partition_is_added(stage):
+    feed = Feed(stage, partitions=1)
+    feed.send(10)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    stage.broker.grow_topic(feed.topic, 4)
+    feed.grown(4)
+    feed.send(100)
+    feed.wait_applied()
+    assert consumer.stop() == 0
+    consumer.start()
+    feed.send(100)
+    feed.wait_applied()
+    assert not consumer.problems()
+
+
+def test_retention_passes_the_consumer(stage, exits):
+    feed = Feed(stage, partitions=1)
+    feed.send(10)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    assert consumer.stop() == 0
+    feed.send(50)
+    assert stage.broker.delete_records(feed.topic, 0, 40) == 40
+    consumer.start(ready=False)
+    assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
+    problem, = consumer.problems()
+    assert feed.topic in problem["msg"] and "is 10," in problem["msg"]
+    assert "begins at offset 40 and ends at 60" in problem["detail"]
+    assert len(stage.applied()) == 10
+
+
+def test_retention_takes_what_was_applied(stage):
+    """All of it: there is nothing to compare the next record with."""
+    feed = Feed(stage, partitions=2)
+    feed.send(20)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    assert consumer.stop() == 0
+    assert stage.broker.delete_records(feed.topic, 0, -1) == 10
+    assert stage.broker.delete_records(feed.topic, 1, 9) == 9
+    consumer.start()
+    feed.send(20)
+    feed.wait_applied()
+    assert stage.broker.delete_records(feed.topic, 0, -1) == 20
+    feed.send(20)
+    feed.wait_applied()
+    assert not consumer.problems()
+
+
+def test_a_partition_begins_beside_others_that_are_idle(stage):
+    """Whose fetches wait for records: no answer of the broker comes in time behind them."""
+    stage.apply_all("u", payload="text")
+    idle = Feed(stage, "u", partitions=2)
+    idle.send(10)
+    feed = Feed(stage, create=False, partitions=1)
+    consumer = stage.consumer(**{"kafka.fetch.wait.max.ms": "2000"}).start()
+    idle.wait_applied()
+    stage.broker.create_topic(feed.topic, 1)
+    feed.send(10)
+    feed.wait_applied(40)
+    assert not consumer.problems()
+
+
+def test_a_topic_made_again_while_it_is_read(stage, exits):
+    feed = Feed(stage, partitions=1)
+    feed.send(10)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    stage.broker.delete_topics([feed.topic])
+    stage.broker.create_topic(feed.topic, 1)
+    assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
+    for number in range(200):
+        feed.put(0, b"new", id=new_id(number), position=POSITION.format(number + 1))
+    feed.flush()
+    consumer.start(ready=False)
+    assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
+    assert "new" not in payloads(stage)
+
+
+def test_progress_moved_by_hand(stage):
+    feed = Feed(stage, partitions=1)
+    feed.send(20)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    # Taken away: read again, and known by its position.
+    stage.target_sql("DELETE FROM outbox_inbox.progress WHERE group_name = %s", (stage.prefix,))
+    feed.send(20)
+    feed.wait_applied()
+    assert consumer.running()
+    assert consumer.stop() == 0
+    # Advanced while nobody runs: those are left out, as somebody wanted it.
+    stage.target_sql("UPDATE outbox_inbox.progress SET next_offset = 45, last_offset = NULL"
+                     " WHERE group_name = %s", (stage.prefix,))
+    feed.send(10)
+    consumer.start()
+    until(lambda: len(stage.applied()) == 45, "the last five are applied")
+    assert not consumer.problems()
+    # And taken away in the same way: from the beginning, and nothing is applied twice.
+    assert consumer.stop() == 0
+    stage.target_sql("DELETE FROM outbox_inbox.progress WHERE group_name = %s", (stage.prefix,))
+    consumer.start()
+    feed.send(1)
+    until(lambda: len(stage.applied()) == 46, "the next is applied")
+    assert consumer.metric("outbox_consumer_duplicate_events_total") == 50

@@ -1,0 +1,238 @@
+"""outbox-consumer: a target that is ill, and the circuit breaker in front of it."""
+import os
+import signal
+
+import pytest
+
+from harness import reaper
+from harness.feed import Feed
+from harness.scene import HANDLER
+from harness.wait import until
+
+FAST = {"breaker.reset": "1s", "batch.timeout": "2s", "batch.statement_timeout": "1s"}
+
+
+@pytest.fixture
+def stage(make_scene, own_target, broker):
+    scene = make_scene(None, own_target, broker)
+    scene.apply_all("t")
+    return scene
+
+
+def breaker(consumer):
+    return consumer.metric("circuit_breaker_state")
+
+
+def transitions(consumer):
+    """(from, to, reason) of each line of the log."""
+    return [(e["from"], e["to"], e["reason"]) for e in consumer.entries()
+            if e.get("msg") == "circuit breaker"]
+
+
+def failing(stage, code):
+    """From now on the handler raises that; None: no more."""
+    stage.target_sql("CREATE TABLE IF NOT EXISTS illness (code text)")
+    stage.target_sql("""
+        CREATE OR REPLACE FUNCTION ill() RETURNS boolean LANGUAGE plpgsql AS $$
+        DECLARE c text := (SELECT code FROM illness);
+        BEGIN
+            IF c IS NOT NULL THEN RAISE 'made up' USING ERRCODE = c; END IF;
+            RETURN true;
+        END $$""")
+    stage.target_sql("DELETE FROM illness")
+    if code is not None:
+        stage.target_sql("INSERT INTO illness VALUES (%s)", (code,))
+
+
+def test_the_breaker_goes_its_way_by_the_book(stage):
+    """Five failures open it, one small batch is tried, three successes close it."""
+    failing(stage, None)
+    stage.handlers[stage.topic("t")]["sql"] = HANDLER.replace("FROM batch", "FROM batch WHERE ill()")
+    feed = Feed(stage, partitions=1)
+    feed.send(5)
+    consumer = stage.consumer(**{"breaker.reset": "2s", "breaker.probe_records": "7"}).start()
+    feed.wait_applied()
+    failing(stage, "53100")
+    feed.send(500)
+    until(lambda: breaker(consumer) == 2, "the breaker opens")
+    failures = 'outbox_consumer_retries_total{class="infrastructure"}'
+    assert consumer.metrics()[failures] == 5
+    until(lambda: len(transitions(consumer)) == 3, "a probe fails")
+    assert consumer.metrics()[failures] == 6
+    failing(stage, None)
+    until(lambda: breaker(consumer) == 0, "the breaker closes")
+    feed.wait_applied()
+    assert transitions(consumer) == [
+        ("closed", "open", "failures in a row"), ("open", "half-open", "wait is over"),
+        ("half-open", "open", "probe failed"), ("open", "half-open", "wait is over"),
+        ("half-open", "closed", "successes")]
+    counted = {state: consumer.metrics()[
+        f'outbox_consumer_breaker_transitions_total{{state="{state}"}}']
+        for state in ("open", "half-open", "closed")}
+    assert counted == {"open": 2, "half-open": 2, "closed": 1}
+    # What was tried while it was half-open were small batches, each a transaction.
+    sizes = [row[0] for row in stage.target_sql(
+        "SELECT count(*) FROM applied GROUP BY xmin ORDER BY min(n)")]
+    assert sizes[1:4] == [7, 7, 7], sizes
+    opened = next(e for e in consumer.entries() if e.get("to") == "open")
+    assert opened["retry_in_ms"] == "2000" and "made up" in opened["last_error"]
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "58030", "57014", "XX000", "08006", "40P01",
+                                  "25006"])
+def test_an_error_that_passes_skips_nothing(stage, code):
+    failing(stage, code)
+    stage.handlers[stage.topic("t")]["sql"] = HANDLER.replace("FROM batch", "FROM batch WHERE ill()")
+    feed = Feed(stage)
+    feed.send(50)
+    consumer = stage.consumer(**{"breaker.reset": "300ms", "retry.attempts": "3"}).start(ready=False)
+    consumer.wait_log('"to":"open"')
+    assert stage.applied() == []
+    failing(stage, None)
+    feed.wait_applied()
+    assert not consumer.problems()
+
+
+def test_a_target_that_is_read_only_for_a_while(stage):
+    feed = Feed(stage)
+    feed.send(50)
+    consumer = stage.consumer(**FAST).start()
+    feed.wait_applied()
+    stage.target.query("postgres", "ALTER SYSTEM SET default_transaction_read_only = on")
+    stage.target.query("postgres", "SELECT pg_reload_conf()")
+    feed.send(50)
+    until(lambda: breaker(consumer) == 2, "the breaker opens")
+    with stage.target.connect("postgres") as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        connection.execute("SELECT pg_reload_conf()")
+    feed.wait_applied()
+    assert not consumer.problems()
+
+
+def test_no_connection_is_left_for_a_while(stage):
+    stage.target_sql("CREATE ROLE plain LOGIN")
+    stage.target_sql("GRANT USAGE ON SCHEMA outbox_inbox TO plain")
+    stage.target_sql("GRANT ALL ON ALL TABLES IN SCHEMA outbox_inbox, public TO plain")
+    stage.target_sql("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain")
+    feed = Feed(stage)
+    feed.send(50)
+    stage.target_sql("ALTER ROLE plain CONNECTION LIMIT 0")
+    consumer = stage.consumer(**FAST, **{
+        "target.conninfo": stage.target.conninfo(stage.database, "plain")}).start(ready=False)
+    consumer.wait_log('"to":"open"')
+    assert "53300" in consumer.log()
+    stage.target_sql("ALTER ROLE plain CONNECTION LIMIT -1")
+    feed.wait_applied()
+    assert not consumer.problems()
+
+
+def test_a_target_that_stands_still(stage):
+    """Every process of it stopped in the middle of batches: no answer, no hang-up."""
+    feed = Feed(stage)
+    feed.send(50)
+    consumer = stage.consumer(**FAST, **{"target.connect_timeout": "1s"}).start()
+    feed.wait_applied()
+    for _ in range(3):
+        feed.start()
+        feed.wait_sent(200)
+        postmaster = int(stage.target_sql("SELECT pg_read_file('postmaster.pid')")[0][0].split()[0])
+        stopped = [postmaster] + reaper.children(postmaster)
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            until(lambda: breaker(consumer) == 2, "the breaker opens", 60)
+            assert consumer.http("/healthz")[0] == 200
+        finally:
+            for pid in reversed(stopped):
+                os.kill(pid, signal.SIGCONT)
+        feed.stop()
+        feed.wait_applied()
+    assert not consumer.problems()
+
+
+def test_only_the_session_of_the_consumer_stands_still(stage):
+    """Its transaction goes on later, beside the one that took its place."""
+    feed = Feed(stage, partitions=1)
+    feed.send(50)
+    consumer = stage.consumer(**{"breaker.reset": "500ms", "batch.timeout": "2s",
+                                 "batch.statement_timeout": "2s"}).start()
+    feed.wait_applied()
+    for _ in range(4):
+        pid = stage.target_sql("SELECT pid FROM pg_stat_activity"
+                               " WHERE application_name = 'outbox-consumer'")[0][0]
+        count = consumer.metric("outbox_consumer_connects_total")
+        os.kill(pid, signal.SIGSTOP)
+        feed.send(100)
+        until(lambda c=count: consumer.metric("outbox_consumer_connects_total") > c,
+              "it connects again", 60)
+        os.kill(pid, signal.SIGCONT)
+        feed.send(100)
+        feed.wait_applied()
+        consumer.wait_ready()
+    assert not consumer.problems()
+
+
+def test_a_session_that_forgot_what_was_prepared(stage):
+    """As behind a pooler: it is set up again, once the breaker lets it."""
+    stage.target_sql("CREATE TABLE illness (code text)")
+    stage.target_sql("CREATE FUNCTION forget() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+                     " IF EXISTS (SELECT FROM illness) THEN DEALLOCATE ALL; END IF;"
+                     " RETURN true; END $$")
+    stage.handlers[stage.topic("t")]["sql"] = HANDLER.replace("FROM batch",
+                                                              "FROM batch WHERE forget()")
+    feed = Feed(stage, partitions=1)
+    feed.send(3)
+    consumer = stage.consumer(**{"breaker.reset": "300ms"}).start()
+    feed.wait_applied()
+    stage.target_sql("INSERT INTO illness VALUES ('forgets')")
+    feed.send(3)
+    consumer.wait_log("26000")
+    stage.target_sql("DELETE FROM illness")
+    feed.wait_applied()
+    assert consumer.metric("outbox_consumer_connects_total") > 1
+    assert not consumer.problems()
+
+
+def test_deadlocks_with_others(stage):
+    stage.target_sql("CREATE TABLE state (key text PRIMARY KEY, n int)")
+    stage.target_sql("INSERT INTO state VALUES ('0', 0), ('1', 0), ('2', 0)")
+    stage.target_sql("ALTER SYSTEM SET deadlock_timeout = '10ms'")
+    stage.target_sql("SELECT pg_reload_conf()")
+    topic = stage.topic("t")
+    stage.handlers["state"] = {"sql": "UPDATE state SET n = state.n + b.c FROM (SELECT key,"
+                               " count(*) AS c FROM batch GROUP BY key) AS b"
+                               " WHERE b.key = state.key", "topic": topic}
+    feed = Feed(stage)
+    consumer = stage.consumer().start()
+    feed.start(every=0.01, burst=3)
+    deadlocks = 0
+    with stage.target.connect(stage.database, autocommit=False) as connection:
+        for number in range(150):
+            try:
+                for key in (str(n % 3) for n in range(number, number + 3)):
+                    connection.execute("UPDATE state SET n = n WHERE key = %s", (key,))
+                connection.commit()
+            except Exception as error:  # pylint: disable=broad-except
+                deadlocks += "deadlock" in str(error)
+                connection.rollback()
+    feed.stop()
+    feed.wait_applied()
+    assert stage.target_sql("SELECT sum(n) FROM state")[0][0] == feed.total
+    print(f"{deadlocks} deadlocks here, {consumer.metrics()}")
+    assert not consumer.problems()
+
+
+def test_what_the_server_knows_of_a_host_that_is_gone(stage):
+    stage.handlers[stage.topic("t")]["sql"] = (
+        "INSERT INTO applied (id, topic, partition, payload) SELECT id::text, topic, partition,"
+        " current_setting('tcp_keepalives_idle') || ' '"
+        " || current_setting('tcp_keepalives_interval') || ' '"
+        " || current_setting('tcp_keepalives_count') || ' '"
+        " || current_setting('tcp_user_timeout') FROM batch ORDER BY ordinality")
+    stage.consumer(**{
+        "target.conninfo": stage.target.conninfo(stage.database, tcp=True)}).start()
+    feed = Feed(stage)
+    feed.send(1)
+    feed.wait_applied()
+    assert stage.target_sql("SELECT payload FROM applied")[0][0] == "10 5 3 25000"
