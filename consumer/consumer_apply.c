@@ -250,6 +250,9 @@ consumer_settle(Consumer *consumer)
 		partition->last_timestamp_ms = move->last_timestamp_ms;
 		snprintf(partition->last_id, sizeof(partition->last_id), "%s", move->last_id);
 		partition->unknown_next = -1;
+		/* It ends there or further on, as the lag's next look will tell. */
+		if (partition->end < move->new_next)
+			partition->end = move->new_next;
 		if (move->last_timestamp_ms >= 0)
 			histogram_observe(&stats->event_seconds,
 							  (double) (wall_ms - move->last_timestamp_ms) / 1000.0);
