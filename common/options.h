@@ -131,6 +131,9 @@ extern void options_print_sample(const OptionTable *table, FILE *out); /* a comm
 extern void options_print_markdown(const OptionTable *table,
 								   FILE *out); /* for docs/configuration.md */
 
+/* How far a misspelt name is from a right one; SIZE_MAX: too far to suggest it. */
+extern size_t options_misspelling(const char *name, const char *right);
+
 /* A connection string or URI with its passwords replaced, for people. */
 extern void options_mask_conninfo(Buffer *out, const char *conninfo);
 

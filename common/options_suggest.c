@@ -49,6 +49,18 @@ distance(const char *a, const char *b)
 	return row[b_len];
 }
 
+size_t
+options_misspelling(const char *name, const char *right)
+{
+	size_t len = strlen(name);
+	size_t apart;
+
+	if (len >= OPTION_NAME_MAX || strlen(right) >= OPTION_NAME_MAX)
+		return SIZE_MAX;
+	apart = distance(name, right);
+	return apart < len / 4 + 2 ? apart : SIZE_MAX;
+}
+
 /* "slot" is the end of "postgres.slot". */
 static bool
 is_last_part(const char *name, const char *full)

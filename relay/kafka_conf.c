@@ -14,9 +14,11 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ERROR_TEXT_SIZE 256
+#define PROPERTY_NAME_SIZE 64
 
 typedef struct Property
 {
@@ -69,16 +71,57 @@ typedef struct Setting
 	KafkaRole role;
 } Setting;
 
+/* The name that is meant, from the library's own table of its properties. */
+static bool
+find_near_property(const char *name, char near[PROPERTY_NAME_SIZE])
+{
+	char *table = NULL;
+	size_t size = 0;
+	size_t best = SIZE_MAX;
+	FILE *out = open_memstream(&table, &size);
+
+	if (out == NULL)
+		return false;
+	rd_kafka_conf_properties_show(out);
+	if (fclose(out) != 0)
+		return false;
+	for (const char *line = table; *line != '\0'; line += strcspn(line, "\n"))
+	{
+		char property[PROPERTY_NAME_SIZE];
+		size_t len;
+		size_t apart;
+
+		line += strspn(line, "\n");
+		len = strcspn(line, " |\n");
+		if (len == 0 || len >= sizeof(property))
+			continue;
+		memcpy(property, line, len);
+		property[len] = '\0';
+		apart = options_misspelling(name, property);
+		if (apart < best)
+		{
+			best = apart;
+			memcpy(near, property, len + 1);
+		}
+	}
+	free(table);
+	return best < SIZE_MAX;
+}
+
 static bool
 set_property(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin,
 			 Error *error)
 {
 	char reason[ERROR_TEXT_SIZE];
+	char near[PROPERTY_NAME_SIZE];
+	rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, reason, sizeof(reason));
 
-	if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
+	if (result == RD_KAFKA_CONF_OK)
 		return true;
-	return error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\" can't be set: %s", origin, name,
-						   reason);
+	error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\" can't be set: %s", origin, name, reason);
+	if (result == RD_KAFKA_CONF_UNKNOWN && find_near_property(name, near))
+		error_hint(error, "Did you mean \"kafka.%s\"?", near);
+	return false;
 }
 
 static bool
@@ -165,6 +208,19 @@ kafka_conf_create(const RelayConfig *config, KafkaRole role, Error *error)
 	else
 		rd_kafka_conf_destroy(conf);
 	return NULL;
+}
+
+bool
+kafka_conf_limit_batch(rd_kafka_conf_t *conf, uint32_t bytes, Error *error)
+{
+	char value[24];
+	size_t size = sizeof(value);
+
+	if (rd_kafka_conf_get(conf, "batch.size", value, &size) == RD_KAFKA_CONF_OK &&
+		strtoul(value, NULL, 10) <= bytes)
+		return true;
+	snprintf(value, sizeof(value), "%u", bytes);
+	return set_property(conf, "batch.size", value, "built-in", error);
 }
 
 rd_kafka_t *

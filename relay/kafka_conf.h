@@ -23,6 +23,9 @@ typedef void (*KafkaLogFn)(int level, const char *text, void *arg);
 /* NULL with the Error filled (EXIT_CONFIG). */
 extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const RelayConfig *config,
 															KafkaRole role, Error *error);
+/* Batches of at most that many bytes, if they aren't smaller already. */
+extern MUST_CHECK bool kafka_conf_limit_batch(struct rd_kafka_conf_s *conf, uint32_t bytes,
+											  Error *error);
 /* NULL with the Error filled; conf is consumed. */
 extern MUST_CHECK struct rd_kafka_s *kafka_handle_create(struct rd_kafka_conf_s *conf,
 														 KafkaRole role, Error *error);

@@ -3,7 +3,10 @@
  *	  An idempotent, gapless producer as an EventSink.
  *
  * Refuses everything after the first failed delivery or fatal error, until it is
- * replaced: what librdkafka would send after it could leave a hole.
+ * replaced: what librdkafka would send after it could leave a hole.  Refuses for now
+ * (IO_FULL) what would follow the first message of a partition before that one is
+ * acknowledged: a broker that knows nothing yet of a producer takes any sequence
+ * number from it, so that the second message would get in when the first is refused.
  *
  * Invariants: a token travels as the message's opaque value and comes back in
  * exactly one report; the partition is always explicit; the eventfd doesn't
@@ -20,6 +23,23 @@
 
 #define TOPICS_GROW 16
 #define MESSAGE_FIELDS 8
+/* Far less than the producer.id.expiration.ms (1 day) after which a broker forgets a producer. */
+#define RUN_QUIET_USEC (60 * USEC_PER_SEC)
+
+/* What this producer sent to a partition. */
+typedef struct PartitionRun
+{
+	uint32_t in_flight;
+	bool open; /* the broker acknowledged something */
+	MonoUsec acknowledged_at;
+} PartitionRun;
+
+typedef struct SinkTopic
+{
+	rd_kafka_topic_t *handle; /* NULL: not used yet */
+	PartitionRun *runs;
+	uint32_t run_count;
+} SinkTopic;
 
 typedef struct KafkaSink
 {
@@ -28,8 +48,10 @@ typedef struct KafkaSink
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *queue;
 	rd_kafka_event_t *event; /* of which not every report was taken */
-	rd_kafka_topic_t **topics;
+	SinkTopic *topics;
 	uint32_t topic_count;
+	uint32_t reported_topic; /* of the last report: the next is often of the same */
+	MonoUsec now;			 /* of the last drain() */
 	int fd;
 	bool failed;
 	bool cut_off;
@@ -53,6 +75,15 @@ start_queue(KafkaSink *sink, Error *error)
 }
 
 static void
+forget_topic(SinkTopic *topic)
+{
+	if (topic->handle != NULL)
+		rd_kafka_topic_destroy(topic->handle);
+	free(topic->runs);
+	*topic = (SinkTopic){0};
+}
+
+static void
 sink_close(EventSink *base)
 {
 	KafkaSink *sink = (KafkaSink *) base;
@@ -63,8 +94,7 @@ sink_close(EventSink *base)
 		rd_kafka_event_destroy(sink->event);
 	for (uint32_t i = 0; i < sink->topic_count; i++)
 	{
-		if (sink->topics[i] != NULL)
-			rd_kafka_topic_destroy(sink->topics[i]);
+		forget_topic(&sink->topics[i]);
 	}
 	free(sink->topics);
 	if (sink->queue != NULL)
@@ -84,7 +114,8 @@ sink_close(EventSink *base)
 }
 
 EventSink *
-kafka_sink_open(const RelayConfig *config, const KafkaSinkHooks *hooks, Error *error)
+kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes, const KafkaSinkHooks *hooks,
+				Error *error)
 {
 	KafkaSink *sink = calloc(1, sizeof(*sink));
 	rd_kafka_conf_t *conf;
@@ -98,8 +129,10 @@ kafka_sink_open(const RelayConfig *config, const KafkaSinkHooks *hooks, Error *e
 	sink->hooks = *hooks;
 	sink->fd = -1;
 	conf = kafka_conf_create(config, KAFKA_PRODUCER, error);
-	if (conf == NULL)
+	if (conf == NULL || (batch_bytes > 0 && !kafka_conf_limit_batch(conf, batch_bytes, error)))
 	{
+		if (conf != NULL)
+			rd_kafka_conf_destroy(conf);
 		free(sink);
 		return NULL;
 	}
@@ -125,15 +158,16 @@ kafka_sink_is_cut_off(const EventSink *base)
 	return ((const KafkaSink *) base)->cut_off;
 }
 
-rd_kafka_topic_t *
-kafka_sink_topic(EventSink *base, const char *topic, uint32_t topic_index, Error *error)
+/* NULL with the Error filled; a pointer lives until the next call. */
+static SinkTopic *
+use_topic(KafkaSink *sink, const char *name, uint32_t index, Error *error)
 {
-	KafkaSink *sink = (KafkaSink *) base;
+	SinkTopic *topic;
 
-	if (topic_index >= sink->topic_count)
+	if (index >= sink->topic_count)
 	{
-		uint32_t count = topic_index + TOPICS_GROW;
-		rd_kafka_topic_t **topics = realloc(sink->topics, count * sizeof(*topics));
+		uint32_t count = index + TOPICS_GROW;
+		SinkTopic *topics = realloc(sink->topics, count * sizeof(*topics));
 
 		if (topics == NULL)
 		{
@@ -144,20 +178,80 @@ kafka_sink_topic(EventSink *base, const char *topic, uint32_t topic_index, Error
 		sink->topics = topics;
 		sink->topic_count = count;
 	}
-	if (sink->topics[topic_index] != NULL &&
-		strcmp(rd_kafka_topic_name(sink->topics[topic_index]), topic) != 0)
+	topic = &sink->topics[index];
+	/* Looked up before the map was read again, which gave the index to another? */
+	if (topic->handle != NULL && strcmp(rd_kafka_topic_name(topic->handle), name) != 0)
+		forget_topic(topic);
+	if (topic->handle == NULL)
 	{
-		/* Looked up before the map was read again, which gave the index to another. */
-		rd_kafka_topic_destroy(sink->topics[topic_index]);
-		sink->topics[topic_index] = NULL;
-	}
-	if (sink->topics[topic_index] == NULL)
-	{
-		sink->topics[topic_index] = rd_kafka_topic_new(sink->handle, topic, NULL);
-		if (sink->topics[topic_index] == NULL)
+		topic->handle = rd_kafka_topic_new(sink->handle, name, NULL);
+		if (topic->handle == NULL)
+		{
 			kafka_error_fill(error, rd_kafka_last_error(), "use the topic");
+			return NULL;
+		}
 	}
-	return sink->topics[topic_index];
+	return topic;
+}
+
+rd_kafka_topic_t *
+kafka_sink_topic(EventSink *base, const char *topic, uint32_t topic_index, Error *error)
+{
+	SinkTopic *used = use_topic((KafkaSink *) base, topic, topic_index, error);
+
+	return used != NULL ? used->handle : NULL;
+}
+
+/* NULL: no such run, because of a topic that was given up. */
+static PartitionRun *
+find_run(KafkaSink *sink, const rd_kafka_message_t *message)
+{
+	uint32_t index = sink->reported_topic;
+
+	if (index >= sink->topic_count || sink->topics[index].handle != message->rkt)
+	{
+		for (index = 0; index < sink->topic_count; index++)
+		{
+			if (sink->topics[index].handle == message->rkt)
+				break;
+		}
+		if (index == sink->topic_count)
+			return NULL;
+		sink->reported_topic = index;
+	}
+	if ((uint32_t) message->partition >= sink->topics[index].run_count)
+		return NULL;
+	return &sink->topics[index].runs[message->partition];
+}
+
+/* NULL: out of memory. */
+static PartitionRun *
+use_run(SinkTopic *topic, uint32_t partition, uint32_t partition_count)
+{
+	if (topic->run_count < partition_count)
+	{
+		PartitionRun *runs = realloc(topic->runs, partition_count * sizeof(*runs));
+
+		if (runs == NULL)
+			return NULL;
+		memset(runs + topic->run_count, 0, (partition_count - topic->run_count) * sizeof(*runs));
+		topic->runs = runs;
+		topic->run_count = partition_count;
+	}
+	return &topic->runs[partition];
+}
+
+/* Whether one more may go into the partition now. */
+static bool
+may_follow(PartitionRun *run, MonoUsec now)
+{
+	if (run->in_flight == 0)
+	{
+		if (run->open && now - run->acknowledged_at > RUN_QUIET_USEC)
+			run->open = false; /* it may be forgotten */
+		return true;
+	}
+	return run->open;
 }
 
 /* -------------------------------------------------------------------------
@@ -199,7 +293,9 @@ static IoResult
 sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Error *error)
 {
 	KafkaSink *sink = (KafkaSink *) base;
-	rd_kafka_topic_t *topic;
+	SinkTopic *topic;
+	PartitionRun *run;
+	int32_t partition;
 	rd_kafka_headers_t *headers;
 	rd_kafka_error_t *failure;
 	rd_kafka_resp_err_t code;
@@ -211,9 +307,20 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 		error_transient(error, "the producer failed and is to be replaced");
 		return IO_FAILED;
 	}
-	topic = kafka_sink_topic(base, event->topic, event->topic_index, error);
+	topic = use_topic(sink, event->topic, event->topic_index, error);
 	if (topic == NULL)
 		return IO_FAILED;
+	partition = rd_kafka_msg_partitioner_murmur2(topic->handle, event->partition_key.data,
+												 event->partition_key.len,
+												 (int32_t) event->partition_count, NULL, NULL);
+	run = use_run(topic, (uint32_t) partition, event->partition_count);
+	if (run == NULL)
+	{
+		error_bug(error, "out of memory");
+		return IO_FAILED;
+	}
+	if (!may_follow(run, sink->now))
+		return IO_FULL;
 	headers = make_headers(event);
 	if (headers == NULL)
 	{
@@ -221,11 +328,9 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 		return IO_FAILED;
 	}
 	fields[n].vtype = RD_KAFKA_VTYPE_RKT;
-	fields[n++].u.rkt = topic;
+	fields[n++].u.rkt = topic->handle;
 	fields[n].vtype = RD_KAFKA_VTYPE_PARTITION;
-	fields[n++].u.i32 =
-		rd_kafka_msg_partitioner_murmur2(topic, event->partition_key.data, event->partition_key.len,
-										 (int32_t) event->partition_count, NULL, NULL);
+	fields[n++].u.i32 = partition;
 	fields[n].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
 	fields[n++].u.i = RD_KAFKA_MSG_F_COPY;
 	fields[n].vtype = RD_KAFKA_VTYPE_KEY;
@@ -243,7 +348,10 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 
 	failure = rd_kafka_produceva(sink->handle, fields, (size_t) n);
 	if (failure == NULL)
+	{
+		run->in_flight++;
 		return IO_OK;
+	}
 	/* The headers are ours again. */
 	rd_kafka_headers_destroy(headers);
 	code = rd_kafka_error_code(failure);
@@ -264,12 +372,22 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 static void
 report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, void *arg)
 {
+	PartitionRun *run = find_run(sink, message);
 	Delivery delivery;
 
+	if (run != NULL && run->in_flight > 0)
+		run->in_flight--;
 	delivery.token = (DeliveryToken) (uintptr_t) message->_private;
 	delivery.delivered = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
 	if (delivery.delivered)
+	{
 		sink->cut_off = false;
+		if (run != NULL)
+		{
+			run->open = true;
+			run->acknowledged_at = sink->now;
+		}
+	}
 	else
 	{
 		sink->failed = true;
@@ -314,6 +432,7 @@ sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 	uint64_t wakeups;
 	int count = 0;
 
+	sink->now = clock_mono();
 	/* First the eventfd, then the queue until it is empty: nothing is missed. */
 	if (read(sink->fd, &wakeups, sizeof(wakeups)) < 0)
 		wakeups = 0;

@@ -20,9 +20,12 @@ typedef struct KafkaSinkHooks
 	void *arg;
 } KafkaSinkHooks;
 
-/* Nothing is connected yet when it returns.  NULL with the Error filled. */
-extern MUST_CHECK EventSink *kafka_sink_open(const RelayConfig *config, const KafkaSinkHooks *hooks,
-											 Error *error);
+/*
+ * batch_bytes limits a batch, 0: as configured.  Nothing is connected yet when it
+ * returns.  NULL with the Error filled.
+ */
+extern MUST_CHECK EventSink *kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes,
+											 const KafkaSinkHooks *hooks, Error *error);
 
 /* For kafka_topics.c: the handle, and that of a topic (NULL with the Error filled). */
 extern struct rd_kafka_s *kafka_sink_handle(EventSink *sink);

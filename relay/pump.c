@@ -184,6 +184,7 @@ pump_begin(Pump *pump, PgLsn commit_lsn, PgUsec commit_time, Error *error)
 	{
 		pump->in_transaction = true;
 		pump->published = 0;
+		pump->settled_before = false;
 	}
 	return verdict;
 }
@@ -200,25 +201,23 @@ pump_commit(Pump *pump, PgLsn end_lsn, Error *error)
 	pump->in_transaction = false;
 	pump->suppressed = false;
 	if (pump->published > 0)
-	{
 		pump->stats.transactions++;
+	if (pump->published > 0 || pump->settled_before)
 		pump->last_event_end = end_lsn;
-	}
 	return PUMP_MORE;
 }
 
-/* false: one is in flight, and this one may not join it. */
+/* false: one is in flight, and this one may not join it; nor the first after the last of those. */
 static bool
 may_go(Pump *pump, StreamPoint point)
 {
 	if (pump->careful_until.commit_lsn == LSN_INVALID)
 		return true;
+	if (window_events(pump->window) > 0)
+		return false;
 	if (point_before(pump->careful_until, point))
-	{
 		pump->careful_until = (StreamPoint){0};
-		return true;
-	}
-	return window_events(pump->window) == 0;
+	return true;
 }
 
 PumpVerdict
@@ -231,6 +230,7 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 	if (pump->suppressed || point_before(point, pump->resume))
 	{
 		pump->stats.events_suppressed++;
+		pump->settled_before |= !pump->suppressed;
 		return PUMP_MORE;
 	}
 	if (!may_go(pump, point))

@@ -22,6 +22,8 @@
 
 #define SILENCE_USEC (60 * USEC_PER_SEC)
 #define STEADY_USEC (30 * USEC_PER_SEC)
+#define BATCH_BYTES_FIRST 524288 /* half of librdkafka's default */
+#define BATCH_BYTES_MIN 8192
 #define SOON_USEC (10 * USEC_PER_MS)
 
 static const char *const state_names[] = {
@@ -100,6 +102,7 @@ relay_end_session(Relay *relay)
 	relay->mark_in_flight = false;
 	relay->heartbeat_in_flight = false;
 	relay->maintain_in_flight = false;
+	relay->publication_in_flight = false;
 	pump_source_lost(relay->pump);
 }
 
@@ -299,6 +302,23 @@ stream_step(Relay *relay, MonoUsec now, PgUsec wall)
 	return more;
 }
 
+/*
+ * The broker refused a whole batch, and maybe no event of it is to blame: a topic's
+ * max.message.bytes counts for a batch.  The next producer makes smaller ones.
+ */
+static void
+shrink_batches(Relay *relay)
+{
+	char bytes[16];
+
+	if (relay->batch_bytes == BATCH_BYTES_MIN)
+		return;
+	relay->batch_bytes = relay->batch_bytes == 0 ? BATCH_BYTES_FIRST : relay->batch_bytes / 2;
+	snprintf(bytes, sizeof(bytes), "%u", relay->batch_bytes);
+	log_event(LOG_LEVEL_INFO, "the broker refused a batch, the next ones are smaller", "at_most",
+			  bytes, NULL);
+}
+
 /* true: more to do at once. */
 static bool
 settle(Relay *relay, MonoUsec now, PgUsec wall)
@@ -323,6 +343,8 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 			relay_fail(relay, &error, now);
 			return true;
 		default:
+			if (error.exit_code == EXIT_POISON)
+				shrink_batches(relay);
 			relay_lose_sink(relay, &error, now);
 			return true;
 	}

@@ -38,6 +38,27 @@ relay_begin_end(Relay *relay, MonoUsec now)
 	relay_set_state(relay, RELAY_STOPPED, now);
 }
 
+/* A wait that isn't explained looks like one that hangs. */
+static void
+log_stopping(const Relay *relay)
+{
+	char events[16];
+	char seconds[24];
+
+	if (relay->state != RELAY_STREAMING || pump_in_flight(relay->pump) == 0)
+	{
+		log_event(LOG_LEVEL_INFO, "stopping", NULL);
+		return;
+	}
+	snprintf(events, sizeof(events), "%u", pump_in_flight(relay->pump));
+	snprintf(seconds, sizeof(seconds), "%.3g",
+			 (double) relay->config->drain_timeout_usec / (double) USEC_PER_SEC);
+	log_event(LOG_LEVEL_INFO,
+			  "stopping: waiting for Kafka to acknowledge what is in flight; a second signal stops "
+			  "at once",
+			  "events", events, "at_most_seconds", seconds, NULL);
+}
+
 void
 relay_stop(Relay *relay, MonoUsec now)
 {
@@ -47,7 +68,7 @@ relay_stop(Relay *relay, MonoUsec now)
 		relay_set_state(relay, RELAY_STOPPED, now);
 		return;
 	}
-	log_event(LOG_LEVEL_INFO, "stopping", NULL);
+	log_stopping(relay);
 	relay_begin_end(relay, now);
 }
 

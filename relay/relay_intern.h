@@ -15,6 +15,8 @@
 #include "pg_source.h"
 #include "relay.h"
 
+#define PUBLICATION_USEC (10 * USEC_PER_SEC) /* how often it is looked at */
+
 struct Relay
 {
 	const RelayConfig *config;
@@ -32,10 +34,11 @@ struct Relay
 
 	PgRegistry *registry; /* NULL: no session */
 	PgSource *source;
-	ReplSource *stream; /* the source, once it streams */
-	bool source_full;	/* output waits for POLLOUT */
-	bool reading;		/* POLLIN is wanted */
-	EventSink *sink;	/* outlives sessions */
+	ReplSource *stream;	  /* the source, once it streams */
+	bool source_full;	  /* output waits for POLLOUT */
+	bool reading;		  /* POLLIN is wanted */
+	EventSink *sink;	  /* outlives sessions */
+	uint32_t batch_bytes; /* limit of the next sink's batches; 0: as configured */
 	Pump *pump;
 	TopicMap *topics;
 	Router *router; /* made when the source id is known */
@@ -64,6 +67,8 @@ struct Relay
 	MonoUsec heartbeat_at;
 	bool maintain_in_flight;
 	MonoUsec maintain_at;
+	bool publication_in_flight;
+	MonoUsec publication_at; /* when it is looked at next */
 	LogLimit job_log;
 	LogLimit kafka_log;
 

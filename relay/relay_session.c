@@ -208,6 +208,7 @@ advance_source(Relay *relay, MonoUsec now)
 	relay->sessions++;
 	relay->settled_at_start = pump_stats(relay->pump)->events_settled;
 	relay->maintain_at = now + USEC_PER_SEC;
+	relay->publication_at = now + PUBLICATION_USEC; /* it was looked at just now */
 	/* A heartbeat of the last session may be lost with it. */
 	if (pump_stats(relay->pump)->events_published > 0)
 		relay->heartbeat_events = UINT64_MAX;
@@ -280,7 +281,7 @@ open_sink(Relay *relay, MonoUsec now)
 	if (relay->sink != NULL)
 		return true;
 	error_clear(&error);
-	relay->sink = kafka_sink_open(relay->config, &hooks, &error);
+	relay->sink = kafka_sink_open(relay->config, relay->batch_bytes, &hooks, &error);
 	if (relay->sink == NULL)
 	{
 		relay_fail(relay, &error, now);

@@ -82,8 +82,10 @@ def test_the_source_stops_at_once_while_kafka_is_down(make_scene, own_source, ow
     scene = make_scene(own_source, None, own_broker)
     relay = scene.start_relay()
     ledger = scene.ledger()
-    scene.emit("t", "first")
-    ledger.wait_in_topics()
+    # In every partition, so that the relay has room for more of each.
+    for number in range(20):
+        scene.emit("t", str(number))
+    assert len({record.partition for record in ledger.wait_in_topics()}) == 3
     own_broker.kill()
     for number in range(200):
         scene.emit("t", str(number))
@@ -136,6 +138,7 @@ def test_a_second_sigterm_ends_at_once(make_scene, source, own_broker):
     relay.signal(signal.SIGTERM)
     # The drain can't end: Kafka is away.
     until(lambda: relay.http("/readyz")[0] != 200, "it is stopping")
+    relay.wait_log(r'waiting for Kafka.*"events":"1","at_most_seconds":"300"')
     relay.signal(signal.SIGTERM)
     relay.wait_exit(10)
     own_broker.restart()

@@ -82,6 +82,28 @@ goes_on_within_a_transaction_after_a_lost_source(void **state)
 	assert_int_equal(pump_confirmed(bench->pump), 248);
 }
 
+/* The commit came with the next stream; every event had gone with the one before. */
+static void
+marks_a_transaction_whose_events_settled_before_its_commit_came(void **state)
+{
+	Bench *bench = *state;
+	PumpMark mark;
+
+	give_begin(bench, 200);
+	give_relation(bench);
+	give_event(bench, "ride", "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	pump_source_lost(bench->pump);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_int_equal(start_stream(bench, 100), 100);
+	give_transaction(bench, 200, "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_string_equal(bench->sink.published, "a");
+	assert_int_equal(pump_confirmed(bench->pump), 248);
+	assert_true(pump_mark_wanted(bench->pump, false, bench->now + 2 * USEC_PER_SEC, &mark));
+	assert_int_equal(mark.mark_lsn, 248);
+}
+
 static void
 refuses_a_new_stream_with_events_in_flight(void **state)
 {
@@ -184,6 +206,31 @@ finds_the_culprit_of_a_failed_batch(void **state)
 	assert_non_null(strstr(bench->error.detail, "0190b2c4-1111-7222-8333-444455556666"));
 	assert_non_null(strstr(bench->error.detail, "0/C8/1"));
 	assert_int_equal(pump_confirmed(bench->pump), 100);
+}
+
+/* The last of those that failed is alone, too: what comes behind waits for it. */
+static void
+sends_nothing_behind_the_last_of_a_failed_batch(void **state)
+{
+	Bench *bench = *state;
+
+	give_transaction(bench, 200, "abc");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	bench->sink.fail_next = bench->sink.certainly = true;
+	bench->sink.error_exit = EXIT_POISON;
+	assert_int_equal(deliver(bench, 1), PUMP_SINK_LOST);
+
+	pump_sink_lost(bench->pump);
+	memset(&bench->sink, 0, sizeof(bench->sink));
+	bench->sink.base.ops = &fake_sink_ops;
+	assert_int_equal(start_stream(bench, 100), 100);
+	give_transaction(bench, 200, "abc");
+	assert_int_equal(read_all(bench), PUMP_HELD);
+	assert_string_equal(bench->sink.published, "b");
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_string_equal(bench->sink.published, "bc");
 }
 
 /* A lone event that may have been persisted is no poison: it goes again. */
@@ -358,11 +405,13 @@ main(void)
 		WITH_BENCH(reports_the_durable_mark_alone),
 		WITH_BENCH(suppresses_what_is_below_the_start),
 		WITH_BENCH(goes_on_within_a_transaction_after_a_lost_source),
+		WITH_BENCH(marks_a_transaction_whose_events_settled_before_its_commit_came),
 		WITH_BENCH(refuses_a_new_stream_with_events_in_flight),
 		WITH_BENCH(starts_behind_a_mark_that_another_relay_moved),
 		WITH_BENCH(resumes_at_the_first_unsettled_event_after_a_failure),
 		WITH_BENCH(keeps_the_later_of_two_resume_points),
 		WITH_BENCH(finds_the_culprit_of_a_failed_batch),
+		WITH_BENCH(sends_nothing_behind_the_last_of_a_failed_batch),
 		WITH_BENCH(takes_no_event_for_poison_that_may_be_persisted),
 		WITH_BENCH(holds_what_finds_no_room),
 		WITH_BENCH(holds_what_the_sink_can_not_take),
