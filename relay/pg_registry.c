@@ -142,6 +142,14 @@ lsn_value(const PGresult *result, int column)
 }
 
 static void
+read_publication(RelayFacts *facts, const PGresult *result, int column)
+{
+	facts->publication_found = flag(result, column);
+	snprintf(facts->publication_problem, sizeof(facts->publication_problem), "%s",
+			 PQgetvalue(result, 0, column + 1));
+}
+
+static void
 read_server(PgRegistry *registry, const PGresult *result)
 {
 	RelayFacts *facts = &registry->facts;
@@ -156,11 +164,9 @@ read_server(PgRegistry *registry, const PGresult *result)
 		.slot_lost = flag(result, 7),
 		.slot_pid = (int) number(result, 0, 8),
 		.slot_confirmed = lsn_value(result, 9),
-		.publication_found = flag(result, 10),
 	};
 	snprintf(facts->wal_level, sizeof(facts->wal_level), "%s", PQgetvalue(result, 0, 2));
-	snprintf(facts->publication_problem, sizeof(facts->publication_problem), "%s",
-			 PQgetvalue(result, 0, 11));
+	read_publication(facts, result, 10);
 }
 
 static void
@@ -266,6 +272,9 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 			return false;
 		case REGISTRY_FACTS:
 			reply->failed = !read_topics(registry, result, &reply->error);
+			return true;
+		case REGISTRY_PUBLICATION:
+			read_publication(&registry->facts, result, 0);
 			return true;
 		case REGISTRY_TOPIC:
 			reply->u.partitions = PQntuples(result) > 0 ? number(result, 0, 0) : 0;

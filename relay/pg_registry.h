@@ -29,12 +29,13 @@ typedef enum RegistryJob
 	REGISTRY_FACTS,		   /* registry_facts(), registry_topic() are filled */
 	REGISTRY_MARK,
 	REGISTRY_TIMELINE,
-	REGISTRY_TOPIC, /* u.partitions is what is recorded now */
+	REGISTRY_TOPIC, /* u.partitions is what is recorded now; 0: ask again */
 	REGISTRY_HEARTBEAT,
 	REGISTRY_MAINTAIN,
 	REGISTRY_LEAF_SIZE, /* u.blocks */
 	REGISTRY_LEAF_ROWS, /* a reply for each row, then one with u.row NULL */
-	REGISTRY_READY
+	REGISTRY_READY,
+	REGISTRY_PUBLICATION /* that of registry_facts() is as of now */
 } RegistryJob;
 
 /* A row of outbox.event that was there before the slot. */
@@ -95,6 +96,7 @@ extern MUST_CHECK bool registry_record_topic(PgRegistry *registry, uint32_t gene
 											 const char *topic, uint32_t partitions);
 extern MUST_CHECK bool registry_heartbeat(PgRegistry *registry);
 extern MUST_CHECK bool registry_maintain(PgRegistry *registry);
+extern MUST_CHECK bool registry_look_at_publication(PgRegistry *registry);
 extern MUST_CHECK bool registry_ask_leaf_size(PgRegistry *registry, unsigned leaf);
 /* The rows from a TID up to a block that the start snapshot saw, in their order. */
 extern MUST_CHECK bool registry_read_leaf(PgRegistry *registry, unsigned leaf, uint32_t block,

@@ -128,6 +128,14 @@ registry_maintain(PgRegistry *registry)
 }
 
 bool
+registry_look_at_publication(PgRegistry *registry)
+{
+	const char *params[] = {NULL, registry->publication};
+
+	return registry_add_job(registry, REGISTRY_PUBLICATION, SQL_PUBLICATION, -1, params, 2);
+}
+
+bool
 registry_ask_leaf_size(PgRegistry *registry, unsigned leaf)
 {
 	return registry_add_job(registry, REGISTRY_LEAF_SIZE, NULL, (int) leaf, NULL, 0);

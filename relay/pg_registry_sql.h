@@ -42,6 +42,11 @@
 	"           THEN 'its column list must be the eight columns of an event'"                      \
 	"      ELSE '' END"
 
+/* $1 isn't used */
+#define SQL_PUBLICATION                                                                            \
+	"SELECT p.pubname IS NOT NULL," SQL_PUBLICATION_PROBLEM "  FROM (VALUES ($1::text)) AS one"    \
+	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
+
 #define SQL_SERVER                                                                                 \
 	"SELECT current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"                \
 	"       current_setting('wal_level'),"                                                         \
@@ -77,7 +82,10 @@
 #define SQL_TIMELINE                                                                               \
 	"UPDATE outbox.relay SET timeline = $3::int4 WHERE slot_name = $1 AND generation = $2::int4"
 
-/* $2 topic, $3 partitions, $4 generation.  The first to record it wins. */
+/*
+ * $2 topic, $3 partitions, $4 generation.  The first to record it wins.  No row: another
+ * relay's record was committed after this statement's snapshot was taken.
+ */
 #define SQL_RECORD_TOPIC                                                                           \
 	"WITH mine AS ("                                                                               \
 	"  INSERT INTO outbox.topic (slot_name, topic, partitions, generation, recorded_at)"           \

@@ -75,8 +75,8 @@ check_registration(const RelayFacts *facts, const char *slot, Error *error)
 	return true;
 }
 
-static bool
-check_publication(const RelayFacts *facts, const char *publication, Error *error)
+bool
+relay_check_publication(const RelayFacts *facts, const char *publication, Error *error)
 {
 	if (!facts->publication_found)
 		error_permanent(error, EXIT_PUBLICATION, "the publication \"%s\" doesn't exist",
@@ -131,7 +131,7 @@ bool
 relay_check_facts(const RelayFacts *facts, const char *slot, const char *publication, Error *error)
 {
 	return relay_check_database(facts, error) && check_registration(facts, slot, error) &&
-		   check_publication(facts, publication, error) && check_slot(facts, slot, error);
+		   relay_check_publication(facts, publication, error) && check_slot(facts, slot, error);
 }
 
 static bool

@@ -61,6 +61,10 @@ extern MUST_CHECK bool relay_check_database(const RelayFacts *facts, Error *erro
 extern MUST_CHECK bool relay_check_facts(const RelayFacts *facts, const char *slot,
 										 const char *publication, Error *error);
 
+/* That of facts is as init makes it. */
+extern MUST_CHECK bool relay_check_publication(const RelayFacts *facts, const char *publication,
+											   Error *error);
+
 /* The server behind the replication connection is the registered one, and not older. */
 extern MUST_CHECK bool relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 											const char *system_identifier, uint32_t timeline,

@@ -1,7 +1,7 @@
 /*
  * relay_chores.c
  *	  What goes over the ordinary connection while the relay streams: marks,
- *	  heartbeats, maintenance.
+ *	  heartbeats, maintenance, a look at the publication.
  *
  * Invariants: one mark is under way at a time, and the pump hears of it only after
  * its commit; nothing here writes when nothing happened: a mark needs events or
@@ -64,10 +64,38 @@ start_maintenance(Relay *relay, MonoUsec now)
 	relay->maintain_in_flight = registry_maintain(relay->registry);
 }
 
+/*
+ * A publication that was altered under the stream lets no event through any more, and
+ * nothing in the stream tells of it.
+ */
+static void
+look_at_publication(Relay *relay, MonoUsec now)
+{
+	if (relay->publication_in_flight || now < relay->publication_at)
+		return;
+	relay->publication_at = now + PUBLICATION_USEC;
+	relay->publication_in_flight = registry_look_at_publication(relay->registry);
+}
+
+static void
+take_publication(Relay *relay, const RegistryReply *reply, MonoUsec now)
+{
+	Error error;
+
+	relay->publication_in_flight = false;
+	error_clear(&error);
+	if (reply->failed || relay->state != RELAY_STREAMING ||
+		relay_check_publication(registry_facts(relay->registry), relay->config->publication,
+								&error))
+		return;
+	relay_fail(relay, &error, now);
+}
+
 void
 relay_chores_step(Relay *relay, MonoUsec now)
 {
 	(void) relay_start_mark(relay, false, now);
+	look_at_publication(relay, now);
 	start_heartbeat(relay, now);
 	start_maintenance(relay, now);
 }
@@ -88,6 +116,8 @@ relay_chores_wake_at(const Relay *relay)
 	if (!relay->heartbeat_in_flight &&
 		pump_stats(relay->pump)->events_published != relay->heartbeat_events)
 		wake_at = earlier(wake_at, relay->heartbeat_at);
+	if (!relay->publication_in_flight)
+		wake_at = earlier(wake_at, relay->publication_at);
 	if (!relay->maintain_in_flight && relay->config->maintain_interval_usec > 0)
 		wake_at = earlier(wake_at, relay->maintain_at);
 	return wake_at;
@@ -152,6 +182,9 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 			if (reply->failed && strcmp(reply->error.sqlstate, "55P03") == 0)
 				return;
 			break;
+		case REGISTRY_PUBLICATION:
+			take_publication(relay, reply, now);
+			break;
 		case REGISTRY_TOPIC:
 			relay_take_topic(relay, reply, now);
 			return;
@@ -172,8 +205,9 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	}
 	if (reply->failed)
 		complain(relay, &reply->error,
-				 reply->job == REGISTRY_HEARTBEAT  ? "heartbeat"
-				 : reply->job == REGISTRY_MAINTAIN ? "maintain"
-												   : "timeline",
+				 reply->job == REGISTRY_HEARTBEAT	  ? "heartbeat"
+				 : reply->job == REGISTRY_MAINTAIN	  ? "maintain"
+				 : reply->job == REGISTRY_PUBLICATION ? "publication"
+													  : "timeline",
 				 now);
 }

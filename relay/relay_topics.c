@@ -87,6 +87,8 @@ relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now)
 		relay_fail(relay, &error, now);
 		return;
 	}
+	if (reply->u.partitions == 0)
+		return; /* another relay recorded it in this very moment: the next try sees its count */
 	relay_drop_topic(relay);
 	error_clear(&error);
 	if (!topic_map_add(relay->topics, relay->topic_name, reply->u.partitions, &error))
