@@ -245,8 +245,14 @@ open_socket(const char *listen_at, Error *error)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 		bind(fd, addresses->ai_addr, addresses->ai_addrlen) != 0 || listen(fd, 64) != 0)
 	{
+		const int reason = errno;
+
 		error_permanent(error, EXIT_CONFIG, "could not listen on \"%s\": %s", listen_at,
-						strerror(errno));
+						strerror(reason));
+		if (reason == EADDRINUSE)
+			error_hint(error, "Another program listens there, perhaps another one of these: give "
+							  "this one its own \"http.listen\", port 0 for any free port, or an "
+							  "empty one to serve nothing.");
 		if (fd >= 0)
 			close(fd);
 		fd = -1;

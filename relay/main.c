@@ -5,6 +5,7 @@
 #include "exit_codes.h"
 #include "http.h"
 #include "kafka_conf.h"
+#include "kafka_probe.h"
 #include "log.h"
 #include "pg_init.h"
 #include "pg_link.h"
@@ -16,6 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LISTEN_TEXT_SIZE 320
+#define KAFKA_PROBE_MS 3000
 
 typedef enum Command
 {
@@ -164,6 +168,17 @@ serve(HttpServer *http, Poller *poller, int slot, MonoUsec now, MonoUsec *wake_a
 		*wake_at = http_at;
 }
 
+/* The port that it is: ":0" asks for any. */
+static void
+log_serving(const char *listen_at, int port)
+{
+	const char *colon = strrchr(listen_at, ':');
+	char text[LISTEN_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "%.*s:%d", (int) (colon - listen_at), listen_at, port);
+	log_event(LOG_LEVEL_INFO, "serving HTTP", "listen", text, NULL);
+}
+
 static int
 run(const RelayConfig *config)
 {
@@ -193,7 +208,7 @@ run(const RelayConfig *config)
 			relay_free(relay);
 			return fail(&error);
 		}
-		log_event(LOG_LEVEL_INFO, "serving HTTP", "listen", config->http_listen, NULL);
+		log_serving(config->http_listen, http_port(http));
 	}
 	for (;;)
 	{
@@ -237,6 +252,25 @@ load(Options *options, int *argc, char **argv, Error *error)
 		   options_load_args(options, argc, argv, error);
 }
 
+/* What init makes lies in PostgreSQL alone, but whoever runs it wants to know. */
+static int
+init(const RelayConfig *config, const InitRequest *request)
+{
+	Error error;
+
+	error_clear(&error);
+	if (!pg_init_run(config, request, say, NULL, &error))
+		return fail(&error);
+	if (!kafka_probe(config, KAFKA_PROBE_MS, &error))
+	{
+		error_hint(&error, "outbox-relay run waits until it does. Is \"kafka.bootstrap.servers\" "
+						   "right?");
+		log_error(LOG_LEVEL_WARNING, &error, "servers",
+				  options_text(config->options, "kafka.bootstrap.servers"), NULL);
+	}
+	return EXIT_OK;
+}
+
 /* The commands that look at the settings. */
 static int
 act(Command command, const Options *options, const InitRequest *request)
@@ -256,7 +290,7 @@ act(Command command, const Options *options, const InitRequest *request)
 	switch (command)
 	{
 		case COMMAND_INIT:
-			return pg_init_run(&config, request, say, NULL, &error) ? EXIT_OK : fail(&error);
+			return init(&config, request);
 		case COMMAND_RUN:
 			return run(&config);
 		default:

@@ -128,6 +128,17 @@ refuse_owned(const char *name, const char *value, const char *origin, void *arg,
 	return error_hint(error, "The relay sets it itself, because its guarantees rest on it.");
 }
 
+/* Stops at a property that was meant to be "bootstrap.servers". */
+static bool
+is_not_meant(const char *name, const char *value, const char *origin, void *arg, Error *error)
+{
+	(void) value;
+	(void) arg;
+	if (options_misspelling(name, "bootstrap.servers") == SIZE_MAX)
+		return true;
+	return error_hint(error, "Did you mean it by \"kafka.%s\" (%s)?", name, origin);
+}
+
 static int64_t
 duration_usec(const Options *options, const char *name)
 {
@@ -180,6 +191,8 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 	if (servers == NULL || *servers == '\0')
 	{
 		error_permanent(error, EXIT_CONFIG, "\"kafka.bootstrap.servers\" isn't set");
+		if (!options_each_passthrough(options, is_not_meant, NULL, error))
+			return false;
 		return error_hint(error, "Set OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=host:port, for "
 								 "example, or give --kafka-bootstrap-servers.");
 	}

@@ -23,6 +23,9 @@ def ends_with(daemon, status, *words):
     ({"kafka.acks": "1"}, ["kafka.acks"]),
     ({"kafka.enable.idempotence": "false"}, ["enable.idempotence"]),
     ({"kafka.no.such.thing": "1"}, ["no.such.thing"]),
+    ({"kafka.lingr.ms": "5"}, ["kafka.lingr.ms", 'mean .{1,2}kafka.linger.ms']),
+    ({"kafka.bootstrap.servers": None, "kafka.bootstrap.server": "127.0.0.1:1"},
+     ["kafka.bootstrap.servers.* isn't set", "mean it by .{1,2}kafka.bootstrap.server.*SERVER"]),
     ({"kafka.linger.ms": "soon"}, ["linger.ms"]),
     ({"mark.interval": "soon"}, ["mark.interval", "soon"]),
     ({"window.events": "0"}, ["window.events"]),
@@ -231,3 +234,67 @@ def test_secrets_and_payloads_are_not_logged(scene):
     for text in (relay.log(whole=True), shown.log()):
         assert "sesame" not in text and "payload-secret" not in text
     assert scene.slot in shown.log()
+
+
+def test_a_port_that_is_taken(scene, exits):
+    first = scene.start_relay()
+    second = scene.relay("second", **{"http.listen": f"127.0.0.1:{first.http_port}"})
+    ends_with(second, exits["EXIT_CONFIG"], "in use", "http.listen")
+
+
+def test_any_free_port_is_told(scene):
+    relay = scene.start_relay()
+    other = scene.relay("other", **{"http.listen": "127.0.0.1:0"}).start(ready=False)
+    other.http_port = int(other.wait_log(r'"listen":"127\.0\.0\.1:([1-9]\d*)"').group(1))
+    other.wait_ready()
+    assert relay.running()
+
+
+def test_a_publication_altered_under_the_stream_stops_the_relay(scene, exits):
+    """Nothing in the stream tells that events no longer come through."""
+    relay = scene.start_relay()
+    ledger = scene.ledger()
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
+    scene.sql(f"ALTER PUBLICATION {scene.publication} SET (publish = 'update')")
+    scene.emit("t", "k")
+    assert relay.wait_exit(60) == exits["EXIT_PUBLICATION"], relay.log()
+    assert len(relay.problems()) == 1 and "init" in relay.log()
+    scene.initialize()
+    relay.start()
+    event = scene.emit("t", "k")
+    until(lambda: event in {r.id for r in scene.broker.read(scene.topic("t"))}, "it goes on")
+
+
+def test_a_topic_that_another_relay_records_in_the_same_moment(scene):
+    relay = scene.start_relay()
+    topic = scene.topic("t")
+    scene.broker.create_topic(topic, 2)
+    waiting = ("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+               " AND application_name = 'outbox-relay'")
+    with scene.source.connect(scene.database, autocommit=False) as other:
+        other.execute("INSERT INTO outbox.topic (slot_name, topic, partitions, generation)"
+                      " VALUES (%s, %s, 2, 1)", (scene.slot, topic))
+        event = scene.emit("t", "k")
+        until(lambda: scene.sql(waiting, (scene.database,)), "the relay's record waits")
+        other.commit()
+    with scene.broker.reader(topic) as reader:
+        assert reader.some(1)[0].id == event
+    assert relay.running() and not relay.problems()
+
+
+def test_a_stranger_sends_heartbeats(scene):
+    """Every role may write logical messages: none of them stops anything, or is believed as it is."""
+    relay = scene.start_relay(**{"mark.interval": "50ms"})
+    ledger = scene.ledger()
+    for content in ("20:10:", "9" * 30 + ":1:", "1:2:3,,,", "::", "10:20:5", "1" * 5000, ""):
+        for transactional in (True, False):
+            scene.sql("SELECT pg_logical_emit_message(%s, 'pg_outbox.heartbeat', %s)",
+                      (transactional, f"{scene.slot} {content}"))
+        scene.emit("t", "k")
+    scene.sql("SELECT pg_logical_emit_message(true, 'pg_outbox.heartbeat', '\\x00ff'::bytea)")
+    scene.emit("t", "k")
+    ledger.check_topics(ledger.wait_in_topics())
+    end = ledger.events[-1].end_lsn
+    until(lambda: scene.slot_lsn() >= end, "all of it is confirmed")
+    assert not relay.problems()

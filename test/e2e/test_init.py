@@ -134,3 +134,14 @@ def test_help_and_version(scene):
         relay.start(ready=False)
         assert relay.wait_exit(10) == 0, words
         assert re.search(r"(?i)outbox-relay", relay.log())
+
+
+def test_init_says_that_kafka_is_away(make_scene, source, own_broker):
+    scene = make_scene(source, None, own_broker)
+    own_broker.stop()
+    command = scene.init()
+    assert command.status == 0, command
+    assert own_broker.servers in command.output and "doesn't answer" in command.output
+    own_broker.restart()
+    again = scene.init()
+    assert again.status == 0 and "doesn't answer" not in again.output, again
