@@ -25,4 +25,11 @@
 #define outbox_log_message(prefix, content, len) LogLogicalMessage((prefix), (content), (len), true)
 #endif
 
+/* 16 has one function for all kinds of objects (catalog/pg_class.h, utils/acl.h). */
+#if PG_VERSION_NUM >= 160000
+#define outbox_owns_relation(relid, role) object_ownercheck(RelationRelationId, (relid), (role))
+#else
+#define outbox_owns_relation(relid, role) pg_class_ownercheck((relid), (role))
+#endif
+
 #endif

@@ -1,24 +1,54 @@
 /*
  * headers.c
  *	  Which headers an event may have: a flat object, without the names that the
- *	  relay gives, and not more than a record can carry.
+ *	  relay gives, and not more than a record can carry.  outbox-replayed is for the
+ *	  owner of outbox.event.
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/jsonb.h"
 
 #include "check.h"
+#include "compat.h"
+#include "partition.h"
 #include "pg_outbox.h"
 
+#define HEADER_REPLAYED "outbox-replayed"
+
+static bool
+is_name(const char *name, int len, const char *wanted)
+{
+	return (int) strlen(wanted) == len && memcmp(wanted, name, len) == 0;
+}
+
+/*
+ * The owner of the table may say that an event is sent again: outbox.redrive() does, with the
+ * owner's rights, and a restore has to be able to.
+ */
 static bool
 is_reserved(const char *name, int len)
 {
-	static const char *const reserved[] = {"id", "type", "outbox-position", "outbox-replayed"};
+	if (is_name(name, len, HEADER_REPLAYED))
+		return !outbox_owns_relation(outbox_table_oid(OUTBOX_TABLE_EVENT), GetUserId());
+	return is_name(name, len, "id") || is_name(name, len, "type") ||
+		   is_name(name, len, "outbox-position");
+}
 
-	for (size_t i = 0; i < lengthof(reserved); i++)
-		if ((int) strlen(reserved[i]) == len && memcmp(reserved[i], name, len) == 0)
-			return true;
-	return false;
+/* Comes on top of what a writer may give. */
+static int
+replayed_count(const Jsonb *headers)
+{
+	JsonbValue name = {.type = jbvString};
+
+	name.val.string.val = HEADER_REPLAYED;
+	name.val.string.len = (int) strlen(HEADER_REPLAYED);
+	return findJsonbValueFromContainer(unconstify(JsonbContainer *, &headers->root), JB_FOBJECT,
+									   &name) != NULL
+			   ? 1
+			   : 0;
 }
 
 static void
@@ -27,7 +57,7 @@ check_limits(const Jsonb *headers)
 	int count = (int) JB_ROOT_COUNT(headers);
 	Size size = VARSIZE(headers) - VARHDRSZ;
 
-	if (count > OUTBOX_MAX_HEADERS)
+	if (count > OUTBOX_MAX_HEADERS && count - replayed_count(headers) > OUTBOX_MAX_HEADERS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many headers"),
 						errdetail("There are %d, the limit is %d.", count, OUTBOX_MAX_HEADERS),
 						errhint("Put some of them into the payload.")));

@@ -63,8 +63,8 @@ outbox_partition_init(void)
 	CacheRegisterRelcacheCallback(forget, (Datum) 0);
 }
 
-static Oid
-find_table(OutboxTable table)
+Oid
+outbox_table_oid(OutboxTable table)
 {
 	uint64 before = forgotten;
 	Oid relid = table_oids[table];
@@ -90,11 +90,11 @@ outbox_open(OutboxTable table, LOCKMODE lockmode)
 {
 	for (;;)
 	{
-		Oid relid = find_table(table);
+		Oid relid = outbox_table_oid(table);
 
 		/* The lock takes in what other sessions did; they may have replaced the table. */
 		LockRelationOid(relid, lockmode);
-		if (find_table(table) == relid)
+		if (outbox_table_oid(table) == relid)
 			return table_open(relid, NoLock);
 		UnlockRelationOid(relid, lockmode);
 	}

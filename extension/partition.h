@@ -18,6 +18,9 @@ typedef enum OutboxTable
 
 extern void outbox_partition_init(void);
 
+/* Without a lock on it; raises an error when it isn't there. */
+extern Oid outbox_table_oid(OutboxTable table);
+
 /* Locks and opens a table; raises an error when it isn't there. */
 extern Relation outbox_open(OutboxTable table, LOCKMODE lockmode);
 

@@ -41,8 +41,9 @@ registry_open(const char *conninfo, const char *slot, const char *publication, M
 			  Error *error)
 {
 	PgRegistry *registry = calloc(1, sizeof(*registry));
+	const char *params[] = {slot};
 
-	if (registry == NULL || !registry_add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, NULL, 0))
+	if (registry == NULL || !registry_add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, params, 1))
 	{
 		error_bug(error, "out of memory");
 		free(registry);

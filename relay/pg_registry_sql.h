@@ -10,14 +10,18 @@
 
 /*
  * The mark must be on this server's disk before the server is told, and must
- * not hang for ever on a standby that is away: "local".
+ * not hang for ever on a standby that is away: "local".  outbox.status counts relays
+ * by the name of this connection, which the user may have given another one.
  */
 #define SQL_SETUP                                                                                  \
 	"SELECT pg_catalog.set_config(name, value, false)"                                             \
 	"  FROM (VALUES ('synchronous_commit', 'local'), ('search_path', 'pg_catalog'),"               \
 	"               ('statement_timeout', '30s'), ('idle_session_timeout', '0'),"                  \
 	"               ('default_transaction_read_only', 'off'), ('bytea_output', 'hex'),"            \
-	"               ('enable_seqscan', 'off')) AS v(name, value)"
+	"               ('enable_seqscan', 'off'),"                                                    \
+	"               ('application_name', CASE current_setting('application_name')"                 \
+	"                 WHEN 'outbox-relay' THEN left('outbox-relay/' || $1, 63)"                    \
+	"                 ELSE current_setting('application_name') END)) AS v(name, value)"
 
 /* $2: the publication.  What is wrong with it is said in words; '' means nothing. */
 #define SQL_PUBLICATION_PROBLEM                                                                    \

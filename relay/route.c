@@ -3,9 +3,10 @@
  *	  From an event to topic, key, value, headers and partition key.
  *
  * Headers: id, type (when not NULL), the event's own in their order, and
- * outbox-position.  An event's own header with one of the names that the relay
- * gives out (those three and outbox-replayed) is dropped: a consumer must be able
- * to believe them, and the write that named one was already committed.
+ * outbox-position.  An event's own header with one of these three names is
+ * dropped: a consumer must be able to believe them, and the write that named one
+ * was already committed.  outbox-replayed passes: the database lets nobody but the
+ * owner of outbox.event write it (outbox.redrive() does).
  *
  * Refuses an aggregate type that makes no legal topic, own headers that are no
  * flat object, are larger than HEADERS_MAX or more than there is room for.  Messages
@@ -151,8 +152,7 @@ is_reserved(ByteView name)
 {
 	return view_equals(name, view_of(ENVELOPE_HEADER_ID)) ||
 		   view_equals(name, view_of(ENVELOPE_HEADER_TYPE)) ||
-		   view_equals(name, view_of(ENVELOPE_HEADER_POSITION)) ||
-		   view_equals(name, view_of(ENVELOPE_HEADER_REPLAYED));
+		   view_equals(name, view_of(ENVELOPE_HEADER_POSITION));
 }
 
 static bool

@@ -9,8 +9,8 @@
  *
  * Headers: id, type (when not NULL), the event's own in their order, and
  * outbox-position.  String values as they are, numbers and booleans as their JSON
- * text, null as a null header.  An event's own header named id, type,
- * outbox-position or outbox-replayed is dropped.
+ * text, null as a null header.  An event's own header named id, type or
+ * outbox-position is dropped.
  */
 #ifndef OUTBOX_RELAY_ROUTE_H
 #define OUTBOX_RELAY_ROUTE_H
