@@ -62,7 +62,8 @@ print_help(void)
 		"\n"
 		"Usage:\n"
 		"  outbox-relay init [--existing=publish|skip] [--accept-gap] [--source-id=ID] "
-		"[OPTION]...\n"
+		"[--no-failover]\n"
+		"                    [OPTION]...\n"
 		"  outbox-relay run [OPTION]...\n"
 		"\n"
 		"Commands:\n"
@@ -73,6 +74,7 @@ print_help(void)
 		"Of init:\n"
 		"  --existing=publish|skip  rows that are already in outbox.event (default: publish)\n"
 		"  --accept-gap      the slot is lost: make a new one, and go on without what it missed\n"
+		"  --no-failover     since PostgreSQL 17 standbys may copy the slot; not this one\n"
 		"  --source-id=ID    names this source in positions for ever (default: database and 8 "
 		"digits)\n"
 		"\n"
@@ -93,6 +95,8 @@ take_init_argument(const char *argument, InitRequest *request)
 {
 	if (strcmp(argument, "--accept-gap") == 0)
 		request->accept_gap = true;
+	else if (strcmp(argument, "--no-failover") == 0)
+		request->no_failover = true;
 	else if (strcmp(argument, "--existing=publish") == 0)
 		request->existing = EXISTING_PUBLISH;
 	else if (strcmp(argument, "--existing=skip") == 0)
@@ -302,7 +306,7 @@ act(Command command, const Options *options, const InitRequest *request)
 int
 main(int argc, char **argv)
 {
-	InitRequest request = {EXISTING_PUBLISH, false, NULL};
+	InitRequest request = {.existing = EXISTING_PUBLISH};
 	Command command = COMMAND_NONE;
 	Options *options;
 	Error error;

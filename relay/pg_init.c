@@ -33,6 +33,8 @@
 
 #define STATEMENT_MAX 4096
 #define TEXT_SIZE 512
+/* From here on a logical slot can be copied to standbys. */
+#define FAILOVER_VERSION_MIN 170000
 #define EVENT_COLUMNS                                                                              \
 	"id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at"
 
@@ -347,12 +349,14 @@ settle_registration(Init *init, bool *done, Error *error)
 static bool
 make_slot(Init *init, Error *error)
 {
+	bool failover =
+		init->facts.server_version >= FAILOVER_VERSION_MIN && !init->request->no_failover;
 	Buffer sql;
 	PGresult *result;
 
 	buffer_init(&sql, STATEMENT_MAX);
-	buffer_printf(&sql, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL pgoutput (SNAPSHOT 'export')",
-				  init->config->slot);
+	buffer_printf(&sql, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL pgoutput (SNAPSHOT 'export'%s)",
+				  init->config->slot, failover ? ", FAILOVER true" : "");
 	/* Waits for the transactions of this moment to end. */
 	result = sql.failed ? NULL : run(&init->replication, "make the slot", sql.data, NULL, 0, error);
 	buffer_free(&sql);
@@ -361,7 +365,8 @@ make_slot(Init *init, Error *error)
 	snprintf(init->start_lsn, sizeof(init->start_lsn), "%s", PQgetvalue(result, 0, 1));
 	snprintf(init->snapshot_name, sizeof(init->snapshot_name), "%s", PQgetvalue(result, 0, 2));
 	PQclear(result);
-	tell(init, "made the slot \"%s\" at %s", init->config->slot, init->start_lsn);
+	tell(init, "made the slot \"%s\" at %s%s", init->config->slot, init->start_lsn,
+		 failover ? ", for standbys to copy" : "");
 	return true;
 }
 

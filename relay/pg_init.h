@@ -20,6 +20,7 @@ typedef struct InitRequest
 {
 	ExistingRows existing;
 	bool accept_gap;
+	bool no_failover;	   /* no copies of the slot on standbys, where the server could have them */
 	const char *source_id; /* NULL: one is made up */
 } InitRequest;
 

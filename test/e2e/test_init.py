@@ -145,3 +145,18 @@ def test_init_says_that_kafka_is_away(make_scene, source, own_broker):
     own_broker.restart()
     again = scene.init()
     assert again.status == 0 and "doesn't answer" not in again.output, again
+
+
+def test_the_slot_can_be_copied_to_standbys(scene):
+    """Where the server knows of it, unless told otherwise; elsewhere both mean the same."""
+    for arguments, wanted in (((), True), (("--no-failover",), False)):
+        slot = f"{scene.slot}_{wanted}".lower()
+        scene.initialize(*arguments, **{"postgres.slot": slot})
+        row, problem = scene.sql(
+            "SELECT to_jsonb(s), failover_problem FROM pg_replication_slots AS s"
+            " JOIN outbox.status USING (slot_name) WHERE slot_name = %s", (slot,))[0]
+        if scene.sql("SHOW server_version_num")[0][0] >= "170000":
+            assert row["failover"] is wanted
+            assert ("without failover" in problem) is not wanted
+        else:
+            assert "failover" not in row and "PostgreSQL 17" in problem
