@@ -6,10 +6,12 @@
 #define PG_OUTBOX_CHECK_H
 
 #include "utils/jsonb.h"
+#include "utils/uuid.h"
 
 /* One event as its writer gave it; a NULL pointer is an SQL NULL. */
 typedef struct OutboxEvent
 {
+	const pg_uuid_t *id;		 /* not looked at by outbox_check_event() */
 	text *aggregatetype;		 /* detoasted, may have a short header */
 	struct varlena *aggregateid; /* only their sizes matter: may be toasted */
 	struct varlena *type;

@@ -2,67 +2,22 @@
  * emit.c
  *	  outbox.emit(): writes one event in the caller's transaction.
  *
- * The privilege is EXECUTE on the function.  The row goes straight into the current
- * partition by heap_insert(), which knows no triggers, constraints, row security,
- * rules or indexes; what the extension's own constraint checks is checked here.  When
- * somebody gave the table any of these, or changed its columns, the row goes through
- * a plain INSERT, which honours them all, with the caller's own rights on the table:
- * the functions of somebody's triggers don't run with more rights by our doing.
- *
- * Refuses read-only transactions, parallel mode, and what check.c refuses.
+ * The privilege is EXECUTE on the function.  Everything that isn't about arguments is
+ * in write.c.
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/rel.h"
-#include "utils/timestamp.h"
-#include "utils/xid8.h"
 
 #include "check.h"
-#include "partition.h"
-#include "uuid7.h"
+#include "write.h"
 
 PG_FUNCTION_INFO_V1(outbox_emit_json);
 PG_FUNCTION_INFO_V1(outbox_emit_jsonb);
 PG_FUNCTION_INFO_V1(outbox_emit_text);
 PG_FUNCTION_INFO_V1(outbox_emit_bytea);
-
-#define OUR_CHECK "event_is_valid"
-
-/* Columns of outbox.event, in the order of the install script. */
-typedef enum Column
-{
-	COL_ID,
-	COL_AGGREGATETYPE,
-	COL_AGGREGATEID,
-	COL_TYPE,
-	COL_PAYLOAD,
-	COL_PAYLOAD_BYTES,
-	COL_HEADERS,
-	COL_CREATED_AT,
-	COL_XID,
-	COL_ROT,
-	COL_COUNT
-} Column;
-
-static const Oid column_types[COL_COUNT] = {UUIDOID,  TEXTOID,	TEXTOID,		TEXTOID, JSONOID,
-											BYTEAOID, JSONBOID, TIMESTAMPTZOID, XID8OID, INT2OID};
-
-typedef struct Row
-{
-	Datum values[COL_COUNT];
-	bool isnull[COL_COUNT];
-} Row;
 
 /* Arguments of every overload. */
 enum
@@ -75,181 +30,23 @@ enum
 	ARG_ID
 };
 
-static void
-set(Row *row, Column column, Datum value)
-{
-	row->values[column] = value;
-	row->isnull[column] = false;
-}
-
-static bool
-has_insert_triggers(Relation rel)
-{
-	const TriggerDesc *triggers = rel->trigdesc;
-
-	return triggers != NULL &&
-		   (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
-			triggers->trig_insert_instead_row || triggers->trig_insert_before_statement ||
-			triggers->trig_insert_after_statement || triggers->trig_insert_new_table);
-}
-
-/*
- * Has the table got nothing but what the extension gave it?  relhasrules and
- * relhasindex may still say yes when the last one was dropped.
- */
-static bool
-is_plain(Relation rel)
-{
-	return RelationGetDescr(rel)->natts == COL_COUNT && !rel->rd_rel->relrowsecurity &&
-		   rel->rd_rules == NULL && !has_insert_triggers(rel) &&
-		   (!rel->rd_rel->relhasindex || RelationGetIndexList(rel) == NIL);
-}
-
-/* Can the row be put into the leaf without the executor? */
-static bool
-leaf_takes(Relation leaf, const Row *row)
-{
-	TupleDesc desc = RelationGetDescr(leaf);
-	const TupleConstr *constr = desc->constr;
-
-	if (!is_plain(leaf) || leaf->rd_rel->relkind != RELKIND_RELATION ||
-		!leaf->rd_rel->relispartition || leaf->rd_tableam != GetHeapamTableAmRoutine())
-		return false;
-	if (constr == NULL || constr->num_check != 1 ||
-		strcmp(constr->check[0].ccname, OUR_CHECK) != 0 || constr->has_generated_stored)
-		return false;
-	for (int i = 0; i < COL_COUNT; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(desc, i);
-
-		if (column->attisdropped || column->atttypid != column_types[i] ||
-			(column->attnotnull && row->isnull[i]))
-			return false;
-	}
-	return true;
-}
-
-/* false: the row has to go another way, and nothing was written. */
-static bool
-insert_into_leaf(Row *row)
-{
-	Relation root = outbox_open(OUTBOX_TABLE_EVENT, RowExclusiveLock);
-	int16 partition = outbox_current_partition();
-	Relation leaf = outbox_open(OUTBOX_TABLE_LEAF + partition, RowExclusiveLock);
-	bool fits;
-
-	set(row, COL_XID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
-	set(row, COL_ROT, Int16GetDatum(partition));
-	fits = is_plain(root) && leaf_takes(leaf, row);
-	if (fits)
-	{
-		HeapTuple tuple = heap_form_tuple(RelationGetDescr(leaf), row->values, row->isnull);
-
-		heap_insert(leaf, tuple, GetCurrentCommandId(true), 0, NULL);
-		heap_freetuple(tuple);
-	}
-	table_close(leaf, NoLock);
-	table_close(root, NoLock);
-	return fits;
-}
-
-static void
-say_with_whose_rights(void *arg)
-{
-	errcontext("outbox.emit() as a plain INSERT with the caller's rights, because somebody added "
-			   "triggers, rules, row security, constraints, columns or an index to outbox.event");
-}
-
-static SPIPlanPtr
-insert_plan(void)
-{
-	static SPIPlanPtr kept = NULL;
-	Oid types[COL_CREATED_AT + 1];
-	SPIPlanPtr plan;
-
-	if (kept != NULL)
-		return kept;
-	memcpy(types, column_types, sizeof(types));
-	plan =
-		SPI_prepare("INSERT INTO outbox.event (id, aggregatetype, aggregateid, type, payload,"
-					" payload_bytes, headers, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-					lengthof(types), types);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	kept = plan;
-	return kept;
-}
-
-/* false: a trigger or a rule of somebody's dropped the row. */
-static bool
-insert_by_executor(Row *row)
-{
-	char nulls[COL_CREATED_AT + 1];
-	ErrorContextCallback context;
-	int result;
-	uint64 rows;
-
-	for (int i = 0; i <= COL_CREATED_AT; i++)
-		nulls[i] = row->isnull[i] ? 'n' : ' ';
-
-	context.callback = say_with_whose_rights;
-	context.arg = NULL;
-	context.previous = error_context_stack;
-	error_context_stack = &context;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	result = SPI_execute_plan(insert_plan(), row->values, nulls, false, 0);
-	if (result < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
-	rows = SPI_processed;
-	SPI_finish();
-	error_context_stack = context.previous;
-	return rows > 0;
-}
-
-/* The payload is NULL, or detoasted and of the column's type. */
+/* The event as far as its arguments are the same in every overload. */
 static Datum
-emit(FunctionCallInfo fcinfo, struct varlena *payload, Column payload_column)
+emit(FunctionCallInfo fcinfo, OutboxEvent *event)
 {
-	Row row;
-	OutboxEvent event = {0};
-	TimestampTz now;
-	pg_uuid_t *id;
+	pg_uuid_t *id = palloc(sizeof(pg_uuid_t));
 
-	PreventCommandIfReadOnly("outbox.emit()");
-	PreventCommandIfParallelMode("outbox.emit()");
-
-	memset(row.values, 0, sizeof(row.values));
-	memset(row.isnull, true, sizeof(row.isnull));
-	for (int i = 0; i <= ARG_TYPE - ARG_AGGREGATETYPE; i++)
-		if (!PG_ARGISNULL(ARG_AGGREGATETYPE + i))
-			set(&row, COL_AGGREGATETYPE + i,
-				PointerGetDatum(PG_GETARG_TEXT_PP(ARG_AGGREGATETYPE + i)));
-	if (payload != NULL)
-		set(&row, payload_column, PointerGetDatum(payload));
+	if (!PG_ARGISNULL(ARG_AGGREGATETYPE))
+		event->aggregatetype = PG_GETARG_TEXT_PP(ARG_AGGREGATETYPE);
+	if (!PG_ARGISNULL(ARG_AGGREGATEID))
+		event->aggregateid = PG_GETARG_TEXT_PP(ARG_AGGREGATEID);
+	if (!PG_ARGISNULL(ARG_TYPE))
+		event->type = PG_GETARG_TEXT_PP(ARG_TYPE);
 	if (!PG_ARGISNULL(ARG_HEADERS))
-	{
-		event.headers = PG_GETARG_JSONB_P(ARG_HEADERS);
-		set(&row, COL_HEADERS, PointerGetDatum(event.headers));
-	}
-
-	event.aggregatetype = (text *) DatumGetPointer(row.values[COL_AGGREGATETYPE]);
-	event.aggregateid = (struct varlena *) DatumGetPointer(row.values[COL_AGGREGATEID]);
-	event.type = (struct varlena *) DatumGetPointer(row.values[COL_TYPE]);
-	event.payload = (struct varlena *) DatumGetPointer(row.values[COL_PAYLOAD]);
-	event.payload_bytes = (struct varlena *) DatumGetPointer(row.values[COL_PAYLOAD_BYTES]);
-	outbox_check_event(&event);
-
-	now = GetCurrentTimestamp();
-	id = palloc(sizeof(pg_uuid_t));
-	if (PG_ARGISNULL(ARG_ID))
-		outbox_uuid7(id, now);
-	else
-		*id = *PG_GETARG_UUID_P(ARG_ID);
-	set(&row, COL_ID, UUIDPGetDatum(id));
-	set(&row, COL_CREATED_AT, TimestampTzGetDatum(now));
-	if (!insert_into_leaf(&row) && !insert_by_executor(&row))
+		event->headers = PG_GETARG_JSONB_P(ARG_HEADERS);
+	if (!PG_ARGISNULL(ARG_ID))
+		event->id = PG_GETARG_UUID_P(ARG_ID);
+	if (!outbox_write_event(event, "outbox.emit()", id))
 		PG_RETURN_NULL();
 	PG_RETURN_UUID_P(id);
 }
@@ -257,8 +54,11 @@ emit(FunctionCallInfo fcinfo, struct varlena *payload, Column payload_column)
 Datum
 outbox_emit_json(PG_FUNCTION_ARGS)
 {
-	return emit(fcinfo, PG_ARGISNULL(ARG_PAYLOAD) ? NULL : PG_GETARG_TEXT_PP(ARG_PAYLOAD),
-				COL_PAYLOAD);
+	OutboxEvent event = {0};
+
+	if (!PG_ARGISNULL(ARG_PAYLOAD))
+		event.payload = PG_GETARG_TEXT_PP(ARG_PAYLOAD);
+	return emit(fcinfo, &event);
 }
 
 /* As PostgreSQL writes it. */
@@ -278,9 +78,11 @@ jsonb_as_text(Jsonb *jsonb)
 Datum
 outbox_emit_jsonb(PG_FUNCTION_ARGS)
 {
-	return emit(fcinfo,
-				PG_ARGISNULL(ARG_PAYLOAD) ? NULL : jsonb_as_text(PG_GETARG_JSONB_P(ARG_PAYLOAD)),
-				COL_PAYLOAD);
+	OutboxEvent event = {0};
+
+	if (!PG_ARGISNULL(ARG_PAYLOAD))
+		event.payload = jsonb_as_text(PG_GETARG_JSONB_P(ARG_PAYLOAD));
+	return emit(fcinfo, &event);
 }
 
 /*
@@ -290,19 +92,22 @@ outbox_emit_jsonb(PG_FUNCTION_ARGS)
 Datum
 outbox_emit_text(PG_FUNCTION_ARGS)
 {
-	text *payload = NULL;
+	OutboxEvent event = {0};
 
 	if (!PG_ARGISNULL(ARG_PAYLOAD))
 	{
-		payload = PG_GETARG_TEXT_PP(ARG_PAYLOAD);
-		outbox_check_json(VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
+		event.payload = PG_GETARG_TEXT_PP(ARG_PAYLOAD);
+		outbox_check_json(VARDATA_ANY(event.payload), VARSIZE_ANY_EXHDR(event.payload));
 	}
-	return emit(fcinfo, payload, COL_PAYLOAD);
+	return emit(fcinfo, &event);
 }
 
 Datum
 outbox_emit_bytea(PG_FUNCTION_ARGS)
 {
-	return emit(fcinfo, PG_ARGISNULL(ARG_PAYLOAD) ? NULL : PG_GETARG_BYTEA_PP(ARG_PAYLOAD),
-				COL_PAYLOAD_BYTES);
+	OutboxEvent event = {0};
+
+	if (!PG_ARGISNULL(ARG_PAYLOAD))
+		event.payload_bytes = PG_GETARG_BYTEA_PP(ARG_PAYLOAD);
+	return emit(fcinfo, &event);
 }
