@@ -3,3 +3,5 @@
  * and the parts that are new follow (extension/Makefile).
  */
 \echo Use "ALTER EXTENSION pg_outbox UPDATE TO '@VERSION@'" to load this file. \quit
+
+SET LOCAL search_path = pg_catalog, pg_temp;

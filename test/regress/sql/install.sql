@@ -57,3 +57,18 @@ SELECT outbox.emit('order', '1', 'x', NULL) IS NOT NULL AS emitted;
 SELECT count(*) FROM outbox.event;
 SET check_function_bodies = on;
 SELECT extname, extconfig::regclass[] FROM pg_extension WHERE extname = 'pg_outbox';
+
+-- functions run with a search path of their own, temporary objects last; C functions need none
+SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang
+ WHERE pronamespace = 'outbox'::regnamespace AND (lanname <> 'c' OR prosecdef)
+   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)
+ ORDER BY 1::text;
+-- those that run with their owner's rights
+SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'outbox'::regnamespace AND prosecdef ORDER BY 1::text;
+-- views, checks, defaults, indexes and functions use what is the server's or the extension's own
+SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+  FROM pg_depend AS d, pg_identify_object(d.classid, d.objid, d.objsubid) AS o, pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) AS r
+ WHERE d.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_rewrite'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_trigger'::regclass)
+   AND (o.schema = 'outbox' OR o.identity LIKE '% on outbox.%' OR o.identity LIKE 'for outbox.%')
+   AND r.schema NOT IN ('outbox', 'pg_catalog', 'pg_toast')
+ ORDER BY 1, 2;
