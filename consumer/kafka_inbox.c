@@ -139,6 +139,27 @@ resume_paused(KafkaInbox *inbox, const InboxPlace *places, size_t count)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/*
+ * One that the library doesn't have makes it refuse all of them, and the group
+ * would wait for ever: each by itself, and nothing at the end, which always counts.
+ */
+static void
+unassign_each(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i <= list->cnt; i++)
+	{
+		rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+		rd_kafka_error_t *failed;
+
+		if (i < list->cnt)
+			rd_kafka_topic_partition_list_add(one, list->elems[i].topic, list->elems[i].partition);
+		failed = rd_kafka_incremental_unassign(inbox->rk, one);
+		if (failed != NULL)
+			rd_kafka_error_destroy(failed);
+		rd_kafka_topic_partition_list_destroy(one);
+	}
+}
+
 static bool
 kafka_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
@@ -154,6 +175,8 @@ kafka_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	}
 	ok = kafka_succeeded(rd_kafka_incremental_unassign(inbox->rk, list), "give partitions back",
 						 error);
+	if (!ok)
+		unassign_each(inbox, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return ok;
 }
@@ -190,9 +213,12 @@ kafka_resume(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 static bool
 begin_again(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, Error *error)
 {
-	return kafka_succeeded(rd_kafka_incremental_unassign(inbox->rk, list),
-						   "stop reading a partition", error) &&
-		   kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
+	rd_kafka_error_t *failed = rd_kafka_incremental_unassign(inbox->rk, list);
+
+	/* It fails when an attempt before this one came so far: then only the rest is to do. */
+	if (failed != NULL)
+		rd_kafka_error_destroy(failed);
+	return kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
 						   error);
 }
 

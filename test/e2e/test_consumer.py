@@ -4,6 +4,7 @@ import json
 import pytest
 from confluent_kafka import Producer
 
+from harness.daemon import run_once
 from harness.scene import HANDLER
 from harness.wait import until
 
@@ -229,6 +230,29 @@ def test_a_handler_that_the_target_refuses(scene, exits, sql, sqlstate):
     scene.handlers[scene.topic("t")]["sql"] = HANDLER
     scene.consumer("mended").start()
     wait_applied(scene, 1)
+
+
+def test_check_tells_each_error_once(scene, exits):
+    for name, sql in (("a", "INSERT INTO no_such_table SELECT id FROM batch"), ("b", HANDLER),
+                      ("c", "INSERT INTO applied (id) SELECT no_such FROM batch")):
+        scene.handlers[scene.topic(name)] = {"sql": sql, "payload": "json"}
+    command = run_once(scene.consumer(command=("check",)))
+    assert command.status == exits["EXIT_HANDLER"], command
+    assert command.output.count("no_such_table") == command.output.count('"no_such"') == 1
+    assert command.output.count("hint: Create it in the target") == 2
+    assert "2 of 3 handlers" in command.output
+
+
+def test_a_topic_that_is_not_there_is_told_once(scene):
+    scene.apply_all("wrong", "also")
+    consumer = scene.consumer().start()
+    for name in ("wrong", "also"):
+        consumer.wait_log(scene.topic(name).replace(".", "[.]"))
+    scene.broker.create_topic(scene.topic("also"), 1)
+    consumer.wait_log("partitions were assigned")
+    warnings = [e for e in consumer.entries() if "not available" in e.get("msg", "")]
+    assert sorted(e["level"] for e in warnings) == ["warning", "warning"], warnings
+    assert all("misspelt" in e["hint"] for e in warnings)
 
 
 def test_no_inbox_in_the_target(scene, exits):

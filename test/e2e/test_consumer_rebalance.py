@@ -142,3 +142,26 @@ def test_a_consumer_that_wakes_too_late_commits_nothing(stage, where):
     feed.wait_applied()
     assert late.running() and other.running()
     assert not late.problems() and not other.problems()
+
+
+def test_a_broker_killed_again_and_again(make_scene, target, own_broker):
+    """Under load; the second time for longer than the session lasts."""
+    scene = make_scene(None, target, own_broker)
+    scene.apply_all("t")
+    feed = Feed(scene)
+    first = scene.consumer("first", **SHORT_SESSION).start()
+    second = scene.consumer("second", **SHORT_SESSION).start()
+    feed.start()
+    for away in (False, True, False):
+        feed.wait_sent(500)
+        own_broker.kill()
+        if away:
+            first.wait_log('"lost":"yes"', 40)
+        own_broker.restart()
+        feed.wait_sent(500)
+    feed.stop()
+    feed.wait_applied(120)
+    for consumer in (first, second):
+        consumer.wait_ready()
+    until(lambda: partitions(first) + partitions(second) == 3, "all partitions are read")
+    assert not first.problems() and not second.problems()

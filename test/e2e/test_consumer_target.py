@@ -236,3 +236,42 @@ def test_what_the_server_knows_of_a_host_that_is_gone(stage):
     feed.send(1)
     feed.wait_applied()
     assert stage.target_sql("SELECT payload FROM applied")[0][0] == "10 5 3 25000"
+
+
+def test_progress_that_moves_while_the_breaker_is_open(stage):
+    """Somebody else applied a part; what waits in memory is of no use, paused or not."""
+    failing(stage, None)
+    stage.handlers[stage.topic("t")]["sql"] = HANDLER.replace("FROM batch", "FROM batch WHERE ill()")
+    feed = Feed(stage, partitions=1)
+    feed.send(50)
+    consumer = stage.consumer(**{"breaker.reset": "1s"}).start()
+    feed.wait_applied()
+    failing(stage, "53100")
+    feed.send(200)
+    until(lambda: breaker(consumer) == 2, "the breaker opens")
+    # As a consumer of the same group would: its events, its progress, its position.
+    stage.target_sql("INSERT INTO applied (id, topic, partition) SELECT e, %s, 0 FROM"
+                     " unnest(%s::text[]) AS e", (feed.topic, feed.sent[0][50:130]))
+    stage.target_sql("UPDATE outbox_inbox.progress SET next_offset = 130, last_offset = NULL"
+                     " WHERE group_name = %s", (stage.prefix,))
+    stage.target_sql("UPDATE outbox_inbox.position SET commit_lsn = '0/82'"
+                     " WHERE group_name = %s", (stage.prefix,))
+    failing(stage, None)
+    feed.wait_applied()
+    feed.send(50)
+    feed.wait_applied()
+    assert consumer.running() and not consumer.problems()
+
+
+def test_a_target_killed_again_and_again(stage, own_target):
+    """At any moment of a transaction, COMMIT among them."""
+    feed = Feed(stage)
+    consumer = stage.consumer(**{"breaker.reset": "300ms", "batch.max_records": "20"}).start()
+    feed.start(every=0.002, burst=4)
+    for _ in range(6):
+        feed.wait_sent(300)
+        own_target.kill()
+        own_target.start()
+    feed.stop()
+    feed.wait_applied(90)
+    assert not consumer.problems()
