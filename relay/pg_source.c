@@ -50,6 +50,14 @@ struct PgSource
 
 static const ReplSourceOps pg_source_ops;
 
+/* libpq would print it.  A farewell that comes as a notice is told as the loss that follows. */
+static void
+drop_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
+}
+
 PgSource *
 pg_source_open(const char *conninfo, const char *slot, const char *publication, MonoUsec now,
 			   Error *error)
@@ -69,6 +77,7 @@ pg_source_open(const char *conninfo, const char *slot, const char *publication, 
 		free(source);
 		return NULL;
 	}
+	PQsetNoticeReceiver(source->link.conn, drop_notice, NULL);
 	return source;
 }
 

@@ -271,7 +271,7 @@ def test_a_topic_that_another_relay_records_in_the_same_moment(scene):
     topic = scene.topic("t")
     scene.broker.create_topic(topic, 2)
     waiting = ("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-               " AND application_name = 'outbox-relay'")
+               " AND application_name LIKE 'outbox-relay%%'")
     with scene.source.connect(scene.database, autocommit=False) as other:
         other.execute("INSERT INTO outbox.topic (slot_name, topic, partitions, generation)"
                       " VALUES (%s, %s, 2, 1)", (scene.slot, topic))
