@@ -53,13 +53,18 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
-## check              all tests; check-style, -unit, -regress, -upgrade, -e2e: one suite
+## check              all tests; check-style, -unit, -regress, -upgrade, -pgtap, -tap, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-regress check-upgrade check-e2e:
+check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
+
+## check-matrix       the extension with other majors of the server, in containers: MAJORS="17 18 19"
+MAJORS ?= 17 18 19
+check-matrix:
+	@test/container/matrix $(MAJORS)
 
 ## clean              remove what was built (the broker's jars stay: build/kafka)
 clean:
@@ -72,4 +77,4 @@ help:
 
 .PHONY: all build $(PROGRAMS) common extension install-extension \
 	bootstrap bootstrap-demo bootstrap-check demo \
-	check check-style check-unit check-regress check-upgrade check-e2e clean help
+	check check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e check-matrix clean help

@@ -3,8 +3,22 @@
  *	  What differs between the server's major versions, and nothing else: the only
  *	  file that looks at PG_VERSION_NUM.
  *
- * The floor is 15.  14 has neither MarkGUCPrefixReserved() nor column lists in
- * publications, without which outbox.event can't be published as the relay wants.
+ * 14 is refused.  It has no MarkGUCPrefixReserved(), no GRANT ... ON PARAMETER, and
+ * no column lists in publications, without which outbox.event can't be published as
+ * the relay wants.
+ *
+ * 15 is what everything is written for.
+ *
+ * 16 takes varatt.h out of what postgres.h brings along, and has one function in the
+ * place of those that ask for an owner, below.
+ *
+ * 17 has two functions of another signature, below.  In SQL, pg_logical_emit_message()
+ * has a fourth argument: who names it by its signature has to look into pg_proc.
+ *
+ * 18 is as 17.
+ *
+ * 19 wants flags for a scan, and its headers bring less along: each file includes what
+ * it uses.
  */
 #ifndef PG_OUTBOX_COMPAT_H
 #define PG_OUTBOX_COMPAT_H
@@ -30,6 +44,13 @@
 #define outbox_owns_relation(relid, role) object_ownercheck(RelationRelationId, (relid), (role))
 #else
 #define outbox_owns_relation(relid, role) pg_class_ownercheck((relid), (role))
+#endif
+
+/* 19 takes flags for the scan; zero is what the older ones do. */
+#if PG_VERSION_NUM >= 190000
+#define outbox_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL, 0)
+#else
+#define outbox_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL)
 #endif
 
 #endif

@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "partition.h"
 #include "pg_outbox.h"
 
@@ -105,7 +106,7 @@ read_current_partition(void)
 {
 	Relation rel = outbox_open(OUTBOX_TABLE_ROTATION, AccessShareLock);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TableScanDesc scan = outbox_beginscan(rel, snapshot);
 	HeapTuple tuple = heap_getnext(scan, ForwardScanDirection);
 	int16 current = UNKNOWN;
 	bool isnull;

@@ -56,7 +56,9 @@ INSERT INTO stored VALUES (repeat('x', 100000)::bytea);
 SELECT attempt('INSERT INTO outbox.event (aggregatetype, payload_bytes) SELECT ''abcd'', payload_bytes FROM stored');
 RESET pg_outbox.max_event_bytes;
 SELECT attempt('INSERT INTO outbox.event (aggregatetype, payload_bytes) SELECT ''abcd'', payload_bytes FROM stored');
+\set VERBOSITY sqlstate
 SET pg_outbox.max_event_bytes = '300MB';
+\set VERBOSITY default
 
 -- allowed types
 SET pg_outbox.allowed_types = 'order, driver';

@@ -73,7 +73,16 @@ GRANT USAGE ON SCHEMA outbox TO regress_relay;
 GRANT SELECT, INSERT, UPDATE ON outbox.relay, outbox.topic TO regress_relay;
 GRANT SELECT ON outbox.event, outbox.event_0, outbox.event_1, outbox.event_2, outbox.rotation TO regress_relay;
 GRANT EXECUTE ON FUNCTION outbox.heartbeat(name), outbox.maintain() TO regress_relay;
-REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text), pg_logical_emit_message(boolean, text, bytea) FROM PUBLIC;
+-- its signatures differ between majors
+CREATE FUNCTION on_messages(command text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	f regprocedure;
+BEGIN
+	FOR f IN SELECT oid FROM pg_proc WHERE proname = 'pg_logical_emit_message' LOOP
+		EXECUTE format(command, f);
+	END LOOP;
+END $$;
+SELECT on_messages('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC');
 SET ROLE regress_relay;
 SELECT pg_logical_emit_message(true, 'pg_outbox.heartbeat', 'forged');
 SELECT outbox.heartbeat('s') IS NOT NULL AS sent;
@@ -86,6 +95,6 @@ DELETE FROM outbox.relay;
 INSERT INTO outbox.event (aggregatetype) VALUES ('order');
 TRUNCATE outbox.event_0;
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text), pg_logical_emit_message(boolean, text, bytea) TO PUBLIC;
+SELECT on_messages('GRANT EXECUTE ON FUNCTION %s TO PUBLIC');
 DROP OWNED BY regress_writer, regress_inserter, regress_nobody, regress_relay;
 DROP ROLE regress_writer, regress_inserter, regress_nobody, regress_relay;
