@@ -55,8 +55,8 @@
 	"SELECT current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"                \
 	"       current_setting('wal_level'),"                                                         \
 	"       (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"       \
-	"       EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_outbox')"              \
-	"         AND to_regclass('outbox.relay') IS NOT NULL,"                                        \
+	"       to_regclass('outbox.relay') IS NOT NULL"                                               \
+	"         AND to_regprocedure('outbox.heartbeat(name)') IS NOT NULL,"                          \
 	"       s.slot_name IS NOT NULL,"                                                              \
 	"       s.slot_type = 'logical' AND s.plugin = 'pgoutput'"                                     \
 	"         AND s.database = current_database(),"                                                \

@@ -122,8 +122,8 @@ def make_scene(request, base, reap):
     scenes = []
     request.node.scenes = scenes
 
-    def make(source=None, target=None, broker=None):
-        scenes.append(Scene(base, request.node.name, reap, source, target, broker))
+    def make(source=None, target=None, broker=None, **how):
+        scenes.append(Scene(base, request.node.name, reap, source, target, broker, **how))
         return scenes[-1]
     yield make
     for scene in scenes:

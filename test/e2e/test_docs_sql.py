@@ -191,7 +191,8 @@ def raised():
                 found.add(codes[macro][0])
         for state in re.findall(r"MAKE_SQLSTATE\(([^)]*)\)", source):
             found.add("".join(re.findall(r"'(.)'", state)))
-    for path in glob.glob(os.path.join(TOP, "sql", "parts", "*.sql")):
+    for path in glob.glob(os.path.join(TOP, "sql", "parts", "*.sql")) \
+            + glob.glob(os.path.join(TOP, "sql", "managed", "*.sql")):
         source = read(path)
         for name in re.findall(r"(?i)ERRCODE\s*=\s*'(\w+)'", source):
             found.add(by_condition.get(name, name))

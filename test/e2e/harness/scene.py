@@ -26,7 +26,8 @@ FROM batch ORDER BY ordinality
 
 
 class Scene:
-    def __init__(self, base, name, reap, source, target, broker):
+    def __init__(self, base, name, reap, source, target, broker, managed=False):
+        """managed: the source has the SQL-only install, loaded by an ordinary role that owns the database."""
         self.id = "e2e_" + secrets.token_hex(4)
         self.base = os.path.join(base, self.id)
         os.mkdir(self.base)
@@ -37,7 +38,13 @@ class Scene:
         self.handlers = {}
         self.daemons = []
         self._made = []
-        if source is not None:
+        self._roles = []
+        if source is not None and managed:
+            self._create(source, f'CREATE ROLE "{self.id}" LOGIN REPLICATION')
+            source.query("postgres", f'ALTER DATABASE "{self.database}" OWNER TO "{self.id}"')
+            self._load_file(source, os.path.join("build", "sql", "pg_outbox-managed.sql"), self.id)
+            self._roles.append(self.id)
+        elif source is not None:
             self._create(source, "CREATE EXTENSION pg_outbox")
         if target is not None:
             self._create(target, APPLIED)
@@ -51,11 +58,15 @@ class Scene:
         server.query(self.database, statement)
 
     def load_inbox(self):
-        with open(os.path.join(self.base, "inbox.log"), "ab") as log:
-            subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
-                            "-d", self.target.conninfo(self.database),
-                            "-f", os.path.join(paths.TOP, "sql", "outbox_inbox.sql")],
-                           check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._load_file(self.target, os.path.join("sql", "outbox_inbox.sql"))
+
+    def _load_file(self, server, path, user="postgres"):
+        done = subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+                               "-d", server.conninfo(self.database, user),
+                               "-f", os.path.join(paths.TOP, path)],
+                              check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, f"{path}: {done.stdout}"
 
     def finish(self):
         for daemon in self.daemons:
@@ -63,6 +74,9 @@ class Scene:
         for server in self._made:
             if server.running():
                 server.drop_database(self.database)
+        for role in self._roles:
+            if self.source.running():
+                self.source.query("postgres", f'DROP ROLE "{role}"')
         if self.broker is not None and self.broker.up:
             self.broker.delete_topics(self.broker.topics(self.prefix))
 

@@ -1,0 +1,77 @@
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $valid$
+DECLARE
+	missing text := CASE WHEN $1 IS NULL THEN 'id' WHEN $8 IS NULL THEN 'created_at' WHEN $9 IS NULL THEN 'xid' END;
+	max_type_bytes CONSTANT int4 := 236;
+	max_headers CONSTANT int4 := 60;
+	max_header_bytes CONSTANT int4 := 1024 * 1024;
+	setting record;
+	size int8;
+	illegal int4;
+	header record;
+BEGIN
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'not_null_violation', MESSAGE = missing || ' must not be null',
+			DETAIL = 'Every event has one.', HINT = 'Leave the column out: it has a default.';
+	END IF;
+
+	SELECT s.max_event_bytes, s.allowed_types INTO setting FROM outbox.setting AS s;
+	IF $2 IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'not_null_violation', MESSAGE = 'aggregatetype must not be null',
+			DETAIL = 'It names the topic of the event.', HINT = 'Pass a name such as "order".';
+	ELSIF octet_length($2) NOT BETWEEN 1 AND max_type_bytes THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('aggregatetype must have 1 to %s characters', max_type_bytes),
+			DETAIL = format('It has %s bytes.', octet_length($2)),
+			HINT = 'The topic is named "outbox.event.<aggregatetype>".';
+	END IF;
+	illegal := length(substring($2 COLLATE "C" FROM '^[A-Za-z0-9._-]*'));
+	IF illegal < length($2) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('aggregatetype "%s" makes no legal topic', $2),
+			DETAIL = format('The character at position %s is not allowed.', illegal + 1),
+			HINT = 'Use letters, digits, ".", "_" and "-".';
+	ELSIF $2 <> ALL (setting.allowed_types) AND cardinality(setting.allowed_types) > 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('aggregatetype "%s" is not allowed', $2),
+			DETAIL = 'It is not in outbox.setting.allowed_types.', HINT = 'Ask an administrator to add it.';
+	ELSIF $5 IS NOT NULL AND $6 IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = 'payload and payload_bytes must not both be set',
+			DETAIL = 'An event has one payload, or none.', HINT = 'Leave one of them null; with both null the event is a tombstone.';
+	END IF;
+
+	size := octet_length($2) + coalesce(octet_length($3), 0) + coalesce(octet_length($4), 0)
+		+ coalesce(octet_length($5::text), 0) + coalesce(octet_length($6), 0) + coalesce(octet_length($7::text), 0);
+	IF size > setting.max_event_bytes THEN
+		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'event is too large',
+			DETAIL = format('It has %s bytes, the limit is %s.', size, setting.max_event_bytes),
+			HINT = 'Store the data elsewhere and send a reference, or raise outbox.setting.max_event_bytes together with the topic''s max.message.bytes.';
+	END IF;
+
+	IF $7 IS NULL THEN
+		RETURN true;
+	ELSIF jsonb_typeof($7) <> 'object' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'headers must be a JSON object',
+			DETAIL = 'They are an array or a single value.', HINT = 'Pass an object such as {"tenant": "north"}.';
+	ELSIF (SELECT count(*) FROM jsonb_object_keys($7)) > max_headers THEN
+		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'too many headers',
+			DETAIL = format('There are %s, the limit is %s.', (SELECT count(*) FROM jsonb_object_keys($7)), max_headers),
+			HINT = 'Put some of them into the payload.';
+	ELSIF octet_length($7::text) > max_header_bytes THEN
+		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'headers are too large',
+			DETAIL = format('They have %s bytes, the limit is %s.', octet_length($7::text), max_header_bytes),
+			HINT = 'Put some of them into the payload.';
+	END IF;
+	FOR header IN SELECT e.key, jsonb_typeof(e.value) AS type FROM jsonb_each($7) AS e LOOP
+		IF header.key IN ('id', 'type', 'outbox-position', 'outbox-replayed') THEN
+			RAISE EXCEPTION USING ERRCODE = 'reserved_name', MESSAGE = format('header "%s" is reserved', header.key),
+				DETAIL = 'The relay sets this header itself.', HINT = 'Choose another name.';
+		ELSIF header.type IN ('object', 'array') THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'headers must be a flat JSON object',
+				DETAIL = 'The value of a header is an object or an array.',
+				HINT = 'Pass nested values as text, or put them into the payload.';
+		END IF;
+	END LOOP;
+	RETURN true;
+END
+$valid$;
