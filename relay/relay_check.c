@@ -52,8 +52,9 @@ relay_check_database(const RelayFacts *facts, Error *error)
 	{
 		error_permanent(error, EXIT_NOT_INITIALIZED,
 						"the extension \"pg_outbox\" isn't in this database");
-		return error_hint(error, "CREATE EXTENSION pg_outbox (or load pg_outbox-managed.sql), then run "
-							 "outbox-relay init.");
+		return error_hint(error,
+						  "CREATE EXTENSION pg_outbox (or load pg_outbox-managed.sql), then run "
+						  "outbox-relay init.");
 	}
 	return true;
 }

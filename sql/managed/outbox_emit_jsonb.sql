@@ -1,11 +1,7 @@
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 AS $emit$
-DECLARE
-	written uuid;
 BEGIN
-	INSERT INTO outbox.event AS e (id, aggregatetype, aggregateid, type, payload, headers)
-	VALUES (coalesce($6, outbox.uuid7()), $1, $2, $3, $4::text::json, $5) RETURNING e.id INTO written;
-	RETURN written;
+	RETURN outbox.emit($1, $2, $3, $4::text::json, $5, $6);
 END
 $emit$;

@@ -1,4 +1,5 @@
-	LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+	/* With the rights of who inserts: outbox-replayed is for the owner, as whom outbox.redrive() runs. */
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $valid$
 DECLARE
@@ -16,7 +17,7 @@ BEGIN
 			DETAIL = 'Every event has one.', HINT = 'Leave the column out: it has a default.';
 	END IF;
 
-	SELECT s.max_event_bytes, s.allowed_types INTO setting FROM outbox.setting AS s;
+	SELECT l.max_event_bytes, l.allowed_types INTO setting FROM outbox.limits() AS l;
 	IF $2 IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'not_null_violation', MESSAGE = 'aggregatetype must not be null',
 			DETAIL = 'It names the topic of the event.', HINT = 'Pass a name such as "order".';
@@ -53,7 +54,7 @@ BEGIN
 	ELSIF jsonb_typeof($7) <> 'object' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'headers must be a JSON object',
 			DETAIL = 'They are an array or a single value.', HINT = 'Pass an object such as {"tenant": "north"}.';
-	ELSIF (SELECT count(*) FROM jsonb_object_keys($7)) > max_headers THEN
+	ELSIF (SELECT count(*) FROM jsonb_object_keys($7) AS k WHERE k <> 'outbox-replayed') > max_headers THEN
 		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'too many headers',
 			DETAIL = format('There are %s, the limit is %s.', (SELECT count(*) FROM jsonb_object_keys($7)), max_headers),
 			HINT = 'Put some of them into the payload.';
@@ -63,7 +64,9 @@ BEGIN
 			HINT = 'Put some of them into the payload.';
 	END IF;
 	FOR header IN SELECT e.key, jsonb_typeof(e.value) AS type FROM jsonb_each($7) AS e LOOP
-		IF header.key IN ('id', 'type', 'outbox-position', 'outbox-replayed') THEN
+		IF header.key IN ('id', 'type', 'outbox-position')
+		   OR (header.key = 'outbox-replayed'
+			   AND NOT pg_has_role((SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'outbox.event'::regclass), 'USAGE')) THEN
 			RAISE EXCEPTION USING ERRCODE = 'reserved_name', MESSAGE = format('header "%s" is reserved', header.key),
 				DETAIL = 'The relay sets this header itself.', HINT = 'Choose another name.';
 		ELSIF header.type IN ('object', 'array') THEN

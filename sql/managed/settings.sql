@@ -19,3 +19,13 @@ COMMENT ON COLUMN outbox.setting.allowed_types IS 'aggregate types that are acce
 COMMENT ON COLUMN outbox.setting.rotation_interval IS 'how long one partition is written to';
 COMMENT ON COLUMN outbox.setting.retention IS 'how long events are kept at least after their partition was closed';
 
+CREATE FUNCTION outbox.limits(OUT max_event_bytes int4, OUT allowed_types text[])
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+AS $limits$
+BEGIN
+	SELECT s.max_event_bytes, s.allowed_types INTO max_event_bytes, allowed_types FROM outbox.setting AS s;
+END
+$limits$;
+COMMENT ON FUNCTION outbox.limits() IS 'the settings that the check of outbox.event reads, with the rights of who inserts';
+

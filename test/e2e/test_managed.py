@@ -13,6 +13,8 @@ from harness import markdown, paths
 from harness.wait import until
 
 LOST = "Without the extension"
+# What only the SQL-only install has.
+OWN = {"outbox.setting", "outbox.limits"}
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_the_schema_is_the_extensions_but_for_what_is_said(extension, managed, q
 
     def there(scene):
         return {name: rest for name, *rest in scene.sql(question)
-                if re.match(r"outbox\.\w+", name).group() not in gone | {"outbox.setting"}}
+                if re.match(r"outbox\.\w+", name).group() not in gone | OWN}
     assert there(managed) == there(extension)
 
 
@@ -148,6 +150,7 @@ CASES = [
     (INSERT, ("ok", "{}", None, '{"id": "x"}')),
     (INSERT, ("ok", "{}", None, '{"type": {"a": 1}}')),
     (INSERT, ("ok", "{}", None, '{"outbox-position": "x"}')),
+    # The tests are the owner of both.
     (INSERT, ("ok", "{}", None, '{"outbox-replayed": "x"}')),
     (INSERT, ("ok", "{}", None, json.dumps({f"h{i}": i for i in range(60)}))),
     (INSERT, ("ok", "{}", None, json.dumps({f"h{i}": i for i in range(61)}))),
@@ -214,6 +217,37 @@ def test_a_rejected_payload_is_not_shown(managed):
 # ---------------------------------------------------------------------------
 # who may
 # ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("which", ["extension", "managed"])
+def test_only_the_owner_says_that_an_event_is_sent_again(request, which):
+    scene = request.getfixturevalue(which)
+    role = scene.id + "_app"
+    limits = ", outbox.limits()" if which == "managed" else ""
+    with scene.source.connect(scene.database, autocommit=False) as connection:
+        connection.execute(f"""
+            CREATE ROLE {role};
+            GRANT USAGE ON SCHEMA outbox TO {role};
+            GRANT INSERT (id, aggregatetype, aggregateid, type, payload, payload_bytes, headers) ON outbox.event TO {role};
+            GRANT EXECUTE ON FUNCTION outbox.uuid7(), outbox.current_partition(),
+                outbox.event_is_valid(uuid, text, text, text, json, bytea, jsonb, timestamptz, xid8) {limits} TO {role};
+            GRANT EXECUTE ON FUNCTION outbox.emit(text, text, text, json, jsonb, uuid),
+                outbox.emit(text, text, text, jsonb, jsonb, uuid), outbox.emit(text, text, text, text, jsonb, uuid),
+                outbox.emit(text, text, text, bytea, jsonb, uuid) TO {role};
+            INSERT INTO outbox.dead_letter (slot_name, position, reason, id, aggregatetype)
+            VALUES ('s', 'p', 'r', outbox.uuid7(), 'ok');
+            GRANT EXECUTE ON FUNCTION outbox.redrive(uuid[], name, timestamptz, timestamptz) TO {role};
+            SET LOCAL ROLE {role}""")
+        connection.execute("INSERT INTO outbox.event (aggregatetype, headers) VALUES ('ok', '{\"a\": 1}')")
+        forged = "'{\"outbox-replayed\": \"x\"}'"
+        for statement in (f"INSERT INTO outbox.event (aggregatetype, headers) VALUES ('ok', {forged})",
+                          *(f"SELECT outbox.emit('ok', '1', 'x', '{{}}'::{kind}, {forged})"
+                            for kind in ("json", "jsonb", "text", "bytea"))):
+            with pytest.raises(psycopg.errors.ReservedName), connection.transaction():
+                connection.execute(statement)
+        # Its own right to redrive() is another matter: that knows where the event comes from.
+        assert connection.execute("SELECT outbox.redrive(slot => 's')").fetchone() == (1,)
+        connection.rollback()
+
 
 def test_execute_on_emit_is_the_privilege(managed):
     role = managed.id + "_app"

@@ -36,7 +36,8 @@ $old->safe_psql(
 
 my %what = (
 	events => 'SELECT * FROM outbox.event ORDER BY id',
-	relays => 'SELECT * FROM outbox.relay',
+	# 19 prints positions with leading zeros.
+	relays => q{SELECT to_jsonb(r) - 'mark_lsn', mark_lsn - '0/0' FROM outbox.relay AS r},
 	topics => 'SELECT * FROM outbox.topic',
 	rotation => 'SELECT * FROM outbox.rotation',
 	partitions => 'SELECT * FROM outbox.partition ORDER BY rot');
