@@ -356,6 +356,18 @@ listen_on(Pump *pump, MonoUsec now, Error *error)
 	return PUMP_SOURCE_LOST;
 }
 
+void
+pump_finish(Pump *pump)
+{
+	pump->finishing = true;
+}
+
+bool
+pump_is_amid_transaction(const Pump *pump)
+{
+	return pump->in_transaction && (pump->published > 0 || pump->settled_before);
+}
+
 PumpVerdict
 pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *error)
 {
@@ -364,6 +376,8 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 		PumpVerdict verdict;
 		ByteView frame;
 
+		if (pump->finishing && !pump_is_amid_transaction(pump))
+			return PUMP_IDLE;
 		if (!pump->held)
 		{
 			switch (source->ops->next(source, &frame, error))

@@ -104,6 +104,10 @@ extern MUST_CHECK PumpVerdict pump_report(Pump *pump, ReplSource *source, MonoUs
 										  Error *error);
 extern MUST_CHECK PumpVerdict pump_read(Pump *pump, ReplSource *source, EventSink *sink,
 										MonoUsec now, Error *error);
+/* Until the next start pump_read() reads to the end of the open transaction and no further. */
+extern void pump_finish(Pump *pump);
+/* An event of the open transaction has gone, and its commit wasn't read: it would all come again. */
+extern bool pump_is_amid_transaction(const Pump *pump);
 extern MonoUsec pump_wake_at(const Pump *pump);
 extern const char *pump_wanted_topic(const Pump *pump);
 /* Adds to the error which event was tried last: never what is in it. */

@@ -43,6 +43,7 @@ struct Pump
 	bool in_transaction; /* of the stream, published or not */
 	bool suppressed;	 /* that transaction is below start_lsn */
 	uint32_t published;	 /* events of it */
+	bool finishing;		 /* nothing new is begun */
 	bool settled_before; /* an event of it was settled before this stream began */
 
 	bool held;

@@ -118,6 +118,7 @@ pump_start(Pump *pump, uint32_t generation, const TimelineHistory *timelines, Ro
 	if (pump->assembler == NULL)
 		return error_bug(error, "out of memory");
 	pump->router = router;
+	pump->finishing = false;
 	if (mark_lsn > pump->durable)
 		pump->durable = mark_lsn;
 	pump->start_lsn = window_confirmed(pump->window);

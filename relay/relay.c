@@ -269,9 +269,8 @@ relay_report(Relay *relay, MonoUsec now, PgUsec wall)
 	return false;
 }
 
-/* true: more to do at once. */
-static bool
-read_stream(Relay *relay, MonoUsec now)
+bool
+relay_read_stream(Relay *relay, MonoUsec now)
 {
 	PumpVerdict verdict;
 	Error error;
@@ -284,7 +283,8 @@ read_stream(Relay *relay, MonoUsec now)
 	error_clear(&error);
 	verdict = pump_read(relay->pump, relay->stream, relay->sink, now, &error);
 	relay->reading = verdict == PUMP_IDLE;
-	return relay_take_verdict(relay, verdict, &error, now) && relay->state == RELAY_STREAMING;
+	return relay_take_verdict(relay, verdict, &error, now) &&
+		   (relay->state == RELAY_STREAMING || relay_finishes(relay));
 }
 
 static bool
@@ -294,7 +294,7 @@ stream_step(Relay *relay, MonoUsec now, PgUsec wall)
 
 	if (!relay_report(relay, now, wall))
 		return true;
-	more = read_stream(relay, now);
+	more = relay_read_stream(relay, now);
 	if (relay->state == RELAY_STREAMING)
 		relay_chores_step(relay, now);
 	if (relay->state == RELAY_STREAMING)
@@ -366,8 +366,11 @@ watch(Relay *relay)
 	if (relay->state == RELAY_IDENTIFYING || relay->state == RELAY_STARTING)
 		source_events = pg_source_events(relay->source);
 	else if (relay->stream != NULL)
-		source_events = (short) ((relay->reading && relay->state == RELAY_STREAMING ? POLLIN : 0) |
-								 (relay->source_full ? POLLOUT : 0));
+		source_events =
+			(short) ((relay->reading && (relay->state == RELAY_STREAMING || relay_finishes(relay))
+						  ? POLLIN
+						  : 0) |
+					 (relay->source_full ? POLLOUT : 0));
 	poller_watch(poller, relay->source_slot,
 				 relay->source != NULL
 					 ? pg_source_stream(relay->source)->ops->fd(pg_source_stream(relay->source))
@@ -437,7 +440,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 		case RELAY_DRAINING:
 		case RELAY_MARKING:
 		case RELAY_CLOSING:
-			relay_drain_step(relay, now, wall);
+			more |= relay_drain_step(relay, now, wall);
 			break;
 		case RELAY_STOPPED:
 			break;

@@ -2,7 +2,8 @@
  * relay_end.c
  *	  How a relay ends, on request or because of an error that won't pass.
  *
- *		draining	nothing is read; what is in flight settles, up to drain.timeout
+ *		draining	no transaction is begun, one that is half out is read to its end, what
+ *					is in flight settles; up to drain.timeout
  *		marking		the last mark is being committed
  *		closing		the last status update and the end of the stream are on their way
  *
@@ -30,6 +31,7 @@ relay_begin_end(Relay *relay, MonoUsec now)
 	if (relay->state == RELAY_STREAMING)
 	{
 		relay->drain_deadline = now + relay->config->drain_timeout_usec;
+		pump_finish(relay->pump);
 		relay_set_state(relay, RELAY_DRAINING, now);
 		return;
 	}
@@ -72,16 +74,24 @@ relay_stop(Relay *relay, MonoUsec now)
 	relay_begin_end(relay, now);
 }
 
-void
-relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall)
+bool
+relay_finishes(const Relay *relay)
+{
+	/* What stops a relay by itself may be that very transaction. */
+	return relay->state == RELAY_DRAINING && relay->sink != NULL &&
+		   relay->stop_error.error_class == ERROR_CLASS_NONE &&
+		   pump_is_amid_transaction(relay->pump);
+}
+
+static void
+end_step(Relay *relay, MonoUsec now, PgUsec wall)
 {
 	char left[16];
 
-	if (!relay_report(relay, now, wall) || !relay_flush_source(relay, now))
-		return;
 	if (relay->state == RELAY_DRAINING)
 	{
-		if (pump_in_flight(relay->pump) > 0 && now < relay->drain_deadline)
+		if ((pump_in_flight(relay->pump) > 0 || relay_finishes(relay)) &&
+			now < relay->drain_deadline)
 			return;
 		if (pump_in_flight(relay->pump) > 0)
 		{
@@ -113,4 +123,17 @@ relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall)
 		relay_end_session(relay);
 		relay_set_state(relay, RELAY_STOPPED, now);
 	}
+}
+
+bool
+relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall)
+{
+	bool more;
+
+	if (!relay_report(relay, now, wall) || !relay_flush_source(relay, now))
+		return false;
+	more = relay_finishes(relay) && relay_read_stream(relay, now);
+	if (relay->state != RELAY_STOPPED)
+		end_step(relay, now, wall);
+	return more;
 }

@@ -90,11 +90,16 @@ extern bool relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *e
 /* true: the round may go on */
 extern bool relay_report(Relay *relay, MonoUsec now, PgUsec wall);
 extern bool relay_flush_source(Relay *relay, MonoUsec now);
+/* true: more to do at once */
+extern bool relay_read_stream(Relay *relay, MonoUsec now);
 
 /* relay_end.c */
 extern bool relay_is_ending(const Relay *relay);
 extern void relay_begin_end(Relay *relay, MonoUsec now);
-extern void relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall);
+/* The rest of a transaction is read before the end. */
+extern bool relay_finishes(const Relay *relay);
+/* true: more to do at once */
+extern bool relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall);
 
 /* relay_session.c: from connecting to streaming */
 extern void relay_session_step(Relay *relay, MonoUsec now);

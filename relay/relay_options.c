@@ -56,7 +56,9 @@ static const OptionSpec relay_specs[] = {
 	 "How often the server hears from the relay when there is nothing new. A quarter of "
 	 "wal_sender_timeout if that is less."},
 	{"drain.timeout", OPTION_DURATION, "30s", 0, 3600000, NULL, "ms", 0,
-	 "After SIGTERM, wait at most this long for what is in flight."},
+	 "After SIGTERM, wait at most this long for what is in flight, and for the rest of a "
+	 "transaction "
+	 "that was begun."},
 	{"reconnect.min", OPTION_DURATION, "100ms", 1, 600000, NULL, "ms", 0,
 	 "The first delay before a lost connection is tried again."},
 	{"reconnect.max", OPTION_DURATION, "30s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},

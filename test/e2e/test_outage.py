@@ -114,6 +114,9 @@ def test_sigterm_drains(scene):
     with scene.load(2, writers=2) as load:
         for _ in range(3):
             load.wait_committed(100)
+            # It stops in the middle of this transaction, as a rule.
+            scene.sql("SELECT count(outbox.emit('load', 'b' || (g % 9), 'T', json_build_object('n', g)))"
+                      " FROM generate_series(1, 20000) AS g")
             assert relay.stop() == 0
             assert not relay.problems()
             relay.start()

@@ -82,6 +82,29 @@ goes_on_within_a_transaction_after_a_lost_source(void **state)
 	assert_int_equal(pump_confirmed(bench->pump), 248);
 }
 
+/* At an end: what is half out is finished, nothing else is begun. */
+static void
+finishes_the_open_transaction_and_begins_none(void **state)
+{
+	Bench *bench = *state;
+
+	give_begin(bench, 200);
+	give_relation(bench);
+	give_event(bench, "ride", "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_true(pump_is_amid_transaction(bench->pump));
+	pump_finish(bench->pump);
+	give_event(bench, "ride", "b");
+	give_commit(bench, 200);
+	give_transaction(bench, 300, "c");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_false(pump_is_amid_transaction(bench->pump));
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_string_equal(bench->sink.published, "ab");
+	assert_int_equal(deliver(bench, 2), PUMP_IDLE);
+	assert_int_equal(pump_confirmed(bench->pump), 248);
+}
+
 /* The commit came with the next stream; every event had gone with the one before. */
 static void
 marks_a_transaction_whose_events_settled_before_its_commit_came(void **state)
@@ -405,6 +428,7 @@ main(void)
 		WITH_BENCH(reports_the_durable_mark_alone),
 		WITH_BENCH(suppresses_what_is_below_the_start),
 		WITH_BENCH(goes_on_within_a_transaction_after_a_lost_source),
+		WITH_BENCH(finishes_the_open_transaction_and_begins_none),
 		WITH_BENCH(marks_a_transaction_whose_events_settled_before_its_commit_came),
 		WITH_BENCH(refuses_a_new_stream_with_events_in_flight),
 		WITH_BENCH(starts_behind_a_mark_that_another_relay_moved),
