@@ -66,6 +66,10 @@ MAJORS ?= 17 18 19
 check-matrix:
 	@test/container/matrix $(MAJORS)
 
+## dist               the PGXN distribution of the extension: build/dist/*.zip
+dist:
+	@scripts/dist
+
 ## clean              remove what was built (the broker's jars stay: build/kafka)
 clean:
 	@$(MAKE) --no-print-directory -C extension clean
@@ -77,4 +81,4 @@ help:
 
 .PHONY: all build $(PROGRAMS) common extension install-extension \
 	bootstrap bootstrap-demo bootstrap-check demo \
-	check check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e check-matrix clean help
+	check check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e check-matrix dist clean help
