@@ -41,13 +41,15 @@ PREPARE writer_inserts AS INSERT INTO outbox.event (aggregatetype) VALUES ('orde
 PREPARE writer_reads AS SELECT FROM outbox.event;
 PREPARE writer_deletes AS DELETE FROM outbox.event;
 PREPARE writer_maintains AS SELECT outbox.maintain();
+PREPARE writer_redrives AS SELECT outbox.redrive(slot => 's');
+PREPARE writer_sees AS SELECT FROM outbox.status;
 PREPARE writer_beats AS SELECT outbox.heartbeat('s');
 RESET ROLE;
 SELECT schema_privs_are('outbox', 'tap_writer', '{USAGE}');
 SET ROLE tap_writer;
 SELECT lives_ok('writer_emits', 'a writer emits');
 SELECT throws_ok(statement, '42501', NULL, 'a writer can''t: ' || statement)
-  FROM unnest('{writer_inserts,writer_reads,writer_deletes,writer_maintains,writer_beats}'::text[]) AS statement;
+  FROM unnest('{writer_inserts,writer_reads,writer_deletes,writer_maintains,writer_beats,writer_redrives,writer_sees}'::text[]) AS statement;
 SELECT throws_ok('SET pg_outbox.allowed_types = ''other''', '42501', NULL, 'a writer doesn''t set policy');
 SELECT throws_ok('SET pg_outbox.max_event_bytes = 1', '42501', NULL, 'nor the size');
 RESET ROLE;
@@ -55,10 +57,12 @@ RESET ROLE;
 -- a monitor reads what is not an event
 CREATE ROLE tap_monitor;
 GRANT USAGE ON SCHEMA outbox TO tap_monitor;
-GRANT SELECT ON outbox.relay, outbox.topic, outbox.rotation, outbox.partition TO tap_monitor;
+GRANT SELECT ON outbox.status, outbox.relay, outbox.topic, outbox.rotation, outbox.partition TO tap_monitor;
+GRANT EXECUTE ON FUNCTION outbox.rotation_settings(), outbox.oldest_unpublished(pg_snapshot),
+	outbox.failover_problem(jsonb, int4, bool, text, name[]) TO tap_monitor;
 SET ROLE tap_monitor;
 SELECT lives_ok('SELECT FROM ' || t, 'a monitor reads ' || t)
-  FROM unnest('{outbox.relay,outbox.topic,outbox.rotation,outbox.partition}'::text[]) AS t;
+  FROM unnest('{outbox.status,outbox.relay,outbox.topic,outbox.rotation,outbox.partition}'::text[]) AS t;
 SELECT throws_ok('SELECT FROM outbox.event', '42501', NULL, 'but no event');
 SELECT throws_ok('UPDATE outbox.rotation SET current = 1', '42501', NULL, 'and changes nothing');
 RESET ROLE;

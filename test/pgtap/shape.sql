@@ -27,6 +27,7 @@ INSERT INTO offered VALUES
 	('uuid7', '{}', 'uuid', 'volatile', false),
 	('current_partition', '{}', 'smallint', 'stable', false),
 	('event_is_valid', '{uuid,text,text,text,json,bytea,jsonb,timestamp with time zone,xid8}', 'boolean', 'stable', false),
+	('redrive', '{uuid[],name,timestamp with time zone,timestamp with time zone}', 'bigint', 'volatile', true),
 	('refuse_update', '{}', 'trigger', 'volatile', false),
 	('partition_changed', '{}', 'trigger', 'volatile', false);
 SELECT has_function('outbox', name, args) FROM offered;
@@ -70,6 +71,14 @@ SELECT fk_ok('outbox', 'topic', 'slot_name', 'outbox', 'relay', 'slot_name');
 SELECT has_column('outbox', 'relay', c, 'outbox.relay.' || c)
   FROM unnest('{slot_name,publication,source_id,generation,state,system_identifier,timeline,start_lsn,start_snapshot,mark_lsn,mark_at,
 				last_position,heartbeat_snapshot,heartbeat_at,wal_messages,created_at}'::name[]) AS c;
+
+SELECT has_view('outbox', 'status', 'outbox.status');
+SELECT has_column('outbox', 'status', c, 'outbox.status.' || c)
+  FROM unnest('{slot_name,source_id,generation,state,slot_state,retained_bytes,safe_wal_size,confirmed_flush_lsn,mark_lsn,lag_bytes,lag_seconds,
+				last_position,failover_ready,failover_problem,standby_relays,dead_letters,kept_because}'::name[]) AS c;
+SELECT col_is_pk('outbox', 'dead_letter', '{slot_name,position}'::name[], 'a dead letter is written once');
+SELECT has_column('outbox', 'dead_letter', c, 'outbox.dead_letter.' || c)
+  FROM unnest('{topic,reason,errcode,at,id,aggregatetype,aggregateid,type,payload,payload_bytes,headers,created_at,redriven_at}'::name[]) AS c;
 
 -- triggers that session_replication_role does not switch off
 SELECT has_trigger('outbox', t, 'refuse_update', t || ' refuses updates') FROM unnest('{event,event_0,event_1,event_2}'::name[]) AS t;
