@@ -6,20 +6,23 @@
  *		  outside -------> transaction --------> outside
  *				   RELATION, foreign row or message: no change
  *				   row of outbox.event: EVENT, ordinal + 1
+ *				   message of our prefix: EVENT when they are taken, ordinal + 1
  *				   heartbeat message:	HEARTBEAT
  *
  * Refuses an order of messages that cannot be (BUG); an outbox.event that isn't
  * as it must be, and rows that come under a partition's own name, which would
  * otherwise be taken for foreign ones and be lost (PERMANENT, EXIT_PUBLICATION); a
- * row that is no event, such as one with two payloads (PERMANENT, EXIT_POISON).
+ * row that is no event, such as one with two payloads (PERMANENT, EXIT_POISON); a
+ * message of our prefix that is no event, when they are taken (PERMANENT, EXIT_MESSAGE).
  *
- * Invariants: the ordinal counts the rows of outbox.event of the transaction from
- * 0; views borrow from the message, but for a bytea in text format, which is
+ * Invariants: the ordinal counts the rows of outbox.event and the messages of our
+ * prefix of the transaction from 0, taken or not; views borrow from the message, but for a bytea in text format, which is
  * decoded into a buffer that is used again for the next one.
  */
 #include "assemble.h"
 #include "buffer.h"
 #include "exit_codes.h"
+#include "message.h"
 #include "relcache.h"
 
 #include <stdlib.h>
@@ -40,6 +43,7 @@ struct Assembler
 	PgUsec commit_time;
 	uint32_t timeline;
 	uint64_t next_ordinal;
+	PgLsn messages_before; /* those of transactions that commit before it are events */
 };
 
 Assembler *
@@ -69,6 +73,12 @@ assembler_reset(Assembler *assembler)
 {
 	relcache_reset(&assembler->relations);
 	assembler->in_transaction = false;
+}
+
+void
+assembler_take_messages(Assembler *assembler, PgLsn before)
+{
+	assembler->messages_before = before;
 }
 
 static bool
@@ -244,6 +254,18 @@ take_payload(Assembler *assembler, const Relation *relation, const PgoutputMessa
 	return true;
 }
 
+static void
+place_event(Assembler *assembler, Assembled *out)
+{
+	out->event.position = (Position){.generation = assembler->generation,
+									 .timeline = assembler->timeline,
+									 .commit_lsn = assembler->commit_lsn,
+									 .ordinal = assembler->next_ordinal++};
+	out->event.commit_time = assembler->commit_time;
+	out->kind = ASSEMBLED_EVENT;
+	out->commit_lsn = assembler->commit_lsn;
+}
+
 static bool
 take_event(Assembler *assembler, const Relation *relation, const PgoutputMessage *message,
 		   Assembled *out, Error *error)
@@ -261,13 +283,29 @@ take_event(Assembler *assembler, const Relation *relation, const PgoutputMessage
 		return false;
 	if (event->aggregate_type.data == NULL)
 		return poison(assembler, "its aggregatetype is null", error);
-	event->position = (Position){.generation = assembler->generation,
-								 .timeline = assembler->timeline,
-								 .commit_lsn = assembler->commit_lsn,
-								 .ordinal = assembler->next_ordinal++};
-	event->commit_time = assembler->commit_time;
-	out->kind = ASSEMBLED_EVENT;
-	out->commit_lsn = assembler->commit_lsn;
+	place_event(assembler, out);
+	return true;
+}
+
+static bool
+take_message_event(Assembler *assembler, ByteView content, Assembled *out, Error *error)
+{
+	char lsn[LSN_TEXT_SIZE];
+
+	if (assembler->commit_lsn >= assembler->messages_before)
+	{
+		assembler->next_ordinal++;
+		return true;
+	}
+	if (!message_decode(content, &out->event, error))
+	{
+		lsn_format(assembler->commit_lsn, lsn);
+		return error_detail(error,
+							"It has %zu bytes and is event %llu of the transaction that commits "
+							"at %s.",
+							content.len, (unsigned long long) assembler->next_ordinal, lsn);
+	}
+	place_event(assembler, out);
 	return true;
 }
 
@@ -328,11 +366,16 @@ take_insert(Assembler *assembler, const PgoutputMessage *message, Assembled *out
 static bool
 take_message(Assembler *assembler, const PgoutputMessage *message, Assembled *out, Error *error)
 {
+	const char *prefix = message->u.message.prefix;
+	bool is_event = strcmp(prefix, ENVELOPE_WAL_EVENT) == 0;
+
 	if (!message->u.message.transactional ||
-		strcmp(message->u.message.prefix, ENVELOPE_WAL_HEARTBEAT) != 0)
+		(!is_event && strcmp(prefix, ENVELOPE_WAL_HEARTBEAT) != 0))
 		return true;
 	if (!assembler->in_transaction)
 		return bug_at(assembler, "a transactional message outside a transaction", error);
+	if (is_event)
+		return take_message_event(assembler, message->u.message.content, out, error);
 	out->kind = ASSEMBLED_HEARTBEAT;
 	out->commit_lsn = assembler->commit_lsn;
 	out->heartbeat = message->u.message.content;

@@ -9,8 +9,8 @@
  * The stream must be in UTF-8 (client_encoding).
  *
  * Errors: BUG for what the server can't have sent, PERMANENT with EXIT_PUBLICATION
- * for a table that isn't as it must be, PERMANENT with EXIT_POISON for a row that is
- * no event.  After an error only reset or free.
+ * for a table that isn't as it must be, PERMANENT with EXIT_POISON for a row and with
+ * EXIT_MESSAGE for a message that is no event.  After an error only reset or free.
  */
 #ifndef OUTBOX_RELAY_ASSEMBLE_H
 #define OUTBOX_RELAY_ASSEMBLE_H
@@ -18,6 +18,9 @@
 #include "event.h"
 #include "pgoutput.h"
 #include "timeline.h"
+
+/* For assembler_take_messages(): all of them. */
+#define ASSEMBLE_ALL_MESSAGES UINT64_MAX
 
 typedef enum AssembledKind
 {
@@ -45,6 +48,13 @@ extern Assembler *assembler_create(uint32_t generation, const TimelineHistory *t
 extern void assembler_free(Assembler *assembler);
 extern void
 assembler_reset(Assembler *assembler); /* a new stream: forget relations and transaction */
+
+/*
+ * Logical messages of transactions that commit before this LSN are events; those of others
+ * are ignored, but counted in the ordinal, so that it doesn't depend on this.  LSN_INVALID
+ * at first: none is.
+ */
+extern void assembler_take_messages(Assembler *assembler, PgLsn before);
 
 extern MUST_CHECK bool assembler_take(Assembler *assembler, const PgoutputMessage *message,
 									  Assembled *out, Error *error);

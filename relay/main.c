@@ -63,7 +63,7 @@ print_help(void)
 		"Usage:\n"
 		"  outbox-relay init [--existing=publish|skip] [--accept-gap] [--source-id=ID] "
 		"[--no-failover]\n"
-		"                    [OPTION]...\n"
+		"                    [--wal-messages=on|off] [--revoke-messages] [OPTION]...\n"
 		"  outbox-relay run [OPTION]...\n"
 		"\n"
 		"Commands:\n"
@@ -77,6 +77,12 @@ print_help(void)
 		"  --no-failover     since PostgreSQL 17 standbys may copy the slot; not this one\n"
 		"  --source-id=ID    names this source in positions for ever (default: database and 8 "
 		"digits)\n"
+		"  --wal-messages=on|off  whether logical messages are events (pg_outbox.storage = wal); "
+		"the\n"
+		"                    slot's relays have to be stopped (default: as it is, off at first)\n"
+		"  --revoke-messages  take the right to write logical messages from PUBLIC: who has it "
+		"can\n"
+		"                    forge such events\n"
 		"\n"
 		"Instead of a command:\n"
 		"  --help            this\n"
@@ -101,6 +107,12 @@ take_init_argument(const char *argument, InitRequest *request)
 		request->existing = EXISTING_PUBLISH;
 	else if (strcmp(argument, "--existing=skip") == 0)
 		request->existing = EXISTING_SKIP;
+	else if (strcmp(argument, "--wal-messages=on") == 0)
+		request->wal_messages = WAL_MESSAGES_ON;
+	else if (strcmp(argument, "--wal-messages=off") == 0)
+		request->wal_messages = WAL_MESSAGES_OFF;
+	else if (strcmp(argument, "--revoke-messages") == 0)
+		request->revoke_messages = true;
 	else if (strncmp(argument, "--source-id=", 12) == 0)
 		request->source_id = argument + 12;
 	else
@@ -141,10 +153,10 @@ fail(const Error *error)
 }
 
 static void
-say(const char *text, void *arg)
+say(bool warning, const char *text, void *arg)
 {
 	(void) arg;
-	log_event(LOG_LEVEL_INFO, text, NULL);
+	log_event(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, NULL);
 }
 
 static void

@@ -7,6 +7,7 @@
  *	3 registration	state "creating", committed
  *	4 slot			made on a replication connection, which exports its snapshot
  *	5 registration	the slot's start and snapshot; state "backfill" or "ready"
+ *	6 messages		whether logical messages are events (pg_init_messages.c)
  *
  * Refuses a slot of that name that isn't registered; a registered slot that is
  * missing, lost or ahead of its mark, unless the gap is accepted; another source id
@@ -21,6 +22,7 @@
 #include "backfill.h"
 #include "exit_codes.h"
 #include "pg_error.h"
+#include "pg_init_messages.h"
 #include "pg_link.h"
 #include "random.h"
 
@@ -65,7 +67,7 @@ static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	init->say(text, init->arg);
+	init->say(false, text, init->arg);
 }
 
 /* NULL with the Error filled; the result has rows, or the command was done. */
@@ -459,7 +461,8 @@ pg_init_run(const RelayConfig *config, const InitRequest *request, InitSayFn say
 			Error *error)
 {
 	Init init = {.config = config, .request = request, .say = say, .arg = arg};
-	bool ok = init_database(&init, error);
+	bool ok = init_database(&init, error) &&
+			  pg_init_messages(&init.link, config->slot, request, say, arg, error);
 
 	pg_link_close(&init.replication);
 	pg_link_close(&init.link);

@@ -16,16 +16,25 @@ typedef enum ExistingRows
 	EXISTING_SKIP
 } ExistingRows;
 
+typedef enum WalMessages
+{
+	WAL_MESSAGES_KEEP,
+	WAL_MESSAGES_ON,
+	WAL_MESSAGES_OFF
+} WalMessages;
+
 typedef struct InitRequest
 {
 	ExistingRows existing;
 	bool accept_gap;
 	bool no_failover;	   /* no copies of the slot on standbys, where the server could have them */
 	const char *source_id; /* NULL: one is made up */
+	WalMessages wal_messages;
+	bool revoke_messages; /* pg_logical_emit_message() from PUBLIC */
 } InitRequest;
 
-/* What was done, in words; called for each step. */
-typedef void (*InitSayFn)(const char *text, void *arg);
+/* What was done, in words; called for each step.  warning: somebody should do something. */
+typedef void (*InitSayFn)(bool warning, const char *text, void *arg);
 
 extern MUST_CHECK bool pg_init_run(const RelayConfig *config, const InitRequest *request,
 								   InitSayFn say, void *arg, Error *error);

@@ -43,7 +43,8 @@ registry_open(const char *conninfo, const char *slot, const char *publication, M
 	PgRegistry *registry = calloc(1, sizeof(*registry));
 	const char *params[] = {slot};
 
-	if (registry == NULL || !registry_add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, params, 1))
+	if (registry == NULL || !registry_add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, params, 1) ||
+		!registry_add_job(registry, REGISTRY_SETUP, SQL_SHARE_REGISTRATION, -1, params, 1))
 	{
 		error_bug(error, "out of memory");
 		free(registry);
@@ -190,6 +191,8 @@ read_registration(PgRegistry *registry, const PGresult *result)
 	facts->start_lsn = lsn_value(result, 5);
 	facts->mark_lsn = lsn_value(result, 6);
 	snprintf(facts->last_position, sizeof(facts->last_position), "%s", PQgetvalue(result, 0, 7));
+	facts->wal_messages = flag(result, 8);
+	facts->messages_before = facts->wal_messages ? UINT64_MAX : lsn_value(result, 9);
 }
 
 static bool

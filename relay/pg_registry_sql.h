@@ -65,9 +65,19 @@
 	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
 
+/* Through jsonb: version 0.1.0 of the extension has no wal_messages_until. */
 #define SQL_REGISTRATION                                                                           \
 	"SELECT state, generation, source_id, system_identifier, timeline, start_lsn, mark_lsn,"       \
-	"       last_position FROM outbox.relay WHERE slot_name = $1"
+	"       last_position, wal_messages, pg_catalog.to_jsonb(r) ->> 'wal_messages_until'"          \
+	"  FROM outbox.relay r WHERE slot_name = $1"
+
+/*
+ * Held as long as the connection lives: what a session has learned of its registration
+ * stays true.  outbox-relay init takes the same lock alone to change wal_messages.
+ */
+#define LOCK_REGISTRATION "pg_catalog.hashtext('pg_outbox.relay'), pg_catalog.hashtext($1)"
+#define SQL_SHARE_REGISTRATION "SELECT pg_catalog.pg_advisory_lock_shared(" LOCK_REGISTRATION ")"
+#define SQL_LOCK_REGISTRATION "SELECT pg_catalog.pg_advisory_xact_lock(" LOCK_REGISTRATION ")"
 
 #define SQL_TOPICS                                                                                 \
 	"SELECT topic, partitions FROM outbox.topic WHERE slot_name = $1 ORDER BY recorded_at, topic"

@@ -90,6 +90,9 @@ extern MUST_CHECK bool pump_start(Pump *pump, uint32_t generation, const Timelin
 								  Router *router, PgLsn mark_lsn, const FeedbackConfig *feedback,
 								  MonoUsec now, PgLsn *start_lsn, Error *error);
 
+/* assembler_take_messages() of the streams from the next pump_start() on. */
+extern void pump_take_messages(Pump *pump, PgLsn before);
+
 /* Where the server's WAL ends, heard elsewhere: the stream only tells how far it was read. */
 extern void pump_server_at(Pump *pump, PgLsn end_lsn);
 

@@ -34,6 +34,7 @@ struct Pump
 	Assembler *assembler;
 	TimelineHistory timelines;
 	uint32_t generation;
+	PgLsn messages_before; /* for the assembler */
 	Router *router;
 	PumpStats stats;
 

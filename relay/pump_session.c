@@ -117,6 +117,7 @@ pump_start(Pump *pump, uint32_t generation, const TimelineHistory *timelines, Ro
 	pump->assembler = assembler_create(generation, &pump->timelines);
 	if (pump->assembler == NULL)
 		return error_bug(error, "out of memory");
+	assembler_take_messages(pump->assembler, pump->messages_before);
 	pump->router = router;
 	pump->finishing = false;
 	if (mark_lsn > pump->durable)
@@ -125,6 +126,12 @@ pump_start(Pump *pump, uint32_t generation, const TimelineHistory *timelines, Ro
 	feedback_init(&pump->feedback, feedback, now);
 	*start_lsn = pump->start_lsn;
 	return true;
+}
+
+void
+pump_take_messages(Pump *pump, PgLsn before)
+{
+	pump->messages_before = before;
 }
 
 void

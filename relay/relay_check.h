@@ -42,6 +42,8 @@ typedef struct RelayFacts
 	PgLsn start_lsn;
 	PgLsn mark_lsn;
 	char last_position[POSITION_TEXT_SIZE];
+	bool wal_messages;	   /* logical messages are events */
+	PgLsn messages_before; /* those of transactions that commit before it; UINT64_MAX: all */
 } RelayFacts;
 
 /* What a running relay remembers of its last session; zero at its start. */

@@ -225,6 +225,7 @@ start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
 	if (timeout_usec > 0 && feedback.interval_usec > timeout_usec / 4)
 		feedback.interval_usec = timeout_usec / 4;
 	error_clear(&error);
+	pump_take_messages(relay->pump, relay->facts.messages_before);
 	if (pump_start(relay->pump, relay->facts.generation, pg_source_timelines(relay->source),
 				   relay->router, mark_lsn, &feedback, now, start_lsn, &error))
 	{

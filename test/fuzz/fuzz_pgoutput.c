@@ -130,6 +130,7 @@ stream_open(Stream *stream)
 	stream->map = topic_map_create();
 	stream->assembler = assembler_create(1, &stream->timelines);
 	FUZZ_ASSERT(stream->map != NULL && stream->assembler != NULL);
+	assembler_take_messages(stream->assembler, ASSEMBLE_ALL_MESSAGES);
 	FUZZ_ASSERT(topic_map_add(stream->map, "outbox.event.ride", 3, &error));
 	stream->router = router_create("outbox.event.{aggregatetype}", "source", stream->map, &error);
 	FUZZ_ASSERT(stream->router != NULL);

@@ -5,8 +5,8 @@
 #
 # <test> is the file without ".c" ("test_window").  One line each, sorted.
 
-LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o
-LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o
+LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
+LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
 LINK_test_batch = consumer/batch.o
 LINK_test_breaker = consumer/breaker.o
 LINK_test_consumer_options = consumer/consumer_options.o consumer/breaker.o
@@ -17,12 +17,13 @@ LINK_test_heartbeat = relay/heartbeat.o
 LINK_test_ledger = compare/ledger.o
 LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/request_id.o compare/mode.o
 LINK_test_location = compare/location.o
+LINK_test_message = relay/message.o
 LINK_test_partitions = consumer/partitions.o consumer/positions.o
 LINK_test_pg_arrays = consumer/pg_arrays.o consumer/pg_encode.o consumer/handlers.o consumer/handler_sql.o consumer/sql_scan.o consumer/batch.o
 LINK_test_pg_error = relay/pg_error.o
 LINK_test_pgoutput = relay/pgoutput.o
 LINK_test_positions = consumer/positions.o
-LINK_test_pump = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/heartbeat.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/route.o relay/topic_map.o relay/flat_json.o
+LINK_test_pump = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/heartbeat.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/route.o relay/topic_map.o relay/flat_json.o relay/message.o
 LINK_test_relay_check = relay/relay_check.o
 LINK_test_relay_options = relay/relay_options.o relay/route.o relay/topic_map.o relay/flat_json.o
 LINK_test_report = compare/report.o compare/report_json.o compare/timeline.o compare/sample.o compare/ledger.o compare/mode.o compare/compare_options.o compare/files.o

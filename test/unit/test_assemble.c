@@ -162,9 +162,9 @@ foreign_messages_are_nothing(void **state)
 		"4d01000000000153a558"
 		"6f7468657200"
 		"0000000131", /* transactional, "other" */
-		"4d01000000000153a558"
+		"4d00000000000153a558"
 		"70675f6f7574626f7800"
-		"0000000131", /* "pg_outbox" */
+		"0000000131", /* "pg_outbox", not transactional */
 		"4d00000000000153a558"
 		"70675f6f7574626f782e68656172746265617400"
 		"0000000131", /* not transactional */
@@ -178,6 +178,87 @@ foreign_messages_are_nothing(void **state)
 		expect(fixture, foreign[i], ASSEMBLED_NOTHING);
 	expect(fixture, "4f", ASSEMBLED_NOTHING); /* origin */
 	expect(fixture, "54", ASSEMBLED_NOTHING); /* truncate */
+}
+
+#define MESSAGE(transactional, content)                                                            \
+	"4d" transactional "000000000153a55870675f6f7574626f7800" content
+/* id 0190b2c4…65, "ride", no key, no type, no payload; then the same of version 2 */
+#define EVENT_CONTENT                                                                              \
+	"0000001810"                                                                                   \
+	"0190b2c4111172228333444455556665"                                                             \
+	"04000072696465"
+#define NEWER_CONTENT                                                                              \
+	"0000001820"                                                                                   \
+	"0190b2c4111172228333444455556665"                                                             \
+	"04000072696465"
+
+static void
+messages_are_events_when_they_are_taken(void **state)
+{
+	Fixture *fixture = *state;
+
+	assembler_take_messages(fixture->assembler, ASSEMBLE_ALL_MESSAGES);
+	/* Outside of transactions, or not of one: somebody else's. */
+	expect(fixture, MESSAGE("00", EVENT_CONTENT), ASSEMBLED_NOTHING);
+	expect(fixture, WIRE_BEGIN, ASSEMBLED_BEGIN);
+	expect(fixture, MESSAGE("00", EVENT_CONTENT), ASSEMBLED_NOTHING);
+	expect(fixture, WIRE_RELATION, ASSEMBLED_NOTHING);
+	expect(fixture, WIRE_ROW, ASSEMBLED_EVENT);
+	assert_int_equal(fixture->out.event.position.ordinal, 0);
+	expect(fixture, WIRE_FOREIGN_MESSAGE, ASSEMBLED_NOTHING);
+	expect(fixture, MESSAGE("01", EVENT_CONTENT), ASSEMBLED_EVENT);
+	assert_int_equal(fixture->out.event.id[15], 0x65);
+	assert_view(fixture->out.event.aggregate_type, "ride");
+	assert_null(fixture->out.event.payload.data);
+	assert_int_equal(fixture->out.event.position.generation, GENERATION);
+	assert_int_equal(fixture->out.event.position.timeline, 1);
+	assert_true(fixture->out.event.position.commit_lsn == WIRE_COMMIT_LSN);
+	assert_int_equal(fixture->out.event.position.ordinal, 1);
+	assert_true(fixture->out.event.commit_time == WIRE_COMMIT_TIME);
+	assert_true(fixture->out.commit_lsn == WIRE_COMMIT_LSN);
+	expect(fixture, WIRE_ROW_BYTES, ASSEMBLED_EVENT);
+	assert_int_equal(fixture->out.event.position.ordinal, 2);
+	expect(fixture, WIRE_COMMIT, ASSEMBLED_COMMIT);
+	expect_refused(fixture, take(fixture, MESSAGE("01", EVENT_CONTENT)), ERROR_CLASS_BUG, 0);
+}
+
+/* What isn't taken has its ordinal all the same, whatever it is. */
+static void
+messages_that_are_not_taken_are_counted(void **state)
+{
+	Fixture *fixture = *state;
+	const PgLsn befores[] = {LSN_INVALID, WIRE_COMMIT_LSN};
+
+	for (size_t i = 0; i < sizeof(befores) / sizeof(befores[0]); i++)
+	{
+		assembler_take_messages(fixture->assembler, befores[i]);
+		expect(fixture, WIRE_BEGIN, ASSEMBLED_BEGIN);
+		expect(fixture, WIRE_RELATION, ASSEMBLED_NOTHING);
+		expect(fixture, MESSAGE("01", EVENT_CONTENT), ASSEMBLED_NOTHING);
+		expect(fixture, MESSAGE("01", NEWER_CONTENT), ASSEMBLED_NOTHING);
+		expect(fixture, WIRE_ROW, ASSEMBLED_EVENT);
+		assert_int_equal(fixture->out.event.position.ordinal, 2);
+		expect(fixture, WIRE_COMMIT, ASSEMBLED_COMMIT);
+	}
+	assembler_take_messages(fixture->assembler, WIRE_COMMIT_LSN + 1);
+	expect(fixture, WIRE_BEGIN, ASSEMBLED_BEGIN);
+	expect(fixture, MESSAGE("01", EVENT_CONTENT), ASSEMBLED_EVENT);
+	assert_int_equal(fixture->out.event.position.ordinal, 0);
+}
+
+static void
+refuses_messages_that_are_no_events(void **state)
+{
+	Fixture *fixture = *state;
+
+	assembler_take_messages(fixture->assembler, ASSEMBLE_ALL_MESSAGES);
+	expect(fixture, WIRE_BEGIN, ASSEMBLED_BEGIN);
+	expect(fixture, MESSAGE("01", EVENT_CONTENT), ASSEMBLED_EVENT);
+	expect_refused(fixture, take(fixture, MESSAGE("01", NEWER_CONTENT)), ERROR_CLASS_PERMANENT,
+				   EXIT_MESSAGE);
+	assert_non_null(strstr(fixture->error.message, "version 2"));
+	assert_non_null(strstr(fixture->error.detail, "0/153A598"));
+	assert_non_null(strstr(fixture->error.detail, "event 1 "));
 }
 
 static void
@@ -262,6 +343,9 @@ main(void)
 		WITH_FIXTURE(the_timeline_is_that_of_the_commit),
 		WITH_FIXTURE(refuses_orders_that_cannot_be),
 		WITH_FIXTURE(foreign_messages_are_nothing),
+		WITH_FIXTURE(messages_are_events_when_they_are_taken),
+		WITH_FIXTURE(messages_that_are_not_taken_are_counted),
+		WITH_FIXTURE(refuses_messages_that_are_no_events),
 		WITH_FIXTURE(a_new_stream_starts_from_nothing),
 		WITH_FIXTURE(random_orders_keep_the_ordinals),
 	};

@@ -1,0 +1,224 @@
+/*
+ * pg_init_messages.c
+ *	  outbox-relay init --wal-messages, --revoke-messages.
+ *
+ * Refuses to change the registration while a relay of the slot is connected, or while a
+ * transaction that may have written messages stays open.
+ *
+ * Invariants: relays hold the registration's lock in shared mode as long as they are
+ * connected (SQL_SHARE_REGISTRATION), and read it after they took it.  Writers of messages
+ * hold a lock on outbox.relay until they end (extension/registration.c): when the table's
+ * EXCLUSIVE lock was given, all of them have committed below the position that is recorded,
+ * and the relay takes their messages still.
+ */
+#include "pg_init_messages.h"
+
+#include "exit_codes.h"
+#include "pg_error.h"
+#include "pg_registry_sql.h"
+
+#include <libpq-fe.h>
+#include <string.h>
+
+#define LOCK_NOT_AVAILABLE "55P03"
+
+#define SQL_IS_PUBLIC                                                                              \
+	"SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p,"                                             \
+	"    pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a"      \
+	"  WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"                               \
+	"    AND p.proname = 'pg_logical_emit_message' AND a.grantee = 0)"
+
+/* The signatures differ between major versions. */
+#define SQL_REVOKE                                                                                 \
+	"DO $$ DECLARE f text; BEGIN"                                                                  \
+	"  FOR f IN SELECT p.oid::pg_catalog.regprocedure FROM pg_catalog.pg_proc p"                   \
+	"           WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"                      \
+	"             AND p.proname = 'pg_logical_emit_message' LOOP"                                  \
+	"    EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);"               \
+	"  END LOOP; END $$"
+
+#define SQL_MESSAGES_STATE                                                                         \
+	"SELECT r.wal_messages, s.active_pid FROM outbox.relay r"                                      \
+	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = r.slot_name"                   \
+	" WHERE r.slot_name = $1"
+
+#define SQL_MESSAGES_ON                                                                            \
+	"UPDATE outbox.relay SET wal_messages = true, wal_messages_until = NULL WHERE slot_name = $1"
+
+#define SQL_MESSAGES_OFF                                                                           \
+	"UPDATE outbox.relay SET wal_messages = false,"                                                \
+	"       wal_messages_until = pg_catalog.pg_current_wal_insert_lsn() WHERE slot_name = $1"
+
+/* NULL with the Error filled.  slot NULL: the statement has no parameter. */
+static PGresult *
+query(PgLink *link, const char *doing, const char *sql, const char *slot, Error *error)
+{
+	const char *params[] = {slot};
+	PGresult *result =
+		PQexecParams(link->conn, sql, slot != NULL ? 1 : 0, NULL, params, NULL, NULL, 0);
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return result;
+	pg_error_result(error, result, doing);
+	PQclear(result);
+	return NULL;
+}
+
+static bool
+run(PgLink *link, const char *doing, const char *sql, const char *slot, Error *error)
+{
+	PGresult *result = query(link, doing, sql, slot, error);
+
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool
+relay_is_running(const char *slot, Error *error)
+{
+	error_clear(error);
+	error_permanent(error, EXIT_NOT_INITIALIZED, "a relay of the slot \"%s\" is running", slot);
+	return error_hint(error, "Stop it, and those that stand by, before --wal-messages is changed: "
+							 "it would go on as before.");
+}
+
+static bool
+lock_registration(PgLink *link, const char *slot, Error *error)
+{
+	if (!run(link, "lock the registration", "BEGIN", NULL, error) ||
+		!run(link, "lock the registration", "SET LOCAL lock_timeout = '10s'", NULL, error))
+		return false;
+	if (run(link, "lock the registration", SQL_LOCK_REGISTRATION, slot, error))
+		return true;
+	if (strcmp(error->sqlstate, LOCK_NOT_AVAILABLE) == 0)
+		return relay_is_running(slot, error);
+	return false;
+}
+
+static bool
+lock_out_writers(PgLink *link, Error *error)
+{
+	if (run(link, "wait for writers of messages", "LOCK TABLE outbox.relay IN EXCLUSIVE MODE", NULL,
+			error))
+		return true;
+	if (strcmp(error->sqlstate, LOCK_NOT_AVAILABLE) != 0)
+		return false;
+	error_clear(error);
+	error_permanent(error, EXIT_NOT_INITIALIZED,
+					"transactions that may have written logical messages are still open");
+	return error_hint(error, "Try again when they have ended: they hold a RowShareLock on "
+							 "outbox.relay (pg_locks).");
+}
+
+/* *changed: the registration isn't what it was. */
+static bool
+change(PgLink *link, const char *slot, bool on, bool *changed, Error *error)
+{
+	PGresult *state = query(link, "read the registration", SQL_MESSAGES_STATE, slot, error);
+	bool is_on;
+	bool in_use;
+
+	*changed = false;
+	if (state == NULL)
+		return false;
+	is_on = PQntuples(state) == 1 && PQgetvalue(state, 0, 0)[0] == 't';
+	in_use = PQntuples(state) == 1 && !PQgetisnull(state, 0, 1);
+	PQclear(state);
+	if (is_on == on)
+		return true;
+	/* A relay of an older version holds no lock. */
+	if (in_use)
+		return relay_is_running(slot, error);
+	if (!on && !lock_out_writers(link, error))
+		return false;
+	*changed = true;
+	return run(link, "change the registration", on ? SQL_MESSAGES_ON : SQL_MESSAGES_OFF, slot,
+			   error);
+}
+
+static bool
+switch_messages(PgLink *link, const char *slot, bool on, InitSayFn say, void *arg, Error *error)
+{
+	bool changed;
+	Error ignored;
+
+	if (!lock_registration(link, slot, error) || !change(link, slot, on, &changed, error) ||
+		!run(link, "change the registration", "COMMIT", NULL, error))
+	{
+		error_clear(&ignored);
+		(void) run(link, "give up", "ROLLBACK", NULL, &ignored);
+		return false;
+	}
+	if (!changed)
+		say(false, on ? "logical messages are events already" : "logical messages are no events",
+			arg);
+	else
+		say(false,
+			on ? "logical messages are events from now on"
+			   : "logical messages that are written from now on are no events",
+			arg);
+	return true;
+}
+
+static bool
+everybody_may_write(PgLink *link, bool *may, Error *error)
+{
+	PGresult *result =
+		query(link, "look at the right to write logical messages", SQL_IS_PUBLIC, NULL, error);
+
+	*may = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return result != NULL;
+}
+
+/* The server only warns of a REVOKE that did nothing. */
+static bool
+revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
+{
+	bool may;
+
+	if (!run(link, "revoke the right to write logical messages", SQL_REVOKE, NULL, error) ||
+		!everybody_may_write(link, &may, error))
+		return false;
+	if (!may)
+	{
+		say(false, "PUBLIC has no right to write logical messages in this database", arg);
+		return true;
+	}
+	error_permanent(error, EXIT_PERMISSION,
+					"could not revoke EXECUTE on pg_logical_emit_message() from PUBLIC");
+	return error_hint(error, "Run init as a superuser, or have one do it: docs/sql.md, "
+							 "\"Privileges\".");
+}
+
+static bool
+warn_of_forgers(PgLink *link, const char *slot, InitSayFn say, void *arg, Error *error)
+{
+	PGresult *state = query(link, "read the registration", SQL_MESSAGES_STATE, slot, error);
+	bool on = state != NULL && PQntuples(state) == 1 && PQgetvalue(state, 0, 0)[0] == 't';
+	bool ok = state != NULL;
+	bool may = false;
+
+	PQclear(state);
+	if (!ok || (on && !everybody_may_write(link, &may, error)))
+		return false;
+	if (on && may)
+		say(true,
+			"every role of this database can forge events: PUBLIC has EXECUTE on "
+			"pg_logical_emit_message(); init --revoke-messages takes it away",
+			arg);
+	return true;
+}
+
+bool
+pg_init_messages(PgLink *link, const char *slot, const InitRequest *request, InitSayFn say,
+				 void *arg, Error *error)
+{
+	if (request->wal_messages != WAL_MESSAGES_KEEP &&
+		!switch_messages(link, slot, request->wal_messages == WAL_MESSAGES_ON, say, arg, error))
+		return false;
+	if (request->revoke_messages && !revoke(link, say, arg, error))
+		return false;
+	return warn_of_forgers(link, slot, say, arg, error);
+}
