@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "pg_outbox.h"
+#include "slots.h"
 
 PG_FUNCTION_INFO_V1(outbox_event_is_valid_sql);
 PG_FUNCTION_INFO_V1(outbox_refuse_update);
@@ -158,6 +159,7 @@ outbox_event_is_valid_sql(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(6))
 		event.headers = PG_GETARG_JSONB_P(6);
 	outbox_check_event(&event);
+	outbox_check_backpressure();
 	PG_RETURN_BOOL(true);
 }
 

@@ -39,6 +39,15 @@
 #define outbox_log_message(prefix, content, len) LogLogicalMessage((prefix), (content), (len), true)
 #endif
 
+/* 16 says why a slot is invalid, 15 only since where. */
+#if PG_VERSION_NUM >= 160000
+#define outbox_slot_is_lost(slot) ((slot)->data.invalidated != RS_INVAL_NONE)
+#else
+#define outbox_slot_is_lost(slot)                                                                  \
+	(XLogRecPtrIsInvalid((slot)->data.restart_lsn) &&                                              \
+	 !XLogRecPtrIsInvalid((slot)->data.invalidated_at))
+#endif
+
 /* 16 has one function for all kinds of objects (catalog/pg_class.h, utils/acl.h). */
 #if PG_VERSION_NUM >= 160000
 #define outbox_owns_relation(relid, role) object_ownercheck(RelationRelationId, (relid), (role))

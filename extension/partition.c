@@ -35,9 +35,10 @@
 
 PG_FUNCTION_INFO_V1(outbox_current_partition_sql);
 PG_FUNCTION_INFO_V1(outbox_partition_changed);
+PG_FUNCTION_INFO_V1(outbox_relay_changed);
 
-static const char *const table_names[TABLE_COUNT] = {"event", "rotation", "event_0", "event_1",
-													 "event_2"};
+static const char *const table_names[TABLE_COUNT] = {"event",	"rotation", "relay",
+													 "event_0", "event_1",	"event_2"};
 static Oid table_oids[TABLE_COUNT];
 static int16 current_partition = UNKNOWN;
 
@@ -101,6 +102,12 @@ outbox_open(OutboxTable table, LOCKMODE lockmode)
 	}
 }
 
+uint64
+outbox_tables_version(void)
+{
+	return forgotten;
+}
+
 static int16
 read_current_partition(void)
 {
@@ -145,13 +152,26 @@ outbox_current_partition_sql(PG_FUNCTION_ARGS)
 	PG_RETURN_INT16(outbox_current_partition());
 }
 
+static Datum
+invalidate(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("%s must be called as a trigger", function)));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
 /* Statement trigger on outbox.rotation: tells every session, when the transaction commits. */
 Datum
 outbox_partition_changed(PG_FUNCTION_ARGS)
 {
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("outbox.partition_changed() must be called as a trigger")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
-	return PointerGetDatum(NULL);
+	return invalidate(fcinfo, "outbox.partition_changed()");
+}
+
+/* The same on outbox.relay. */
+Datum
+outbox_relay_changed(PG_FUNCTION_ARGS)
+{
+	return invalidate(fcinfo, "outbox.relay_changed()");
 }

@@ -8,11 +8,12 @@
 #include "storage/lockdefs.h"
 #include "utils/relcache.h"
 
-/* The tables that the module opens: outbox.event, outbox.rotation and the three leaves. */
+/* The tables that the module opens: outbox.event, outbox.rotation, outbox.relay and the three leaves. */
 typedef enum OutboxTable
 {
 	OUTBOX_TABLE_EVENT,
 	OUTBOX_TABLE_ROTATION,
+	OUTBOX_TABLE_RELAY,
 	OUTBOX_TABLE_LEAF /* the first of OUTBOX_PARTITIONS */
 } OutboxTable;
 
@@ -23,6 +24,9 @@ extern Oid outbox_table_oid(OutboxTable table);
 
 /* Locks and opens a table; raises an error when it isn't there. */
 extern Relation outbox_open(OutboxTable table, LOCKMODE lockmode);
+
+/* Rises whenever what a session knows of these tables may have become old. */
+extern uint64 outbox_tables_version(void);
 
 /*
  * 0, 1 or 2.  Right for a writer that asks while it holds its lock on outbox.event:

@@ -18,4 +18,7 @@
 #define OUTBOX_MAX_HEADERS 60
 #define OUTBOX_MAX_HEADER_BYTES (1024 * 1024)
 
+/* Our own class, of those that the SQL standard leaves to implementations (docs/sql.md). */
+#define OUTBOX_ERRCODE_LAG MAKE_SQLSTATE('O', 'B', '0', '0', '1')
+
 #endif

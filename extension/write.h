@@ -11,7 +11,7 @@
 
 /*
  * Checks an event and writes it in the current transaction, to where pg_outbox.storage
- * says.  event->id NULL: a new id is made.
+ * says.  given->id NULL: a new id is made.
  *
  * Returns true with the event's id in *id, or false when a trigger or a rule that
  * somebody gave outbox.event dropped the row.  Raises the errors of docs/sql.md, and
@@ -24,6 +24,6 @@
  * memory context; a caller that writes many events resets it now and then.  The event's
  * pointers are only read, and not kept.
  */
-extern bool outbox_write_event(const OutboxEvent *event, const char *caller, pg_uuid_t *id);
+extern bool outbox_write_event(const OutboxEvent *given, const char *caller, pg_uuid_t *id);
 
 #endif

@@ -179,7 +179,7 @@ def raised():
     codes = errcodes()
     by_condition = {name: state for state, name in codes.values()}
     found = set()
-    for path in glob.glob(os.path.join(TOP, "extension", "*.c")):
+    for path in glob.glob(os.path.join(TOP, "extension", "*.[ch]")):
         source = read(path)
         # A code that is caught isn't raised.
         for macro in re.findall(r"errcode\((ERRCODE_\w+)\)", source):
