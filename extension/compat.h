@@ -15,7 +15,7 @@
  * 17 has two functions of another signature, below.  In SQL, pg_logical_emit_message()
  * has a fourth argument: who names it by its signature has to look into pg_proc.
  *
- * 18 is as 17.
+ * 18 is as 17, and has virtual generated columns, below.
  *
  * 19 wants flags for a scan, and its headers bring less along: each file includes what
  * it uses.
@@ -61,5 +61,8 @@
 #else
 #define outbox_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL)
 #endif
+
+/* 18 has generated columns that are computed when they are read (ATTRIBUTE_GENERATED_VIRTUAL). */
+#define outbox_is_virtual(attribute) ((attribute)->attgenerated == 'v')
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 
+#include "capture_plan.h"
 #include "guc.h"
 #include "partition.h"
 
@@ -20,4 +21,5 @@ _PG_init(void)
 {
 	outbox_define_settings();
 	outbox_partition_init();
+	outbox_capture_plan_init();
 }

@@ -29,7 +29,10 @@ INSERT INTO offered VALUES
 	('event_is_valid', '{uuid,text,text,text,json,bytea,jsonb,timestamp with time zone,xid8}', 'boolean', 'stable', false),
 	('redrive', '{uuid[],name,timestamp with time zone,timestamp with time zone}', 'bigint', 'volatile', true),
 	('refuse_update', '{}', 'trigger', 'volatile', false),
-	('partition_changed', '{}', 'trigger', 'volatile', false);
+	('partition_changed', '{}', 'trigger', 'volatile', false),
+	('capture', '{}', 'trigger', 'volatile', false),
+	('attach', '{regclass,text,text[],text[],text,text,text[],text,text,text,text,text,text,text,text,text}', 'void', 'volatile', false),
+	('detach', '{regclass}', 'void', 'volatile', false);
 SELECT has_function('outbox', name, args) FROM offered;
 SELECT function_returns('outbox', name, args, result) FROM offered;
 SELECT volatility_is('outbox', name, args, volatility) FROM offered;
