@@ -17,6 +17,7 @@
 
 #include "check.h"
 #include "compat.h"
+#include "encoding.h"
 #include "guc.h"
 #include "pg_outbox.h"
 #include "slots.h"
@@ -111,6 +112,7 @@ outbox_check_event(const OutboxEvent *event)
 	check_size(event);
 	if (event->headers != NULL)
 		outbox_check_headers(event->headers);
+	outbox_check_encoding(event);
 }
 
 void

@@ -7,7 +7,8 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
+#include "access/parallel.h"
+#include "access/xact.h"
 #include "utils/timestamp.h"
 
 #include "guc.h"
@@ -18,14 +19,30 @@
 #include "uuid7.h"
 #include "write.h"
 
+/* With a hint, which the server's own functions for this don't give. */
+static void
+refuse_if_read_only(const char *caller)
+{
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s in a read-only transaction", caller),
+				 errdetail("An event is written in the transaction that it belongs to."),
+				 errhint("Use a READ WRITE transaction on a server that is not in recovery.")));
+	if (IsInParallelMode())
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("cannot execute %s during a parallel operation", caller),
+						errdetail("Parallel workers write nothing."),
+						errhint("Mark functions that write events PARALLEL UNSAFE.")));
+}
+
 bool
 outbox_write_event(const OutboxEvent *given, const char *caller, pg_uuid_t *id)
 {
 	OutboxEvent event = *given;
 	TimestampTz now;
 
-	PreventCommandIfReadOnly(caller);
-	PreventCommandIfParallelMode(caller);
+	refuse_if_read_only(caller);
 	event.headers = outbox_add_trace(event.headers);
 	outbox_check_event(&event);
 	outbox_check_backpressure();
