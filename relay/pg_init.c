@@ -21,6 +21,7 @@
 
 #include "backfill.h"
 #include "exit_codes.h"
+#include "pg_command.h"
 #include "pg_error.h"
 #include "pg_init_messages.h"
 #include "pg_link.h"
@@ -70,39 +71,6 @@ static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
 	init->say(false, text, init->arg);
 }
 
-/* NULL with the Error filled; the result has rows, or the command was done. */
-static PGresult *
-run(PgLink *link, const char *doing, const char *sql, const char *const *params, int count,
-	Error *error)
-{
-	PGresult *result = count > 0 ? PQexecParams(link->conn, sql, count, NULL, params, NULL, NULL, 0)
-								 : PQexec(link->conn, sql);
-	ExecStatusType status = PQresultStatus(result);
-
-	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
-		return result;
-	pg_error_result(error, result, doing);
-	/* No free slot or sender; wal_level, or a plugin that isn't let in. */
-	if (strcmp(error->sqlstate, "53400") == 0 || strcmp(error->sqlstate, "55000") == 0)
-	{
-		error->error_class = ERROR_CLASS_PERMANENT;
-		error->exit_code = EXIT_SERVER;
-	}
-	PQclear(result);
-	return NULL;
-}
-
-static bool
-run_only(PgLink *link, const char *doing, const char *sql, const char *const *params, int count,
-		 Error *error)
-{
-	PGresult *result = run(link, doing, sql, params, count, error);
-	bool ok = result != NULL;
-
-	PQclear(result);
-	return ok;
-}
-
 /* -------------------------------------------------------------------------
  * what is there
  * -------------------------------------------------------------------------
@@ -140,7 +108,7 @@ static bool
 identify(Init *init, Error *error)
 {
 	PGresult *result =
-		run(&init->replication, "identify the server", "IDENTIFY_SYSTEM", NULL, 0, error);
+		pg_command(&init->replication, "identify the server", "IDENTIFY_SYSTEM", NULL, 0, error);
 
 	if (result == NULL)
 		return false;
@@ -183,9 +151,9 @@ make_publication(Init *init, Error *error)
 				  "CREATE PUBLICATION %s FOR TABLE outbox.event (" EVENT_COLUMNS
 				  ") WITH (publish = 'insert', publish_via_partition_root = true)",
 				  quoted);
-	ok =
-		!sql.failed && run_only(&init->link, make ? "make the publication" : "mend the publication",
-								sql.data, NULL, 0, error);
+	ok = !sql.failed &&
+		 pg_command_only(&init->link, make ? "make the publication" : "mend the publication",
+						 sql.data, NULL, 0, error);
 	PQfreemem(quoted);
 	buffer_free(&sql);
 	if (ok && make)
@@ -260,10 +228,10 @@ register_slot(Init *init, Error *error)
 		return error_hint(error, "Drop it, or choose another name with postgres.slot.");
 	}
 	init->generation = 1;
-	if (!run_only(&init->link, "register the slot",
-				  "INSERT INTO outbox.relay (slot_name, publication, source_id, state) "
-				  "VALUES ($1, $2, $3, 'creating')",
-				  params, 3, error))
+	if (!pg_command_only(&init->link, "register the slot",
+						 "INSERT INTO outbox.relay (slot_name, publication, source_id, state) "
+						 "VALUES ($1, $2, $3, 'creating')",
+						 params, 3, error))
 		return false;
 	tell(init, "registered the slot \"%s\" with the source id \"%s\"", init->config->slot,
 		 init->source_id);
@@ -274,6 +242,8 @@ static bool
 drop_slot(Init *init, Error *error)
 {
 	const char *params[] = {init->config->slot};
+	PGresult *result;
+	bool ours;
 
 	if (!init->facts.slot_found)
 		return true;
@@ -281,9 +251,24 @@ drop_slot(Init *init, Error *error)
 		return error_permanent(error, EXIT_NOT_INITIALIZED,
 							   "the replication slot \"%s\" is in use by process %d",
 							   init->config->slot, init->facts.slot_pid);
-	if (!run_only(&init->link, "drop the old slot",
-				  "SELECT pg_catalog.pg_drop_replication_slot($1)", params, 1, error))
+	result = pg_command(&init->link, "drop the old slot",
+						"SELECT pg_catalog.pg_drop_replication_slot(slot_name)"
+						"  FROM pg_catalog.pg_replication_slots"
+						" WHERE slot_name = $1 AND database = pg_catalog.current_database()",
+						params, 1, error);
+	if (result == NULL)
 		return false;
+	ours = PQntuples(result) == 1;
+	PQclear(result);
+	if (!ours)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"the replication slot \"%s\" belongs to another database",
+						init->config->slot);
+		error_detail(error, "This database may be a copy of that one.");
+		return error_hint(error, "In a copy, DELETE FROM outbox.relay, and choose another name "
+								 "with postgres.slot.");
+	}
 	tell(init, "dropped the old slot \"%s\"", init->config->slot);
 	return true;
 }
@@ -296,10 +281,10 @@ begin_generation(Init *init, Error *error)
 
 	if (init->facts.slot_pid != 0)
 		return drop_slot(init, error); /* says that it is in use */
-	if (!run_only(&init->link, "begin a new generation",
-				  "UPDATE outbox.relay SET state = 'creating', generation = generation + 1 "
-				  "WHERE slot_name = $1",
-				  params, 1, error))
+	if (!pg_command_only(&init->link, "begin a new generation",
+						 "UPDATE outbox.relay SET state = 'creating', generation = generation + 1 "
+						 "WHERE slot_name = $1",
+						 params, 1, error))
 		return false;
 	init->generation = init->facts.generation + 1;
 	init->gap_accepted = true;
@@ -360,7 +345,8 @@ make_slot(Init *init, Error *error)
 	buffer_printf(&sql, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL pgoutput (SNAPSHOT 'export'%s)",
 				  init->config->slot, failover ? ", FAILOVER true" : "");
 	/* Waits for the transactions of this moment to end. */
-	result = sql.failed ? NULL : run(&init->replication, "make the slot", sql.data, NULL, 0, error);
+	result = sql.failed ? NULL
+						: pg_command(&init->replication, "make the slot", sql.data, NULL, 0, error);
 	buffer_free(&sql);
 	if (result == NULL)
 		return false;
@@ -381,9 +367,9 @@ use_snapshot(Init *init, Error *error)
 	buffer_init(&sql, STATEMENT_MAX);
 	buffer_printf(&sql, "SET TRANSACTION SNAPSHOT '%s'", init->snapshot_name);
 	ok = !sql.failed &&
-		 run_only(&init->link, "use the slot's snapshot",
-				  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, 0, error) &&
-		 run_only(&init->link, "use the slot's snapshot", sql.data, NULL, 0, error);
+		 pg_command_only(&init->link, "use the slot's snapshot",
+						 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, 0, error) &&
+		 pg_command_only(&init->link, "use the slot's snapshot", sql.data, NULL, 0, error);
 	buffer_free(&sql);
 	return ok;
 }
@@ -408,7 +394,7 @@ finish(Init *init, const PGresult *seen, Error *error)
 	position = backfill_origin(init->generation, (uint32_t) strtoul(init->timeline, NULL, 10),
 							   start_lsn, (current + 1) % 3);
 	position_format(init->source_id, &position, origin);
-	if (!run_only(
+	if (!pg_command_only(
 			&init->link, "finish the registration",
 			"UPDATE outbox.relay SET publication = $2, system_identifier = $3,"
 			"       timeline = $4::int4, start_lsn = $5::pg_lsn,"
@@ -426,18 +412,49 @@ finish(Init *init, const PGresult *seen, Error *error)
 	return true;
 }
 
+/*
+ * Rows that are there are told from those that the slot decodes by the transaction that wrote
+ * them.  One that isn't in the past of this server was written on another one.
+ */
+static bool
+check_rows_are_ours(Init *init, Error *error)
+{
+	PGresult *result;
+	bool foreign;
+
+	if (init->gap_accepted || init->request->existing != EXISTING_PUBLISH)
+		return true;
+	result = pg_command(&init->link, "look for restored rows",
+						"SELECT EXISTS (SELECT FROM outbox.event WHERE xid >= "
+						"pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))",
+						NULL, 0, error);
+	if (result == NULL)
+		return false;
+	foreign = PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	if (!foreign)
+		return true;
+	error_permanent(error, EXIT_NOT_INITIALIZED, "outbox.event has rows of another server");
+	error_detail(error, "They were restored from a dump, with transaction ids of the server that "
+						"it is of.");
+	return error_hint(error, "Pass --existing=skip, or write them again before "
+							 "(\"Dump and restore\" in docs/sql.md).");
+}
+
 static bool
 make_slot_and_finish(Init *init, Error *error)
 {
 	PGresult *seen = NULL;
-	bool ok = make_slot(init, error) && use_snapshot(init, error);
+	bool ok =
+		check_rows_are_ours(init, error) && make_slot(init, error) && use_snapshot(init, error);
 
 	if (ok)
-		seen = run(&init->link, "look at the rows that are there",
-				   "SELECT pg_catalog.pg_current_snapshot(), EXISTS (SELECT FROM outbox.event),"
-				   "       (SELECT current FROM outbox.rotation)",
-				   NULL, 0, error);
-	ok = seen != NULL && run_only(&init->link, "end the look", "COMMIT", NULL, 0, error) &&
+		seen =
+			pg_command(&init->link, "look at the rows that are there",
+					   "SELECT pg_catalog.pg_current_snapshot(), EXISTS (SELECT FROM outbox.event),"
+					   "       (SELECT current FROM outbox.rotation)",
+					   NULL, 0, error);
+	ok = seen != NULL && pg_command_only(&init->link, "end the look", "COMMIT", NULL, 0, error) &&
 		 finish(init, seen, error);
 	PQclear(seen);
 	return ok;

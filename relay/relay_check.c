@@ -172,6 +172,8 @@ relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 		error_permanent(error, EXIT_GAP,
 						"this is another server: its system identifier is %s, %s is registered",
 						system_identifier, facts->system_identifier);
+		error_detail(error, "The database was restored from a dump, or upgraded with pg_upgrade, "
+							"or the connection leads elsewhere.");
 		return gap_hint(error);
 	}
 	if (timeline < facts->timeline)

@@ -1,0 +1,44 @@
+/*
+ * pg_command.c
+ *	  One statement on a connection, done before it returns.
+ *
+ * Refuses nothing itself; what the server refuses is told with its words.
+ */
+#include "pg_command.h"
+
+#include "exit_codes.h"
+#include "pg_error.h"
+
+#include <string.h>
+
+PGresult *
+pg_command(PgLink *link, const char *doing, const char *sql, const char *const *params, int count,
+		   Error *error)
+{
+	PGresult *result = count > 0 ? PQexecParams(link->conn, sql, count, NULL, params, NULL, NULL, 0)
+								 : PQexec(link->conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return result;
+	pg_error_result(error, result, doing);
+	/* No free slot or sender; wal_level, or a plugin that isn't let in. */
+	if (strcmp(error->sqlstate, "53400") == 0 || strcmp(error->sqlstate, "55000") == 0)
+	{
+		error->error_class = ERROR_CLASS_PERMANENT;
+		error->exit_code = EXIT_SERVER;
+	}
+	PQclear(result);
+	return NULL;
+}
+
+bool
+pg_command_only(PgLink *link, const char *doing, const char *sql, const char *const *params,
+				int count, Error *error)
+{
+	PGresult *result = pg_command(link, doing, sql, params, count, error);
+	bool ok = result != NULL;
+
+	PQclear(result);
+	return ok;
+}

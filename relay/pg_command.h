@@ -1,0 +1,25 @@
+/*
+ * pg_command.h
+ *	  One statement on a connection, done before it returns.  For the commands that
+ *	  are run once (pg_init.c, pg_teardown.c): it blocks.
+ */
+#ifndef OUTBOX_RELAY_PG_COMMAND_H
+#define OUTBOX_RELAY_PG_COMMAND_H
+
+#include "error.h"
+#include "pg_link.h"
+
+#include <libpq-fe.h>
+
+/*
+ * sql with count params, of which NULL is SQL NULL; doing completes "could not".  The caller
+ * clears the result.  NULL: the Error is filled; what the server can't do has EXIT_SERVER.
+ */
+extern MUST_CHECK PGresult *pg_command(PgLink *link, const char *doing, const char *sql,
+									   const char *const *params, int count, Error *error);
+
+/* The same without a result. */
+extern MUST_CHECK bool pg_command_only(PgLink *link, const char *doing, const char *sql,
+									   const char *const *params, int count, Error *error);
+
+#endif
