@@ -9,6 +9,7 @@
 #include "log.h"
 #include "pg_init.h"
 #include "pg_link.h"
+#include "pg_teardown.h"
 #include "relay.h"
 #include "stats.h"
 #include "version.h"
@@ -26,6 +27,7 @@ typedef enum Command
 	COMMAND_NONE,
 	COMMAND_INIT,
 	COMMAND_RUN,
+	COMMAND_TEARDOWN,
 	COMMAND_HELP,
 	COMMAND_VERSION,
 	COMMAND_CHECK_CONFIG,
@@ -33,6 +35,13 @@ typedef enum Command
 	COMMAND_PRINT_SAMPLE,
 	COMMAND_PRINT_MARKDOWN
 } Command;
+
+/* Arguments of single commands. */
+typedef struct Requests
+{
+	InitRequest init;
+	TeardownRequest teardown;
+} Requests;
 
 typedef struct CommandName
 {
@@ -43,6 +52,7 @@ typedef struct CommandName
 static const CommandName commands[] = {
 	{"init", COMMAND_INIT},
 	{"run", COMMAND_RUN},
+	{"teardown", COMMAND_TEARDOWN},
 	{"help", COMMAND_HELP},
 	{"--help", COMMAND_HELP},
 	{"-h", COMMAND_HELP},
@@ -65,11 +75,14 @@ print_help(void)
 		"[--no-failover]\n"
 		"                    [--wal-messages=on|off] [--revoke-messages] [OPTION]...\n"
 		"  outbox-relay run [OPTION]...\n"
+		"  outbox-relay teardown [--yes] [--force] [OPTION]...\n"
 		"\n"
 		"Commands:\n"
 		"  init              make the publication, the registration and the slot; safe to repeat\n"
 		"  run               publish until told to stop (SIGTERM drains, a second one stops at "
 		"once)\n"
+		"  teardown          remove the slot, the publication and the registration; safe to "
+		"repeat\n"
 		"\n"
 		"Of init:\n"
 		"  --existing=publish|skip  rows that are already in outbox.event (default: publish)\n"
@@ -83,6 +96,10 @@ print_help(void)
 		"  --revoke-messages  take the right to write logical messages from PUBLIC: who has it "
 		"can\n"
 		"                    forge such events\n"
+		"\n"
+		"Of teardown:\n"
+		"  --yes             do it; without it only what is there is said\n"
+		"  --force           also while a relay reads the slot: cut it off\n"
 		"\n"
 		"Instead of a command:\n"
 		"  --help            this\n"
@@ -120,9 +137,28 @@ take_init_argument(const char *argument, InitRequest *request)
 	return true;
 }
 
+static bool
+take_teardown_argument(const char *argument, TeardownRequest *request)
+{
+	if (strcmp(argument, "--yes") == 0)
+		request->yes = true;
+	else if (strcmp(argument, "--force") == 0)
+		request->force = true;
+	else
+		return false;
+	return true;
+}
+
+static bool
+take_argument(const char *argument, Command command, Requests *requests)
+{
+	return (command == COMMAND_INIT && take_init_argument(argument, &requests->init)) ||
+		   (command == COMMAND_TEARDOWN && take_teardown_argument(argument, &requests->teardown));
+}
+
 /* What is left of the command line after the settings. */
 static bool
-take_arguments(int argc, char **argv, Command *command, InitRequest *request, Error *error)
+take_arguments(int argc, char **argv, Command *command, Requests *requests, Error *error)
 {
 	for (int i = 1; i < argc; i++)
 	{
@@ -134,7 +170,7 @@ take_arguments(int argc, char **argv, Command *command, InitRequest *request, Er
 			*command = name->command;
 		else if (name->name != NULL && name->command >= COMMAND_HELP)
 			*command = name->command; /* "run --check-config" */
-		else if (*command != COMMAND_INIT || !take_init_argument(argv[i], request))
+		else if (!take_argument(argv[i], *command, requests))
 		{
 			error_permanent(error, EXIT_CONFIG, "unrecognized argument \"%s\"", argv[i]);
 			return options_refuse_argument(&relay_option_table, argv[i], error);
@@ -287,9 +323,18 @@ init(const RelayConfig *config, const InitRequest *request)
 	return EXIT_OK;
 }
 
+static int
+teardown(const RelayConfig *config, const TeardownRequest *request)
+{
+	Error error;
+
+	error_clear(&error);
+	return pg_teardown_run(config, request, say, NULL, &error) ? EXIT_OK : fail(&error);
+}
+
 /* The commands that look at the settings. */
 static int
-act(Command command, const Options *options, const InitRequest *request)
+act(Command command, const Options *options, const Requests *requests)
 {
 	RelayConfig config;
 	Error error;
@@ -306,7 +351,9 @@ act(Command command, const Options *options, const InitRequest *request)
 	switch (command)
 	{
 		case COMMAND_INIT:
-			return init(&config, request);
+			return init(&config, &requests->init);
+		case COMMAND_TEARDOWN:
+			return teardown(&config, &requests->teardown);
 		case COMMAND_RUN:
 			return run(&config);
 		default:
@@ -318,7 +365,7 @@ act(Command command, const Options *options, const InitRequest *request)
 int
 main(int argc, char **argv)
 {
-	InitRequest request = {.existing = EXISTING_PUBLISH};
+	Requests requests = {.init = {.existing = EXISTING_PUBLISH}};
 	Command command = COMMAND_NONE;
 	Options *options;
 	Error error;
@@ -330,7 +377,7 @@ main(int argc, char **argv)
 	if (options == NULL)
 		return EXIT_BUG;
 	if (!load(options, &argc, argv, &error) ||
-		!take_arguments(argc, argv, &command, &request, &error))
+		!take_arguments(argc, argv, &command, &requests, &error))
 	{
 		status = fail(&error);
 		options_free(options);
@@ -358,7 +405,7 @@ main(int argc, char **argv)
 			status = fail(&error);
 			break;
 		default:
-			status = act(command, options, &request);
+			status = act(command, options, &requests);
 			break;
 	}
 	options_free(options);

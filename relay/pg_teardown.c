@@ -1,0 +1,351 @@
+/*
+ * pg_teardown.c
+ *	  outbox-relay teardown: slot, publication, registration.
+ *
+ *	1 registration	state "creating", committed: no relay starts any more
+ *	2 slot			dropped
+ *	3 publication	dropped, unless another relay or another table needs it
+ *	4 registration	deleted, and with it the routing map
+ *
+ * Refuses to do anything without being told twice (--yes); a slot that is in use,
+ * unless forced; a slot of another database or plugin; a user that could not do all
+ * of it.  Works without the extension, too: then there is no registration.
+ *
+ * Invariants: the registration is there for as long as anything that it names, so
+ * a run that broke off is found and finished by the next one (or by init, which
+ * makes the slot anew).  Dead letters stay.
+ */
+#include "pg_teardown.h"
+
+#include "exit_codes.h"
+#include "pg_command.h"
+#include "pg_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_SIZE 512
+#define NAME_SIZE 64
+
+/* A relay that has the slot back before it is dropped is ended again; it doesn't come twice. */
+#define ATTEMPTS 5
+
+typedef struct Teardown
+{
+	const RelayConfig *config;
+	const TeardownRequest *request;
+	TeardownSayFn say;
+	void *arg;
+	PgLink link;
+	bool registered;
+	bool slot_found;
+	bool publication_found;
+	bool publication_shared; /* it stays */
+	char publication[NAME_SIZE];
+	char slot_pid[16]; /* empty: nobody reads it */
+} Teardown;
+
+/* $1: the slot.  No row: no registration. */
+#define SQL_REGISTRATION                                                                           \
+	"SELECT r.publication, r.source_id, r.state,"                                                  \
+	"       pg_catalog.has_table_privilege('outbox.relay', 'UPDATE')"                              \
+	"         AND pg_catalog.has_table_privilege('outbox.relay', 'DELETE')"                        \
+	"  FROM outbox.relay r WHERE r.slot_name = $1"
+
+/* $1: the slot. */
+#define SQL_SLOT                                                                                   \
+	"SELECT s.database IS NOT DISTINCT FROM pg_catalog.current_database(),"                        \
+	"       s.plugin IS NOT DISTINCT FROM 'pgoutput', s.active_pid,"                               \
+	"       pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff("                                 \
+	"         pg_catalog.pg_current_wal_lsn(), s.confirmed_flush_lsn))"                            \
+	"  FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = $1"
+
+/* $1: the publication.  Second column: has it more than outbox.event? */
+#define SQL_PUBLICATION                                                                            \
+	"SELECT pg_catalog.pg_has_role(p.pubowner, 'USAGE'),"                                          \
+	"       p.puballtables"                                                                        \
+	"         OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel t WHERE t.prpubid = p.oid"      \
+	"                      AND t.prrelid IS DISTINCT FROM to_regclass('outbox.event'))"            \
+	"         OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace n"                        \
+	"                     WHERE n.pnpubid = p.oid)"                                                \
+	"  FROM pg_catalog.pg_publication p WHERE p.pubname = $1"
+
+static void PRINTF_LIKE(3, 4) report(Teardown *teardown, bool warning, const char *fmt, ...)
+{
+	char text[TEXT_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	teardown->say(warning, text, teardown->arg);
+}
+
+static bool
+flag(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
+
+/* One column, one row: is it true? */
+static bool
+ask(Teardown *teardown, const char *doing, const char *sql, const char *const *params, int count,
+	bool *answer, Error *error)
+{
+	PGresult *result = pg_command(&teardown->link, doing, sql, params, count, error);
+
+	if (result == NULL)
+		return false;
+	*answer = PQntuples(result) == 1 && flag(result, 0);
+	PQclear(result);
+	return true;
+}
+
+/* -------------------------------------------------------------------------
+ * what is there
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+look_at_registration(Teardown *teardown, Error *error)
+{
+	const char *params[] = {teardown->config->slot};
+	PGresult *result;
+	bool extension;
+	bool allowed;
+
+	snprintf(teardown->publication, sizeof(teardown->publication), "%s",
+			 teardown->config->publication);
+	if (!ask(teardown, "look for the extension",
+			 "SELECT pg_catalog.to_regclass('outbox.relay') IS NOT NULL", NULL, 0, &extension,
+			 error))
+		return false;
+	if (!extension)
+	{
+		report(teardown, false,
+			   "the extension \"pg_outbox\" isn't in this database: no registration");
+		return true;
+	}
+	result = pg_command(&teardown->link, "look for the registration", SQL_REGISTRATION, params, 1,
+						error);
+	if (result == NULL)
+		return false;
+	teardown->registered = PQntuples(result) == 1;
+	allowed = !teardown->registered || flag(result, 3);
+	if (teardown->registered)
+	{
+		snprintf(teardown->publication, sizeof(teardown->publication), "%s",
+				 PQgetvalue(result, 0, 0));
+		report(teardown, false,
+			   "there is a registration of the slot \"%s\", with the source id \"%s\"",
+			   teardown->config->slot, PQgetvalue(result, 0, 1));
+	}
+	PQclear(result);
+	if (!allowed)
+		return error_permanent(error, EXIT_PERMISSION,
+							   "UPDATE and DELETE on outbox.relay are needed");
+	if (teardown->registered)
+	{
+		const char *both[] = {teardown->config->slot, teardown->publication};
+
+		return ask(teardown, "look for other relays",
+				   "SELECT EXISTS (SELECT FROM outbox.relay"
+				   "                WHERE slot_name <> $1 AND publication = $2)",
+				   both, 2, &teardown->publication_shared, error);
+	}
+	return true;
+}
+
+static bool
+look_at_slot(Teardown *teardown, Error *error)
+{
+	const char *slot = teardown->config->slot;
+	PGresult *result = pg_command(&teardown->link, "look for the slot", SQL_SLOT, &slot, 1, error);
+	bool here = true;
+	bool ours = true;
+
+	if (result == NULL)
+		return false;
+	teardown->slot_found = PQntuples(result) == 1;
+	if (teardown->slot_found)
+	{
+		here = flag(result, 0);
+		ours = flag(result, 1);
+		snprintf(teardown->slot_pid, sizeof(teardown->slot_pid), "%s", PQgetvalue(result, 0, 2));
+		if (here && ours)
+			report(teardown, false,
+				   "there is the slot \"%s\", with %s of WAL that it hasn't confirmed", slot,
+				   PQgetvalue(result, 0, 3));
+	}
+	PQclear(result);
+	if (here && ours)
+		return true;
+	/* The registration of a copied database names the slot of the original. */
+	if (!here)
+	{
+		report(teardown, true, "the slot \"%s\" belongs to another database, and stays", slot);
+		teardown->slot_found = false;
+		return true;
+	}
+	return error_permanent(error, EXIT_CONFIG, "the replication slot \"%s\" isn't a pgoutput slot",
+						   slot);
+}
+
+static bool
+look_at_publication(Teardown *teardown, Error *error)
+{
+	const char *name = teardown->publication;
+	PGresult *result =
+		pg_command(&teardown->link, "look for the publication", SQL_PUBLICATION, &name, 1, error);
+	bool owner;
+
+	if (result == NULL)
+		return false;
+	teardown->publication_found = PQntuples(result) == 1;
+	owner = !teardown->publication_found || flag(result, 0);
+	if (teardown->publication_found && flag(result, 1))
+		teardown->publication_shared = true;
+	PQclear(result);
+	if (teardown->publication_found)
+		report(teardown, false, "there is the publication \"%s\"%s", name,
+			   teardown->publication_shared ? ", which others need" : "");
+	if (owner || teardown->publication_shared)
+		return true;
+	error_permanent(error, EXIT_PERMISSION, "the publication \"%s\" isn't yours to drop", name);
+	return error_hint(error, "Run it as its owner, or as a superuser.");
+}
+
+/* -------------------------------------------------------------------------
+ * away with it
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+check_request(Teardown *teardown, Error *error)
+{
+	if (!teardown->request->yes)
+	{
+		error_permanent(error, EXIT_CONFIG, "nothing was removed: say so with --yes");
+		error_detail(error, "Events that aren't published yet will not be.");
+		return error_hint(error, "Stop the writers, and wait until lag_seconds is 0 in "
+								 "outbox.status, to lose none.");
+	}
+	if (teardown->slot_found && teardown->slot_pid[0] != '\0' && !teardown->request->force)
+	{
+		error_permanent(error, EXIT_SERVER, "the replication slot \"%s\" is in use by process %s",
+						teardown->config->slot, teardown->slot_pid);
+		return error_hint(error, "Stop the relay, or pass --force to have it cut off.");
+	}
+	return true;
+}
+
+static bool
+block_registration(Teardown *teardown, Error *error)
+{
+	const char *slot = teardown->config->slot;
+
+	return !teardown->registered ||
+		   pg_command_only(&teardown->link, "block the registration",
+						   "UPDATE outbox.relay SET state = 'creating' WHERE slot_name = $1", &slot,
+						   1, error);
+}
+
+static bool
+drop_slot(Teardown *teardown, Error *error)
+{
+	const char *slot = teardown->config->slot;
+	const char *drop = "SELECT pg_catalog.pg_drop_replication_slot(slot_name)"
+					   "  FROM pg_catalog.pg_replication_slots"
+					   " WHERE slot_name = $1 AND database = pg_catalog.current_database()";
+	bool dropped = !teardown->slot_found;
+
+	for (int attempt = 1; !dropped; attempt++)
+	{
+		if (teardown->request->force &&
+			!pg_command_only(&teardown->link, "end the relay's connection",
+							 "SELECT pg_catalog.pg_terminate_backend(active_pid, 10000)"
+							 "  FROM pg_catalog.pg_replication_slots"
+							 " WHERE slot_name = $1 AND active_pid IS NOT NULL",
+							 &slot, 1, error))
+			return false;
+		dropped = pg_command_only(&teardown->link, "drop the slot", drop, &slot, 1, error);
+		/* object_in_use */
+		if (!dropped && (!teardown->request->force || attempt == ATTEMPTS ||
+						 strcmp(error->sqlstate, "55006") != 0))
+			return false;
+		if (dropped)
+			report(teardown, false, "dropped the slot \"%s\"", slot);
+	}
+	error_clear(error);
+	return true;
+}
+
+static bool
+drop_publication(Teardown *teardown, Error *error)
+{
+	const char *name = teardown->publication;
+	char sql[2 * NAME_SIZE + 64];
+	char *quoted;
+	bool ok;
+
+	if (!teardown->publication_found)
+		return true;
+	if (teardown->publication_shared)
+	{
+		report(teardown, true, "the publication \"%s\" stays", name);
+		return true;
+	}
+	quoted = PQescapeIdentifier(teardown->link.conn, name, strlen(name));
+	if (quoted == NULL)
+		return error_bug(error, "could not quote the publication's name");
+	snprintf(sql, sizeof(sql), "DROP PUBLICATION IF EXISTS %s", quoted);
+	PQfreemem(quoted);
+	ok = pg_command_only(&teardown->link, "drop the publication", sql, NULL, 0, error);
+	if (ok)
+		report(teardown, false, "dropped the publication \"%s\"", name);
+	return ok;
+}
+
+static bool
+delete_registration(Teardown *teardown, Error *error)
+{
+	const char *slot = teardown->config->slot;
+
+	if (!teardown->registered)
+		return true;
+	if (!pg_command_only(&teardown->link, "delete the registration",
+						 "DELETE FROM outbox.relay WHERE slot_name = $1", &slot, 1, error))
+		return false;
+	report(teardown, false, "deleted the registration of the slot \"%s\"", slot);
+	return true;
+}
+
+static bool
+teardown_database(Teardown *teardown, Error *error)
+{
+	if (!pg_link_connect(&teardown->link, teardown->config->conninfo, false, error) ||
+		!look_at_registration(teardown, error) || !look_at_slot(teardown, error) ||
+		!look_at_publication(teardown, error))
+		return false;
+	if (!teardown->registered && !teardown->slot_found &&
+		(!teardown->publication_found || teardown->publication_shared))
+	{
+		report(teardown, false, "there is nothing to remove");
+		return true;
+	}
+	return check_request(teardown, error) && block_registration(teardown, error) &&
+		   drop_slot(teardown, error) && drop_publication(teardown, error) &&
+		   delete_registration(teardown, error);
+}
+
+bool
+pg_teardown_run(const RelayConfig *config, const TeardownRequest *request, TeardownSayFn say,
+				void *arg, Error *error)
+{
+	Teardown teardown = {.config = config, .request = request, .say = say, .arg = arg};
+	bool ok = teardown_database(&teardown, error);
+
+	pg_link_close(&teardown.link);
+	return ok;
+}

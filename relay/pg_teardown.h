@@ -1,0 +1,25 @@
+/*
+ * pg_teardown.h
+ *	  outbox-relay teardown: what init made, taken away again.
+ *
+ * May be run again at any time, and by somebody else: it goes on where it broke off,
+ * and nothing to do is no error.  It blocks.
+ */
+#ifndef OUTBOX_RELAY_PG_TEARDOWN_H
+#define OUTBOX_RELAY_PG_TEARDOWN_H
+
+#include "relay_options.h"
+
+typedef struct TeardownRequest
+{
+	bool yes;	/* without it nothing is done, only said */
+	bool force; /* also when a relay reads the slot: its connection is ended */
+} TeardownRequest;
+
+/* What was done, in words; called for each step.  A warning: something that was meant stays. */
+typedef void (*TeardownSayFn)(bool warning, const char *text, void *arg);
+
+extern MUST_CHECK bool pg_teardown_run(const RelayConfig *config, const TeardownRequest *request,
+									   TeardownSayFn say, void *arg, Error *error);
+
+#endif
