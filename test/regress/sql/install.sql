@@ -34,7 +34,7 @@ SELECT count(*) FROM pg_index WHERE indrelid::regclass::text LIKE 'outbox.event%
 SELECT p.oid::regprocedure FROM pg_proc AS p
  WHERE pronamespace = 'outbox'::regnamespace
    AND EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) AS a WHERE a.grantee = 0)
- ORDER BY 1::text;
+ ORDER BY p.oid::regprocedure::text;
 SELECT relname FROM pg_class WHERE relnamespace = 'outbox'::regnamespace
    AND EXISTS (SELECT FROM aclexplode(relacl) AS a WHERE a.grantee = 0);
 SELECT nspacl IS NULL AS nothing_granted FROM pg_namespace WHERE nspname = 'outbox';
@@ -64,9 +64,9 @@ SELECT extname, extconfig::regclass[] FROM pg_extension WHERE extname = 'pg_outb
 SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang
  WHERE pronamespace = 'outbox'::regnamespace AND (lanname <> 'c' OR prosecdef)
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)
- ORDER BY 1::text;
+ ORDER BY p.oid::regprocedure::text;
 -- those that run with their owner's rights
-SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'outbox'::regnamespace AND prosecdef ORDER BY 1::text;
+SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'outbox'::regnamespace AND prosecdef ORDER BY p.oid::regprocedure::text;
 -- views, checks, defaults, indexes and functions use what is the server's or the extension's own
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
   FROM pg_depend AS d, pg_identify_object(d.classid, d.objid, d.objsubid) AS o, pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) AS r
