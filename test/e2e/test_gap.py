@@ -12,6 +12,7 @@ def ready_scene(scene):
     scene.emit("t", "k")
     ledger.wait_in_topics()
     assert relay.stop() == 0
+    scene.wait_slot_free()
     return relay, ledger
 
 

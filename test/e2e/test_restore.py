@@ -313,6 +313,7 @@ def test_binary_upgrade(make_scene, own, broker, exits):
     members = ("SELECT pg_describe_object(classid, objid, 0) FROM pg_depend WHERE refclassid = 'pg_extension'::regclass"
                " AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_outbox') ORDER BY 1")
     members_before = scene.sql(members)
+    scene.wait_slot_free()
     # Slots of servers before 17 stay behind; with one the old server's is not let go.
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
     first.stop()

@@ -39,6 +39,7 @@ def test_it_removes_everything_once_told_so(scene, exits):
     assert scene.sql("SELECT state FROM outbox.relay") == [("ready",)]
     assert relay.running() and relay.is_ready()
     assert relay.stop() == 0
+    scene.wait_slot_free()
 
     assert take_away(scene, "--yes").status == 0
     # The slot of somebody else stays.
@@ -99,6 +100,7 @@ def test_what_others_need_stays(scene):
     assert remains(scene) == ([scene.slot + "_b"], [scene.publication], [scene.slot + "_b"])
     relay = scene.relay("other", **other).start()
     assert relay.stop() == 0
+    until(lambda: scene.slot_row("active", slot=scene.slot + "_b")[0] is False, "the slot is free")
     scene.sql(f"CREATE TABLE mine (n int); ALTER PUBLICATION {scene.publication} ADD TABLE mine")
     assert take_away(scene, "--yes", **other).status == 0
     assert remains(scene) == ([], [scene.publication], [])
@@ -182,7 +184,7 @@ def test_drop_database_takes_an_idle_slot_along(scene):
         with pytest.raises(psycopg.errors.ObjectInUse):
             connection.execute(f"DROP DATABASE {scene.database} WITH (FORCE)")
         assert relay.stop() == 0
-        until(lambda: scene.slot_row("active")[0] is False, "the slot is free")
+        scene.wait_slot_free()
         connection.execute(f"DROP DATABASE {scene.database} WITH (FORCE)")
         assert connection.execute("SELECT count(*) FROM pg_replication_slots WHERE slot_name = %s",
                                   (scene.slot,)).fetchone() == (0,)

@@ -11,6 +11,7 @@ from . import paths
 from .daemon import Consumer, Relay, run_once
 from .ledger import Ledger
 from .load import Load
+from .wait import until
 
 APPLIED = """
 CREATE TABLE applied (n bigserial, id text, topic text, partition int, kafka_offset bigint,
@@ -135,6 +136,10 @@ class Scene:
                         " WHERE slot_name = %s", (slot or self.slot,))
         assert rows, f"there is no slot {slot or self.slot}"
         return rows[0]
+
+    def wait_slot_free(self):
+        """The server takes a moment longer than the relay to end."""
+        until(lambda: self.slot_row("active")[0] is False, f"the slot {self.slot} is free")
 
     def slot_lsn(self, column="confirmed_flush_lsn"):
         """As a number."""
