@@ -177,7 +177,7 @@ void
 outbox_column_init(CaptureColumn *column, Form_pg_attribute attribute)
 {
 	StringInfoData label;
-	bool varlena;
+	bool is_varlena;
 	Oid out;
 
 	column->attnum = attribute->attnum;
@@ -186,7 +186,7 @@ outbox_column_init(CaptureColumn *column, Form_pg_attribute attribute)
 	column->base = getBaseType(attribute->atttypid);
 	column->cast = InvalidOid;
 	column->kind = kind_of(column->base, &column->cast);
-	getTypeOutputInfo(column->base, &out, &varlena);
+	getTypeOutputInfo(column->base, &out, &is_varlena);
 	fmgr_info_cxt(out, &column->out, CurrentMemoryContext);
 
 	initStringInfo(&label);

@@ -17,8 +17,8 @@
  *
  * 18 is as 17, and has virtual generated columns, below.
  *
- * 19 wants flags for a scan, and its headers bring less along: each file includes what
- * it uses.
+ * 19 wants flags for a scan, builds a Jsonb in a type of its own, and its headers bring
+ * less along: each file includes what it uses.
  */
 #ifndef PG_OUTBOX_COMPAT_H
 #define PG_OUTBOX_COMPAT_H
@@ -60,6 +60,24 @@
 #define outbox_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL, 0)
 #else
 #define outbox_beginscan(rel, snapshot) table_beginscan((rel), (snapshot), 0, NULL)
+#endif
+
+/*
+ * A Jsonb in the making, zero at first: outbox_push_jsonb() for each token, then what was made is in "result".
+ * 19 has a type of this kind (utils/jsonb.h); before, the last push returned the result.
+ */
+#if PG_VERSION_NUM >= 190000
+#define OutboxJsonbState JsonbInState
+#define outbox_push_jsonb(state, token, value) pushJsonbValue((state), (token), (value))
+#else
+#define OutboxJsonbState                                                                           \
+	struct                                                                                         \
+	{                                                                                              \
+		JsonbParseState *stack;                                                                    \
+		JsonbValue *result;                                                                        \
+	}
+#define outbox_push_jsonb(state, token, value)                                                     \
+	((void) ((state)->result = pushJsonbValue(&(state)->stack, (token), (value))))
 #endif
 
 /* 18 has generated columns that are computed when they are read (ATTRIBUTE_GENERATED_VIRTUAL). */

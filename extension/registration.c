@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "partition.h"
 #include "registration.h"
 #include "slots.h"
@@ -72,7 +73,7 @@ read_slots(Relation rel)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TableScanDesc scan = outbox_beginscan(rel, snapshot);
 	HeapTuple tuple;
 	bool isnull;
 

@@ -13,6 +13,7 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "trace.h"
 
 #define TRACEPARENT "traceparent"
@@ -36,6 +37,8 @@ char *outbox_tracestate = NULL;
 
 /* For events without headers: built once for each value of the settings. */
 static Jsonb *alone = NULL;
+
+typedef OutboxJsonbState TraceHeaders;
 
 static bool
 is_hex(const char *value, int len)
@@ -188,17 +191,17 @@ has(Jsonb *headers, const char *name)
 }
 
 static void
-push(JsonbParseState **state, const char *name, const char *string)
+push(TraceHeaders *state, const char *name, const char *string)
 {
 	JsonbValue key = string_value(name);
 	JsonbValue value = string_value(string);
 
-	(void) pushJsonbValue(state, WJB_KEY, &key);
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
+	outbox_push_jsonb(state, WJB_KEY, &key);
+	outbox_push_jsonb(state, WJB_VALUE, &value);
 }
 
 static void
-push_all(JsonbParseState **state, Jsonb *headers)
+push_all(TraceHeaders *state, Jsonb *headers)
 {
 	JsonbIterator *it = JsonbIteratorInit(&headers->root);
 	JsonbIteratorToken token;
@@ -207,21 +210,22 @@ push_all(JsonbParseState **state, Jsonb *headers)
 	/* Nested values come whole: outbox_check_headers() refuses them. */
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 		if (token == WJB_KEY || token == WJB_VALUE)
-			(void) pushJsonbValue(state, token, &value);
+			outbox_push_jsonb(state, token, &value);
 }
 
 static Jsonb *
 with_trace(Jsonb *headers)
 {
-	JsonbParseState *state = NULL;
+	TraceHeaders state = {0};
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	outbox_push_jsonb(&state, WJB_BEGIN_OBJECT, NULL);
 	if (headers != NULL)
 		push_all(&state, headers);
 	push(&state, TRACEPARENT, outbox_traceparent);
 	if (is_set(outbox_tracestate))
 		push(&state, TRACESTATE, outbox_tracestate);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	outbox_push_jsonb(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(state.result);
 }
 
 Jsonb *
