@@ -21,7 +21,7 @@ INSERT INTO outbox.relay (slot_name, publication, source_id, state, wal_messages
 CREATE PUBLICATION "none";
 SELECT slot_name FROM pg_create_logical_replication_slot('regress_capture', 'pgoutput');
 CREATE VIEW messages AS
-	SELECT convert_from(substring(data FROM position('{'::bytea IN data)), 'UTF8') AS payload
+	SELECT convert_from(substring(data FROM position('{"op"'::bytea IN data)), 'UTF8') AS payload
 	  FROM pg_logical_slot_peek_binary_changes('regress_capture', NULL, NULL, 'proto_version', '1', 'publication_names', 'none', 'messages', 'true')
 	 WHERE get_byte(data, 0) = ascii('M') AND position('captured'::bytea IN data) > 0;
 INSERT INTO t VALUES (3, 'message');
