@@ -33,7 +33,7 @@ BEGIN
 	END IF;
 	FOREACH standby IN ARRAY string_to_array(standby_slots, ',') LOOP
 		standby := trim(BOTH ' "' FROM standby);
-		IF NOT standby = ANY (streaming_slots) THEN
+		IF NOT standby = ANY (coalesce(streaming_slots, '{}')) THEN
 			RETURN format('the standby of the slot "%s" (synchronized_standby_slots) is away, and the relay waits for it', standby);
 		END IF;
 	END LOOP;
@@ -132,6 +132,7 @@ CREATE VIEW outbox.status AS
 			   WHEN s.slot_name IS NULL THEN 'missing'
 			   WHEN s.slot_type <> 'logical' OR s.plugin <> 'pgoutput' OR s.database <> current_database() THEN 'not ours'
 			   WHEN s.wal_status = 'lost' THEN 'lost'
+			   WHEN server.in_recovery THEN 'on a standby'
 			   WHEN s.confirmed_flush_lsn > r.mark_lsn THEN 'ahead of the mark'
 			   WHEN s.active THEN 'streaming'
 			   ELSE 'idle'
@@ -171,7 +172,7 @@ COMMENT ON COLUMN outbox.status.source_id IS 'names this source in the positions
 COMMENT ON COLUMN outbox.status.generation IS 'of the registration';
 COMMENT ON COLUMN outbox.status.state IS 'of the registration: creating, backfill or ready';
 COMMENT ON COLUMN outbox.status.publication IS 'the publication that it reads';
-COMMENT ON COLUMN outbox.status.slot_state IS 'streaming, idle, missing, lost, ahead of the mark, or not ours';
+COMMENT ON COLUMN outbox.status.slot_state IS 'streaming, idle, missing, lost, ahead of the mark, on a standby, or not ours';
 COMMENT ON COLUMN outbox.status.active_pid IS 'the process that sends to the relay';
 COMMENT ON COLUMN outbox.status.standby_relays IS 'further relays that are connected for this slot';
 COMMENT ON COLUMN outbox.status.wal_status IS 'as in pg_replication_slots';

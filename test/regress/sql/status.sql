@@ -130,6 +130,7 @@ SELECT problem('{"failover": true, "synced": false, "temporary": false}');
 SELECT problem('{"failover": true, "synced": true, "temporary": false}', 180000);
 SELECT problem('{"failover": true, "synced": false}', standby_slots => ''), problem('{"failover": true, "synced": false}', standby_slots => NULL);
 SELECT problem('{"failover": true, "synced": false}', standby_slots => 'a,gone');
+SELECT outbox.failover_problem('{"failover": true, "synced": false}', 170000, false, 'a', NULL);
 SELECT problem('{"failover": true, "synced": false, "invalidation_reason": "wal_removed"}');
 SELECT problem('{"failover": true, "synced": true, "temporary": false}', in_recovery => true, standby_slots => '');
 SELECT problem('{"failover": true, "synced": true, "temporary": true}', in_recovery => true);
