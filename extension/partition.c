@@ -43,7 +43,7 @@ static Oid table_oids[TABLE_COUNT];
 static int16 current_partition = UNKNOWN;
 
 /* Counts what was forgotten, so that nothing is remembered that came in between. */
-static uint64 forgotten = 0;
+static uint64 forgotten = 1;
 
 static void
 forget(Datum arg, Oid relid)

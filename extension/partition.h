@@ -25,7 +25,7 @@ extern Oid outbox_table_oid(OutboxTable table);
 /* Locks and opens a table; raises an error when it isn't there. */
 extern Relation outbox_open(OutboxTable table, LOCKMODE lockmode);
 
-/* Rises whenever what a session knows of these tables may have become old. */
+/* From 1; rises whenever what a session knows of these tables may have become old. */
 extern uint64 outbox_tables_version(void);
 
 /*

@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xlog.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -27,11 +28,12 @@
 #include "registration.h"
 #include "slots.h"
 
-#define NOT_READ (-1)
+/* No version of outbox_tables_version(). */
+#define NEVER_READ 0
 
 static NameData *slots = NULL;
-static int slot_count = NOT_READ;
-static uint64 slots_version = 0;
+static int slot_count = 0;
+static uint64 slots_version = NEVER_READ;
 
 static AttrNumber
 column(TupleDesc desc, const char *name)
@@ -69,43 +71,41 @@ keep_slot(Name name)
 }
 
 static void
-read_slots(Relation rel)
+read_slots(void)
 {
+	Relation rel = outbox_open(OUTBOX_TABLE_RELAY, RowShareLock);
+	uint64 version = outbox_tables_version();
 	TupleDesc desc = RelationGetDescr(rel);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = outbox_beginscan(rel, snapshot);
 	HeapTuple tuple;
 	bool isnull;
 
+	/* An error on the way has it read again. */
+	slots_version = NEVER_READ;
 	slot_count = 0;
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 		if (takes_messages(tuple, desc))
 			keep_slot(DatumGetName(heap_getattr(tuple, column(desc, "slot_name"), desc, &isnull)));
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
+	table_close(rel, NoLock);
+	slots_version = version;
 }
 
 void
 outbox_require_reader(void)
 {
-	Relation rel;
-
 	if (!XLogLogicalInfoActive())
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("pg_outbox.storage = wal needs wal_level = logical"),
 						errdetail("With another wal_level nothing reads logical messages."),
 						errhint("Set wal_level and restart the server, or set "
 								"pg_outbox.storage to table.")));
-	rel = outbox_open(OUTBOX_TABLE_RELAY, RowShareLock);
-	if (slot_count == NOT_READ || slots_version != outbox_tables_version())
-	{
-		uint64 version = outbox_tables_version();
-
-		slot_count = NOT_READ;
-		read_slots(rel);
-		slots_version = version;
-	}
-	table_close(rel, NoLock);
+	/* The lock takes in what other sessions did; the table is opened when it has to be read. */
+	LockRelationOid(outbox_table_oid(OUTBOX_TABLE_RELAY), RowShareLock);
+	if (slots_version != outbox_tables_version())
+		read_slots();
 	if (slot_count == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no relay is registered for logical messages"),

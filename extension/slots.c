@@ -54,22 +54,33 @@ is_ours(const ReplicationSlot *slot)
 	return slot->in_use && slot->data.database == MyDatabaseId;
 }
 
+/* With ReplicationSlotControlLock held: is the slot at this place one of these, with its WAL? */
+static bool
+is_alive(int place, const NameData *names, int count)
+{
+	ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[place];
+	XLogRecPtr confirmed;
+
+	if (!is_ours(slot))
+		return false;
+	for (int n = 0; n < count; n++)
+		if (strcmp(NameStr(slot->data.name), NameStr(names[n])) == 0)
+			return read_confirmed(slot, &confirmed);
+	return false;
+}
+
 bool
 outbox_any_slot_alive(const NameData *names, int count)
 {
-	XLogRecPtr confirmed;
-	bool alive = false;
+	static int found_at = 0; /* where one was the last time */
+	bool alive;
 
 	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
-	for (int i = 0; i < max_replication_slots && !alive; i++)
+	alive = found_at < max_replication_slots && is_alive(found_at, names, count);
+	for (int place = 0; place < max_replication_slots && !alive; place++)
 	{
-		ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[i];
-
-		if (!is_ours(slot))
-			continue;
-		for (int n = 0; n < count && !alive; n++)
-			alive = namestrcmp(&slot->data.name, NameStr(names[n])) == 0 &&
-					read_confirmed(slot, &confirmed);
+		alive = is_alive(place, names, count);
+		found_at = place;
 	}
 	LWLockRelease(ReplicationSlotControlLock);
 	return alive;
