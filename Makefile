@@ -53,18 +53,23 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
-## check              all tests; check-style, -unit, -regress, -upgrade, -pgtap, -tap, -e2e: one suite
+## check              all tests; check-style, -unit, -regress, -upgrade, -pgtap, -tap, -bench, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e:
+check-style check-unit check-regress check-upgrade check-pgtap check-tap check-bench check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
 
 ## check-matrix       the extension with other majors of the server, in containers: MAJORS="17 18 19"
 MAJORS ?= 17 18 19
 check-matrix:
 	@test/container/matrix $(MAJORS)
+
+## bench-emit         what writing an event costs: about 4 minutes, into build/bench/emit.json (ROUNDS=6)
+ROUNDS ?= 6
+bench-emit: install-extension
+	@bench/emit/run --rounds=$(ROUNDS)
 
 ## dist               the PGXN distribution of the extension: build/dist/*.zip
 dist:
