@@ -27,14 +27,16 @@
 #include "utils/tuplestore.h"
 
 #include "capture_plan.h"
+#include "compat.h"
+#include "json_text.h"
 #include "write.h"
 
 PG_FUNCTION_INFO_V1(outbox_capture);
 
 #define CALLER "outbox.capture()"
 
-/* The letters of "op", which are Debezium's. */
-static const char op_letters[CAPTURE_OPS] = {'c', 'u', 'd', 't'};
+/* As much room as is given to a payload before it is known to need it, in bytes. */
+#define MAX_EXPECTED_SIZE 8192
 
 static void
 say_which_trigger(void *arg)
@@ -46,7 +48,7 @@ say_which_trigger(void *arg)
 }
 
 static void
-send_event(const CapturePlan *plan, CaptureOp op, text *key, text *payload)
+send_event(CapturePlan *plan, CaptureOp op, text *key, text *payload)
 {
 	OutboxEvent event = {0};
 	pg_uuid_t id;
@@ -60,7 +62,7 @@ send_event(const CapturePlan *plan, CaptureOp op, text *key, text *payload)
 
 /* Without a key there is nothing that a tombstone could stand for. */
 static void
-send_tombstone(const CapturePlan *plan, text *key)
+send_tombstone(CapturePlan *plan, text *key)
 {
 	if (key != NULL)
 		send_event(plan, CAPTURE_DELETE, key, NULL);
@@ -70,45 +72,45 @@ static void
 append_row_or_null(StringInfo out, const CapturePlan *plan, const TupleTableSlot *slot)
 {
 	if (slot == NULL)
-		appendBinaryStringInfo(out, "null", 4);
+		text_put_bytes(out, "null", 4);
 	else
 		outbox_append_row(out, plan->columns, plan->column_count, slot);
 }
 
-/* Either of the slots may be NULL. */
+/* Either of the slots may be NULL.  The letters of "op" are Debezium's. */
 static text *
-make_payload(const CapturePlan *plan, CaptureOp op, const TupleTableSlot *before,
+make_payload(CapturePlan *plan, CaptureOp op, const TupleTableSlot *before,
 			 const TupleTableSlot *after)
 {
+	static const char *const heads[CAPTURE_OPS] = {
+		"{\"op\":\"c\",\"before\":", "{\"op\":\"u\",\"before\":", "{\"op\":\"d\",\"before\":",
+		"{\"op\":\"t\",\"before\":"};
 	StringInfoData out;
 
-	initStringInfo(&out);
-	appendStringInfoSpaces(&out, VARHDRSZ);
+	text_start(&out, plan->expected_size);
 	if (plan->row_alone)
 		append_row_or_null(&out, plan, after != NULL ? after : before);
 	else
 	{
-		appendBinaryStringInfo(&out, "{\"op\":\"", 7);
-		appendStringInfoChar(&out, op_letters[op]);
-		appendBinaryStringInfo(&out, "\",\"before\":", 11);
+		text_put_string(&out, heads[op]);
 		append_row_or_null(&out, plan, before);
-		appendBinaryStringInfo(&out, ",\"after\":", 9);
+		text_put_bytes(&out, ",\"after\":", 9);
 		append_row_or_null(&out, plan, after);
-		appendStringInfoChar(&out, '}');
+		text_put_char(&out, '}');
 	}
-	SET_VARSIZE(out.data, out.len);
-	return (text *) out.data;
+	plan->expected_size = Max(plan->expected_size, Min(out.len + out.len / 8, MAX_EXPECTED_SIZE));
+	return text_finish(&out);
 }
 
 static text *
-key_of(const CapturePlan *plan, const TupleTableSlot *slot)
+key_of(CapturePlan *plan, const TupleTableSlot *slot)
 {
 	return outbox_key_text(plan->key, plan->key_count, slot);
 }
 
 /* The old row's key when it isn't the new row's, else NULL. */
 static text *
-abandoned_key(const CapturePlan *plan, const TupleTableSlot *before, const TupleTableSlot *after)
+abandoned_key(CapturePlan *plan, const TupleTableSlot *before, const TupleTableSlot *after)
 {
 	text *old_key;
 	text *new_key;
@@ -127,7 +129,7 @@ abandoned_key(const CapturePlan *plan, const TupleTableSlot *before, const Tuple
 /* ---- rows ---- */
 
 static void
-row_inserted(const CapturePlan *plan, TupleTableSlot *after)
+row_inserted(CapturePlan *plan, TupleTableSlot *after)
 {
 	slot_getsomeattrs(after, plan->last);
 	send_event(plan, CAPTURE_INSERT, key_of(plan, after),
@@ -135,7 +137,7 @@ row_inserted(const CapturePlan *plan, TupleTableSlot *after)
 }
 
 static void
-row_deleted(const CapturePlan *plan, TupleTableSlot *before)
+row_deleted(CapturePlan *plan, TupleTableSlot *before)
 {
 	text *key;
 
@@ -148,7 +150,7 @@ row_deleted(const CapturePlan *plan, TupleTableSlot *before)
 }
 
 static void
-row_updated(const CapturePlan *plan, TupleTableSlot *before, TupleTableSlot *after)
+row_updated(CapturePlan *plan, TupleTableSlot *before, TupleTableSlot *after)
 {
 	slot_getsomeattrs(before, plan->last);
 	slot_getsomeattrs(after, plan->last);
@@ -158,7 +160,7 @@ row_updated(const CapturePlan *plan, TupleTableSlot *before, TupleTableSlot *aft
 }
 
 static void
-capture_row(const CapturePlan *plan, const TriggerData *data)
+capture_row(CapturePlan *plan, const TriggerData *data)
 {
 	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
 		row_inserted(plan, data->tg_trigslot);
@@ -211,8 +213,8 @@ close_side(Side *side)
 }
 
 static void
-capture_one_side(const CapturePlan *plan, const TriggerData *data, Tuplestorestate *rows,
-				 void (*capture)(const CapturePlan *plan, TupleTableSlot *slot),
+capture_one_side(CapturePlan *plan, const TriggerData *data, Tuplestorestate *rows,
+				 void (*capture)(CapturePlan *plan, TupleTableSlot *slot),
 				 MemoryContext row_context)
 {
 	Side side;
@@ -233,7 +235,7 @@ capture_one_side(const CapturePlan *plan, const TriggerData *data, Tuplestoresta
 }
 
 static void
-unpaired_old_row(const CapturePlan *plan, const TupleTableSlot *before, const TupleTableSlot *after)
+unpaired_old_row(CapturePlan *plan, const TupleTableSlot *before, const TupleTableSlot *after)
 {
 	if (before != NULL)
 		send_tombstone(plan,
@@ -241,7 +243,7 @@ unpaired_old_row(const CapturePlan *plan, const TupleTableSlot *before, const Tu
 }
 
 static void
-new_row(const CapturePlan *plan, const TupleTableSlot *before, const TupleTableSlot *after)
+new_row(CapturePlan *plan, const TupleTableSlot *before, const TupleTableSlot *after)
 {
 	if (after == NULL)
 		return;
@@ -252,9 +254,9 @@ new_row(const CapturePlan *plan, const TupleTableSlot *before, const TupleTableS
 }
 
 static void
-capture_both_sides(const CapturePlan *plan, const TriggerData *data, MemoryContext row_context)
+capture_both_sides(CapturePlan *plan, const TriggerData *data, MemoryContext row_context)
 {
-	static void (*const passes[])(const CapturePlan *plan, const TupleTableSlot *before,
+	static void (*const passes[])(CapturePlan * plan, const TupleTableSlot *before,
 								  const TupleTableSlot *after) = {unpaired_old_row, new_row};
 	Side old_side;
 	Side new_side;
@@ -295,7 +297,7 @@ refuse_missing_table(const TriggerData *data, const char *clause)
 }
 
 static void
-capture_statement(const CapturePlan *plan, const TriggerData *data)
+capture_statement(CapturePlan *plan, const TriggerData *data)
 {
 	MemoryContext row_context;
 
@@ -323,7 +325,7 @@ capture_statement(const CapturePlan *plan, const TriggerData *data)
 }
 
 static void
-capture_truncate(const CapturePlan *plan, const TriggerData *data)
+capture_truncate(CapturePlan *plan, const TriggerData *data)
 {
 	if (!plan->truncate_event)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -341,7 +343,7 @@ outbox_capture(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	ErrorContextCallback context;
-	const CapturePlan *plan;
+	CapturePlan *plan;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

@@ -9,6 +9,8 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "pgtime.h"
+#include "utils/datetime.h"
 
 /* How the values of a type are written. */
 typedef enum ValueKind
@@ -34,6 +36,18 @@ typedef enum ValueKind
 	VALUE_OTHER /* as its output function writes it */
 } ValueKind;
 
+/*
+ * The date or time that a column was written with last.  Rows of one transaction often have
+ * the same, and so do the two sides of an UPDATE.
+ */
+typedef struct WrittenTime
+{
+	Datum value;
+	const pg_tz *zone; /* of the session; NULL: none yet */
+	int size;		   /* of text, in bytes */
+	char text[MAXDATELEN + 1];
+} WrittenTime;
+
 typedef struct CaptureColumn
 {
 	AttrNumber attnum;
@@ -43,8 +57,9 @@ typedef struct CaptureColumn
 	Oid base;		/* the type, and of a domain the one below */
 	Oid cast;		/* VALUE_CAST: the cast's function */
 	FmgrInfo out;	/* the output function */
-	char *label;	/* its name as a member of an object: "name": */
+	char *label;	/* its name as a member of an object, and a comma before it: ,"name": */
 	int label_size; /* in bytes */
+	WrittenTime written;
 } CaptureColumn;
 
 /* Fills in a column; what it points to lies in the current memory context. */
@@ -62,8 +77,8 @@ extern void outbox_append_row(StringInfo out, CaptureColumn *columns, int count,
  * The key of a row, or NULL for a null in a key of one column.  One column: its value
  * as text.  Several: a JSON array of them, such as ["eu",42].  The settings of the
  * session have no say: timestamptz is written in UTC, bytea in hex, floating-point
- * numbers in their shortest form, dates in ISO 8601.  (Types that VALUE_OTHER stands for
- * may depend on them: interval, money, ranges of dates.)
+ * numbers in their shortest form, dates in ISO 8601.  (Types that VALUE_OTHER, VALUE_ROW
+ * and VALUE_ARRAY stand for may depend on them: interval, money, ranges of dates.)
  */
 extern text *outbox_key_text(CaptureColumn *columns, int count, const TupleTableSlot *slot);
 

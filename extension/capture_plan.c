@@ -28,6 +28,8 @@
 #include "compat.h"
 #include "pg_outbox.h"
 
+#define FIRST_EXPECTED_SIZE 256
+
 typedef struct KnownPlan
 {
 	Oid tgoid; /* the key */
@@ -39,6 +41,9 @@ typedef struct KnownPlan
 
 static HTAB *known = NULL;
 static bool any_stale = false;
+
+/* The entry that was asked for last, or NULL. */
+static KnownPlan *last_used = NULL;
 
 /* Counts what went stale, so that nothing is remembered that came in between. */
 static uint64 invalidations = 0;
@@ -83,6 +88,7 @@ drop_stale_plans(void)
 
 	if (!any_stale)
 		return;
+	last_used = NULL;
 	hash_seq_init(&scan, known);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 		if (!entry->fresh)
@@ -202,6 +208,7 @@ outbox_capture_plan_make(Relation rel, const char *trigger, int count, char *con
 		plan->column_count = list_length(args.columns);
 	}
 	plan->last = last_attribute(plan);
+	plan->expected_size = FIRST_EXPECTED_SIZE;
 	return plan;
 }
 
@@ -223,11 +230,16 @@ outbox_capture_plan_find(Relation rel, const Trigger *trigger)
 	uint64 invalidations_before;
 	bool found;
 
+	if (last_used != NULL && last_used->tgoid == trigger->tgoid && last_used->fresh)
+		return last_used->plan;
 	if (known == NULL)
 		known = make_table();
 	entry = hash_search(known, &trigger->tgoid, HASH_FIND, NULL);
 	if (entry != NULL && entry->fresh)
+	{
+		last_used = entry;
 		return entry->plan;
+	}
 
 	drop_stale_plans();
 	context = AllocSetContextCreate(TopTransactionContext, "pg_outbox captured table",

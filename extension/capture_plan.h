@@ -23,7 +23,8 @@ typedef struct CapturePlan
 	int key_count;
 	CaptureColumn *columns; /* of the payload */
 	int column_count;
-	AttrNumber last; /* the last attribute that any of them needs */
+	AttrNumber last;   /* the last attribute that any of them needs */
+	int expected_size; /* of a payload, in bytes: what the largest so far had, within reason */
 } CapturePlan;
 
 extern void outbox_capture_plan_init(void);

@@ -27,6 +27,10 @@
 #error "pg_outbox needs PostgreSQL 15 or later"
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* 17 takes the lexer's memory from the caller when told to, and can flush a message. */
 #if PG_VERSION_NUM >= 170000
 #define outbox_json_lexer(text, len, encoding)                                                     \

@@ -144,3 +144,24 @@ SELECT outbox.detach('loose');
 CREATE UNIQUE INDEX ON loose (id) INCLUDE (x);
 SELECT outbox.attach('loose', key => '{x,id}');
 SELECT outbox.detach('loose');
+
+-- virtual generated columns (18 and later): triggers don't see them, so neither do events, and naming one is refused
+DO $$
+BEGIN
+	IF current_setting('server_version_num')::int < 180000 THEN
+		RETURN;
+	END IF;
+	TRUNCATE outbox.event;
+	EXECUTE 'CREATE TABLE virtual (id int PRIMARY KEY, seen int GENERATED ALWAYS AS (id * 2) STORED, unseen int GENERATED ALWAYS AS (id * 3) VIRTUAL)';
+	PERFORM outbox.attach('virtual', payload => 'row');
+	EXECUTE 'INSERT INTO virtual VALUES (1)';
+	ASSERT (SELECT payload::text FROM outbox.event) = '{"id":1,"seen":2}';
+	PERFORM outbox.detach('virtual');
+	BEGIN
+		PERFORM outbox.attach('virtual', columns => '{id,unseen}');
+		RAISE EXCEPTION 'a virtual column was accepted';
+	EXCEPTION WHEN feature_not_supported THEN
+		ASSERT SQLERRM = 'column "unseen" of table "virtual" cannot be captured', SQLERRM;
+	END;
+	EXECUTE 'DROP TABLE virtual';
+END $$;

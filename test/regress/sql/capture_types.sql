@@ -115,3 +115,17 @@ BEGIN
 END $$;
 INSERT INTO cast_one VALUES (3, 'red');
 SELECT aggregateid, payload FROM outbox.event WHERE aggregatetype = 'cast_one' ORDER BY id;
+
+-- times are written anew when they or the session's time zone are others
+CREATE TABLE times (id int PRIMARY KEY, d date, ts timestamp, tz timestamptz);
+SELECT outbox.attach('times', payload => 'row');
+TRUNCATE outbox.event;
+BEGIN;
+SET LOCAL TimeZone = 'UTC';
+INSERT INTO times VALUES (1, '1999-12-31', '1999-12-31', '1999-12-31 00:00+00'), (2, '2000-01-01', '2000-01-01', '2000-01-01 00:00+00'), (3, '2000-01-01', '2000-01-01', '2000-01-01 00:00+00');
+SET LOCAL TimeZone = 'Asia/Tokyo';
+UPDATE times SET id = id + 10 WHERE id = 3;
+SET LOCAL TimeZone = 'utc';
+UPDATE times SET ts = 'infinity', tz = NULL WHERE id = 13;
+COMMIT;
+SELECT payload FROM outbox.event ORDER BY id;
