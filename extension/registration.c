@@ -73,8 +73,9 @@ keep_slot(Name name)
 static void
 read_slots(void)
 {
-	Relation rel = outbox_open(OUTBOX_TABLE_RELAY, RowShareLock);
+	/* Of before: while the table is opened, it may be forgotten which one it is. */
 	uint64 version = outbox_tables_version();
+	Relation rel = outbox_open(OUTBOX_TABLE_RELAY, RowShareLock);
 	TupleDesc desc = RelationGetDescr(rel);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = outbox_beginscan(rel, snapshot);

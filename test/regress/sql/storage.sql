@@ -103,3 +103,12 @@ SELECT on_messages('GRANT EXECUTE ON FUNCTION %s TO PUBLIC');
 DROP OWNED BY regress_messenger;
 DROP ROLE regress_messenger;
 SELECT pg_drop_replication_slot('regress_storage');
+
+-- registrations that can't be read are not taken for none, in a new session either
+ALTER TABLE outbox.relay RENAME COLUMN wal_messages TO messages;
+\c -
+SET pg_outbox.storage = 'wal';
+SELECT outbox.emit('order', '1', 'created', '{}');
+SELECT outbox.emit('order', '1', 'created', '{}');
+ALTER TABLE outbox.relay RENAME COLUMN messages TO wal_messages;
+SELECT outbox.emit('order', '1', 'created', '{}');
