@@ -101,6 +101,23 @@ SELECT region, id FROM part ORDER BY 2;
 SELECT * FROM events();
 TRUNCATE outbox.event;
 
+-- a DELETE in WITH that the main statement reads to its end comes before it; one that it doesn't read to its end comes after it
+CREATE TABLE replaced (id int PRIMARY KEY, v text);
+SELECT outbox.attach('replaced', level => 'statement', deletes => 'event');
+INSERT INTO replaced VALUES (1, 'a');
+TRUNCATE outbox.event;
+WITH old AS (DELETE FROM replaced RETURNING id) INSERT INTO replaced SELECT id, 'b' FROM old;
+SELECT * FROM events();
+TRUNCATE outbox.event;
+WITH old AS (DELETE FROM replaced RETURNING id) INSERT INTO replaced SELECT id, 'c' FROM (SELECT id FROM old LIMIT 1) AS o;
+SELECT * FROM events();
+TRUNCATE outbox.event;
+-- MERGE deletes first
+MERGE INTO replaced AS r USING (VALUES (1, 'c'), (1, 'd')) AS n (id, v) ON r.id = n.id AND r.v = n.v
+	WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (n.id, n.v);
+SELECT * FROM events();
+TRUNCATE outbox.event;
+
 -- by hand: what is missing is said
 CREATE TABLE hand (id int PRIMARY KEY);
 CREATE TRIGGER i AFTER INSERT ON hand FOR EACH STATEMENT EXECUTE FUNCTION outbox.capture('hand', 'id');
