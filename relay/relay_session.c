@@ -209,9 +209,8 @@ advance_source(Relay *relay, MonoUsec now)
 	relay->settled_at_start = pump_stats(relay->pump)->events_settled;
 	relay->maintain_at = now + USEC_PER_SEC;
 	relay->publication_at = now + PUBLICATION_USEC; /* it was looked at just now */
-	/* A heartbeat of the last session may be lost with it. */
-	if (pump_stats(relay->pump)->events_published > 0)
-		relay->heartbeat_events = UINT64_MAX;
+	/* A heartbeat of the last session may be lost with it, and so may one of the last relay. */
+	relay->heartbeat_events = UINT64_MAX;
 	relay_set_state(relay, RELAY_STREAMING, now);
 }
 

@@ -57,6 +57,20 @@ def test_a_backlog_of_others_is_passed_with_an_event_at_its_end(scene):
     ledger.check_topics(records)
 
 
+def test_a_relay_that_starts_again_says_what_the_last_one_had_no_time_for(scene):
+    """Its predecessor ended between an event and the next heartbeat."""
+    relay = scene.start_relay(**{"heartbeat.interval": "1h"})
+    ledger = scene.ledger()
+    for _ in range(2):
+        scene.emit("t", "k")
+        ledger.wait_in_topics()
+    assert relay.stop() == 0
+    lag = "SELECT lag_seconds FROM outbox.status"
+    assert scene.sql(lag)[0][0] > 0
+    relay.start()
+    until(lambda: scene.sql(lag)[0][0] == 0, "nothing is behind")
+
+
 def status_updates(scene, count, timeout=90):
     """Until the server heard from the relay that often."""
     heard = set()
