@@ -1,33 +1,20 @@
-#!/usr/bin/python3
-"""capture.py: what a captured row costs.
+"""What a captured row costs, beside what emit() costs for the same payload.
 
-    bench/emit/capture.py CONNINFO [ROWS [ROUNDS]]
-
-The database is given the extension and a schema "bench_capture", which is dropped at the end.
-CONNINFO has to lead to a server on this machine: what is measured is the processor time of the
-backend (/proc/PID/schedstat), which other work on the machine changes little.
-
-Each round runs, in turn and each in one statement over ROWS rows: an INSERT into a table without
+What is measured is the processor time of the backend (/proc/PID/schedstat), which other work on
+the machine changes little.  Each round runs, in turn and each in one statement over ROWS rows: an INSERT into a table without
 and with capture, an UPDATE of both, and emit() of the same payloads, read from a table, without
 and with the call.  A row's cost is the difference of the two; a ratio is made of the two costs
 of one round, and the value is the median of the rounds.  Memory is RssAnon of the backend, watched while
-1,000,000 rows are inserted in one statement; the server's own queue of rows for AFTER triggers
-is taken off by a table whose trigger does nothing.
-
-Prints {"results": [...]} and says on standard error what it is at.
+many rows are inserted in one statement; the server's own queue of rows for AFTER triggers is
+taken off by a table whose trigger does nothing.
 """
-import json
 import statistics
-import sys
 import threading
 
-import psycopg
-
-MEMORY_ROWS = 1_000_000
 MEMORY_TARGET_KB = 2048
+RATIO_TARGET = 1.5
 
 SETUP = """
-CREATE EXTENSION IF NOT EXISTS pg_outbox;
 DROP SCHEMA IF EXISTS bench_capture CASCADE;
 CREATE SCHEMA bench_capture;
 SET search_path = bench_capture;
@@ -57,10 +44,11 @@ EMIT = ("SELECT sum(length(aggregateid) + length(payload::text)),"
 
 
 class Backend:
-    def __init__(self, conninfo, rows):
-        self.connection = psycopg.connect(conninfo, autocommit=True)
+    def __init__(self, connection, rows):
+        self.connection = connection
         self.connection.execute("SET client_min_messages = error")
         self.connection.execute("SET max_parallel_workers_per_gather = 0")
+        self.connection.execute("SET search_path = bench_capture, public")
         self.rows = rows
         self.pid = self.connection.info.backend_pid
 
@@ -122,75 +110,43 @@ def one_round(backend):
     for op in ("insert", "update"):
         for table in ("by_row", "by_statement"):
             found[op, table] = (costs[op, table] - costs[op, "plain"]) * micro
-            found[op, table, "ratio"] = found[op, table] / emit
     return found
 
 
-def memory(conninfo):
+def memory(bench, rows):
     """Growth of a session of its own, in kB, by table."""
     found = {}
     for table in ("nothing", "by_row", "by_statement"):
-        backend = Backend(conninfo, MEMORY_ROWS)
-        backend.run("SET search_path = bench_capture")
-        backend.run(f"TRUNCATE {TABLES}")
-        backend.run(f"INSERT INTO {table} SELECT * FROM source LIMIT 1000")
-        found[table] = backend.growth_kb(
-            f"INSERT INTO {table} SELECT i, 1, 'confirmed', 1.5, 'note', now()"
-            f" FROM generate_series(1, {MEMORY_ROWS}) AS i")
-        backend.connection.close()
+        with bench.connect("table") as connection:
+            backend = Backend(connection, rows)
+            backend.run(f"TRUNCATE {TABLES}")
+            backend.run(f"INSERT INTO {table} SELECT * FROM source LIMIT 1000")
+            found[table] = backend.growth_kb(
+                f"INSERT INTO {table} SELECT i, 1, 'confirmed', 1.5, 'note', now()"
+                f" FROM generate_series(1, {rows}) AS i")
     return found
 
 
-def result(name, value, unit, target=None):
-    return {"name": name, "value": round(value, 3), "unit": unit, "better": "lower",
-            "target": target, "met": None if target is None else value <= target}
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def main(conninfo, rows=20_000, rounds=41):
-    backend = Backend(conninfo, rows)
-    backend.run(SETUP.format(rows=rows))
-    one_round(backend)
-    seen = []
-    for i in range(rounds):
-        seen.append(one_round(backend))
-        say(f"capture: round {i + 1} of {rounds}: " + ", ".join(
-            f"{' '.join(key) if isinstance(key, tuple) else key} {value:.2f}"
-            for key, value in seen[-1].items()))
-    rss = memory(conninfo)
-    backend.run("DROP SCHEMA bench_capture CASCADE")
-    backend.run("TRUNCATE outbox.event")
-
-    def median(*key):
-        return statistics.median(found[key if len(key) > 1 else key[0]] for found in seen)
-
-    results = [
-        result("capture: insert by row / emit()", median("insert", "by_row", "ratio"), "ratio", 1.5),
-        result("capture: insert by statement / emit()",
-               median("insert", "by_statement", "ratio"), "ratio", 1.5),
-        result("capture: update by row / emit() of an insert's payload",
-               median("update", "by_row", "ratio"), "ratio"),
-        result("capture: update by statement / emit() of an insert's payload",
-               median("update", "by_statement", "ratio"), "ratio"),
-        result("capture: emit()", median("emit"), "us"),
-        result("capture: insert by row", median("insert", "by_row"), "us"),
-        result("capture: insert by statement", median("insert", "by_statement"), "us"),
-        result("capture: update by row", median("update", "by_row"), "us"),
-        result("capture: update by statement", median("update", "by_statement"), "us"),
-        result("capture: memory by row over 1,000,000 rows, above an empty trigger",
-               rss["by_row"] - rss["nothing"], "kB", MEMORY_TARGET_KB),
-        result("capture: memory by statement over 1,000,000 rows",
-               rss["by_statement"], "kB"),
-        result("capture: memory of an empty trigger over 1,000,000 rows", rss["nothing"], "kB"),
-    ]
-    json.dump({"results": results}, sys.stdout, indent=2)
-    print()
-
-
-if __name__ == "__main__":
-    if not 2 <= len(sys.argv) <= 4:
-        sys.exit(__doc__)
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+def measure(bench, results, rows, rounds, memory_rows):
+    """Adds the figures to results; events of before are gone."""
+    bench.clear()
+    with bench.connect("table") as connection:
+        connection.execute(SETUP.format(rows=rows))
+        backend = Backend(connection, rows)
+        one_round(backend)
+        seen = [one_round(backend) for _ in range(rounds)]
+    rss = memory(bench, memory_rows)
+    with bench.connect("table") as connection:
+        connection.execute("DROP SCHEMA bench_capture CASCADE")
+    bench.clear()
+    for op in ("insert", "update"):
+        for level, name in (("by_row", "row"), ("by_statement", "statement")):
+            pairs = [(found[op, level], found["emit"]) for found in seen]
+            results.ratio(f"processor time of capture() by {name} to emit(), {op}", pairs, "lower",
+                          RATIO_TARGET if op == "insert" else None)
+            results.add(f"processor time a row, capture() by {name}, {op}",
+                        1000 * statistics.median(cost for cost, _ in pairs), "ns", "lower")
+    results.add(f"memory of capture() by row over {memory_rows} rows, beyond that of an empty trigger",
+                rss["by_row"] - rss["nothing"], "kB", "lower", MEMORY_TARGET_KB)
+    results.add(f"memory of capture() by statement over {memory_rows} rows", rss["by_statement"], "kB",
+                "lower")

@@ -58,7 +58,7 @@ class Bench:
     def clear(self):
         """Empty tables, and no old WAL."""
         with self.cluster.connect(DATABASE) as connection:
-            connection.execute("TRUNCATE outbox.event, plain_event, debezium_outbox, captured, uncaptured")
+            connection.execute("TRUNCATE outbox.event, plain_event, debezium_outbox")
             connection.execute("SELECT pg_drop_replication_slot('bench')")
             connection.execute("CHECKPOINT")
         self._make_slot()
@@ -179,26 +179,6 @@ class Bench:
     def growth_kb(self, call, storage, few, many):
         self.clear()
         return (self.peak_kb(CALLS[call] % many, storage) - self.peak_kb(CALLS[call] % few, storage))
-
-    # -- capture ------------------------------------------------------------------
-
-    def capture_rounds(self, count, rows):
-        """[(ns a row that capture() adds to its INSERT, ns that emit() of the same event costs)]"""
-        source = ("SELECT i, 'name ' || i, i * 1.25, repeat('x', 300)"
-                  f" FROM generate_series(1, {rows}) AS i")
-        emit = ("SELECT count(outbox.emit('captured', t.id::text, 'created',"
-                " json_build_object('op', 'c', 'before', NULL, 'after', row_to_json(t))))"
-                " FROM uncaptured AS t")
-        read = "SELECT count(*) FROM uncaptured AS t"
-        found = []
-        for _ in range(count):
-            self.clear()
-            plain = self.cpu(f"INSERT INTO uncaptured {source}")
-            captured = self.cpu(f"INSERT INTO captured {source}")
-            assert self.cluster.value(DATABASE, "SELECT count(*) FROM outbox.event"
-                                      " WHERE aggregatetype = 'captured'") == rows
-            found.append(((captured - plain) / rows, (self.cpu(emit) - self.cpu(read)) / rows))
-        return found
 
 
 def median(values):

@@ -25,10 +25,6 @@ CREATE TABLE plain_event_0 PARTITION OF plain_event FOR VALUES IN (0);
 CREATE TABLE plain_event_1 PARTITION OF plain_event FOR VALUES IN (1);
 CREATE TABLE plain_event_2 PARTITION OF plain_event FOR VALUES IN (2);
 
-CREATE TABLE uncaptured (id int PRIMARY KEY, name text NOT NULL, total numeric, note text);
-CREATE TABLE captured (LIKE uncaptured INCLUDING ALL);
-SELECT outbox.attach('captured', 'captured', truncates => 'ignore');
-
 -- For messages emit() wants a registration, and its slot, which the benchmark makes.
 INSERT INTO outbox.relay (slot_name, publication, source_id, state, wal_messages)
 	VALUES ('bench', 'bench', 'bench', 'ready', true);
