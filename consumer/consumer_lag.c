@@ -4,13 +4,44 @@
  *
  * A partition that is read tells its end with each fetch.  The others (paused
  * ones) are asked about for a short time, since that call blocks; now and then
- * all are, so that one that isn't fetched for whatever reason shows.
+ * all are, so that one that isn't fetched for whatever reason shows.  If that
+ * lasts although Kafka answers, its reading begins anew: whatever went wrong in
+ * the library, the partition must not wait for the next rebalance.
  */
 #include "consumer_intern.h"
+
+#include <stdio.h>
 
 #define QUERY_TIMEOUT_MS 200
 #define QUERY_FAILED_USEC (5 * USEC_PER_SEC)
 #define QUERY_ALL_USEC (10 * USEC_PER_SEC)
+#define EMPTY_USEC USEC_PER_SEC
+
+/* At what comes next, as when the partition began. */
+static void
+begin_anew(Consumer *consumer, const Partition *partition)
+{
+	InboxPlace place = {.topic = partition->topic, .partition = partition->partition};
+	char number[16];
+	char next[24];
+	Error error;
+
+	if (partition->verify)
+		place.offset = partition->last_offset;
+	else if (partition->received == 0 && partition->next_offset < 0)
+		place.offset = INBOX_OFFSET_BEGINNING;
+	else
+		place.offset = partition->received;
+	snprintf(number, sizeof(number), "%d", partition->partition);
+	snprintf(next, sizeof(next), "%lld", (long long) partition->received);
+	log_event(LOG_LEVEL_WARNING,
+			  "a partition with records gave none for a long time; reading it anew", "topic",
+			  partition->topic, "partition", number, "next_offset", next, NULL);
+	consumer->stats.stalls++;
+	error_clear(&error);
+	if (!consumer->inbox->methods->begin_anew(consumer->inbox, &place, &error))
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+}
 
 static void
 query_ends(Consumer *consumer)
@@ -35,6 +66,10 @@ query_ends(Consumer *consumer)
 			continue;
 		partition->end = places->items[i].high;
 		partition->first = places->items[i].low;
+		/* What waits in the library's queue came, and a rewind is on its way. */
+		if (consumer->now - consumer->polled_at < EMPTY_USEC && !partition->rewind &&
+			!consumer->revoking && partition_stalls(partition, partition->end, consumer->now))
+			begin_anew(consumer, partition);
 	}
 }
 

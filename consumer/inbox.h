@@ -88,6 +88,8 @@ typedef struct InboxClass
 	bool (*resume)(Inbox *inbox, const InboxPlace *places, size_t count, Error *error);
 	/* Reads on from another offset. */
 	bool (*rewind)(Inbox *inbox, const InboxPlace *place, Error *error);
+	/* Gives up the reading of a partition and begins it anew, from that offset. */
+	bool (*begin_anew)(Inbox *inbox, const InboxPlace *place, Error *error);
 	/* What was applied, for tools that look at the group's offsets. */
 	void (*store)(Inbox *inbox, const InboxPlace *places, size_t count);
 	/* Asks the brokers; false when they don't answer in time. */

@@ -27,8 +27,8 @@
 #include "kafka_conf.h"
 #include "kafka_intern.h"
 
-#define REWIND_TIMEOUT_MS 400
-#define PAUSED 1 /* as "offset" in the list of what begun */
+#define REWIND_TIMEOUT_MS 400 /* librdkafka below 2.1 waits a thousandth of what it is told */
+#define PAUSED 1			  /* as "offset" in the list of what begun */
 
 static void
 drop_event(KafkaInbox *inbox)
@@ -209,9 +209,8 @@ kafka_resume(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	return pause_or_resume((KafkaInbox *) base, false, places, count, error);
 }
 
-/* A fetcher that stopped at an offset out of range can't seek: it is made anew. */
 static bool
-begin_again(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, Error *error)
+assign_anew(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, Error *error)
 {
 	rd_kafka_error_t *failed = rd_kafka_incremental_unassign(inbox->rk, list);
 
@@ -223,15 +222,27 @@ begin_again(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, Erro
 }
 
 static bool
+kafka_begin_anew(Inbox *base, const InboxPlace *place, Error *error)
+{
+	rd_kafka_topic_partition_list_t *list = list_of(place, 1);
+	bool ok = assign_anew((KafkaInbox *) base, list, error);
+
+	rd_kafka_topic_partition_list_destroy(list);
+	return ok;
+}
+
+static bool
 kafka_rewind(Inbox *base, const InboxPlace *place, Error *error)
 {
 	KafkaInbox *inbox = (KafkaInbox *) base;
 	rd_kafka_topic_partition_list_t *list = list_of(place, 1);
-	bool ok = kafka_succeeded(rd_kafka_seek_partitions(inbox->rk, list, REWIND_TIMEOUT_MS),
+	int timeout_ms = rd_kafka_version() < 0x02010000 ? REWIND_TIMEOUT_MS * 1000 : REWIND_TIMEOUT_MS;
+	bool ok = kafka_succeeded(rd_kafka_seek_partitions(inbox->rk, list, timeout_ms),
 							  "read from another offset", error);
 
+	/* A fetcher that stopped at an offset out of range can't seek: it is made anew. */
 	if (ok && list->elems[0].err == RD_KAFKA_RESP_ERR__STATE)
-		ok = begin_again(inbox, list, error);
+		ok = assign_anew(inbox, list, error);
 	else if (ok && list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		ok = error_transient(error, "could not read from another offset: %s",
 							 rd_kafka_err2str(list->elems[0].err));
@@ -355,6 +366,7 @@ static const InboxClass kafka_class = {
 	.pause = kafka_pause,
 	.resume = kafka_resume,
 	.rewind = kafka_rewind,
+	.begin_anew = kafka_begin_anew,
 	.store = kafka_store,
 	.watermarks = kafka_watermarks,
 	.cached_end = kafka_cached_end,

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STALL_USEC (20 * USEC_PER_SEC)
+#define STALL_DOUBLINGS 4
+
 void
 partitions_init(PartitionTable *table)
 {
@@ -68,6 +71,7 @@ partitions_assign(PartitionTable *table, const char *topic, int32_t partition, i
 	item->unknown_next = -1;
 	item->waiting_since_ms = -1;
 	item->move = -1;
+	item->quiet_at = -1;
 	positions_init(&item->seen);
 	positions_init(&item->read_positions);
 	return slot;
@@ -121,6 +125,33 @@ partition_lag(const Partition *partition)
 	if (partition->received <= next && partition->eof_offset > next)
 		next = partition->eof_offset;
 	return partition->end > next ? partition->end - next : 0;
+}
+
+bool
+partition_stalls(Partition *partition, int64_t end, MonoUsec now)
+{
+	int64_t at =
+		partition->eof_offset > partition->received ? partition->eof_offset : partition->received;
+
+	if (at != partition->quiet_at)
+	{
+		partition->quiet_at = at;
+		partition->quiet_since = now;
+		partition->stalls = 0;
+		return false;
+	}
+	/* Idle, or held back by us: nothing is missing yet. */
+	if (end <= at || partition->paused || partition->state != PARTITION_ACTIVE)
+	{
+		partition->quiet_since = now;
+		return false;
+	}
+	if (now - partition->quiet_since < STALL_USEC << partition->stalls)
+		return false;
+	partition->quiet_since = now;
+	if (partition->stalls < STALL_DOUBLINGS)
+		partition->stalls++;
+	return true;
 }
 
 bool

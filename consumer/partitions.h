@@ -67,7 +67,10 @@ typedef struct Partition
 
 	int64_t waiting_since_ms; /* time of the oldest event that isn't applied; -1: none is here */
 	MonoUsec lag_since;		  /* 0: there is none */
-	int move;				  /* index in the moves being built; -1 */
+	int64_t quiet_at;		  /* as far as it had been read when nothing more came */
+	MonoUsec quiet_since;
+	unsigned stalls; /* times that it was read anew there */
+	int move;		 /* index in the moves being built; -1 */
 } Partition;
 
 typedef struct PartitionTable
@@ -91,6 +94,14 @@ extern int partitions_count(const PartitionTable *table, PartitionState state);
 
 /* Records that are in Kafka and not in the target; -1: not known. */
 extern int64_t partition_lag(const Partition *partition);
+
+/*
+ * Whether nothing came for a long time although the partition has records up to
+ * "end" (asked just now, and Kafka's queue is empty): then its reading has to
+ * begin anew, which counts as a stall.  The time doubles with each stall at one
+ * place: what is only slow gets longer and longer.
+ */
+extern bool partition_stalls(Partition *partition, int64_t end, MonoUsec now);
 
 /*
  * Whether the record at last_offset is the one that was applied then: a topic

@@ -72,6 +72,9 @@ stats_write(const Stats *stats, Buffer *out)
 			stats->rebalances);
 	counter(out, "outbox_consumer_pauses_total", "Times that partitions were paused.",
 			stats->pauses);
+	counter(out, "outbox_consumer_stalls_total",
+			"Times that a partition with records gave none for long and was read anew.",
+			stats->stalls);
 	metrics_family(out, "outbox_consumer_breaker_transitions_total", "counter",
 				   "Transitions of the circuit breaker, by the state that it came to.");
 	for (int i = 0; i < 3; i++)

@@ -22,6 +22,7 @@ typedef struct Stats
 	uint64_t connects;
 	uint64_t rebalances;
 	uint64_t pauses;
+	uint64_t stalls;
 	uint64_t transitions[3]; /* of the breaker, by the state that it came to */
 	Histogram batch_records;
 	Histogram batch_seconds;

@@ -10,6 +10,7 @@ LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o rel
 LINK_test_batch = consumer/batch.o
 LINK_test_breaker = consumer/breaker.o
 LINK_test_consumer_options = consumer/consumer_options.o consumer/breaker.o
+LINK_test_consumer_stall = consumer/consumer.o consumer/consumer_apply.o consumer/consumer_lag.o consumer/consumer_places.o consumer/consumer_progress.o consumer/consumer_read.o consumer/batch.o consumer/breaker.o consumer/handlers.o consumer/handler_sql.o consumer/partitions.o consumer/pg_arrays.o consumer/positions.o consumer/retry.o consumer/sizer.o consumer/sql_scan.o consumer/sqlstate.o consumer/stats.o
 LINK_test_feedback = relay/feedback.o
 LINK_test_flat_json = relay/flat_json.o
 LINK_test_handlers = consumer/handlers.o consumer/handler_sql.o consumer/sql_scan.o consumer/pg_arrays.o

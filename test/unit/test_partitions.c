@@ -86,12 +86,61 @@ another_record_at_the_same_offset(void **state)
 	assert_true(partition_is_same(&partition, 7, "b"));
 }
 
+static void
+a_partition_that_gives_nothing_stalls(void **state)
+{
+	const MonoUsec second = USEC_PER_SEC;
+	Partition partition = {
+		.state = PARTITION_ACTIVE, .received = 5, .eof_offset = -1, .quiet_at = -1};
+
+	(void) state;
+	/* The time runs from the first look at which nothing more had come. */
+	assert_false(partition_stalls(&partition, 9, 100 * second));
+	assert_false(partition_stalls(&partition, 9, 119 * second));
+	assert_true(partition_stalls(&partition, 9, 120 * second));
+	/* Twice as long the next time, and no longer than sixteen times. */
+	assert_false(partition_stalls(&partition, 9, 159 * second));
+	assert_true(partition_stalls(&partition, 9, 160 * second));
+	for (MonoUsec now = 1000 * second; now < 10000 * second; now += 320 * second)
+		assert_true(partition_stalls(&partition, 9, now));
+	/* Something came: it is as good as new. */
+	partition.received = 6;
+	assert_false(partition_stalls(&partition, 9, 20000 * second));
+	assert_true(partition_stalls(&partition, 9, 20020 * second));
+}
+
+static void
+a_partition_without_records_does_not_stall(void **state)
+{
+	const MonoUsec second = USEC_PER_SEC;
+	Partition partition = {
+		.state = PARTITION_ACTIVE, .received = 9, .eof_offset = -1, .quiet_at = 9};
+
+	(void) state;
+	assert_false(partition_stalls(&partition, 9, 1000 * second));
+	/* They come now: since now it waits. */
+	assert_false(partition_stalls(&partition, 10, 1019 * second));
+	assert_true(partition_stalls(&partition, 10, 1020 * second));
+	/* Paused for long, then resumed. */
+	partition.paused = true;
+	assert_false(partition_stalls(&partition, 10, 2000 * second));
+	partition.paused = false;
+	assert_false(partition_stalls(&partition, 10, 2039 * second));
+	assert_true(partition_stalls(&partition, 10, 2040 * second));
+	/* Behind the last record there are marks of transactions alone. */
+	partition.eof_offset = 10;
+	assert_false(partition_stalls(&partition, 10, 3000 * second));
+	assert_false(partition_stalls(&partition, 10, 4000 * second));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_found_and_used_again),
 		cmocka_unit_test(lag_is_what_the_target_lacks),
+		cmocka_unit_test(a_partition_that_gives_nothing_stalls),
+		cmocka_unit_test(a_partition_without_records_does_not_stall),
 		cmocka_unit_test(another_record_at_the_same_offset),
 	};
 

@@ -115,9 +115,20 @@ class Feed:
         def count():
             return self.scene.target_sql("SELECT count(*) FROM applied WHERE topic = %s",
                                          (self.topic,))[0][0]
-        until(lambda: count() >= wanted, lambda: f"{wanted} records are applied, not {count()}",
+        until(lambda: count() >= wanted,
+              lambda: f"{wanted} records are applied, not {count()}: {self.missing()}",
               timeout, every=0.1)
         self.check()
+
+    def missing(self):
+        """Where in each partition something is missing, as positions in it."""
+        got = {event for event, topic, _ in self.scene.applied() if topic == self.topic}
+        gaps = {}
+        for partition, ids in self.sent.items():
+            lost = [place for place, event in enumerate(ids) if event not in got]
+            if lost:
+                gaps[partition] = f"{len(lost)} from {lost[0]} to {lost[-1]} of {len(ids)}"
+        return gaps
 
     def check(self):
         got = defaultdict(list)
