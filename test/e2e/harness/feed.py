@@ -2,12 +2,14 @@
 
 Each has an id and a position, as outbox-relay would write them; what was written
 and what was applied are compared partition by partition, to the last record.
+A producer that a broker's crash made useless is replaced as in the relay: the new
+one begins at the first record that wasn't acknowledged, in the old order.
 """
 import threading
 import uuid
 from collections import defaultdict
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from .wait import until
 
@@ -22,20 +24,28 @@ class Feed:
         self.sent = defaultdict(list)   # partition: ids
         self.total = 0
         self.failed = []
+        self._puts = 0
+        self._waiting = {}              # number: arguments of what isn't acknowledged, in order
         self._end = threading.Event()
         self._thread = None
         self._producer = None
+        self._fatal = False
         self._lock = threading.Lock()
         if create:
             scene.broker.create_topic(self.topic, partitions)
 
     def producer(self):
         if self._producer is None:
+            self._fatal = False
+            self.failed = []
             self._producer = Producer({
                 "bootstrap.servers": self.scene.broker.servers, "enable.idempotence": True,
                 "message.timeout.ms": 0, "reconnect.backoff.max.ms": 500, "log_level": 0,
-                "linger.ms": 2})
+                "linger.ms": 2, "error_cb": self._error})
         return self._producer
+
+    def _error(self, error):
+        self._fatal = self._fatal or error.fatal() or error.code() == KafkaError._FATAL
 
     def send(self, count, size=0, flush=True):
         """So many records, over all partitions."""
@@ -59,24 +69,51 @@ class Feed:
         if position is not None:
             all_headers.append(("outbox-position", position))
         more = {} if timestamp is None else {"timestamp": timestamp}
-        while True:
-            try:
-                self.producer().produce(self.topic, value,
-                                        key if key is not None else str(partition).encode(),
-                                        partition, headers=all_headers,
-                                        on_delivery=self._delivered, **more)
-                break
-            except BufferError:
-                self.producer().poll(0.05)
+        self._puts += 1
+        self._waiting[self._puts] = ((self.topic, value,
+                                      key if key is not None else str(partition).encode(),
+                                      partition), {"headers": all_headers, **more})
+        try:
+            self._produce(self._puts)
+        except KafkaException as error:
+            self._error(error.args[0])
+            if not self._fatal:
+                raise
+            self._replace()
         self.producer().poll(0)
 
-    def _delivered(self, error, _):
-        if error is not None:
-            self.failed.append(str(error))
+    def _produce(self, number):
+        arguments, options = self._waiting[number]
+        producer = self.producer()
+
+        def delivered(error, _):
+            if producer is not self._producer:
+                return
+            if error is None:
+                self._waiting.pop(number, None)
+            else:
+                self.failed.append(str(error))
+        while True:
+            try:
+                producer.produce(*arguments, on_delivery=delivered, **options)
+                return
+            except BufferError:
+                producer.poll(0.05)
+
+    def _replace(self):
+        """A new producer, and again what the old one left."""
+        self._producer = None
+        for number in list(self._waiting):
+            self._produce(number)
 
     def flush(self):
-        assert self.producer().flush(120) == 0
-        assert not self.failed, self.failed
+        def all_acknowledged():
+            self.producer().flush(1)
+            if self._fatal:
+                self._replace()
+            assert not self.failed, self.failed
+            return not self._waiting
+        until(all_acknowledged, lambda: f"{len(self._waiting)} records are acknowledged", 120)
 
     def grown(self, partitions):
         """The topic has more partitions now."""
