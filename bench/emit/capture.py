@@ -9,7 +9,8 @@ many rows are inserted in one statement; the server's own queue of rows for AFTE
 taken off by a table whose trigger does nothing.
 """
 import statistics
-import threading
+
+from backend import anon_kb, cpu_ns, peak_anon_kb
 
 MEMORY_TARGET_KB = 2048
 RATIO_TARGET = 1.5
@@ -50,47 +51,18 @@ class Backend:
         self.connection.execute("SET max_parallel_workers_per_gather = 0")
         self.connection.execute("SET search_path = bench_capture, public")
         self.rows = rows
-        self.pid = self.connection.info.backend_pid
 
     def run(self, statement):
         self.connection.execute(statement)
 
-    def processor_seconds(self):
-        with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0]) / 1e9
-
     def cost(self, statement):
         """Processor seconds that it takes."""
-        before = self.processor_seconds()
-        self.run(statement)
-        return self.processor_seconds() - before
-
-    def rss_anon_kb(self):
-        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("RssAnon:"):
-                    return int(line.split()[1])
-        raise RuntimeError("no RssAnon")
+        return cpu_ns(self.connection, statement) / 1e9
 
     def growth_kb(self, statement):
-        """How far RssAnon rises above what it was, while the statement runs."""
-        before = self.rss_anon_kb()
-        peak = before
-        done = threading.Event()
-
-        def watch():
-            nonlocal peak
-            while not done.wait(0.02):
-                peak = max(peak, self.rss_anon_kb())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            self.run(statement)
-        finally:
-            done.set()
-            watcher.join()
-        return max(peak, self.rss_anon_kb()) - before
+        """How far anonymous memory rises above what it was, while the statement runs."""
+        before = anon_kb(self.connection)
+        return peak_anon_kb(self.connection, statement) - before
 
 
 def one_round(backend):

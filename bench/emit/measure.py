@@ -3,8 +3,8 @@ import os
 import re
 import statistics
 import subprocess
-import threading
 
+from backend import cpu_ns, peak_anon_kb
 from harness import paths
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -100,19 +100,11 @@ class Bench:
 
     # -- processor time of the backend ----------------------------------------
 
-    @staticmethod
-    def _cpu_ns(pid):
-        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0])
-
     def cpu(self, statement, storage="table", **settings):
         """Nanoseconds that the backend was on a processor for a statement; runs as one transaction."""
         with self.connect(storage, **settings) as connection:
-            pid = connection.info.backend_pid
             connection.execute(CALLS["emit"] % 10)
-            before = self._cpu_ns(pid)
-            connection.execute(statement)
-            return self._cpu_ns(pid) - before
+            return cpu_ns(connection, statement)
 
     def cpu_rounds(self, contenders, count, calls):
         """{name: [ns a call of each round]}; contenders is {name: (statement, storage, settings)}."""
@@ -151,30 +143,10 @@ class Bench:
 
     # -- memory -----------------------------------------------------------------
 
-    @staticmethod
-    def _anon_kb(pid):
-        with open(f"/proc/{pid}/status", encoding="ascii") as file:
-            return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1))
-
     def peak_kb(self, statement, storage):
         """The backend's anonymous memory at its highest while a statement runs."""
         with self.connect(storage) as connection:
-            pid = connection.info.backend_pid
-            peak = self._anon_kb(pid)
-            over = threading.Event()
-
-            def watch():
-                nonlocal peak
-                while not over.wait(0.01):
-                    peak = max(peak, self._anon_kb(pid))
-            watcher = threading.Thread(target=watch)
-            watcher.start()
-            try:
-                connection.execute(statement)
-            finally:
-                over.set()
-                watcher.join()
-            return max(peak, self._anon_kb(pid))
+            return peak_anon_kb(connection, statement)
 
     def growth_kb(self, call, storage, few, many):
         self.clear()
