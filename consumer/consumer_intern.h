@@ -116,6 +116,8 @@ extern void consumer_assigned(Consumer *consumer, const InboxEvent *event);
 extern void consumer_revoked(Consumer *consumer, const InboxEvent *event);
 extern void consumer_finish_revoked(Consumer *consumer);
 extern void consumer_begin(Consumer *consumer);
+/* Where a partition's reading starts, or starts anew, from what it has received. */
+extern int64_t consumer_start_offset(const Partition *partition);
 extern void consumer_pause(Consumer *consumer);
 extern void consumer_out_of_range(Consumer *consumer, const InboxEvent *event);
 

@@ -21,17 +21,13 @@
 static void
 begin_anew(Consumer *consumer, const Partition *partition)
 {
-	InboxPlace place = {.topic = partition->topic, .partition = partition->partition};
+	InboxPlace place = {.topic = partition->topic,
+						.partition = partition->partition,
+						.offset = consumer_start_offset(partition)};
 	char number[16];
 	char next[24];
 	Error error;
 
-	if (partition->verify)
-		place.offset = partition->last_offset;
-	else if (partition->received == 0 && partition->next_offset < 0)
-		place.offset = INBOX_OFFSET_BEGINNING;
-	else
-		place.offset = partition->received;
 	snprintf(number, sizeof(number), "%d", partition->partition);
 	snprintf(next, sizeof(next), "%lld", (long long) partition->received);
 	log_event(LOG_LEVEL_WARNING,

@@ -146,15 +146,19 @@ consumer_finish_revoked(Consumer *consumer)
 static void
 choose_start(Partition *partition, InboxPlace *place)
 {
-	if (partition->next_offset < 0)
-	{
-		place->offset = INBOX_OFFSET_BEGINNING;
-		partition->received = 0;
-		return;
-	}
-	partition->received = partition->next_offset;
-	partition->verify = partition->last_offset >= 0;
-	place->offset = partition->verify ? partition->last_offset : partition->next_offset;
+	partition->received = partition->next_offset < 0 ? 0 : partition->next_offset;
+	partition->verify = partition->next_offset >= 0 && partition->last_offset >= 0;
+	place->offset = consumer_start_offset(partition);
+}
+
+int64_t
+consumer_start_offset(const Partition *partition)
+{
+	if (partition->verify)
+		return partition->last_offset;
+	if (partition->next_offset < 0 && partition->received == 0)
+		return INBOX_OFFSET_BEGINNING;
+	return partition->received;
 }
 
 /* Adds the partitions that can begin to consumer->places, with their slots in "offset". */
