@@ -25,11 +25,11 @@
 #include "pg_error.h"
 #include "pg_init_messages.h"
 #include "pg_link.h"
+#include "pg_registry.h"
 #include "random.h"
 
 #include <ctype.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,26 +82,13 @@ read_facts(Init *init, Error *error)
 {
 	const RelayConfig *config = init->config;
 	PgRegistry *registry =
-		registry_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
-	RegistryReply reply;
-	IoResult io = IO_AGAIN;
+		registry_look(config->conninfo, config->slot, config->publication, error);
 
 	if (registry == NULL)
 		return false;
-	if (!registry_ask_facts(registry))
-		io = IO_FAILED;
-	while (io == IO_AGAIN &&
-		   (io = registry_next(registry, clock_mono(), &reply, error)) == IO_AGAIN)
-	{
-		struct pollfd ready = {registry_fd(registry), registry_events(registry), 0};
-
-		(void) poll(&ready, 1, 1000);
-	}
-	if (io == IO_OK && reply.failed)
-		*error = reply.error;
 	init->facts = *registry_facts(registry);
 	registry_free(registry);
-	return io == IO_OK && !reply.failed;
+	return true;
 }
 
 static bool

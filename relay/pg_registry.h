@@ -80,6 +80,13 @@ extern MUST_CHECK PgRegistry *registry_open(const char *conninfo, const char *sl
 											const char *publication, MonoUsec now, Error *error);
 extern void registry_free(PgRegistry *registry); /* NULL is allowed; doesn't wait */
 
+/*
+ * For commands that are run once: opens, asks for the facts and waits for them.  NULL with
+ * the Error filled.
+ */
+extern MUST_CHECK PgRegistry *registry_look(const char *conninfo, const char *slot,
+											const char *publication, Error *error);
+
 /* IO_OK: *reply is filled, ask again; IO_AGAIN; IO_FAILED. */
 extern MUST_CHECK IoResult registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply,
 										 Error *error);

@@ -25,8 +25,8 @@ gap_hint(Error *error)
 							 "them: outbox-relay init --accept-gap.");
 }
 
-static bool
-check_server(const RelayFacts *facts, Error *error)
+bool
+relay_check_server(const RelayFacts *facts, Error *error)
 {
 	if (facts->server_version < RELAY_SERVER_VERSION_MIN)
 		return error_permanent(error, EXIT_SERVER,
@@ -34,11 +34,16 @@ check_server(const RelayFacts *facts, Error *error)
 							   facts->server_version / 10000, RELAY_SERVER_VERSION_MIN / 10000);
 	if (facts->in_recovery)
 		return error_transient(error, "the server is in recovery: marks can't be written");
-	if (strcmp(facts->wal_level, "logical") != 0)
+	if (strcmp(facts->wal_level, "logical") != 0 &&
+		(facts->server_version < RELAY_DYNAMIC_WAL_VERSION_MIN ||
+		 strcmp(facts->wal_level, "replica") != 0))
 	{
-		error_permanent(error, EXIT_SERVER, "wal_level is \"%s\" and must be \"logical\"",
-						facts->wal_level);
-		return error_hint(error, "Set wal_level = logical and restart the server.");
+		const char *least =
+			facts->server_version < RELAY_DYNAMIC_WAL_VERSION_MIN ? "logical" : "replica";
+
+		error_permanent(error, EXIT_SERVER, "wal_level is \"%s\" and must be \"%s\"",
+						facts->wal_level, least);
+		return error_hint(error, "Set wal_level = %s and restart the server.", least);
 	}
 	return true;
 }
@@ -46,7 +51,7 @@ check_server(const RelayFacts *facts, Error *error)
 bool
 relay_check_database(const RelayFacts *facts, Error *error)
 {
-	if (!check_server(facts, error))
+	if (!relay_check_server(facts, error))
 		return false;
 	if (!facts->extension_found)
 	{
@@ -59,8 +64,8 @@ relay_check_database(const RelayFacts *facts, Error *error)
 	return true;
 }
 
-static bool
-check_registration(const RelayFacts *facts, const char *slot, Error *error)
+bool
+relay_check_registration(const RelayFacts *facts, const char *slot, Error *error)
 {
 	if (!facts->registered)
 	{
@@ -92,8 +97,8 @@ relay_check_publication(const RelayFacts *facts, const char *publication, Error 
 							 "may not have been published.");
 }
 
-static bool
-check_slot(const RelayFacts *facts, const char *slot, Error *error)
+bool
+relay_check_slot(const RelayFacts *facts, const char *slot, Error *error)
 {
 	char confirmed[LSN_TEXT_SIZE];
 	char mark[LSN_TEXT_SIZE];
@@ -132,8 +137,9 @@ check_slot(const RelayFacts *facts, const char *slot, Error *error)
 bool
 relay_check_facts(const RelayFacts *facts, const char *slot, const char *publication, Error *error)
 {
-	return relay_check_database(facts, error) && check_registration(facts, slot, error) &&
-		   relay_check_publication(facts, publication, error) && check_slot(facts, slot, error);
+	return relay_check_database(facts, error) && relay_check_registration(facts, slot, error) &&
+		   relay_check_publication(facts, publication, error) &&
+		   relay_check_slot(facts, slot, error);
 }
 
 static bool

@@ -13,6 +13,8 @@
 #include "position.h"
 
 #define RELAY_SERVER_VERSION_MIN 150000
+/* From here on a logical slot raises the level of the WAL by itself, from "replica". */
+#define RELAY_DYNAMIC_WAL_VERSION_MIN 190000
 
 /* What the ordinary connection found in the server.  Texts are "" when unknown. */
 typedef struct RelayFacts
@@ -58,6 +60,16 @@ typedef struct RelayMemory
 
 /* What init needs to begin: the server can do it, and the extension is there. */
 extern MUST_CHECK bool relay_check_database(const RelayFacts *facts, Error *error);
+
+/* The server alone: version, role, wal_level. */
+extern MUST_CHECK bool relay_check_server(const RelayFacts *facts, Error *error);
+
+/* init came to its end. */
+extern MUST_CHECK bool relay_check_registration(const RelayFacts *facts, const char *slot,
+												Error *error);
+
+/* The slot is there, ours, whole, and not ahead of the mark. */
+extern MUST_CHECK bool relay_check_slot(const RelayFacts *facts, const char *slot, Error *error);
 
 /* All of it: the database, registration, publication, slot, in this order. */
 extern MUST_CHECK bool relay_check_facts(const RelayFacts *facts, const char *slot,

@@ -54,6 +54,36 @@ takes_what_is_as_it_must_be(void **state)
 }
 
 static void
+knows_which_wal_level_a_version_needs(void **state)
+{
+	static const struct
+	{
+		int version;
+		const char *wal_level;
+		bool fine;
+	} rows[] = {
+		{150020, "logical", true},	{150020, "replica", false}, {180006, "replica", false},
+		{190000, "replica", true},	{190000, "logical", true},	{190000, "minimal", false},
+		{180006, "minimal", false},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+	{
+		RelayFacts facts = good();
+		Error error;
+
+		facts.server_version = rows[i].version;
+		snprintf(facts.wal_level, sizeof(facts.wal_level), "%s", rows[i].wal_level);
+		error_clear(&error);
+		assert_int_equal(relay_check_server(&facts, &error), rows[i].fine);
+		assert_int_equal(error.exit_code, rows[i].fine ? 0 : EXIT_SERVER);
+		if (!rows[i].fine)
+			assert_non_null(strstr(error.hint, rows[i].version >= 190000 ? "replica" : "logical"));
+	}
+}
+
+static void
 has_an_exit_code_for_each_fault(void **state)
 {
 	RelayFacts facts;
@@ -177,6 +207,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_what_is_as_it_must_be),
+		cmocka_unit_test(knows_which_wal_level_a_version_needs),
 		cmocka_unit_test(has_an_exit_code_for_each_fault),
 		cmocka_unit_test(knows_its_server),
 		cmocka_unit_test(refuses_a_kafka_that_is_ahead),
