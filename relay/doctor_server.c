@@ -1,0 +1,499 @@
+/*
+ * doctor_server.c
+ *	  What doctor has to say about PostgreSQL: the order of the checks, connections,
+ *	  settings, extension, privileges, publication.
+ *
+ * Refuses nothing.  The rules of a start are relay_check.c's, and so are the words for
+ * what breaks one; here is the line that mends it.
+ */
+#include "doctor_intern.h"
+
+#include "exit_codes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FREE_SLOTS_TO_MAKE 5
+#define CLOCK_TOLERANCE_USEC USEC_PER_SEC
+#define SENDER_TIMEOUT_LEAST_MS 5000
+
+static bool
+failed(const Error *error)
+{
+	return error->error_class != ERROR_CLASS_NONE;
+}
+
+/* -------------------------------------------------------------------------
+ * connections
+ * -------------------------------------------------------------------------
+ */
+
+/* The n-th text in double quotes; false when there is none. */
+static bool
+quoted_text(const char *message, int n, char *out, size_t size)
+{
+	const char *start = message;
+	const char *end = NULL;
+
+	for (int i = 0; i <= n; i++)
+	{
+		start = strchr(end != NULL ? end + 1 : start, '"');
+		end = start != NULL ? strchr(++start, '"') : NULL;
+		if (end == NULL)
+			return false;
+	}
+	return (size_t) snprintf(out, size, "%.*s", (int) (end - start), start) < size;
+}
+
+bool
+doctor_hba_line(const char *message, char *out, size_t size)
+{
+	const char *at = strstr(message, "pg_hba.conf");
+	char host[128];
+	char user[128];
+	char database[128];
+	int len;
+
+	if (at == NULL || !quoted_text(at, 0, host, sizeof(host)) ||
+		!quoted_text(at, 1, user, sizeof(user)) || !quoted_text(at, 2, database, sizeof(database)))
+		return false;
+	if (strcmp(host, "[local]") == 0)
+		len = snprintf(out, size, "local \"%s\" \"%s\" scram-sha-256", database, user);
+	else
+		len = snprintf(out, size, "host \"%s\" \"%s\" %s/%s scram-sha-256", database, user, host,
+					   strchr(host, ':') != NULL ? "128" : "32");
+	return len >= 0 && (size_t) len < size;
+}
+
+static void
+check_connection(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	const Error *error = &facts->connection;
+	char line[512];
+
+	(void) setup;
+	if (!failed(error))
+	{
+		finding_set(finding, FINDING_OK, "to the database %s as %s", facts->database, facts->role);
+		return;
+	}
+	finding_set_error(finding, FINDING_ERROR, error);
+	if (doctor_hba_line(error->message, line, sizeof(line)))
+		finding_mend(finding, REMEDY_HBA, "%s", line);
+	else if (strcmp(error->sqlstate, "28P01") == 0)
+		finding_mend(finding, REMEDY_ADVICE,
+					 "put the right password into the file that PGPASSFILE or passfile= names");
+	else if (strncmp(error->sqlstate, "28", 2) == 0)
+		finding_mend(finding, REMEDY_ADVICE,
+					 "make the role with CREATE ROLE ... LOGIN REPLICATION, or name another one "
+					 "in postgres.conninfo");
+	else if (strcmp(error->sqlstate, "3D000") == 0)
+		finding_mend(finding, REMEDY_ADVICE, "name a database that exists in postgres.conninfo");
+	else if (strcmp(error->sqlstate, "53300") == 0)
+		finding_mend(finding, REMEDY_ADVICE, "raise max_connections, or end idle sessions");
+	else
+		finding_mend(finding, REMEDY_ADVICE,
+					 "start the server, or mend host and port in postgres.conninfo");
+}
+
+static void
+check_catalogs(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!failed(&facts->server))
+		return;
+	finding_set_error(finding, FINDING_ERROR, &facts->server);
+	finding_mend(finding, REMEDY_ADVICE, "%s",
+				 facts->server.hint[0] != '\0' ? facts->server.hint
+											   : "mend that, and run doctor again");
+}
+
+static void
+check_replication(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	const Error *error = &facts->replication;
+	char line[512];
+
+	(void) setup;
+	if (!failed(error))
+	{
+		finding_set(finding, FINDING_OK, "allowed, as application_name \"%s\"",
+					facts->application_name);
+		return;
+	}
+	finding_set_error(finding, FINDING_ERROR, error);
+	if (doctor_hba_line(error->message, line, sizeof(line)))
+		finding_mend(finding, REMEDY_HBA, "%s", line);
+	else if (strcmp(error->sqlstate, "42501") == 0 || strncmp(error->sqlstate, "28", 2) == 0)
+		finding_mend(finding, REMEDY_SQL, "ALTER ROLE %s REPLICATION", facts->role);
+	else if (strcmp(error->sqlstate, "53300") == 0)
+		finding_mend(finding, REMEDY_RESTART, "max_wal_senders = %d",
+					 facts->senders_max + FREE_SLOTS_TO_MAKE);
+	else
+		finding_mend(finding, REMEDY_ADVICE,
+					 "the server takes ordinary connections, so look at its log");
+}
+
+/* -------------------------------------------------------------------------
+ * the server
+ * -------------------------------------------------------------------------
+ */
+
+static void
+check_version(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (facts->relay.server_version >= RELAY_SERVER_VERSION_MIN)
+	{
+		finding_set(finding, FINDING_OK, "PostgreSQL %s", facts->version);
+		return;
+	}
+	finding_set(finding, FINDING_ERROR, "PostgreSQL %s is too old", facts->version);
+	finding_mend(finding, REMEDY_ADVICE, "upgrade to PostgreSQL %d or later",
+				 RELAY_SERVER_VERSION_MIN / 10000);
+}
+
+static void
+check_role(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!facts->relay.in_recovery)
+	{
+		finding_set(finding, FINDING_OK, "a primary");
+		return;
+	}
+	finding_set(finding, FINDING_WARNING,
+				"a standby: a relay waits here until it is promoted, and most checks need the "
+				"primary");
+	finding_mend(finding, REMEDY_ADVICE,
+				 "name all servers in postgres.conninfo, with target_session_attrs=read-write");
+}
+
+static void
+check_wal_level(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	RelayFacts server = facts->relay;
+	Error error;
+
+	(void) setup;
+	error_clear(&error);
+	server.in_recovery = false; /* a check of its own */
+	if (relay_check_server(&server, &error))
+	{
+		finding_set(finding, FINDING_OK, "%s%s", server.wal_level,
+					strcmp(server.wal_level, "logical") == 0 ? "" : ": the slot makes it logical");
+		return;
+	}
+	if (server.server_version < RELAY_SERVER_VERSION_MIN)
+		return; /* was said */
+	finding_set_error(finding, FINDING_ERROR, &error);
+	finding_mend(finding, REMEDY_RESTART, "wal_level = %s",
+				 server.server_version < RELAY_DYNAMIC_WAL_VERSION_MIN ? "logical" : "replica");
+}
+
+/* Is the word in the list?  As the server reads it: blanks and quotes don't count. */
+static bool
+list_has(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = list; *at != '\0';)
+	{
+		size_t item;
+
+		at += strspn(at, ", \t\"");
+		item = strcspn(at, ", \t\"");
+		if (item == len && strncmp(at, word, len) == 0)
+			return true;
+		at += item;
+	}
+	return false;
+}
+
+static void
+check_plugin(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!facts->plugins_listed)
+		finding_set(finding, FINDING_OK,
+					"pgoutput: there is no list of allowed ones, or %s may not see it",
+					facts->role);
+	else if (list_has(facts->plugins, "pgoutput"))
+		finding_set(finding, FINDING_OK, "pgoutput is in output_plugin_libraries");
+	else
+	{
+		finding_set(finding, FINDING_ERROR, "output_plugin_libraries is \"%s\", without pgoutput",
+					facts->plugins);
+		finding_mend(finding, REMEDY_RELOAD, "output_plugin_libraries = '%s%spgoutput'",
+					 facts->plugins,
+					 facts->plugins[strspn(facts->plugins, " ")] != '\0' ? ", " : "");
+	}
+}
+
+static void
+check_slots_free(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (facts->relay.slot_found || facts->slots < facts->slots_max)
+	{
+		finding_set(finding, FINDING_OK, "%d of %d are in use%s", facts->slots, facts->slots_max,
+					facts->relay.slot_found ? ", ours among them" : "");
+		return;
+	}
+	finding_set(finding, FINDING_ERROR, "all %d are in use, and ours has yet to be made",
+				facts->slots_max);
+	finding_mend(finding, REMEDY_RESTART, "max_replication_slots = %d",
+				 facts->slots_max + FREE_SLOTS_TO_MAKE);
+}
+
+static void
+check_senders_free(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	int left = facts->senders_max - facts->senders;
+	bool connected = facts->relay.slot_pid != 0;
+
+	(void) setup;
+	if (left >= (connected ? 1 : 2))
+		finding_set(finding, FINDING_OK, "%d of %d are in use", facts->senders, facts->senders_max);
+	else
+	{
+		bool none = left < 1 && !connected;
+
+		finding_set(finding, none ? FINDING_ERROR : FINDING_WARNING, "%d of %d are in use%s",
+					facts->senders, facts->senders_max,
+					none ? ", the relay needs one"
+						 : ": a relay that comes back before its old connection is gone needs one "
+						   "more");
+		finding_mend(finding, REMEDY_RESTART, "max_wal_senders = %d",
+					 facts->senders_max + FREE_SLOTS_TO_MAKE);
+	}
+}
+
+static void
+check_sender_timeout(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	long long timeout = facts->relay.wal_sender_timeout_ms;
+
+	(void) setup;
+	if (timeout >= SENDER_TIMEOUT_LEAST_MS)
+	{
+		finding_set(finding, FINDING_OK, "%lld ms", timeout);
+		return;
+	}
+	if (timeout == 0)
+		finding_set(finding, FINDING_WARNING,
+					"0: a connection whose host is gone holds the slot for hours, and no other "
+					"relay takes over");
+	else
+		finding_set(finding, FINDING_WARNING, "%lld ms: a short pause of a host ends the stream",
+					timeout);
+	finding_mend(finding, REMEDY_RELOAD, "wal_sender_timeout = 60s");
+}
+
+static void
+check_clock(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	long long ahead = facts->clock_ahead_usec;
+	long long apart = llabs(ahead) - facts->clock_error_usec;
+
+	(void) setup;
+	if (apart <= CLOCK_TOLERANCE_USEC)
+	{
+		finding_set(finding, FINDING_OK,
+					"the server's is that of this host, as far as can be seen");
+		return;
+	}
+	finding_set(finding, FINDING_WARNING,
+				"the server's is %.1f s %s that of this host: lag in seconds and the timestamps "
+				"of records are wrong by that",
+				(double) llabs(ahead) / (double) USEC_PER_SEC, ahead > 0 ? "ahead of" : "behind");
+	finding_mend(finding, REMEDY_SHELL, "chronyc makestep");
+}
+
+/* -------------------------------------------------------------------------
+ * the database
+ * -------------------------------------------------------------------------
+ */
+
+static void
+check_extension(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (facts->extension_version[0] != '\0')
+	{
+		if (facts->extension_available[0] == '\0' ||
+			strcmp(facts->extension_version, facts->extension_available) == 0)
+			finding_set(finding, FINDING_OK, "version %s", facts->extension_version);
+		else
+		{
+			finding_set(finding, FINDING_WARNING, "version %s, and the server has %s",
+						facts->extension_version, facts->extension_available);
+			finding_mend(finding, REMEDY_SQL, "ALTER EXTENSION pg_outbox UPDATE");
+		}
+		return;
+	}
+	if (facts->schema_found)
+	{
+		finding_set(finding, FINDING_OK, "the SQL-only install");
+		return;
+	}
+	finding_set(finding, FINDING_ERROR, "\"pg_outbox\" isn't in this database");
+	if (facts->extension_available[0] != '\0')
+		finding_mend(finding, REMEDY_SQL, "CREATE EXTENSION pg_outbox");
+	else
+		finding_mend(finding, REMEDY_ADVICE,
+					 "install the package on the server and CREATE EXTENSION pg_outbox, or load "
+					 "pg_outbox-managed.sql");
+}
+
+static void
+check_privileges(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!facts->schema_found)
+		return;
+	if (facts->missing_grants[0] == '\0')
+	{
+		finding_set(finding, FINDING_OK, "%s has %s", facts->role,
+					facts->superuser ? "all: it is a superuser" : "what a relay needs");
+		return;
+	}
+	finding_set(finding, FINDING_ERROR, "%s lacks some that a relay needs", facts->role);
+	finding_mend(finding, REMEDY_SQL, "%s", facts->missing_grants);
+}
+
+static void
+check_messages(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	if (!facts->messages_public)
+	{
+		finding_set(finding, FINDING_OK, "not everybody may write them");
+		return;
+	}
+	finding_set(finding, FINDING_WARNING,
+				facts->relay.wal_messages
+					? "they are events, and every role can forge one with "
+					  "pg_logical_emit_message()"
+					: "every role may write them, and one of almost 1 GB stops every slot");
+	finding_mend_by_relay(finding, setup, "init --revoke-messages");
+}
+
+static void
+check_event_size(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!facts->schema_found)
+		return;
+	if (facts->max_event_bytes != EVENT_BYTES_UNKNOWN)
+	{
+		finding_set(finding, FINDING_OK, "%lld bytes", (long long) facts->max_event_bytes);
+		return;
+	}
+	finding_set(finding, FINDING_WARNING, "%s may not see how large events can be", facts->role);
+	finding_mend(finding, REMEDY_SQL, "%s", facts->event_grant);
+}
+
+static void
+check_relay_tables(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!failed(&facts->relay_error) || facts->missing_grants[0] != '\0')
+		return;
+	finding_set_error(finding, FINDING_ERROR, &facts->relay_error);
+	finding_mend(finding, REMEDY_ADVICE, "%s",
+				 facts->relay_error.hint[0] != '\0' ? facts->relay_error.hint
+													: "mend that, and run doctor again");
+}
+
+static void
+check_publication(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	Error error;
+
+	if (!facts->schema_found)
+		return;
+	error_clear(&error);
+	if (relay_check_publication(&facts->relay, setup->publication, &error))
+	{
+		finding_set(finding, FINDING_OK, "\"%s\" has outbox.event, its columns and options",
+					setup->publication);
+		return;
+	}
+	finding_set_error(finding, FINDING_ERROR, &error);
+	finding_mend_by_relay(finding, setup, "init");
+}
+
+/* -------------------------------------------------------------------------
+ * in order
+ * -------------------------------------------------------------------------
+ */
+
+static const ServerCheck checks[] = {
+	{"connection", NEED_NOTHING, check_connection},
+	{"catalogs", NEED_CONNECTION, check_catalogs},
+	{"server version", NEED_CATALOGS, check_version},
+	{"server role", NEED_CATALOGS, check_role},
+	{"wal_level", NEED_CATALOGS, check_wal_level},
+	{"output plugin", NEED_CATALOGS, check_plugin},
+	{"max_wal_senders", NEED_CATALOGS, check_senders_free},
+	{"replication connection", NEED_CONNECTION, check_replication},
+	{"max_replication_slots", NEED_CATALOGS | NEED_PRIMARY, check_slots_free},
+	{"extension", NEED_CATALOGS, check_extension},
+	{"privileges", NEED_CATALOGS, check_privileges},
+	{"tables", NEED_CATALOGS, check_relay_tables},
+	{"publication", NEED_RELAY, check_publication},
+	{"registration", NEED_RELAY, doctor_check_registration},
+	{"identity", NEED_REGISTRATION | NEED_REPLICATION | NEED_PRIMARY, doctor_check_identity},
+	{"slot", NEED_REGISTRATION | NEED_PRIMARY, doctor_check_slot},
+	{"two-phase", NEED_CATALOGS | NEED_PRIMARY, doctor_check_two_phase},
+	{"max_slot_wal_keep_size", NEED_CATALOGS | NEED_PRIMARY, doctor_check_retention},
+	{"wal_sender_timeout", NEED_CATALOGS, check_sender_timeout},
+	{"standby settings", NEED_CATALOGS, doctor_check_replica},
+	{"failover", NEED_REGISTRATION, doctor_check_failover},
+	{"synchronous_standby_names", NEED_CATALOGS | NEED_REPLICATION, doctor_check_synchronous},
+	{"logical messages", NEED_CATALOGS | NEED_PRIMARY, check_messages},
+	{"max_event_bytes", NEED_CATALOGS, check_event_size},
+	{"clock", NEED_CATALOGS, check_clock},
+};
+
+static unsigned
+known(const ServerFacts *facts)
+{
+	const RelayFacts *relay = &facts->relay;
+	unsigned have = 0;
+
+	if (failed(&facts->connection))
+		return have;
+	have |= NEED_CONNECTION;
+	if (!failed(&facts->replication))
+		have |= NEED_REPLICATION;
+	if (failed(&facts->server))
+		return have;
+	have |= NEED_CATALOGS;
+	if (!relay->in_recovery)
+		have |= NEED_PRIMARY;
+	if (failed(&facts->relay_error) || !relay->extension_found)
+		return have;
+	have |= NEED_RELAY;
+	if (relay->registered && !relay->creating)
+		have |= NEED_REGISTRATION;
+	return have;
+}
+
+void
+doctor_check_server(const ServerFacts *facts, const DoctorSetup *setup, FindingFn tell, void *arg)
+{
+	unsigned have = known(facts);
+	Finding finding;
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+	{
+		if ((checks[i].needs & ~have) != 0)
+			continue;
+		finding_begin(&finding, checks[i].name);
+		checks[i].check(facts, setup, &finding);
+		if (finding.found[0] != '\0')
+			tell(&finding, arg);
+	}
+}

@@ -1,0 +1,227 @@
+/*
+ * test_doctor_broker.c
+ *	  What doctor says about Kafka: each finding from its facts, with its line.
+ */
+#include "unit.h"
+
+#include "doctor_broker.h"
+#include "exit_codes.h"
+
+static const DoctorSetup setup = {.slot = "slot", .publication = "pub", .kafka_servers = "k:9092"};
+
+#define CONFIGS "kafka-configs.sh --bootstrap-server k:9092 --alter "
+#define OF_TOPIC CONFIGS "--entity-type topics --entity-name t --add-config "
+#define OF_BROKERS CONFIGS "--entity-type brokers --entity-default --add-config "
+
+static TopicFacts topics[2];
+static Finding findings[40];
+static int count;
+
+static BrokerFacts
+good(void)
+{
+	for (size_t i = 0; i < LENGTH(topics); i++)
+	{
+		topics[i] = (TopicFacts){.recorded = 3,
+								 .partitions = 3,
+								 .replicas = 3,
+								 .in_sync = 3,
+								 .min_insync_replicas = 2,
+								 .max_message_bytes = 1048588,
+								 .unclean_election = 0};
+		snprintf(topics[i].name, sizeof(topics[i].name), "%s", i == 0 ? "t" : "other");
+	}
+	return (BrokerFacts){.library = 0x020500ff,
+						 .library_text = "2.5.0",
+						 .producer_max_bytes = 1000000,
+						 .brokers = 3,
+						 .default_replicas = 3,
+						 .min_insync_replicas = 2,
+						 .unclean_election = 0,
+						 .max_message_bytes = 1048588,
+						 .topics = topics,
+						 .topic_count = 2,
+						 .topics_known = true,
+						 .max_event_bytes = 921600,
+						 .create_topics = true,
+						 .topic_partitions = 3,
+						 .topic_replicas = -1};
+}
+
+static void
+take(const Finding *finding, void *arg)
+{
+	(void) arg;
+	assert_true(count < (int) LENGTH(findings));
+	if ((finding->severity == FINDING_OK) != (finding->place == REMEDY_NONE))
+		fail_msg("%s: %s", finding->check, finding->found);
+	findings[count++] = *finding;
+}
+
+static int
+look(const BrokerFacts *facts)
+{
+	int fine = 0;
+
+	count = 0;
+	doctor_check_broker(facts, &setup, take, NULL);
+	for (int i = 0; i < count; i++)
+		fine += findings[i].severity == FINDING_OK ? 1 : 0;
+	return count - fine;
+}
+
+/* Exactly this isn't fine. */
+static void
+expect(const BrokerFacts *facts, const char *check, FindingSeverity severity, RemedyPlace place,
+	   const char *remedy)
+{
+	int found = 0;
+
+	(void) look(facts);
+	for (int i = 0; i < count; i++)
+	{
+		const Finding *finding = &findings[i];
+
+		if (finding->severity == FINDING_OK)
+			continue;
+		if (strcmp(finding->check, check) != 0)
+			fail_msg("%s: also %s: %s", check, finding->check, finding->found);
+		assert_int_equal(finding->severity, severity);
+		assert_int_equal(finding->place, place);
+		if (remedy != NULL)
+			assert_string_equal(finding->remedy, remedy);
+		found++;
+	}
+	assert_int_equal(found, 1);
+}
+
+#define EXPECT(change, check, severity, place, remedy)                                             \
+	do                                                                                             \
+	{                                                                                              \
+		BrokerFacts facts = good();                                                                \
+                                                                                                   \
+		change;                                                                                    \
+		expect(&facts, check, severity, place, remedy);                                            \
+	} while (0)
+
+static void
+is_content_with_what_is_as_it_must_be(void **state)
+{
+	BrokerFacts facts = good();
+
+	(void) state;
+	assert_int_equal(look(&facts), 0);
+	assert_true(count >= 9);
+	/* More partitions than recorded are no fault, and neither is what can't be seen. */
+	topics[0].partitions = 12;
+	topics[1].min_insync_replicas = topics[1].max_message_bytes = topics[1].unclean_election =
+		BROKER_VALUE_UNKNOWN;
+	facts.max_event_bytes = EVENT_BYTES_UNKNOWN;
+	assert_int_equal(look(&facts), 0);
+	facts.topics_known = false;
+	facts.topic_count = 0;
+	assert_int_equal(look(&facts), 0);
+}
+
+static void
+knows_what_a_library_lacks(void **state)
+{
+	static const struct
+	{
+		int version;
+		const char *lacks; /* NULL: nothing */
+	} rows[] = {
+		{0x020002ff, "#4438"}, {0x020100ff, "#4438"}, {0x020200ff, "#4438"}, {0x020201ff, "#4736"},
+		{0x020300ff, "#4736"}, {0x020400ff, "#4736"}, {0x020500ff, NULL},	 {0x020e00ff, NULL},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+	{
+		BrokerFacts facts = good();
+
+		facts.library = rows[i].version;
+		if (rows[i].lacks == NULL)
+		{
+			assert_int_equal(look(&facts), 0);
+			continue;
+		}
+		expect(&facts, "librdkafka", FINDING_WARNING, REMEDY_ADVICE, NULL);
+		assert_non_null(strstr(findings[0].found, rows[i].lacks));
+	}
+}
+
+static void
+knows_the_brokers(void **state)
+{
+	(void) state;
+	EXPECT(error_transient(&facts.reach, "Kafka doesn't answer"), "kafka", FINDING_ERROR,
+		   REMEDY_ADVICE, NULL);
+	assert_int_equal(count, 3); /* the rest is unknown */
+	EXPECT(error_transient(&facts.settings, "denied"), "broker settings", FINDING_WARNING,
+		   REMEDY_ADVICE, NULL);
+	EXPECT(
+		{
+			facts.brokers = 1;
+			topics[0].replicas = topics[0].in_sync = topics[0].min_insync_replicas = 1;
+			topics[1] = topics[0];
+		},
+		"brokers", FINDING_WARNING, REMEDY_ADVICE, NULL);
+	EXPECT(facts.producer_max_bytes = 900000, "message.max.bytes", FINDING_ERROR, REMEDY_SETTING,
+		   "kafka.message.max.bytes = 925696");
+	EXPECT(facts.default_replicas = 1, "new topics", FINDING_WARNING, REMEDY_SETTING,
+		   "topics.replication_factor = 3");
+	EXPECT(facts.topic_replicas = 4, "new topics", FINDING_ERROR, REMEDY_SETTING,
+		   "topics.replication_factor = 3");
+	EXPECT(facts.max_message_bytes = 500000, "broker defaults", FINDING_ERROR, REMEDY_SHELL,
+		   OF_BROKERS "message.max.bytes=925696");
+	EXPECT(facts.unclean_election = 1, "broker defaults", FINDING_WARNING, REMEDY_SHELL,
+		   OF_BROKERS "unclean.leader.election.enable=false");
+	EXPECT(facts.min_insync_replicas = 1, "broker defaults", FINDING_WARNING, REMEDY_SHELL,
+		   OF_BROKERS "min.insync.replicas=2");
+	{
+		BrokerFacts facts = good();
+
+		/* Topics that somebody else makes have defaults of their own. */
+		facts.create_topics = false;
+		facts.max_message_bytes = facts.default_replicas = 1;
+		assert_int_equal(look(&facts), 0);
+	}
+}
+
+static void
+knows_the_topics(void **state)
+{
+	(void) state;
+	EXPECT(topics[0].partitions = 0, "topics", FINDING_ERROR, REMEDY_SHELL,
+		   "kafka-topics.sh --bootstrap-server k:9092 --create --topic t --partitions 3 "
+		   "--replication-factor 3");
+	EXPECT(topics[0].partitions = 2, "topics", FINDING_ERROR, REMEDY_SHELL,
+		   "kafka-topics.sh --bootstrap-server k:9092 --alter --topic t --partitions 3");
+	EXPECT(error_permanent(&topics[0].error, EXIT_POISON, "denied"), "topics", FINDING_ERROR,
+		   REMEDY_ADVICE, NULL);
+	EXPECT(topics[0].replicas = 1; topics[0].min_insync_replicas = 1;
+		   topics[0].in_sync = 1, "replication factor", FINDING_WARNING, REMEDY_ADVICE, NULL);
+	EXPECT(topics[0].min_insync_replicas = 1, "min.insync.replicas", FINDING_WARNING, REMEDY_SHELL,
+		   OF_TOPIC "min.insync.replicas=2");
+	EXPECT(topics[0].min_insync_replicas = 4, "min.insync.replicas", FINDING_ERROR, REMEDY_SHELL,
+		   OF_TOPIC "min.insync.replicas=2");
+	EXPECT(topics[0].in_sync = 1, "min.insync.replicas", FINDING_ERROR, REMEDY_ADVICE, NULL);
+	EXPECT(topics[0].unclean_election = 1, "unclean.leader.election", FINDING_WARNING, REMEDY_SHELL,
+		   OF_TOPIC "unclean.leader.election.enable=false");
+	EXPECT(topics[0].max_message_bytes = 925695, "max.message.bytes", FINDING_ERROR, REMEDY_SHELL,
+		   OF_TOPIC "max.message.bytes=925696");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_content_with_what_is_as_it_must_be),
+		cmocka_unit_test(knows_what_a_library_lacks),
+		cmocka_unit_test(knows_the_brokers),
+		cmocka_unit_test(knows_the_topics),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
