@@ -17,13 +17,14 @@ typedef enum ExitCode
 	EXIT_PERMISSION = 13,	   /* authentication failed or a privilege is missing */
 	EXIT_SERVER =
 		14, /* the server cannot do it: version, wal_level, no free slot, plugin refused */
-	EXIT_POISON = 15,  /* an event that can't be published, and the policy is stop */
-	EXIT_ROUTING = 16, /* the recorded routing map and the topics or the options disagree */
-	EXIT_MESSAGE = 17, /* a logical message with our prefix that this relay can't read */
-	EXIT_HANDLER = 20, /* the target refuses a handler's statement, whatever the data */
-	EXIT_DATA = 21,	   /* an event that can never be applied */
-	EXIT_OFFSETS = 22, /* the topic isn't the one that was read before, or its records are gone */
-	EXIT_FENCED = 23   /* another consumer of the same group moved the progress */
+	EXIT_POISON = 15,	/* an event that can't be published, and the policy is stop */
+	EXIT_ROUTING = 16,	/* the recorded routing map and the topics or the options disagree */
+	EXIT_MESSAGE = 17,	/* a logical message with our prefix that this relay can't read */
+	EXIT_FINDINGS = 18, /* doctor found an error */
+	EXIT_HANDLER = 20,	/* the target refuses a handler's statement, whatever the data */
+	EXIT_DATA = 21,		/* an event that can never be applied */
+	EXIT_OFFSETS = 22,	/* the topic isn't the one that was read before, or its records are gone */
+	EXIT_FENCED = 23	/* another consumer of the same group moved the progress */
 } ExitCode;
 
 #endif

@@ -2,6 +2,7 @@
  * main.c
  *	  outbox-relay: command line, loop, exit status.  The only file that exits.
  */
+#include "doctor.h"
 #include "exit_codes.h"
 #include "http.h"
 #include "kafka_conf.h"
@@ -9,6 +10,7 @@
 #include "log.h"
 #include "pg_init.h"
 #include "pg_link.h"
+#include "pg_status.h"
 #include "pg_teardown.h"
 #include "relay.h"
 #include "stats.h"
@@ -28,6 +30,8 @@ typedef enum Command
 	COMMAND_INIT,
 	COMMAND_RUN,
 	COMMAND_TEARDOWN,
+	COMMAND_DOCTOR,
+	COMMAND_STATUS,
 	COMMAND_HELP,
 	COMMAND_VERSION,
 	COMMAND_CHECK_CONFIG,
@@ -41,6 +45,8 @@ typedef struct Requests
 {
 	InitRequest init;
 	TeardownRequest teardown;
+	DoctorRequest doctor;
+	bool status_json;
 } Requests;
 
 typedef struct CommandName
@@ -53,6 +59,8 @@ static const CommandName commands[] = {
 	{"init", COMMAND_INIT},
 	{"run", COMMAND_RUN},
 	{"teardown", COMMAND_TEARDOWN},
+	{"doctor", COMMAND_DOCTOR},
+	{"status", COMMAND_STATUS},
 	{"help", COMMAND_HELP},
 	{"--help", COMMAND_HELP},
 	{"-h", COMMAND_HELP},
@@ -75,12 +83,19 @@ print_help(void)
 		"[--no-failover]\n"
 		"                    [--wal-messages=on|off] [--revoke-messages] [OPTION]...\n"
 		"  outbox-relay run [OPTION]...\n"
+		"  outbox-relay doctor [--json] [OPTION]...\n"
+		"  outbox-relay status [--json] [OPTION]...\n"
 		"  outbox-relay teardown [--yes] [--force] [OPTION]...\n"
 		"\n"
 		"Commands:\n"
 		"  init              make the publication, the registration and the slot; safe to repeat\n"
 		"  run               publish until told to stop (SIGTERM drains, a second one stops at "
 		"once)\n"
+		"  doctor            check servers, privileges, settings and topics, and print the line "
+		"that "
+		"mends each\n"
+		"                    finding; changes nothing, also beside a running relay\n"
+		"  status            the slot's row of outbox.status, and whether a relay is connected\n"
 		"  teardown          remove the slot, the publication and the registration; safe to "
 		"repeat\n"
 		"\n"
@@ -96,6 +111,9 @@ print_help(void)
 		"  --revoke-messages  take the right to write logical messages from PUBLIC: who has it "
 		"can\n"
 		"                    forge such events\n"
+		"\n"
+		"Of doctor and status:\n"
+		"  --json            for machines\n"
 		"\n"
 		"Of teardown:\n"
 		"  --yes             do it; without it only what is there is said\n"
@@ -152,6 +170,10 @@ take_teardown_argument(const char *argument, TeardownRequest *request)
 static bool
 take_argument(const char *argument, Command command, Requests *requests)
 {
+	if (command == COMMAND_DOCTOR && strcmp(argument, "--json") == 0)
+		return requests->doctor.json = true;
+	if (command == COMMAND_STATUS && strcmp(argument, "--json") == 0)
+		return requests->status_json = true;
 	return (command == COMMAND_INIT && take_init_argument(argument, &requests->init)) ||
 		   (command == COMMAND_TEARDOWN && take_teardown_argument(argument, &requests->teardown));
 }
@@ -294,12 +316,10 @@ start_log(const Options *options)
 }
 
 static bool
-load(Options *options, int *argc, char **argv, Error *error)
+load(Options *options, int *argc, char **argv, const char **file, Error *error)
 {
-	const char *file;
-
-	return options_take_config(argc, argv, &file, error) &&
-		   (file == NULL || options_load_file(options, file, error)) &&
+	return options_take_config(argc, argv, file, error) &&
+		   (*file == NULL || options_load_file(options, *file, error)) &&
 		   options_load_env(options, environ, error) &&
 		   options_load_args(options, argc, argv, error);
 }
@@ -332,6 +352,19 @@ teardown(const RelayConfig *config, const TeardownRequest *request)
 	return pg_teardown_run(config, request, say, NULL, &error) ? EXIT_OK : fail(&error);
 }
 
+static int
+status(const RelayConfig *config, bool json)
+{
+	SlotStatus found;
+	Error error;
+
+	error_clear(&error);
+	if (!pg_status_read(config, &found, &error))
+		return fail(&error);
+	status_report(&found, json, stdout);
+	return EXIT_OK;
+}
+
 /* The commands that look at the settings. */
 static int
 act(Command command, const Options *options, const Requests *requests)
@@ -354,6 +387,10 @@ act(Command command, const Options *options, const Requests *requests)
 			return init(&config, &requests->init);
 		case COMMAND_TEARDOWN:
 			return teardown(&config, &requests->teardown);
+		case COMMAND_DOCTOR:
+			return doctor_run(&config, &requests->doctor, stdout);
+		case COMMAND_STATUS:
+			return status(&config, requests->status_json);
 		case COMMAND_RUN:
 			return run(&config);
 		default:
@@ -376,7 +413,7 @@ main(int argc, char **argv)
 	options = options_create(&relay_option_table);
 	if (options == NULL)
 		return EXIT_BUG;
-	if (!load(options, &argc, argv, &error) ||
+	if (!load(options, &argc, argv, &requests.doctor.config_file, &error) ||
 		!take_arguments(argc, argv, &command, &requests, &error))
 	{
 		status = fail(&error);

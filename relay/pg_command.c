@@ -9,6 +9,7 @@
 #include "exit_codes.h"
 #include "pg_error.h"
 
+#include <stdio.h>
 #include <string.h>
 
 PGresult *
@@ -41,4 +42,19 @@ pg_command_only(PgLink *link, const char *doing, const char *sql, const char *co
 
 	PQclear(result);
 	return ok;
+}
+
+bool
+pg_identify(PgLink *link, PgIdentity *identity, Error *error)
+{
+	PGresult *result = pg_command(link, "identify the server", "IDENTIFY_SYSTEM", NULL, 0, error);
+
+	if (result == NULL)
+		return false;
+	snprintf(identity->system_identifier, sizeof(identity->system_identifier), "%s",
+			 PQgetvalue(result, 0, 0));
+	snprintf(identity->timeline, sizeof(identity->timeline), "%s", PQgetvalue(result, 0, 1));
+	snprintf(identity->flushed, sizeof(identity->flushed), "%s", PQgetvalue(result, 0, 2));
+	PQclear(result);
+	return true;
 }

@@ -7,6 +7,7 @@
 #define OUTBOX_RELAY_PG_COMMAND_H
 
 #include "error.h"
+#include "lsn.h"
 #include "pg_link.h"
 
 #include <libpq-fe.h>
@@ -21,5 +22,15 @@ extern MUST_CHECK PGresult *pg_command(PgLink *link, const char *doing, const ch
 /* The same without a result. */
 extern MUST_CHECK bool pg_command_only(PgLink *link, const char *doing, const char *sql,
 									   const char *const *params, int count, Error *error);
+
+/* What IDENTIFY_SYSTEM says on a replication connection, as text. */
+typedef struct PgIdentity
+{
+	char system_identifier[24];
+	char timeline[16];
+	char flushed[LSN_TEXT_SIZE];
+} PgIdentity;
+
+extern MUST_CHECK bool pg_identify(PgLink *link, PgIdentity *identity, Error *error);
 
 #endif

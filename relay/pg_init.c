@@ -53,9 +53,7 @@ typedef struct Init
 	char source_id[SOURCE_ID_MAX + 1];
 	uint32_t generation;
 	bool gap_accepted;
-	char system_identifier[24];
-	char timeline[16];
-	char flushed[LSN_TEXT_SIZE];
+	PgIdentity identity;
 	char start_lsn[LSN_TEXT_SIZE];
 	char snapshot_name[64];
 } Init;
@@ -88,22 +86,6 @@ read_facts(Init *init, Error *error)
 		return false;
 	init->facts = *registry_facts(registry);
 	registry_free(registry);
-	return true;
-}
-
-static bool
-identify(Init *init, Error *error)
-{
-	PGresult *result =
-		pg_command(&init->replication, "identify the server", "IDENTIFY_SYSTEM", NULL, 0, error);
-
-	if (result == NULL)
-		return false;
-	snprintf(init->system_identifier, sizeof(init->system_identifier), "%s",
-			 PQgetvalue(result, 0, 0));
-	snprintf(init->timeline, sizeof(init->timeline), "%s", PQgetvalue(result, 0, 1));
-	snprintf(init->flushed, sizeof(init->flushed), "%s", PQgetvalue(result, 0, 2));
-	PQclear(result);
 	return true;
 }
 
@@ -298,11 +280,11 @@ settle_registration(Init *init, bool *done, Error *error)
 		init->gap_accepted = facts->generation > 1;
 		return drop_slot(init, error);
 	}
-	if (!lsn_parse(init->flushed, strlen(init->flushed), &flushed))
+	if (!lsn_parse(init->identity.flushed, strlen(init->identity.flushed), &flushed))
 		return error_bug(error, "unexpected answer to IDENTIFY_SYSTEM");
 	if (relay_check_facts(facts, init->config->slot, init->config->publication, error) &&
-		relay_check_identity(facts, &no_memory, init->system_identifier,
-							 (uint32_t) strtoul(init->timeline, NULL, 10), flushed, error))
+		relay_check_identity(facts, &no_memory, init->identity.system_identifier,
+							 (uint32_t) strtoul(init->identity.timeline, NULL, 10), flushed, error))
 	{
 		tell(init, "the slot \"%s\" is registered with the source id \"%s\", generation %u",
 			 init->config->slot, init->source_id, init->generation);
@@ -371,15 +353,20 @@ finish(Init *init, const PGresult *seen, Error *error)
 	char origin[POSITION_TEXT_SIZE];
 	Position position;
 	PgLsn start_lsn;
-	const char *params[] = {init->config->slot,		 init->config->publication,
-							init->system_identifier, init->timeline,
-							init->start_lsn,		 PQgetvalue(seen, 0, 0),
-							publish ? origin : NULL, publish ? "backfill" : "ready"};
+	const char *params[] = {init->config->slot,
+							init->config->publication,
+							init->identity.system_identifier,
+							init->identity.timeline,
+							init->start_lsn,
+							PQgetvalue(seen, 0, 0),
+							publish ? origin : NULL,
+							publish ? "backfill" : "ready"};
 
 	if (!lsn_parse(init->start_lsn, strlen(init->start_lsn), &start_lsn))
 		return error_bug(error, "unexpected answer to CREATE_REPLICATION_SLOT");
-	position = backfill_origin(init->generation, (uint32_t) strtoul(init->timeline, NULL, 10),
-							   start_lsn, (current + 1) % 3);
+	position =
+		backfill_origin(init->generation, (uint32_t) strtoul(init->identity.timeline, NULL, 10),
+						start_lsn, (current + 1) % 3);
 	position_format(init->source_id, &position, origin);
 	if (!pg_command_only(
 			&init->link, "finish the registration",
@@ -455,7 +442,8 @@ init_database(Init *init, Error *error)
 
 	return read_facts(init, error) && relay_check_database(&init->facts, error) &&
 		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
-		   pg_link_connect(&init->replication, conninfo, true, error) && identify(init, error) &&
+		   pg_link_connect(&init->replication, conninfo, true, error) &&
+		   pg_identify(&init->replication, &init->identity, error) &&
 		   make_publication(init, error) && settle_registration(init, &done, error) &&
 		   (done || make_slot_and_finish(init, error));
 }

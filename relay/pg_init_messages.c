@@ -22,12 +22,6 @@
 
 #define LOCK_NOT_AVAILABLE "55P03"
 
-#define SQL_IS_PUBLIC                                                                              \
-	"SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p,"                                             \
-	"    pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a"      \
-	"  WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"                               \
-	"    AND p.proname = 'pg_logical_emit_message' AND a.grantee = 0)"
-
 /* The signatures differ between major versions. */
 #define SQL_REVOKE                                                                                 \
 	"DO $$ DECLARE f text; BEGIN"                                                                  \
@@ -164,8 +158,8 @@ switch_messages(PgLink *link, const char *slot, bool on, InitSayFn say, void *ar
 static bool
 everybody_may_write(PgLink *link, bool *may, Error *error)
 {
-	PGresult *result =
-		query(link, "look at the right to write logical messages", SQL_IS_PUBLIC, NULL, error);
+	PGresult *result = query(link, "look at the right to write logical messages",
+							 SQL_MESSAGES_ARE_PUBLIC, NULL, error);
 
 	*may = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);

@@ -1,6 +1,7 @@
 /*
  * pg_registry_sql.h
- *	  The statements of the ordinary connection.  For pg_registry*.c and pg_init*.c.
+ *	  The statements of the ordinary connection.  For pg_registry*.c, pg_init*.c and
+ *	  pg_doctor.c.
  *
  * Everything is qualified by its schema; $1 is the slot's name unless said
  * otherwise.
@@ -129,5 +130,12 @@
 	"UPDATE outbox.relay SET state = 'ready', mark_lsn = GREATEST(mark_lsn, start_lsn),"           \
 	"       mark_at = clock_timestamp()"                                                           \
 	" WHERE slot_name = $1 AND generation = $2::int4 AND state = 'backfill'"
+
+/* May every role write logical messages in this database?  No parameter. */
+#define SQL_MESSAGES_ARE_PUBLIC                                                                    \
+	"SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p,"                                             \
+	"    pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a"      \
+	"  WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"                               \
+	"    AND p.proname = 'pg_logical_emit_message' AND a.grantee = 0)"
 
 #endif

@@ -1,0 +1,44 @@
+/*
+ * doctor.c
+ *	  outbox-relay doctor: looks at everything, then judges.
+ *
+ * Refuses nothing: what can't be looked at is a finding.
+ */
+#include "doctor.h"
+
+#include "doctor_broker.h"
+#include "doctor_server.h"
+#include "exit_codes.h"
+#include "kafka_doctor.h"
+#include "pg_doctor.h"
+
+#include <stdlib.h>
+
+int
+doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
+{
+	DoctorSetup setup = {.config_file = request->config_file,
+						 .slot = config->slot,
+						 .publication = config->publication,
+						 .kafka_servers = options_text(config->options, "kafka.bootstrap.servers")};
+	BrokerFacts broker = {.max_event_bytes = EVENT_BYTES_UNKNOWN,
+						  .create_topics = config->create_topics,
+						  .topic_partitions = config->topic_partitions,
+						  .topic_replicas = config->topic_replication_factor};
+	ServerFacts *server = calloc(1, sizeof(*server));
+	DoctorReport *report = doctor_report_create(request->json, out);
+	int status = EXIT_BUG;
+
+	if (server != NULL && report != NULL)
+	{
+		pg_doctor_look(config, server, &broker);
+		kafka_doctor_look(config, &broker);
+		doctor_check_server(server, &setup, doctor_report_add, report);
+		doctor_check_broker(&broker, &setup, doctor_report_add, report);
+	}
+	if (report != NULL)
+		status = doctor_report_finish(report) > 0 ? EXIT_FINDINGS : EXIT_OK;
+	free(broker.topics);
+	free(server);
+	return server != NULL ? status : EXIT_BUG;
+}

@@ -1,0 +1,102 @@
+/*
+ * pg_status.c
+ *	  outbox-relay status: reads outbox.status.
+ *
+ * Refuses a slot that isn't registered.  Works on a standby as well, as the view does.
+ */
+#include "pg_status.h"
+
+#include "exit_codes.h"
+#include "pg_command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The view counts sessions by their application_name, and this one is no relay. */
+#define SQL_STATUS                                                                                 \
+	"SELECT s.* FROM outbox.status AS s,"                                                          \
+	"  (SELECT pg_catalog.set_config('application_name', 'outbox-relay status', false)) AS quiet"  \
+	" WHERE s.slot_name = $1"
+
+static const char *
+text(const PGresult *result, const char *column)
+{
+	int number = PQfnumber(result, column);
+
+	return number >= 0 ? PQgetvalue(result, 0, number) : "";
+}
+
+static int64_t
+number(const PGresult *result, const char *column)
+{
+	return strtoll(text(result, column), NULL, 10);
+}
+
+#define COPY(field, column) snprintf((field), sizeof(field), "%s", text(result, column))
+
+static void
+read_row(SlotStatus *status, const PGresult *result)
+{
+	*status = (SlotStatus){
+		.generation = (uint32_t) number(result, "generation"),
+		.active_pid = (int) number(result, "active_pid"),
+		.standby_relays = (int) number(result, "standby_relays"),
+		.retained_bytes = number(result, "retained_bytes"),
+		.safe_wal_known = *text(result, "safe_wal_size") != '\0',
+		.safe_wal_size = number(result, "safe_wal_size"),
+		.lag_bytes = number(result, "lag_bytes"),
+		.lag_seconds = strtod(text(result, "lag_seconds"), NULL),
+		.dead_letters = number(result, "dead_letters"),
+	};
+	COPY(status->slot, "slot_name");
+	COPY(status->source_id, "source_id");
+	COPY(status->registration, "state");
+	COPY(status->slot_state, "slot_state");
+	COPY(status->wal_status, "wal_status");
+	COPY(status->invalidation_reason, "invalidation_reason");
+	COPY(status->confirmed_lsn, "confirmed_flush_lsn");
+	COPY(status->mark_lsn, "mark_lsn");
+	COPY(status->mark_at, "mark_at");
+	COPY(status->last_position, "last_position");
+	COPY(status->failover_problem, "failover_problem");
+}
+
+static bool
+explain(Error *error)
+{
+	if (error->exit_code == EXIT_PERMISSION)
+		return error_hint(error,
+						  "docs/sql.md, \"Privileges\", has the GRANT block for monitoring.");
+	if (error->exit_code == EXIT_NOT_INITIALIZED)
+		return error_hint(error, "CREATE EXTENSION pg_outbox, or ALTER EXTENSION pg_outbox UPDATE: "
+								 "version 0.1.0 has no outbox.status.");
+	return false;
+}
+
+bool
+pg_status_read(const RelayConfig *config, SlotStatus *status, Error *error)
+{
+	PgLink link = PG_LINK_CLOSED;
+	PGresult *result = NULL;
+	bool ok = false;
+
+	if (!pg_link_connect(&link, config->conninfo, false, error))
+		return false;
+	result = pg_command(&link, "read outbox.status", SQL_STATUS, &config->slot, 1, error);
+	if (result == NULL)
+		(void) explain(error);
+	else if (PQntuples(result) == 0)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED, "no relay is registered for the slot \"%s\"",
+						config->slot);
+		error_hint(error, "Run outbox-relay init.");
+	}
+	else
+	{
+		read_row(status, result);
+		ok = true;
+	}
+	PQclear(result);
+	pg_link_close(&link);
+	return ok;
+}
