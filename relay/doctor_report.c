@@ -2,12 +2,18 @@
  * doctor_report.c
  *	  The findings of doctor, for people and for machines.
  *
- * Refuses nothing.  Text is written as it comes, JSON at the end.
+ * Refuses nothing.  Text is written as it comes, JSON at the end.  What a server says before
+ * the encoding is agreed on may be no UTF-8: in JSON such bytes are replaced.
  */
 #include "doctor.h"
 
+#include "buffer.h"
+
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define JSON_TEXT_MAX 16384
 
 struct DoctorReport
 {
@@ -32,6 +38,19 @@ doctor_report_create(bool json, FILE *out)
 	return NULL;
 }
 
+static json_t *
+json_text(const char *text)
+{
+	Buffer clean;
+	json_t *value;
+
+	buffer_init(&clean, JSON_TEXT_MAX);
+	buffer_append_utf8(&clean, (ByteView){(const uint8_t *) text, strlen(text)});
+	value = clean.failed ? json_null() : json_stringn(clean.data, clean.len);
+	buffer_free(&clean);
+	return value;
+}
+
 void
 doctor_report_add(const Finding *finding, void *arg)
 {
@@ -49,13 +68,13 @@ doctor_report_add(const Finding *finding, void *arg)
 					finding->remedy);
 		return;
 	}
-	entry = json_pack("{s:s, s:s, s:s}", "check", finding->check, "severity", severity, "found",
-					  finding->found);
+	entry = json_pack("{s:s, s:s, s:o}", "check", finding->check, "severity", severity, "found",
+					  json_text(finding->found));
 	if (finding->place != REMEDY_NONE)
 		(void) json_object_set_new(entry, "remedy",
-								   json_pack("{s:s, s:s}", "where",
+								   json_pack("{s:s, s:o}", "where",
 											 remedy_place_name(finding->place), "line",
-											 finding->remedy));
+											 json_text(finding->remedy)));
 	(void) json_array_append_new(report->findings, entry);
 }
 
