@@ -14,13 +14,16 @@
 
 #include <stdlib.h>
 
+#define SERVERS_MAX 1024
+
 int
 doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
 {
+	char servers[SERVERS_MAX];
 	DoctorSetup setup = {.config_file = request->config_file,
 						 .slot = config->slot,
 						 .publication = config->publication,
-						 .kafka_servers = options_text(config->options, "kafka.bootstrap.servers")};
+						 .kafka_servers = servers};
 	BrokerFacts broker = {.max_event_bytes = EVENT_BYTES_UNKNOWN,
 						  .create_topics = config->create_topics,
 						  .topic_partitions = config->topic_partitions,
@@ -29,6 +32,9 @@ doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
 	DoctorReport *report = doctor_report_create(request->json, out);
 	int status = EXIT_BUG;
 
+	if (!finding_shell_word(options_text(config->options, "kafka.bootstrap.servers"), servers,
+							sizeof(servers)))
+		snprintf(servers, sizeof(servers), "\"$KAFKA_SERVERS\""); /* too many for a line */
 	if (server != NULL && report != NULL)
 	{
 		pg_doctor_look(config, server, &broker);

@@ -73,15 +73,17 @@ finding_mend(Finding *finding, RemedyPlace place, const char *fmt, ...)
 	}
 }
 
-/* As one word of a shell; false when it is too long. */
-static bool
-shell_word(const char *text, char *out, size_t size)
+bool
+finding_shell_word(const char *text, char *out, size_t size)
 {
 	size_t used = 0;
 
-	if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+:=@%-") ==
-		strlen(text))
+	if (*text != '\0' &&
+		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+:=@%,-") ==
+			strlen(text))
 		return (size_t) snprintf(out, size, "%s", text) < size;
+	if (size < 8)
+		return false;
 	out[used++] = '\'';
 	for (; *text != '\0' && used + 6 < size; text++)
 	{
@@ -102,7 +104,7 @@ finding_mend_by_relay(Finding *finding, const DoctorSetup *setup, const char *co
 
 	if (setup->config_file == NULL)
 		finding_mend(finding, REMEDY_SHELL, "outbox-relay %s", command);
-	else if (shell_word(setup->config_file, file, sizeof(file)))
+	else if (finding_shell_word(setup->config_file, file, sizeof(file)))
 		finding_mend(finding, REMEDY_SHELL, "outbox-relay --config %s %s", file, command);
 	else
 		finding_mend(finding, REMEDY_ADVICE, "outbox-relay %s, with the same configuration",

@@ -10,6 +10,8 @@
 
 #include "error.h"
 
+#include <stddef.h>
+
 /* The largest event that is accepted, when it can't be seen. */
 #define EVENT_BYTES_UNKNOWN (-1)
 
@@ -51,7 +53,7 @@ typedef struct DoctorSetup
 	const char *config_file; /* NULL: none */
 	const char *slot;
 	const char *publication;
-	const char *kafka_servers;
+	const char *kafka_servers; /* as a word of a shell */
 } DoctorSetup;
 
 extern void finding_begin(Finding *finding, const char *check);
@@ -63,6 +65,9 @@ extern void finding_mend(Finding *finding, RemedyPlace place, const char *fmt, .
 	PRINTF_LIKE(3, 4);
 /* The shell line that runs a command of this program with the same configuration file. */
 extern void finding_mend_by_relay(Finding *finding, const DoctorSetup *setup, const char *command);
+
+/* As one word of a shell, in quotes where it needs them; false when it doesn't fit. */
+extern MUST_CHECK bool finding_shell_word(const char *text, char *out, size_t size);
 
 extern const char *finding_severity_name(FindingSeverity severity); /* "ok" */
 /* For machines: "sql", "replication", ...; "" for REMEDY_NONE. */

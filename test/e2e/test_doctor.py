@@ -368,6 +368,8 @@ def test_commits_that_would_wait_for_kafka(own, make_scene, broker, names):
     found = patient.heals("synchronous_standby_names", "error", "postgresql.conf reload")
     assert found["remedy"]["line"] == "synchronous_standby_names = " + \
         ("'ANY 1 (absent)'" if "absent" in names else "''")
+    # Or what is done after the test would wait for the one that is absent.
+    configure(scene, synchronous_standby_names="")
 
 
 def test_logical_messages(scene):
@@ -375,6 +377,7 @@ def test_logical_messages(scene):
     Patient(scene).heals("logical messages", "warning", "shell")
 
 
+@pytest.mark.slow
 def test_topics(scene):
     """Settings of a topic, mended with Kafka's own tool; a topic that is gone."""
     scene.start_relay().stop()
@@ -419,6 +422,7 @@ def test_topics(scene):
     assert patient.status == 0
 
 
+@pytest.mark.slow
 def test_defaults_of_the_broker(own_broker, make_scene, source):
     """They are those of topics that are yet to be made."""
     scene = make_scene(source, None, own_broker)

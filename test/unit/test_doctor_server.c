@@ -502,6 +502,24 @@ runs_its_commands_with_the_same_file(void **state)
 }
 
 static void
+makes_one_word_of_any_text(void **state)
+{
+	char out[16];
+
+	(void) state;
+	assert_true(finding_shell_word("a:1,b:2", out, sizeof(out)));
+	assert_string_equal(out, "a:1,b:2");
+	assert_true(finding_shell_word("a:1, b:2", out, sizeof(out)));
+	assert_string_equal(out, "'a:1, b:2'");
+	assert_true(finding_shell_word("$(x)", out, sizeof(out)));
+	assert_string_equal(out, "'$(x)'");
+	assert_true(finding_shell_word("", out, sizeof(out)));
+	assert_false(finding_shell_word("a b c d e f g h i", out, sizeof(out)));
+	assert_false(finding_shell_word("abcdefghijklmnop", out, sizeof(out)));
+	assert_false(finding_shell_word("a b", out, 4));
+}
+
+static void
 never_shows_half_a_line(void **state)
 {
 	char text[sizeof(((Finding *) 0)->remedy) + 1];
@@ -534,6 +552,7 @@ main(void)
 		cmocka_unit_test(knows_a_standby),
 		cmocka_unit_test(knows_when_commits_wait_for_kafka),
 		cmocka_unit_test(runs_its_commands_with_the_same_file),
+		cmocka_unit_test(makes_one_word_of_any_text),
 		cmocka_unit_test(never_shows_half_a_line),
 	};
 
