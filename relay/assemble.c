@@ -246,6 +246,7 @@ take_payload(Assembler *assembler, const Relation *relation, const PgoutputMessa
 	if (!take_value(assembler, relation, message, COLUMN_PAYLOAD, &event->payload, error) ||
 		!take_value(assembler, relation, message, COLUMN_PAYLOAD_BYTES, &bytes, error))
 		return false;
+	event->payload_is_bytes = bytes.data != NULL;
 	if (bytes.data == NULL)
 		return true;
 	if (event->payload.data != NULL)

@@ -151,6 +151,7 @@ backfill_take(Backfill *backfill, const RegistryReply *reply, Pump *pump, EventS
 		.aggregate_id = row->aggregate_id,
 		.type = row->type,
 		.payload = row->payload,
+		.payload_is_bytes = row->payload_is_bytes,
 		.headers = row->headers,
 		.position = backfill->position,
 		.commit_time = row->created_at,

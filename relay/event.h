@@ -20,8 +20,9 @@ typedef struct OutboxEvent
 	ByteView aggregate_type; /* never NULL */
 	ByteView aggregate_id;	 /* the key; NULL: no key */
 	ByteView type;
-	ByteView payload; /* of whichever payload column is set; NULL: tombstone */
-	ByteView headers; /* a flat JSON object as text, or NULL */
+	ByteView payload;	   /* of whichever payload column is set; NULL: tombstone */
+	bool payload_is_bytes; /* it is that of payload_bytes */
+	ByteView headers;	   /* a flat JSON object as text, or NULL */
 	Position position;
 	PgUsec commit_time;
 } OutboxEvent;

@@ -114,6 +114,7 @@ message_decode(ByteView content, OutboxEvent *event, Error *error)
 												 : (ByteView){NULL, 0};
 	event->payload = (flags & FLAG_PAYLOAD) != 0 ? reader_bytes(&reader, reader_remaining(&reader))
 												 : (ByteView){NULL, 0};
+	event->payload_is_bytes = (flags & FLAG_BYTES) != 0;
 	if (reader.failed)
 		return refuse(error, "it is cut short");
 	if (!reader_done(&reader))

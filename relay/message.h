@@ -11,8 +11,8 @@
 #include "event.h"
 
 /*
- * Fills id, aggregate_type, aggregate_id, type, payload and headers of the event with
- * views into the content; position and time are left as they are.  Refuses, PERMANENT
+ * Fills id, aggregate_type, aggregate_id, type, payload (and whether it is bytes) and
+ * headers of the event with views into the content; position and time are left as they are.  Refuses, PERMANENT
  * with EXIT_MESSAGE, a version that it doesn't know, and whatever doesn't fit to the
  * byte; the error doesn't show the content.
  */

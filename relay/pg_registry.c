@@ -245,6 +245,7 @@ read_row(StoredRow *row, const PGresult *result, Error *error)
 	row->aggregate_id = cell(result, 3);
 	row->type = cell(result, 4);
 	row->payload = bytes.data != NULL ? bytes : cell(result, 5);
+	row->payload_is_bytes = bytes.data != NULL;
 	row->headers = cell(result, 7);
 	return true;
 }

@@ -48,6 +48,7 @@ typedef struct StoredRow
 	ByteView aggregate_id;
 	ByteView type;
 	ByteView payload;
+	bool payload_is_bytes;
 	ByteView headers;
 	PgUsec created_at;
 } StoredRow;
