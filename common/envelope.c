@@ -62,3 +62,34 @@ uuid_parse(const char *text, size_t len, uint8_t *uuid)
 		uuid[i] = result[i];
 	return true;
 }
+
+bool
+envelope_header_owned(ByteView name)
+{
+	return view_equals(name, view_of(ENVELOPE_HEADER_ID)) ||
+		   view_equals(name, view_of(ENVELOPE_HEADER_TYPE)) ||
+		   view_equals(name, view_of(ENVELOPE_HEADER_POSITION));
+}
+
+bool
+envelope_header_of_cloudevents(ByteView name)
+{
+	static const char *const names[] = {ENVELOPE_CE_ID,			 ENVELOPE_CE_SOURCE,
+										ENVELOPE_CE_SPECVERSION, ENVELOPE_CE_TYPE,
+										ENVELOPE_CE_SUBJECT,	 ENVELOPE_CE_TIME};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (view_equals(name, view_of(names[i])))
+			return true;
+	}
+	return false;
+}
+
+bool
+envelope_header_reserved(ByteView name)
+{
+	return envelope_header_owned(name) || envelope_header_of_cloudevents(name) ||
+		   view_equals(name, view_of(ENVELOPE_CONTENT_TYPE)) ||
+		   view_equals(name, view_of(ENVELOPE_HEADER_REPLAYED));
+}

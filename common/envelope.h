@@ -3,9 +3,14 @@
  *	  The message contract between relay and consumer: names of headers, and the
  *	  names in the source database's WAL.
  *
- * Default profile ("debezium"): headers "id" (uuid text), "type" (when the event has one), then the
- * event's own in their order, then "outbox-position", then traceparent and
- * tracestate when given as the event's own.  Header values are UTF-8 text.
+ * Profile "debezium", the default: headers "id" (uuid text), "type" (when the event has one), then
+ * the event's own in their order (traceparent and tracestate among them), then "outbox-position".
+ * Profile "cloudevents": "ce_id", "ce_source", "ce_specversion", "ce_type", "ce_subject", "ce_time"
+ * and "content-type" in place of the first two.  Header values are UTF-8 text.
+ *
+ * A relay writes either "id" or "ce_id", and in both profiles it drops an event's own headers named
+ * "id", "type" and "outbox-position".  So a record with "id" is of the first profile whatever else
+ * it has, and one with "ce_id" alone is of the second: neither can be forged by an own header.
  */
 #ifndef OUTBOX_COMMON_ENVELOPE_H
 #define OUTBOX_COMMON_ENVELOPE_H
@@ -15,12 +20,28 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "reader.h"
 
 #define ENVELOPE_HEADER_ID "id"
 #define ENVELOPE_HEADER_TYPE "type"
 #define ENVELOPE_HEADER_POSITION "outbox-position"
 /* Present (any value) on events that come out of order on purpose; judged by id. */
 #define ENVELOPE_HEADER_REPLAYED "outbox-replayed"
+
+#define ENVELOPE_CE_ID "ce_id"
+#define ENVELOPE_CE_SOURCE "ce_source"
+#define ENVELOPE_CE_SPECVERSION "ce_specversion"
+#define ENVELOPE_CE_TYPE "ce_type"
+#define ENVELOPE_CE_SUBJECT "ce_subject"
+#define ENVELOPE_CE_TIME "ce_time"
+#define ENVELOPE_CONTENT_TYPE "content-type"
+
+/* An own header that no profile lets through: id, type, outbox-position. */
+extern bool envelope_header_owned(ByteView name);
+/* One of the six attributes of CloudEvents that the relay writes. */
+extern bool envelope_header_of_cloudevents(ByteView name);
+/* What the name of a placed field can't be: both of these, content-type and outbox-replayed. */
+extern bool envelope_header_reserved(ByteView name);
 
 /* Prefixes of logical messages. */
 #define ENVELOPE_WAL_EVENT "pg_outbox"

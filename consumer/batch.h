@@ -22,7 +22,7 @@
 #include "position.h"
 #include "reader.h"
 
-#define BATCH_ID_TEXT_MAX 63 /* bytes of the header "id" that are kept */
+#define BATCH_ID_TEXT_MAX 63 /* bytes of the header "id" or "ce_id" that are kept */
 
 typedef struct BatchRecord
 {

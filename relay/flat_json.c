@@ -254,25 +254,32 @@ read_word(FlatJson *json, const char *word, ByteView *out)
 }
 
 static bool
-read_value(FlatJson *json, ByteView *out)
+read_value(FlatJson *json, FlatJsonMember *member)
 {
+	ByteView *out = &member->value;
+
 	switch (look(json))
 	{
 		case '"':
+			member->kind = FLAT_JSON_STRING;
 			return read_string(json, out);
 		case 't':
+			member->kind = FLAT_JSON_BOOLEAN;
 			return read_word(json, "true", out);
 		case 'f':
+			member->kind = FLAT_JSON_BOOLEAN;
 			return read_word(json, "false", out);
 		case 'n':
 			if (!read_word(json, "null", out))
 				return false;
+			member->kind = FLAT_JSON_NULL;
 			*out = (ByteView){NULL, 0};
 			return true;
 		case '{':
 		case '[':
 			return invalid(json, "nested value");
 		default:
+			member->kind = FLAT_JSON_NUMBER;
 			return read_number(json, out);
 	}
 }
@@ -321,5 +328,5 @@ flat_json_next(FlatJson *json, FlatJsonMember *member)
 		return FLAT_JSON_INVALID;
 	}
 	skip_space(json);
-	return read_value(json, &member->value) ? FLAT_JSON_MEMBER : FLAT_JSON_INVALID;
+	return read_value(json, member) ? FLAT_JSON_MEMBER : FLAT_JSON_INVALID;
 }

@@ -24,10 +24,19 @@ typedef struct FlatJson
 	const char *problem; /* of FLAT_JSON_INVALID: "nested value", ... */
 } FlatJson;
 
+typedef enum FlatJsonKind
+{
+	FLAT_JSON_NULL,
+	FLAT_JSON_STRING,
+	FLAT_JSON_NUMBER,
+	FLAT_JSON_BOOLEAN
+} FlatJsonKind;
+
 typedef struct FlatJsonMember
 {
 	ByteView name;
 	ByteView value; /* NULL data: null */
+	FlatJsonKind kind;
 } FlatJsonMember;
 
 typedef enum FlatJsonResult

@@ -27,8 +27,47 @@ static const OptionSpec relay_specs[] = {
 	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "Brokers to start from, as host:port,host:port. Required. Any other librdkafka property can "
 	 "be set in the same way, but for those that carry the guarantees."},
-	{"topics.pattern", OPTION_TEXT, "outbox.event.{aggregatetype}", 0, 0, NULL, "", 0,
-	 "The topic of an event."},
+	{"message.profile", OPTION_ENUM, "debezium", 0, 0, "debezium|cloudevents", "", 0,
+	 "The headers of a record: \"id\" and \"type\", or those of CloudEvents 1.0 in binary mode."},
+	{"message.source", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "The header \"ce_source\" of the profile cloudevents, a URI reference; empty: "
+	 "/pg_outbox/ and the source id."},
+	{"route.by.field", OPTION_TEXT, "aggregatetype", 0, 0, NULL, "", 0,
+	 "The field that makes the topic: aggregatetype, aggregateid, type, id or a member of "
+	 "headers."},
+	{"route.topic.regex", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "In place of topics.pattern: matches the whole value of route.by.field. Empty: "
+	 "any value matches, as the group routedByValue."},
+	{"route.topic.replacement", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "The topic, with $1 or ${name} for groups of route.topic.regex. Empty: "
+	 "outbox.event.${routedByValue} when an expression is set."},
+	{"route.topic.unmatched", OPTION_ENUM, "error", 0, 0, "error|value", "", 0,
+	 "A value that route.topic.regex doesn't match: the event is poison, or the value is the "
+	 "topic."},
+	{"route.tombstone.on.empty.payload", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
+	 "Send a tombstone for a payload that is null or white space, in an envelope as well."},
+	{"table.field.event.key", OPTION_TEXT, "aggregateid", 0, 0, NULL, "", 0,
+	 "The field that is the key."},
+	{"table.field.event.timestamp", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "The member of headers that is the timestamp: milliseconds since 1970, or ISO 8601. Empty: "
+	 "the commit time."},
+	{"table.fields.additional.placement", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "Where further fields go: field:header, field:envelope or field:partition, with :alias for "
+	 "another name, separated by commas."},
+	{"table.field.additional.missing", OPTION_ENUM, "error", 0, 0, "error|ignore", "", 0,
+	 "A member of headers that a setting names and an event lacks: the event is poison, or goes "
+	 "without it."},
+	{"table.expand.json.payload", OPTION_ENUM, "off", 0, 0, "off|on|verbatim|false|true", "", 0,
+	 "Off: the payload is text. On (true): JSON without white space and what the next two drop. "
+	 "Verbatim: JSON in an envelope, to the byte as it was written."},
+	{"table.json.payload.null.behavior", OPTION_ENUM, "ignore", 0, 0, "ignore|optional_bytes", "",
+	 0, "Members that are null, with table.expand.json.payload on: dropped, or kept."},
+	{"table.json.payload.empty.array.behavior", OPTION_ENUM, "ignore", 0, 0,
+	 "ignore|optional_string", "", 0,
+	 "Members that are empty arrays, with table.expand.json.payload on: dropped, or kept."},
+	{"topics.pattern", OPTION_TEXT, ROUTE_PATTERN_DEFAULT, 0, 0, NULL, "", 0,
+	 "The topic of an event. {routedByValue} stands for the value of route.by.field; "
+	 "{aggregatetype} is the same when that is the field."},
 	{"topics.create", OPTION_BOOL, "on", 0, 0, NULL, "", 0,
 	 "Make a topic that is missing when its first event comes. Off: such an event stops the "
 	 "relay."},
@@ -147,18 +186,58 @@ duration_usec(const Options *options, const char *name)
 	return options_int(options, name) * USEC_PER_MS;
 }
 
+static JsonExpansion
+expansion_of(const Options *options)
+{
+	static const JsonExpansion expansions[] = {EXPAND_OFF, EXPAND_COMPACT, EXPAND_VERBATIM,
+											   EXPAND_OFF, EXPAND_COMPACT};
+
+	return expansions[options_enum(options, "table.expand.json.payload")];
+}
+
+static RouteSettings
+route_settings(const Options *options)
+{
+	return (RouteSettings){
+		.profile =
+			options_enum(options, "message.profile") == 1 ? PROFILE_CLOUDEVENTS : PROFILE_DEBEZIUM,
+		.source = options_text(options, "message.source"),
+		.topic_pattern = options_text(options, "topics.pattern"),
+		.by_field = options_text(options, "route.by.field"),
+		.regex = options_text(options, "route.topic.regex"),
+		.replacement = options_text(options, "route.topic.replacement"),
+		.unmatched_is_topic = options_enum(options, "route.topic.unmatched") == 1,
+		.key = options_text(options, "table.field.event.key"),
+		.timestamp = options_text(options, "table.field.event.timestamp"),
+		.placement = options_text(options, "table.fields.additional.placement"),
+		.ignore_missing = options_enum(options, "table.field.additional.missing") == 1,
+		.tombstone_on_empty = options_bool(options, "route.tombstone.on.empty.payload"),
+		.expansion = expansion_of(options),
+		.keep_nulls = options_enum(options, "table.json.payload.null.behavior") == 1,
+		.keep_empty_arrays = options_enum(options, "table.json.payload.empty.array.behavior") == 1,
+	};
+}
+
 /* What the router would say, before anything is connected. */
 static bool
-check_topic_pattern(const RelayConfig *config, Error *error)
+check_route(const RelayConfig *config, Error *error)
 {
+	const char *option;
 	Error reason;
-	Router *router = router_create(config->topic_pattern, "check", NULL, &reason);
 
-	if (router == NULL)
-		return error_permanent(error, EXIT_CONFIG, "%s: \"topics.pattern\" can't be used: %s",
-							   options_origin(config->options, "topics.pattern"), reason.message);
-	router_free(router);
-	return true;
+	error_clear(&reason);
+	if (route_settings_check(&config->route, &option, &reason))
+		return true;
+	if (reason.error_class != ERROR_CLASS_PERMANENT)
+	{
+		*error = reason;
+		return false;
+	}
+	error_permanent(error, EXIT_CONFIG, "%s: \"%s\" can't be used: %s",
+					options_origin(config->options, option), option, reason.message);
+	if (reason.hint[0] != '\0')
+		error_hint(error, "%s", reason.hint);
+	return false;
 }
 
 bool
@@ -171,7 +250,7 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 		.conninfo = options_text(options, "postgres.conninfo"),
 		.slot = options_text(options, "postgres.slot"),
 		.publication = options_text(options, "postgres.publication"),
-		.topic_pattern = options_text(options, "topics.pattern"),
+		.route = route_settings(options),
 		.create_topics = options_bool(options, "topics.create"),
 		.topic_partitions = (int) options_int(options, "topics.partitions"),
 		.topic_replication_factor = (int) options_int(options, "topics.replication_factor"),
@@ -209,7 +288,7 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 		return error_permanent(error, EXIT_CONFIG, "%s: invalid publication name \"%s\"",
 							   options_origin(options, "postgres.publication"),
 							   config->publication);
-	if (!check_topic_pattern(config, error))
+	if (!check_route(config, error))
 		return false;
 	if (config->reconnect_min_usec > config->reconnect_max_usec)
 		return error_permanent(error, EXIT_CONFIG,

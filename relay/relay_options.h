@@ -6,6 +6,7 @@
 #define OUTBOX_RELAY_RELAY_OPTIONS_H
 
 #include "options.h"
+#include "route_settings.h"
 
 #include <stdint.h>
 
@@ -18,7 +19,7 @@ typedef struct RelayConfig
 	const char *conninfo;
 	const char *slot;
 	const char *publication;
-	const char *topic_pattern;
+	RouteSettings route;
 	bool create_topics;
 	int topic_partitions;
 	int topic_replication_factor; /* -1: the broker's default */

@@ -82,8 +82,8 @@ load_topics(Relay *relay, Error *error)
 {
 	if (relay->router == NULL)
 	{
-		relay->router = router_create(relay->config->topic_pattern, relay->facts.source_id,
-									  relay->topics, error);
+		relay->router =
+			router_create_with(&relay->config->route, relay->facts.source_id, relay->topics, error);
 		if (relay->router == NULL)
 			return false;
 	}

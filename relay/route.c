@@ -1,92 +1,64 @@
 /*
  * route.c
- *	  From an event to topic, key, value, headers and partition key.
+ *	  From an event to topic, key, value, headers and partition.
  *
- * Headers: id, type (when not NULL), the event's own in their order, and
- * outbox-position.  An event's own header with one of these three names is
- * dropped: a consumer must be able to believe them, and the write that named one
- * was already committed.  outbox-replayed passes: the database lets nobody but the
- * owner of outbox.event write it (outbox.redrive() does).
+ * An event's own header with a name of the relay's is dropped: a consumer must be able to
+ * believe them, and the write that named one was already committed.  outbox-replayed passes:
+ * the database lets nobody but the owner of outbox.event write it (outbox.redrive() does).
  *
- * Refuses an aggregate type that makes no legal topic, own headers that are no
- * flat object, are larger than HEADERS_MAX or more than there is room for.  Messages
- * name what is wrong, never what the event holds.
+ * Refuses an event whose routed field makes no legal topic, own headers that are no
+ * flat object, are larger than HEADERS_MAX or more than there is room for, and fields that
+ * settings need and the event lacks.  Messages name what is wrong, never what the event holds.
  *
  * Invariants: equal events and an equal map give equal results; nothing is
  * allocated but the room for strings with escapes, once, up to the largest headers
- * seen.
+ * seen, and for values that aren't the payload's own bytes; more than VALUE_KEEP of that is
+ * given back with the next event.
  */
 #include "route.h"
+#include "event_time.h"
 #include "exit_codes.h"
-#include "flat_json.h"
+#include "route_headers.h"
+#include "route_rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACEHOLDER "{aggregatetype}"
-#define PLACEHOLDER_LEN (sizeof(PLACEHOLDER) - 1)
-#define HEADERS_MAX ((size_t) 16 << 20) /* bytes of JSON */
-#define SCRATCH_STEP 4096
+#define VALUE_LIMIT (8 * ROUTE_VALUE_MAX) /* an escaped byte takes up to 6 */
+#define VALUE_KEEP ((size_t) 1 << 20)
+#define SOURCE_PREFIX "/pg_outbox/"
 
 struct Router
 {
 	const TopicMap *map;
+	RouteRules *rules;
 	char source_id[SOURCE_ID_MAX + 1];
-	char prefix[TOPIC_NAME_MAX + 1];
-	char suffix[TOPIC_NAME_MAX + 1];
-	size_t prefix_len;
-	size_t suffix_len;
-	char topic[TOPIC_NAME_MAX + 1]; /* prefix, aggregate type, suffix */
-	char id[UUID_TEXT_SIZE];
-	char position[POSITION_TEXT_SIZE];
-	uint8_t *scratch;
-	size_t scratch_size;
+	char source[MESSAGE_SOURCE_MAX + 1];
+	OwnHeaders own;
+	RouteTexts texts;
+	Buffer value;
 };
 
-/* The room was checked; false: no legal topic. */
-static bool
-fill_topic(Router *router, ByteView aggregate_type)
+static void
+take_source(Router *router)
 {
-	char *at = router->topic;
+	char *at = router->source;
 
-	memcpy(at, router->prefix, router->prefix_len);
-	at += router->prefix_len;
-	memcpy(at, aggregate_type.data, aggregate_type.len);
-	at += aggregate_type.len;
-	memcpy(at, router->suffix, router->suffix_len);
-	at += router->suffix_len;
-	*at = '\0';
-	return topic_name_valid(router->topic, (size_t) (at - router->topic));
-}
-
-/* Into prefix and suffix. */
-static bool
-split_pattern(Router *router, const char *pattern, Error *error)
-{
-	const char *placeholder = strstr(pattern, PLACEHOLDER);
-
-	if (placeholder == NULL || strstr(placeholder + 1, PLACEHOLDER) != NULL)
-		return error_permanent(error, EXIT_CONFIG,
-							   "topic pattern must hold \"%s\" once, \"%s\" does not", PLACEHOLDER,
-							   pattern);
-	router->prefix_len = (size_t) (placeholder - pattern);
-	router->suffix_len = strlen(placeholder + PLACEHOLDER_LEN);
-	if (router->prefix_len + router->suffix_len >= TOPIC_NAME_MAX)
-		return error_permanent(error, EXIT_CONFIG, "topic pattern leaves no room for a topic");
-	memcpy(router->prefix, pattern, router->prefix_len);
-	memcpy(router->suffix, placeholder + PLACEHOLDER_LEN, router->suffix_len);
-	if (!fill_topic(router, view_of("x")))
-		return error_permanent(error, EXIT_CONFIG,
-							   "topic pattern \"%s\" makes no legal topic: letters, digits, \".\", "
-							   "\"_\" and \"-\" are allowed",
-							   pattern);
-	return true;
+	if (router->rules->source[0] != '\0')
+		memcpy(at, router->rules->source, strlen(router->rules->source) + 1);
+	else
+	{
+		memcpy(at, SOURCE_PREFIX, strlen(SOURCE_PREFIX));
+		memcpy(at + strlen(SOURCE_PREFIX), router->source_id, strlen(router->source_id) + 1);
+	}
 }
 
 Router *
-router_create(const char *pattern, const char *source_id, const TopicMap *map, Error *error)
+router_create_with(const RouteSettings *settings, const char *source_id, const TopicMap *map,
+				   Error *error)
 {
 	size_t source_id_len = strlen(source_id);
+	const char *option;
 	Router *router;
 
 	if (!source_id_valid(source_id, source_id_len))
@@ -101,14 +73,35 @@ router_create(const char *pattern, const char *source_id, const TopicMap *map, E
 		error_bug(error, "out of memory");
 		return NULL;
 	}
+	buffer_init(&router->value, VALUE_LIMIT);
 	router->map = map;
 	memcpy(router->source_id, source_id, source_id_len);
-	if (!split_pattern(router, pattern, error))
+	router->rules = route_rules_create(settings, &option, error);
+	if (router->rules == NULL)
 	{
 		router_free(router);
 		return NULL;
 	}
+	take_source(router);
 	return router;
+}
+
+Router *
+router_create(const char *pattern, const char *source_id, const TopicMap *map, Error *error)
+{
+	RouteSettings settings = {.topic_pattern = pattern};
+
+	return router_create_with(&settings, source_id, map, error);
+}
+
+bool
+route_settings_check(const RouteSettings *settings, const char **option, Error *error)
+{
+	RouteRules *rules = route_rules_create(settings, option, error);
+	bool ok = rules != NULL;
+
+	route_rules_free(rules);
+	return ok;
 }
 
 void
@@ -116,86 +109,89 @@ router_free(Router *router)
 {
 	if (router == NULL)
 		return;
-	free(router->scratch);
+	route_rules_free(router->rules);
+	own_headers_free(&router->own);
+	buffer_free(&router->value);
 	free(router);
 }
 
-static bool
-make_topic(Router *router, const OutboxEvent *event, Error *error)
-{
-	ByteView type = event->aggregate_type;
-	size_t room = TOPIC_NAME_MAX - router->prefix_len - router->suffix_len;
+/* -------------------------------------------------------------------------
+ * parts
+ * -------------------------------------------------------------------------
+ */
 
-	if (type.len == 0)
-		return error_permanent(error, EXIT_POISON, "aggregate type is empty");
-	if (type.len > room)
-	{
-		error_permanent(error, EXIT_POISON, "aggregate type makes too long a topic name");
-		return error_detail(error, "It has %zu bytes, the topic pattern leaves room for %zu.",
-							type.len, room);
-	}
-	if (fill_topic(router, type))
+/*
+ * What a setting makes of a field; an absent one counts as null when missing fields are
+ * ignored.
+ */
+static bool
+need_field(const Router *router, FieldRef field, const OutboxEvent *event, const char *option,
+		   FieldValue *value, Error *error)
+{
+	*value = field_value(field, event, router->texts.id, router->own.members);
+	if (value->present || router->rules->ignore_missing)
 		return true;
-	error_permanent(error, EXIT_POISON, "aggregate type makes no legal topic name");
-	return error_detail(error, "Letters, digits, \".\", \"_\" and \"-\" are allowed.");
-}
-
-static void
-add_header(RoutedEvent *routed, ByteView name, ByteView value)
-{
-	routed->headers[routed->header_count++] = (RoutedHeader){name, value};
-}
-
-/* A name that the relay gives out itself. */
-static bool
-is_reserved(ByteView name)
-{
-	return view_equals(name, view_of(ENVELOPE_HEADER_ID)) ||
-		   view_equals(name, view_of(ENVELOPE_HEADER_TYPE)) ||
-		   view_equals(name, view_of(ENVELOPE_HEADER_POSITION));
+	error_permanent(error, EXIT_POISON, "the headers lack the member that \"%s\" names", option);
+	return error_hint(error, "With \"table.field.additional.missing = ignore\" it counts as null.");
 }
 
 static bool
-make_scratch(Router *router, size_t size, Error *error)
+make_topic(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
 {
-	uint8_t *scratch;
+	FieldValue value =
+		field_value(router->rules->routed, event, router->texts.id, router->own.members);
 
-	if (size <= router->scratch_size)
-		return true;
-	size = (size + SCRATCH_STEP - 1) / SCRATCH_STEP * SCRATCH_STEP;
-	scratch = realloc(router->scratch, size);
-	if (scratch == NULL)
-		return error_bug(error, "out of memory");
-	router->scratch = scratch;
-	router->scratch_size = size;
-	return true;
+	routed->topic = topic_rule_make(router->rules->topic, value.text, error);
+	return routed->topic != NULL;
 }
 
 static bool
-add_own_headers(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
+make_key(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
 {
-	FlatJson json;
-	FlatJsonMember member;
-	FlatJsonResult result;
+	FieldValue key;
 
-	if (event->headers.len > HEADERS_MAX)
-		return error_permanent(error, EXIT_POISON, "headers are larger than %zu bytes",
-							   HEADERS_MAX);
-	if (!make_scratch(router, event->headers.len, error))
+	if (!need_field(router, router->rules->key, event, "table.field.event.key", &key, error))
 		return false;
-	flat_json_init(&json, event->headers, router->scratch);
-	while ((result = flat_json_next(&json, &member)) == FLAT_JSON_MEMBER)
-	{
-		if (is_reserved(member.name))
-			continue;
-		if (routed->header_count == ROUTE_MAX_HEADERS - 1) /* the last one is the position's */
-			return error_permanent(error, EXIT_POISON, "more than %d headers", ROUTE_MAX_HEADERS);
-		add_header(routed, member.name, member.value);
-	}
-	if (result == FLAT_JSON_INVALID)
-		return error_permanent(error, EXIT_POISON, "headers are no flat JSON object: %s",
-							   json.problem);
+	routed->key = key.text;
+	routed->partition_key = key.text.data != NULL ? key.text : view_of(router->texts.id);
 	return true;
+}
+
+/* Digits alone, below the count. */
+static bool
+read_partition(ByteView text, uint32_t count, int32_t *partition)
+{
+	uint32_t value = 0;
+
+	if (text.len == 0 || text.len > 9)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+	{
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+		value = value * 10 + (uint32_t) (text.data[i] - '0');
+	}
+	*partition = (int32_t) value;
+	return value < count;
+}
+
+static bool
+make_partition(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
+{
+	FieldRef field = router->rules->placements.partition;
+	FieldValue value;
+
+	routed->partition = PARTITION_BY_KEY;
+	if (field.source == FIELD_NONE)
+		return true;
+	if (!need_field(router, field, event, "table.fields.additional.placement", &value, error))
+		return false;
+	if (value.text.data == NULL ||
+		read_partition(value.text, routed->partition_count, &routed->partition))
+		return true;
+	error_permanent(error, EXIT_POISON, "the field for the partition is no partition of the topic");
+	return error_detail(error, "Topic \"%s\" is recorded with %u partitions, from 0 on.",
+						routed->topic, (unsigned) routed->partition_count);
 }
 
 /* Floors, also before 2000; the epochs are whole milliseconds apart. */
@@ -208,6 +204,91 @@ unix_ms(PgUsec at)
 		ms--;
 	return ms + PG_EPOCH_UNIX_USEC / USEC_PER_MS;
 }
+
+static bool
+make_time(Router *router, const OutboxEvent *event, PgUsec *at, Error *error)
+{
+	FieldRef field = router->rules->timestamp;
+	FieldValue value;
+
+	*at = event->commit_time;
+	if (field.source == FIELD_NONE)
+		return true;
+	if (!need_field(router, field, event, "table.field.event.timestamp", &value, error))
+		return false;
+	if (value.text.data == NULL || event_time_parse(value.text, at))
+		return true;
+	error_permanent(error, EXIT_POISON, "the field for the timestamp holds no time");
+	return error_hint(error, "Write milliseconds since 1970, or ISO 8601 as to_jsonb(timestamptz) "
+							 "gives it.");
+}
+
+/* -------------------------------------------------------------------------
+ * value
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+make_envelope(Router *router, const OutboxEvent *event, Error *error)
+{
+	const Placements *placements = &router->rules->placements;
+
+	envelope_begin(&router->rules->payload, event, &router->value);
+	for (int i = 0; i < placements->count; i++)
+	{
+		const Placement *placement = &placements->items[i];
+		FieldValue value;
+
+		if (placement->kind != PLACE_ENVELOPE)
+			continue;
+		if (!need_field(router, placement->field, event, "table.fields.additional.placement",
+						&value, error))
+			return false;
+		if (value.present)
+			envelope_add(&router->value, placement->alias, &value);
+	}
+	envelope_end(&router->value);
+	return true;
+}
+
+static bool
+make_value(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
+{
+	const RouteRules *rules = router->rules;
+	Buffer *value = &router->value;
+
+	routed->value = event->payload;
+	if (payload_is_tombstone(&rules->payload, event, rules->placements.envelope))
+	{
+		routed->value = (ByteView){NULL, 0};
+		return true;
+	}
+	if (!rules->placements.envelope && rules->payload.expansion != EXPAND_COMPACT)
+		return true;
+	if (event->payload.len > ROUTE_VALUE_MAX)
+	{
+		error_permanent(error, EXIT_POISON, "payload is too large to make a value of it");
+		return error_detail(error, "It has %zu bytes, the limit is %zu.", event->payload.len,
+							ROUTE_VALUE_MAX);
+	}
+	if (value->capacity > VALUE_KEEP)
+		buffer_free(value);
+	buffer_reset(value);
+	if (!rules->placements.envelope)
+		routed->value = payload_expand(&rules->payload, event, value);
+	else
+	{
+		if (!make_envelope(router, event, error))
+			return false;
+		routed->value = buffer_view(value);
+	}
+	return !value->failed || error_bug(error, "out of memory");
+}
+
+/* -------------------------------------------------------------------------
+ * all of it
+ * -------------------------------------------------------------------------
+ */
 
 static uint32_t
 size_of(const RoutedEvent *routed)
@@ -222,27 +303,28 @@ size_of(const RoutedEvent *routed)
 RouteResult
 router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
 {
-	if (!make_topic(router, event, error))
+	const RouteRules *rules = router->rules;
+	bool early = rules->members.count > 0; /* the topic may need them */
+	PgUsec at;
+
+	uuid_format(event->id, router->texts.id);
+	if (early && !own_headers_read(&router->own, event->headers, rules, error))
 		return ROUTE_REJECTED;
-	routed->topic = router->topic;
-	if (!topic_map_find(router->map, router->topic, &routed->topic_index, &routed->partition_count))
+	if (!make_topic(router, event, routed, error))
+		return ROUTE_REJECTED;
+	if (!topic_map_find(router->map, routed->topic, &routed->topic_index, &routed->partition_count))
 		return ROUTE_UNKNOWN_TOPIC;
-
-	uuid_format(event->id, router->id);
-	position_format(router->source_id, &event->position, router->position);
-	routed->key = event->aggregate_id;
-	routed->partition_key =
-		event->aggregate_id.data != NULL ? event->aggregate_id : view_of(router->id);
-	routed->value = event->payload;
-	routed->timestamp_ms = unix_ms(event->commit_time);
-
-	routed->header_count = 0;
-	add_header(routed, view_of(ENVELOPE_HEADER_ID), view_of(router->id));
-	if (event->type.data != NULL)
-		add_header(routed, view_of(ENVELOPE_HEADER_TYPE), event->type);
-	if (event->headers.data != NULL && !add_own_headers(router, event, routed, error))
+	if (!early && !own_headers_read(&router->own, event->headers, rules, error))
 		return ROUTE_REJECTED;
-	add_header(routed, view_of(ENVELOPE_HEADER_POSITION), view_of(router->position));
+	if (!make_key(router, event, routed, error) || !make_partition(router, event, routed, error) ||
+		!make_time(router, event, &at, error) || !make_value(router, event, routed, error))
+		return ROUTE_REJECTED;
+	routed->timestamp_ms = unix_ms(at);
+	position_format(router->source_id, &event->position, router->texts.position);
+	router->texts.source = router->source;
+	router->texts.at = at;
+	if (!route_headers_make(rules, event, &router->own, &router->texts, routed, error))
+		return ROUTE_REJECTED;
 	routed->size = size_of(routed);
 	return ROUTE_OK;
 }

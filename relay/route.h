@@ -7,19 +7,26 @@
  * source database when the topic was first used.  An event for a topic that the
  * map lacks is ROUTE_UNKNOWN_TOPIC: the conductor resolves it and asks again.
  *
- * Headers: id, type (when not NULL), the event's own in their order, and
- * outbox-position.  String values as they are, numbers and booleans as their JSON
- * text, null as a null header.  An event's own header named id, type or
- * outbox-position is dropped.
+ * Headers: id, type (when not NULL), those that settings place, the event's own in their
+ * order, and outbox-position; in the profile cloudevents ce_id, ce_source, ce_specversion,
+ * ce_type, ce_subject, ce_time and content-type in place of the first two.  String values as
+ * they are, numbers and booleans as their JSON text, null as a null header.
+ *
+ * Of an event's own headers are left out: id, type and outbox-position in both profiles, the
+ * six of CloudEvents in its profile, and those that a setting names, since they go where it
+ * says and nowhere else.
  */
 #ifndef OUTBOX_RELAY_ROUTE_H
 #define OUTBOX_RELAY_ROUTE_H
 
 #include "buffer.h"
 #include "event.h"
+#include "route_settings.h"
 
 #define TOPIC_NAME_MAX 249 /* Kafka's limit */
 #define ROUTE_MAX_HEADERS 64
+#define ROUTE_VALUE_MAX ((size_t) 128 << 20) /* bytes of a payload that a value is made of */
+#define PARTITION_BY_KEY (-1)
 
 typedef struct RoutedHeader
 {
@@ -32,6 +39,7 @@ typedef struct RoutedEvent
 	const char *topic;
 	uint32_t topic_index;	  /* in the map; stable while the map lives */
 	uint32_t partition_count; /* recorded */
+	int32_t partition;		  /* that the event names, below the count; or PARTITION_BY_KEY */
 	ByteView partition_key;	  /* murmur2 of this, modulo partition_count */
 	ByteView key;			  /* NULL data: null key */
 	ByteView value;			  /* NULL data: tombstone */
@@ -46,8 +54,9 @@ typedef enum RouteResult
 	ROUTE_OK,
 	ROUTE_UNKNOWN_TOPIC, /* routed->topic is set, and nothing else */
 	/*
-	 * No legal topic, headers that are no flat object, too many: the Error is
-	 * PERMANENT with EXIT_POISON.  Out of memory comes this way as a BUG.
+	 * No legal topic, headers that are no flat object, too many, a field that is missing or
+	 * makes no partition or time: the Error is PERMANENT with EXIT_POISON.  Out of memory
+	 * comes this way as a BUG.
 	 */
 	ROUTE_REJECTED
 } RouteResult;
@@ -64,9 +73,14 @@ extern uint32_t topic_map_count(const TopicMap *map);
 extern const char *topic_map_name(const TopicMap *map, uint32_t index, uint32_t *partitions);
 
 typedef struct Router Router;
-/* pattern: a topic with one "{aggregatetype}" in it, such as "outbox.event.{aggregatetype}". */
+/* The default but for topics.pattern, such as "outbox.event.{aggregatetype}". */
 extern MUST_CHECK Router *router_create(const char *pattern, const char *source_id,
 										const TopicMap *map, Error *error);
+extern MUST_CHECK Router *router_create_with(const RouteSettings *settings, const char *source_id,
+											 const TopicMap *map, Error *error);
+/* Before anything is connected: false (EXIT_CONFIG), and *option is the setting at fault. */
+extern MUST_CHECK bool route_settings_check(const RouteSettings *settings, const char **option,
+											Error *error);
 extern void router_free(Router *router);
 
 /* What is in *routed borrows from the event and from the router, until the next call. */
