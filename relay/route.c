@@ -216,11 +216,11 @@ make_time(Router *router, const OutboxEvent *event, PgUsec *at, Error *error)
 		return true;
 	if (!need_field(router, field, event, "table.field.event.timestamp", &value, error))
 		return false;
-	if (value.text.data == NULL || event_time_parse(value.text, at))
+	if (value.text.data == NULL || (event_time_parse(value.text, at) && unix_ms(*at) > 0))
 		return true;
-	error_permanent(error, EXIT_POISON, "the field for the timestamp holds no time");
+	error_permanent(error, EXIT_POISON, "the field for the timestamp holds no time since 1970");
 	return error_hint(error, "Write milliseconds since 1970, or ISO 8601 as to_jsonb(timestamptz) "
-							 "gives it.");
+							 "gives it; Kafka knows no times before.");
 }
 
 /* -------------------------------------------------------------------------

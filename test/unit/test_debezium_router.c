@@ -183,6 +183,11 @@ the_timestamp_is_the_commit_or_the_field_that_is_named(void **state)
 		{"{\"at\": \"secret\"}", -1},
 		{"{\"at\": 1.5}", -1},
 		{"{\"at\": true}", -1},
+		/* Kafka's clients refuse these, or take them for no time at all. */
+		{"{\"at\": 0}", -1},
+		{"{\"at\": -1}", -1},
+		{"{\"at\": \"1969-12-31T23:59:59Z\"}", -1},
+		{"{\"at\": 1}", 1},
 		{"{}", -1},
 	};
 	Bench bench;
