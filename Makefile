@@ -66,6 +66,11 @@ MAJORS ?= 17 18 19
 check-matrix:
 	@test/container/matrix $(MAJORS)
 
+## check-compat       the same rows through Debezium and the relay (fetches Debezium, 48 MB)
+check-compat: bootstrap-check install-extension
+	@$(MAKE) --no-print-directory build
+	@test/compat/run
+
 ## bench-emit         what writing an event costs: about 4 minutes, into build/bench/emit.json (ROUNDS=6)
 ROUNDS ?= 6
 bench-emit: install-extension
@@ -86,4 +91,4 @@ help:
 
 .PHONY: all build $(PROGRAMS) common extension install-extension \
 	bootstrap bootstrap-demo bootstrap-check demo \
-	check check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e check-matrix dist clean help
+	check check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e check-matrix check-compat dist clean help
