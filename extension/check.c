@@ -96,7 +96,7 @@ check_size(const OutboxEvent *event)
 				 errdetail("It has %zu bytes, the limit is %d.", size, outbox_max_event_bytes),
 				 errhint("Store the data elsewhere and send a reference, or raise "
 						 "pg_outbox.max_event_bytes together with the topic's "
-						 "max.message.bytes.")));
+						 "max.message.bytes and the relay's kafka.message.max.bytes.")));
 }
 
 void

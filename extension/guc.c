@@ -171,7 +171,8 @@ outbox_define_settings(void)
 	define_trace_settings();
 	DefineCustomIntVariable("pg_outbox.max_event_bytes", "Largest event that is accepted.",
 							"Counts aggregatetype, aggregateid, type, payload and headers. "
-							"Keep it below the topics' max.message.bytes.",
+							"Keep it below the topics' max.message.bytes and the relay's "
+							"kafka.message.max.bytes.",
 							&outbox_max_event_bytes, MAX_EVENT_BYTES_DEFAULT, 1,
 							MAX_EVENT_BYTES_LIMIT, PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomStringVariable("pg_outbox.allowed_types",

@@ -46,7 +46,7 @@ BEGIN
 	IF size > setting.max_event_bytes THEN
 		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'event is too large',
 			DETAIL = format('It has %s bytes, the limit is %s.', size, setting.max_event_bytes),
-			HINT = 'Store the data elsewhere and send a reference, or raise outbox.setting.max_event_bytes together with the topic''s max.message.bytes.';
+			HINT = 'Store the data elsewhere and send a reference, or raise outbox.setting.max_event_bytes together with the topic''s max.message.bytes and the relay''s kafka.message.max.bytes.';
 	END IF;
 
 	IF $7 IS NULL THEN
