@@ -36,6 +36,7 @@ typedef struct Error
 	ErrorClass error_class;
 	int exit_code;	   /* for PERMANENT and BUG, see exit_codes.h */
 	char sqlstate[6];  /* "" when the error did not come from PostgreSQL */
+	char code[48];	   /* Kafka's name of it; "" when it did not come from there */
 	char message[512]; /* what went wrong */
 	char detail[512];  /* "" or facts */
 	char hint[512];	   /* "" or what mends it */

@@ -11,9 +11,10 @@
  *
  * Refuses an order of messages that cannot be (BUG); an outbox.event that isn't
  * as it must be, and rows that come under a partition's own name, which would
- * otherwise be taken for foreign ones and be lost (PERMANENT, EXIT_PUBLICATION); a
- * row that is no event, such as one with two payloads (PERMANENT, EXIT_POISON); a
- * message of our prefix that is no event, when they are taken (PERMANENT, EXIT_MESSAGE).
+ * otherwise be taken for foreign ones and be lost (PERMANENT, EXIT_PUBLICATION); and a
+ * message of our prefix and of another version, when they are taken (PERMANENT,
+ * EXIT_MESSAGE).  A row that is no event, such as one with two payloads, and a message
+ * that can't be decoded are given on with their problem.
  *
  * Invariants: the ordinal counts the rows of outbox.event and the messages of our
  * prefix of the transaction from 0, taken or not; views borrow from the message, but for a bytea in text format, which is
@@ -44,6 +45,7 @@ struct Assembler
 	uint32_t timeline;
 	uint64_t next_ordinal;
 	PgLsn messages_before; /* those of transactions that commit before it are events */
+	Error problem;		   /* of the event that was given last */
 };
 
 Assembler *
@@ -93,15 +95,20 @@ bug_at(const Assembler *assembler, const char *what, Error *error)
 	return error_detail(error, "In the transaction that commits at %s.", lsn);
 }
 
-static bool
-poison(const Assembler *assembler, const char *what, Error *error)
+/* The first of a row's problems counts. */
+static void
+set_problem(Assembler *assembler, OutboxEvent *event, const char *what)
 {
 	char lsn[LSN_TEXT_SIZE];
 
+	if (event->problem != NULL)
+		return;
 	lsn_format(assembler->commit_lsn, lsn);
-	error_permanent(error, EXIT_POISON, "a row of outbox.event is no event: %s", what);
-	return error_detail(error, "It is row %llu of the transaction that commits at %s.",
-						(unsigned long long) assembler->next_ordinal, lsn);
+	error_permanent(&assembler->problem, EXIT_POISON, "a row of outbox.event is no event: %s",
+					what);
+	error_detail(&assembler->problem, "It is row %llu of the transaction that commits at %s.",
+				 (unsigned long long) assembler->next_ordinal, lsn);
+	event->problem = &assembler->problem;
 }
 
 static int
@@ -227,7 +234,11 @@ take_id(Assembler *assembler, const Relation *relation, const PgoutputMessage *m
 	if (!take_value(assembler, relation, message, COLUMN_ID, &id, error))
 		return false;
 	if (id.data == NULL)
-		return poison(assembler, "its id is null", error);
+	{
+		set_problem(assembler, event, "its id is null");
+		event->no_id = true;
+		return true;
+	}
 	if (format == 't')
 		return uuid_parse((const char *) id.data, id.len, event->id) ||
 			   bug_at(assembler, "a uuid that can't be read", error);
@@ -246,12 +257,36 @@ take_payload(Assembler *assembler, const Relation *relation, const PgoutputMessa
 	if (!take_value(assembler, relation, message, COLUMN_PAYLOAD, &event->payload, error) ||
 		!take_value(assembler, relation, message, COLUMN_PAYLOAD_BYTES, &bytes, error))
 		return false;
-	event->payload_is_bytes = bytes.data != NULL;
 	if (bytes.data == NULL)
 		return true;
 	if (event->payload.data != NULL)
-		return poison(assembler, "both payload and payload_bytes are set", error);
+	{
+		set_problem(assembler, event, "both payload and payload_bytes are set");
+		event->other_payload = bytes;
+		return true;
+	}
 	event->payload = bytes;
+	event->payload_is_bytes = true;
+	return true;
+}
+
+/* Only for whom it may concern: a value in text format, or of another type, is left out. */
+static bool
+take_created_at(Assembler *assembler, const Relation *relation, const PgoutputMessage *message,
+				OutboxEvent *event, Error *error)
+{
+	ByteView value;
+	Reader reader;
+
+	if (!take_value(assembler, relation, message, COLUMN_CREATED_AT, &value, error))
+		return false;
+	if (value.data == NULL ||
+		message->u.insert.values[relation->position[COLUMN_CREATED_AT]].format != 'b')
+		return true;
+	reader_init(&reader, value.data, value.len);
+	event->created_at = (PgUsec) reader_u64(&reader);
+	if (!reader_done(&reader))
+		event->created_at = 0;
 	return true;
 }
 
@@ -273,6 +308,7 @@ take_event(Assembler *assembler, const Relation *relation, const PgoutputMessage
 {
 	OutboxEvent *event = &out->event;
 
+	*event = (OutboxEvent){0};
 	if (!take_id(assembler, relation, message, event, error) ||
 		!take_value(assembler, relation, message, COLUMN_AGGREGATE_TYPE, &event->aggregate_type,
 					error) ||
@@ -280,10 +316,11 @@ take_event(Assembler *assembler, const Relation *relation, const PgoutputMessage
 					error) ||
 		!take_value(assembler, relation, message, COLUMN_TYPE, &event->type, error) ||
 		!take_value(assembler, relation, message, COLUMN_HEADERS, &event->headers, error) ||
-		!take_payload(assembler, relation, message, event, error))
+		!take_payload(assembler, relation, message, event, error) ||
+		!take_created_at(assembler, relation, message, event, error))
 		return false;
 	if (event->aggregate_type.data == NULL)
-		return poison(assembler, "its aggregatetype is null", error);
+		set_problem(assembler, event, "its aggregatetype is null");
 	place_event(assembler, out);
 	return true;
 }
@@ -291,6 +328,7 @@ take_event(Assembler *assembler, const Relation *relation, const PgoutputMessage
 static bool
 take_message_event(Assembler *assembler, ByteView content, Assembled *out, Error *error)
 {
+	Error *problem = &assembler->problem;
 	char lsn[LSN_TEXT_SIZE];
 
 	if (assembler->commit_lsn >= assembler->messages_before)
@@ -298,13 +336,21 @@ take_message_event(Assembler *assembler, ByteView content, Assembled *out, Error
 		assembler->next_ordinal++;
 		return true;
 	}
-	if (!message_decode(content, &out->event, error))
+	out->event = (OutboxEvent){0};
+	if (!message_decode(content, &out->event, problem))
 	{
 		lsn_format(assembler->commit_lsn, lsn);
-		return error_detail(error,
-							"It has %zu bytes and is event %llu of the transaction that commits "
-							"at %s.",
-							content.len, (unsigned long long) assembler->next_ordinal, lsn);
+		error_detail(problem,
+					 "It has %zu bytes and is event %llu of the transaction that commits at %s.",
+					 content.len, (unsigned long long) assembler->next_ordinal, lsn);
+		if (!message_has_known_version(content))
+		{
+			*error = *problem;
+			return false;
+		}
+		/* What it is, for whoever finds out what it should be. */
+		out->event = (OutboxEvent){
+			.payload = content, .payload_is_bytes = true, .problem = problem, .no_id = true};
 	}
 	place_event(assembler, out);
 	return true;

@@ -9,8 +9,10 @@
  * The stream must be in UTF-8 (client_encoding).
  *
  * Errors: BUG for what the server can't have sent, PERMANENT with EXIT_PUBLICATION
- * for a table that isn't as it must be, PERMANENT with EXIT_POISON for a row and with
- * EXIT_MESSAGE for a message that is no event.  After an error only reset or free.
+ * for a table that isn't as it must be, PERMANENT with EXIT_MESSAGE for a message of a
+ * version that isn't known: its relay is too old.  After an error only reset or free.
+ * A row or a message that is no event comes as one with a problem (event.h): PERMANENT
+ * with EXIT_POISON or EXIT_MESSAGE, and valid until the next message is taken.
  */
 #ifndef OUTBOX_RELAY_ASSEMBLE_H
 #define OUTBOX_RELAY_ASSEMBLE_H

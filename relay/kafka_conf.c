@@ -260,12 +260,34 @@ kafka_library_version(void)
 	return rd_kafka_version_str();
 }
 
+/* What lets such an event through, if anything does. */
+static const char *
+hint_for(rd_kafka_resp_err_t code)
+{
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+			return "Raise the topic's max.message.bytes and the relay's kafka.message.max.bytes "
+				   "(1000000 unless set); pg_outbox.max_event_bytes keeps such events from being "
+				   "written.";
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+			return "Let the relay's principal write to the topic (and describe it).";
+		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+			return "A compacted topic takes no event without an aggregateid.";
+		default:
+			return NULL;
+	}
+}
+
 bool
 kafka_error_fill(Error *error, int code, const char *doing)
 {
-	const char *reason = rd_kafka_err2str((rd_kafka_resp_err_t) code);
+	rd_kafka_resp_err_t known = (rd_kafka_resp_err_t) code;
+	const char *reason = rd_kafka_err2str(known);
+	const char *hint = hint_for(known);
 
-	switch ((rd_kafka_resp_err_t) code)
+	switch (known)
 	{
 		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 		case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
@@ -275,10 +297,23 @@ kafka_error_fill(Error *error, int code, const char *doing)
 		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-			return error_permanent(error, EXIT_POISON, "could not %s: %s", doing, reason);
+			error_permanent(error, EXIT_POISON, "could not %s: %s", doing, reason);
+			break;
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-			return error_permanent(error, EXIT_PERMISSION, "could not %s: %s", doing, reason);
+			error_permanent(error, EXIT_PERMISSION, "could not %s: %s", doing, reason);
+			break;
 		default:
-			return error_transient(error, "could not %s: %s", doing, reason);
+			error_transient(error, "could not %s: %s", doing, reason);
+			break;
 	}
+	kafka_error_name(error, code);
+	if (hint != NULL)
+		error_hint(error, "%s", hint);
+	return false;
+}
+
+void
+kafka_error_name(Error *error, int code)
+{
+	snprintf(error->code, sizeof(error->code), "%s", rd_kafka_err2name((rd_kafka_resp_err_t) code));
 }

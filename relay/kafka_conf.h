@@ -37,8 +37,11 @@ extern const char *kafka_library_version(void);
 
 /*
  * Fills the error for a code of librdkafka: PERMANENT (EXIT_POISON) when the
- * event itself can never be accepted, else TRANSIENT.  Returns false.
+ * event itself can never be accepted, else TRANSIENT; its name, and a hint where
+ * something mends it.  Returns false.
  */
 extern bool kafka_error_fill(Error *error, int code, const char *doing);
+/* Only the name of the code, in an error that is filled. */
+extern void kafka_error_name(Error *error, int code);
 
 #endif

@@ -2,8 +2,8 @@
  * kafka_topics.c
  *	  What Kafka says about topics, and making one that is missing.
  *
- * Refuses to make a topic when topics.create is off: then an event for it is
- * poison.
+ * Refuses to make a topic when topics.create is off, or when it must not: then an
+ * event for it is poison.  A number that no broker takes is a wrong configuration.
  *
  * Invariants: what counts is the number of partitions that Kafka has, not the
  * number that was asked for: somebody else may have made the topic meanwhile.
@@ -11,6 +11,7 @@
 #include "kafka_topics.h"
 
 #include "exit_codes.h"
+#include "kafka_conf.h"
 #include "kafka_sink.h"
 
 #include <librdkafka/rdkafka.h>
@@ -134,7 +135,7 @@ send_create(TopicMaker *maker, Error *error)
 	rd_kafka_AdminOptions_t *options;
 
 	if (topic == NULL)
-		return error_permanent(error, EXIT_POISON, "could not make the topic \"%s\": %s",
+		return error_permanent(error, EXIT_CONFIG, "could not make the topic \"%s\": %s",
 							   maker->topic, reason);
 	options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	maker->queue = rd_kafka_queue_new(handle);
@@ -157,17 +158,25 @@ creation_refused(const TopicMaker *maker, rd_kafka_resp_err_t code, const char *
 	{
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+			error_permanent(error, EXIT_POISON, "could not make the topic \"%s\": %s", maker->topic,
+							reason);
+			break;
 		case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
 		case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
 		case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
-		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-		case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-			return error_permanent(error, EXIT_POISON, "could not make the topic \"%s\": %s",
-								   maker->topic, reason);
+			/* Every new topic would be refused: no event is to blame. */
+			error_permanent(error, EXIT_CONFIG, "could not make the topic \"%s\": %s", maker->topic,
+							reason);
+			error_hint(error, "See topics.partitions and topics.replication_factor.");
+			break;
 		default:
-			return error_transient(error, "could not make the topic \"%s\": %s", maker->topic,
-								   reason);
+			error_transient(error, "could not make the topic \"%s\": %s", maker->topic, reason);
+			break;
 	}
+	kafka_error_name(error, code);
+	return false;
 }
 
 /* IO_OK: made, or there already. */
@@ -224,6 +233,7 @@ look(TopicMaker *maker, MonoUsec now, uint32_t *partitions, Error *error)
 	{
 		error_permanent(error, EXIT_POISON, "the topic \"%s\" doesn't exist", maker->topic);
 		error_hint(error, "Make it, or set topics.create = on.");
+		kafka_error_name(error, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
 		return IO_FAILED;
 	}
 	if (!send_create(maker, error))

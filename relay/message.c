@@ -83,6 +83,12 @@ check_version(uint8_t first, Error *error)
 }
 
 bool
+message_has_known_version(ByteView content)
+{
+	return content.len == 0 || content.data[0] >> 4 == VERSION;
+}
+
+bool
 message_decode(ByteView content, OutboxEvent *event, Error *error)
 {
 	uint64_t type_length = 0;

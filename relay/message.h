@@ -11,8 +11,14 @@
 #include "event.h"
 
 /*
+ * false: a newer extension wrote it, or a stranger.  An empty message has a known one, and
+ * is none.
+ */
+extern bool message_has_known_version(ByteView content);
+
+/*
  * Fills id, aggregate_type, aggregate_id, type, payload (and whether it is bytes) and
- * headers of the event with views into the content; position and time are left as they are.  Refuses, PERMANENT
+ * headers of the event with views into the content; the rest is left as it is.  Refuses, PERMANENT
  * with EXIT_MESSAGE, a version that it doesn't know, and whatever doesn't fit to the
  * byte; the error doesn't show the content.
  */

@@ -5,11 +5,10 @@
  *		frame -> walframe -> pgoutput -> assemble -> route -> window -> sink
  *												 delivery -> window -> confirmed
  *
- * Refuses to go on after a failed delivery, and what its parts refuse.  A
- * message-specific failure takes its whole batch with it: the events up to the last
- * that failed so are sent again one at a time ("careful"), until the culprit is alone.
+ * Refuses to go on after a failed delivery, behind an event that can't be published,
+ * and what its parts refuse.
  *
- * Invariants: P1 to P5 of pump.h.  What is held borrows from the frame, which lives
+ * Invariants: P1 to P6 of pump.h.  What is held borrows from the frame, which lives
  * until the source is asked for the next one.
  */
 #include "pump_intern.h"
@@ -21,7 +20,6 @@
 #include <string.h>
 
 #define FRAMES_PER_ROUND 2048
-#define DELIVERIES_PER_ROUND 16384
 
 static void
 remember_subject(Pump *pump, const OutboxEvent *event)
@@ -50,86 +48,6 @@ pump_name_event(const Pump *pump, Error *error)
 	error_detail(error, "The event is %s for topic \"%s\", %u bytes, position %u.%u/%s/%llu.", id,
 				 subject->topic, subject->size, subject->position.generation,
 				 subject->position.timeline, lsn, (unsigned long long) subject->position.ordinal);
-}
-
-/* -------------------------------------------------------------------------
- * deliveries
- * -------------------------------------------------------------------------
- */
-
-typedef struct SettleContext
-{
-	Pump *pump;
-	PgUsec wall;
-} SettleContext;
-
-static void
-take_failure(Pump *pump, const Delivery *delivery)
-{
-	bool of_the_event = delivery->error.error_class == ERROR_CLASS_PERMANENT &&
-						delivery->error.exit_code == EXIT_POISON;
-	StreamPoint point;
-	Settled event;
-
-	pump->stats.deliveries_failed++;
-	if (!window_peek(pump->window, delivery->token, &event))
-		return;
-	point = (StreamPoint){event.commit_lsn, event.ordinal};
-	if (of_the_event && point_before(pump->careful_until, point))
-		pump->careful_until = point;
-	if (pump->failed)
-		return;
-	pump->failed = true;
-	pump->failure = delivery->error;
-	pump->poison =
-		of_the_event && window_events(pump->window) == 1 && delivery->certainly_not_persisted;
-}
-
-static void
-take_delivery(const Delivery *delivery, void *arg)
-{
-	SettleContext *context = arg;
-	Pump *pump = context->pump;
-	uint64_t bytes = window_bytes(pump->window);
-	Settled settled;
-
-	if (!delivery->delivered)
-	{
-		take_failure(pump, delivery);
-		return;
-	}
-	if (!window_settle(pump->window, delivery->token, &settled))
-		return;
-	pump->stats.events_settled++;
-	pump->stats.bytes_settled += bytes - window_bytes(pump->window);
-	if (settled.commit_time != 0)
-		histogram_observe(&pump->stats.delivery_seconds,
-						  (double) (context->wall - settled.commit_time) / (double) USEC_PER_SEC);
-	if (point_before((StreamPoint){pump->stats.last.commit_lsn, pump->stats.last.ordinal},
-					 (StreamPoint){settled.commit_lsn, settled.ordinal}))
-		pump->stats.last =
-			(Position){pump->generation, timeline_of(&pump->timelines, settled.commit_lsn),
-					   settled.commit_lsn, settled.ordinal};
-}
-
-PumpVerdict
-pump_settle(Pump *pump, EventSink *sink, PgUsec wall, Error *error)
-{
-	SettleContext context = {pump, wall};
-	int count = sink->ops->drain(sink, take_delivery, &context, DELIVERIES_PER_ROUND);
-
-	if (!pump->failed)
-		return count >= DELIVERIES_PER_ROUND ? PUMP_MORE : PUMP_IDLE;
-	*error = pump->failure;
-	if (pump->poison)
-	{
-		pump_name_event(pump, error);
-		return PUMP_STOP;
-	}
-	if (error->error_class == ERROR_CLASS_PERMANENT && error->exit_code != EXIT_POISON)
-		return PUMP_STOP;
-	error->error_class = ERROR_CLASS_TRANSIENT;
-	return PUMP_SINK_LOST;
 }
 
 /* -------------------------------------------------------------------------
@@ -220,6 +138,51 @@ may_go(Pump *pump, StreamPoint point)
 	return true;
 }
 
+/*
+ * What is to become of it is for the owner to decide, once everything before it is settled:
+ * until then it is held.
+ */
+static PumpVerdict
+poisoned(Pump *pump, const OutboxEvent *event, PoisonCause cause, Error *error)
+{
+	Poison *poison = &pump->poison;
+
+	if (window_events(pump->window) > 0)
+		return PUMP_HELD;
+	pump->subject.topic[0] = '\0';
+	remember_subject(pump, event);
+	if (error->detail[0] == '\0' || event->problem == NULL)
+		pump_name_event(pump, error);
+	poison->cause = cause;
+	poison->error = *error;
+	poison->event = *event;
+	poison->has_topic = pump->routed.topic != NULL;
+	snprintf(poison->topic, sizeof(poison->topic), "%s",
+			 poison->has_topic ? pump->routed.topic : "");
+	return PUMP_POISON;
+}
+
+static PumpVerdict
+carry_out(Pump *pump, const OutboxEvent *event, Error *error)
+{
+	*error = pump->evidence;
+	return poisoned(pump, event, pump->sentence, error);
+}
+
+void
+pump_topic_refused(Pump *pump, const Error *error)
+{
+	const Position *position = &pump->subject.position;
+
+	pump_condemn(pump, (StreamPoint){position->commit_lsn, position->ordinal}, error);
+}
+
+const Poison *
+pump_poison(const Pump *pump)
+{
+	return &pump->poison;
+}
+
 PumpVerdict
 pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error)
 {
@@ -229,12 +192,19 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 
 	if (pump->suppressed || point_before(point, pump->resume))
 	{
-		pump->stats.events_suppressed++;
+		if (!is_point(pump->buried, point))
+			pump->stats.events_suppressed++;
 		pump->settled_before |= !pump->suppressed;
 		return PUMP_MORE;
 	}
 	if (!may_go(pump, point))
 		return PUMP_HELD;
+	if (event->problem != NULL)
+	{
+		*error = *event->problem;
+		pump->routed = (RoutedEvent){0};
+		return poisoned(pump, event, POISON_NO_EVENT, error);
+	}
 	switch (router_route(pump->router, event, &pump->routed, error))
 	{
 		case ROUTE_OK:
@@ -244,14 +214,19 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 			pump->routed.size = (uint32_t) event->payload.len;
 			pump->routed.topic_index = UINT32_MAX; /* none yet */
 			remember_subject(pump, event);
+			if (is_point(pump->condemned, point))
+				return carry_out(pump, event, error);
 			return PUMP_TOPIC;
 		default:
-			pump->routed = (RoutedEvent){0};
-			pump->subject.topic[0] = '\0';
-			remember_subject(pump, event);
-			pump_name_event(pump, error);
-			return PUMP_STOP;
+			if (!poison_is(error))
+				return PUMP_STOP;
+			pump->routed.size = (uint32_t) event->payload.len;
+			return poisoned(
+				pump, event,
+				pump->routed.topic == NULL ? POISON_INVALID_TOPIC : POISON_INVALID_HEADERS, error);
 	}
+	if (is_point(pump->condemned, point))
+		return carry_out(pump, event, error);
 	io = window_add(pump->window, event->position.ordinal, pump->routed.size, &token, error);
 	if (io != IO_OK)
 		return verdict_of(io);
@@ -268,6 +243,8 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 		return PUMP_HELD;
 	if (error->error_class == ERROR_CLASS_TRANSIENT)
 		return PUMP_SINK_LOST;
+	if (poison_is(error))
+		return poisoned(pump, event, poison_cause_of(error->code), error);
 	remember_subject(pump, event);
 	pump_name_event(pump, error);
 	return PUMP_STOP;

@@ -18,6 +18,9 @@
  *	   nothing is read until it has gone.  Status updates go on.
  *	P5 A keepalive's position counts only outside of a transaction and with nothing
  *	   in flight.
+ *	P6 An event is settled by a delivery report, or by the receipt of its dead letter
+ *	   (pump_buried()), and by nothing else.  Poison is given up only when everything
+ *	   before it is settled.
  */
 #ifndef OUTBOX_RELAY_PUMP_H
 #define OUTBOX_RELAY_PUMP_H
@@ -25,6 +28,7 @@
 #include "event.h"
 #include "feedback.h"
 #include "metrics.h"
+#include "poison.h"
 #include "sink.h"
 #include "source.h"
 #include "timeline.h"
@@ -46,6 +50,7 @@ typedef enum PumpVerdict
 	PUMP_MORE,		  /* there is more to do: don't wait */
 	PUMP_HELD,		  /* no room: don't read, wait for deliveries */
 	PUMP_TOPIC,		  /* pump_wanted_topic() isn't in the map */
+	PUMP_POISON,	  /* see pump_read() and pump_settle() */
 	PUMP_SOURCE_LOST, /* TRANSIENT: connect again */
 	PUMP_SINK_LOST,	  /* TRANSIENT: replace the sink and connect again */
 	PUMP_STOP		  /* PERMANENT or BUG; what is in flight may still settle */
@@ -60,6 +65,7 @@ typedef struct PumpStats
 	uint64_t bytes_settled;
 	uint64_t events_suppressed; /* not published again */
 	uint64_t deliveries_failed;
+	uint64_t dead_lettered[POISON_CAUSE_COUNT];
 	uint64_t marks;
 	PgLsn server_end;			/* the server's WAL, as the stream said last */
 	Position last;				/* the highest settled event; commit_lsn invalid: none */
@@ -101,10 +107,18 @@ extern void pump_server_at(Pump *pump, PgLsn end_lsn);
  * -------------------------------------------------------------------------
  */
 
-/* Takes delivery reports; in every state, for as long as there is a sink. */
+/*
+ * Takes delivery reports; in every state, for as long as there is a sink.  PUMP_POISON: a
+ * lone event was refused for good, and so was its sink: either stop, or replace it as after
+ * PUMP_SINK_LOST; then the event comes again, and pump_read() says PUMP_POISON.
+ */
 extern MUST_CHECK PumpVerdict pump_settle(Pump *pump, EventSink *sink, PgUsec wall, Error *error);
 extern MUST_CHECK PumpVerdict pump_report(Pump *pump, ReplSource *source, MonoUsec now, PgUsec wall,
 										  Error *error);
+/*
+ * PUMP_POISON: pump_poison() is in the way, and everything before it is settled.  Each
+ * further call says the same, until pump_buried().
+ */
 extern MUST_CHECK PumpVerdict pump_read(Pump *pump, ReplSource *source, EventSink *sink,
 										MonoUsec now, Error *error);
 /* Until the next start pump_read() reads to the end of the open transaction and no further. */
@@ -113,6 +127,17 @@ extern void pump_finish(Pump *pump);
 extern bool pump_is_amid_transaction(const Pump *pump);
 extern MonoUsec pump_wake_at(const Pump *pump);
 extern const char *pump_wanted_topic(const Pump *pump);
+/* That topic can't be had: its event is poison. */
+extern void pump_topic_refused(Pump *pump, const Error *error);
+/* After PUMP_POISON; its views live until anything is read. */
+extern const Poison *pump_poison(const Pump *pump);
+/* Its dead letter is committed: false (BUG) for another event's. */
+extern MUST_CHECK bool pump_buried(Pump *pump, const DeadLetterReceipt *receipt, Error *error);
+/*
+ * Before pump_start(): the dead letter of this position is committed.  It was written when
+ * everything before it was settled, so that all of that, and it, is not published again.
+ */
+extern void pump_is_behind(Pump *pump, const DeadLetterReceipt *receipt);
 /* Adds to the error which event was tried last: never what is in it. */
 extern void pump_name_event(const Pump *pump, Error *error);
 

@@ -1,6 +1,6 @@
 /*
  * pump_intern.h
- *	  What the files of the pump share.  For pump.c and pump_marks.c alone.
+ *	  What the files of the pump share.  For pump*.c alone.
  */
 #ifndef OUTBOX_RELAY_PUMP_INTERN_H
 #define OUTBOX_RELAY_PUMP_INTERN_H
@@ -55,20 +55,35 @@ struct Pump
 
 	StreamPoint careful_until; /* commit_lsn invalid: not careful */
 	bool failed;			   /* a delivery */
-	bool poison;			   /* and its event was alone */
+	bool lone;				   /* and its event was alone: condemned */
 	Error failure;
 	Subject subject; /* the event published last */
+
+	StreamPoint condemned; /* found out to be poison; commit_lsn invalid: none is */
+	PoisonCause sentence;
+	Error evidence;
+	Poison poison;
+	StreamPoint buried; /* the last one that became a dead letter */
 
 	Heartbeats heartbeats;
 	PgLsn last_event_end; /* of the newest transaction with events */
 	MonoUsec marked_at;
 };
 
+extern void pump_condemn(Pump *pump, StreamPoint point, const Error *error);
+extern void pump_forget_condemned(Pump *pump);
+
 /* Whether a comes before b in the stream. */
 static inline bool
 point_before(StreamPoint a, StreamPoint b)
 {
 	return a.commit_lsn != b.commit_lsn ? a.commit_lsn < b.commit_lsn : a.ordinal < b.ordinal;
+}
+
+static inline bool
+is_point(StreamPoint a, StreamPoint b)
+{
+	return a.commit_lsn == b.commit_lsn && a.ordinal == b.ordinal;
 }
 
 #endif

@@ -65,6 +65,8 @@ pump_forget(Pump *pump, Error *error)
 	pump->stats.last = (Position){0};
 	pump->stats.server_end = LSN_INVALID;
 	pump->failed = false;
+	pump->lone = false;
+	pump_forget_condemned(pump);
 	heartbeats_free(&pump->heartbeats);
 	pump_source_lost(pump);
 	return true;
@@ -98,6 +100,7 @@ pump_sink_lost(Pump *pump)
 	remember_resume_point(pump);
 	window_reset(pump->window, window_confirmed(pump->window));
 	pump->failed = false;
+	pump->lone = false;
 	pump_source_lost(pump);
 }
 

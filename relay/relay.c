@@ -336,6 +336,7 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 			return false;
 		case PUMP_MORE:
 			return true;
+		case PUMP_POISON:
 		case PUMP_STOP:
 			/* The sink is done for, too; what it failed with stays in flight. */
 			pump_sink_lost(relay->pump);

@@ -24,6 +24,7 @@
 #define OID_TEXT 25
 #define OID_JSON 114
 #define OID_VARCHAR 1043
+#define OID_TIMESTAMPTZ 1184
 #define OID_UUID 2950
 #define OID_JSONB 3802
 
@@ -42,6 +43,7 @@ static const EventColumnSpec event_columns[EVENT_COLUMN_COUNT] = {
 	[COLUMN_PAYLOAD] = {"payload", true, {OID_JSON, OID_JSONB, OID_TEXT}},
 	[COLUMN_PAYLOAD_BYTES] = {"payload_bytes", false, {OID_BYTEA}},
 	[COLUMN_HEADERS] = {"headers", false, {OID_JSONB, OID_JSON}},
+	[COLUMN_CREATED_AT] = {"created_at", false, {OID_TIMESTAMPTZ}},
 };
 
 static ValueEncoding
@@ -95,6 +97,8 @@ map_column(const PgoutputMessage *message, EventColumn wanted, Relation *relatio
 			return publication_error(error, "is there twice", spec->name);
 		if (!type_decoded(spec, column->type_oid))
 		{
+			if (wanted == COLUMN_CREATED_AT)
+				continue;
 			publication_error(error, "has a type that isn't decoded", spec->name);
 			return error_detail(error, "Its type has the oid %u.", (unsigned) column->type_oid);
 		}

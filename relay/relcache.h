@@ -24,6 +24,7 @@ typedef enum EventColumn
 	COLUMN_PAYLOAD,
 	COLUMN_PAYLOAD_BYTES,
 	COLUMN_HEADERS,
+	COLUMN_CREATED_AT, /* the relation lacks it when it has another type */
 	EVENT_COLUMN_COUNT
 } EventColumn;
 
@@ -31,7 +32,7 @@ typedef enum EventColumn
 typedef enum ValueEncoding
 {
 	ENCODING_UUID,	/* 16 bytes, or text */
-	ENCODING_PLAIN, /* the same bytes in both formats: text, json */
+	ENCODING_PLAIN, /* as it is: text, json; a time of either format */
 	ENCODING_JSONB, /* a version byte and text, or text */
 	ENCODING_BYTEA	/* raw, or hexadecimal or escaped text */
 } ValueEncoding;

@@ -307,6 +307,7 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 	bool early = rules->members.count > 0; /* the topic may need them */
 	PgUsec at;
 
+	routed->topic = NULL;
 	uuid_format(event->id, router->texts.id);
 	if (early && !own_headers_read(&router->own, event->headers, rules, error))
 		return ROUTE_REJECTED;

@@ -54,9 +54,9 @@ typedef enum RouteResult
 	ROUTE_OK,
 	ROUTE_UNKNOWN_TOPIC, /* routed->topic is set, and nothing else */
 	/*
-	 * No legal topic, headers that are no flat object, too many, a field that is missing or
-	 * makes no partition or time: the Error is PERMANENT with EXIT_POISON.  Out of memory
-	 * comes this way as a BUG.
+	 * No legal topic (routed->topic is NULL), headers that are no flat object, too many, a
+	 * field that is missing or makes no partition or time: the Error is PERMANENT with
+	 * EXIT_POISON.  Out of memory comes this way as a BUG.
 	 */
 	ROUTE_REJECTED
 } RouteResult;

@@ -41,6 +41,7 @@ typedef struct FakeSink
 	int error_exit; /* 0: TRANSIENT */
 	IoResult refuse;
 	int refuse_exit;
+	const char *code; /* Kafka's name of what it refuses for good; NULL: none */
 } FakeSink;
 
 typedef struct Bench
@@ -119,7 +120,10 @@ fake_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 	if (sink->refuse == IO_FAILED)
 	{
 		if (sink->refuse_exit != 0)
+		{
 			(void) error_permanent(error, sink->refuse_exit, "refused");
+			snprintf(error->code, sizeof(error->code), "%s", sink->code != NULL ? sink->code : "");
+		}
 		else
 			(void) error_transient(error, "refused");
 	}
@@ -149,7 +153,11 @@ fake_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 
 		error_clear(&delivery.error);
 		if (sink->fail_next && sink->error_exit != 0)
+		{
 			(void) error_permanent(&delivery.error, sink->error_exit, "too large");
+			snprintf(delivery.error.code, sizeof(delivery.error.code), "%s",
+					 sink->code != NULL ? sink->code : "");
+		}
 		else if (sink->fail_next)
 			(void) error_transient(&delivery.error, "timed out");
 		sink->count--;

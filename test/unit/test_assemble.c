@@ -261,6 +261,34 @@ refuses_messages_that_are_no_events(void **state)
 	assert_non_null(strstr(fixture->error.detail, "event 1 "));
 }
 
+/* What can't be decoded in its body is given on, whole; the version is the relay's business. */
+static void
+gives_messages_that_cannot_be_decoded_with_their_problem(void **state)
+{
+	Fixture *fixture = *state;
+	const OutboxEvent *event = &fixture->out.event;
+
+	assembler_take_messages(fixture->assembler, ASSEMBLE_ALL_MESSAGES);
+	expect(fixture, WIRE_BEGIN, ASSEMBLED_BEGIN);
+	expect(fixture, MESSAGE("01", "000000031f0102"), ASSEMBLED_EVENT);
+	assert_non_null(event->problem);
+	assert_int_equal(event->problem->error_class, ERROR_CLASS_PERMANENT);
+	assert_int_equal(event->problem->exit_code, EXIT_MESSAGE);
+	assert_non_null(strstr(event->problem->detail, "event 0 "));
+	assert_true(event->no_id);
+	assert_null(event->aggregate_type.data);
+	assert_true(event->payload_is_bytes);
+	assert_int_equal(event->payload.len, 3);
+	assert_int_equal(event->payload.data[0], 0x1f);
+	assert_int_equal(event->position.ordinal, 0);
+	expect(fixture, MESSAGE("01", "00000000"), ASSEMBLED_EVENT);
+	assert_non_null(event->problem);
+	assert_int_equal(event->position.ordinal, 1);
+	expect(fixture, MESSAGE("01", EVENT_CONTENT), ASSEMBLED_EVENT);
+	assert_null(event->problem);
+	assert_int_equal(event->position.ordinal, 2);
+}
+
 static void
 a_new_stream_starts_from_nothing(void **state)
 {
@@ -346,6 +374,7 @@ main(void)
 		WITH_FIXTURE(messages_are_events_when_they_are_taken),
 		WITH_FIXTURE(messages_that_are_not_taken_are_counted),
 		WITH_FIXTURE(refuses_messages_that_are_no_events),
+		WITH_FIXTURE(gives_messages_that_cannot_be_decoded_with_their_problem),
 		WITH_FIXTURE(a_new_stream_starts_from_nothing),
 		WITH_FIXTURE(random_orders_keep_the_ordinals),
 	};

@@ -126,7 +126,7 @@ judges_rows(void **state)
 		const char *what;
 		int column;
 		ValueSpec value;
-		ErrorClass error_class; /* NONE: an event */
+		ErrorClass error_class; /* NONE: an event; PERMANENT: one with a problem */
 	} cases[] = {
 		{"null id", 0, NONE, ERROR_CLASS_PERMANENT},
 		{"short uuid", 0, BINARY("\1\2\3"), ERROR_CLASS_BUG},
@@ -162,13 +162,60 @@ judges_rows(void **state)
 		values[cases[i].column] = cases[i].value;
 		open_transaction(fixture);
 		taken = take_row(fixture, EVENT_OID, values, FULL_COUNT);
-		if (taken != (cases[i].error_class == ERROR_CLASS_NONE))
+		if (taken == (cases[i].error_class == ERROR_CLASS_BUG))
 			fail_msg("wrong about %s: %s", cases[i].what, fixture->error.message);
 		if (!taken)
+		{
 			expect_refused(fixture, taken, cases[i].error_class, EXIT_POISON);
-		else
-			assert_int_equal(fixture->out.kind, ASSEMBLED_EVENT);
+			continue;
+		}
+		assert_int_equal(fixture->out.kind, ASSEMBLED_EVENT);
+		if ((fixture->out.event.problem != NULL) != (cases[i].error_class == ERROR_CLASS_PERMANENT))
+			fail_msg("wrong about %s", cases[i].what);
 	}
+}
+
+/* It has its position and all that is known of it, and what follows is not disturbed. */
+static void
+gives_what_is_no_event_with_its_problem(void **state)
+{
+	const ValueSpec wrong[FULL_COUNT] = {NONE,
+										 TEXT("ride"),
+										 TEXT("k"),
+										 TEXT("Made"),
+										 TEXT("\"secret\""),
+										 TEXT("\\x0102"),
+										 NONE,
+										 BINARY("\0\0\0\0\0\0\1\2")};
+	const ValueSpec right[FULL_COUNT] = {ID,   TEXT("ride"),	TEXT("k"), TEXT("Made"),
+										 NONE, TEXT("\\x0102"), NONE,	   NONE};
+	Fixture *fixture = *state;
+	const OutboxEvent *event = &fixture->out.event;
+
+	open_transaction(fixture);
+	assert_true(take_row(fixture, EVENT_OID, wrong, FULL_COUNT));
+	assert_int_equal(fixture->out.kind, ASSEMBLED_EVENT);
+	assert_true(event->no_id);
+	assert_non_null(event->problem);
+	assert_int_equal(event->problem->error_class, ERROR_CLASS_PERMANENT);
+	assert_int_equal(event->problem->exit_code, EXIT_POISON);
+	assert_non_null(strstr(event->problem->message, "id is null")); /* the first one counts */
+	assert_null(strstr(event->problem->message, "secret"));
+	assert_null(strstr(event->problem->detail, "secret"));
+	assert_true(view_equals(event->aggregate_type, view_of("ride")));
+	assert_true(view_equals(event->payload, view_of("\"secret\"")));
+	assert_false(event->payload_is_bytes);
+	assert_int_equal(event->other_payload.len, 2);
+	assert_int_equal(event->created_at, 0x102);
+	assert_int_equal(event->position.ordinal, 0);
+
+	assert_true(take_row(fixture, EVENT_OID, right, FULL_COUNT));
+	assert_null(event->problem);
+	assert_false(event->no_id);
+	assert_true(event->payload_is_bytes);
+	assert_null(event->other_payload.data);
+	assert_int_equal(event->created_at, 0);
+	assert_int_equal(event->position.ordinal, 1);
 }
 
 static void
@@ -228,6 +275,7 @@ main(void)
 		WITH_FIXTURE(refuses_rows_under_a_partition_s_name),
 		WITH_FIXTURE(the_number_of_relations_is_bounded),
 		WITH_FIXTURE(judges_rows),
+		WITH_FIXTURE(gives_what_is_no_event_with_its_problem),
 		WITH_FIXTURE(no_payload_is_a_tombstone_and_an_empty_one_is_not),
 		WITH_FIXTURE(a_large_bytea_in_text_is_decoded),
 	};

@@ -224,7 +224,7 @@ finds_the_culprit_of_a_failed_batch(void **state)
 	assert_string_equal(bench->sink.published, "ab");
 	bench->sink.fail_next = bench->sink.certainly = true;
 	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 1), PUMP_STOP);
+	assert_int_equal(deliver(bench, 1), PUMP_POISON);
 	assert_int_equal(bench->error.exit_code, EXIT_POISON);
 	assert_non_null(strstr(bench->error.detail, "0190b2c4-1111-7222-8333-444455556666"));
 	assert_non_null(strstr(bench->error.detail, "0/C8/1"));
@@ -319,15 +319,15 @@ asks_for_a_topic_and_goes_on(void **state)
 }
 
 static void
-stops_at_an_event_that_the_sink_refuses_for_good(void **state)
+stops_when_the_sink_refuses_whatever_comes(void **state)
 {
 	Bench *bench = *state;
 
 	give_transaction(bench, 200, "ab");
 	bench->sink.refuse = IO_FAILED;
-	bench->sink.refuse_exit = EXIT_POISON;
+	bench->sink.refuse_exit = EXIT_PERMISSION;
 	assert_int_equal(read_all(bench), PUMP_STOP);
-	assert_int_equal(bench->error.exit_code, EXIT_POISON);
+	assert_int_equal(bench->error.exit_code, EXIT_PERMISSION);
 	assert_int_equal(pump_in_flight(bench->pump), 0);
 }
 
@@ -440,7 +440,7 @@ main(void)
 		WITH_BENCH(holds_what_finds_no_room),
 		WITH_BENCH(holds_what_the_sink_can_not_take),
 		WITH_BENCH(asks_for_a_topic_and_goes_on),
-		WITH_BENCH(stops_at_an_event_that_the_sink_refuses_for_good),
+		WITH_BENCH(stops_when_the_sink_refuses_whatever_comes),
 		WITH_BENCH(takes_a_keepalive_only_at_rest),
 		WITH_BENCH(takes_no_keepalive_in_a_suppressed_transaction),
 		WITH_BENCH(marks_idle_positions_rarely),

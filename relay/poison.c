@@ -1,0 +1,59 @@
+/*
+ * poison.c
+ *	  Events that can never be published: why.
+ *
+ * Refuses nothing.
+ */
+#include "poison.h"
+
+#include "exit_codes.h"
+
+#include <string.h>
+
+static const char *const cause_names[POISON_CAUSE_COUNT] = {
+	[POISON_TOO_LARGE] = "too_large",
+	[POISON_FORBIDDEN_TOPIC] = "forbidden_topic",
+	[POISON_UNKNOWN_TOPIC] = "unknown_topic",
+	[POISON_INVALID_TOPIC] = "invalid_topic",
+	[POISON_INVALID_HEADERS] = "invalid_headers",
+	[POISON_NO_EVENT] = "no_event",
+	[POISON_REFUSED] = "refused",
+};
+
+static const struct
+{
+	const char *code;
+	PoisonCause cause;
+} causes[] = {
+	{"MSG_SIZE_TOO_LARGE", POISON_TOO_LARGE},
+	{"RECORD_LIST_TOO_LARGE", POISON_TOO_LARGE},
+	{"TOPIC_AUTHORIZATION_FAILED", POISON_FORBIDDEN_TOPIC},
+	{"CLUSTER_AUTHORIZATION_FAILED", POISON_FORBIDDEN_TOPIC}, /* to make a topic */
+	{"POLICY_VIOLATION", POISON_FORBIDDEN_TOPIC},
+	{"UNKNOWN_TOPIC_OR_PART", POISON_UNKNOWN_TOPIC},
+	{"TOPIC_EXCEPTION", POISON_INVALID_TOPIC},
+};
+
+const char *
+poison_cause_name(PoisonCause cause)
+{
+	return cause_names[cause];
+}
+
+PoisonCause
+poison_cause_of(const char *code)
+{
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+	{
+		if (strcmp(causes[i].code, code) == 0)
+			return causes[i].cause;
+	}
+	return POISON_REFUSED;
+}
+
+bool
+poison_is(const Error *error)
+{
+	return error->error_class == ERROR_CLASS_PERMANENT &&
+		   (error->exit_code == EXIT_POISON || error->exit_code == EXIT_MESSAGE);
+}

@@ -1,0 +1,83 @@
+/* What is poison, and what it is called. */
+#include "unit.h"
+
+#include "exit_codes.h"
+#include "poison.h"
+
+#include <string.h>
+
+static void
+names_every_cause_differently(void **state)
+{
+	(void) state;
+	for (int i = 0; i < POISON_CAUSE_COUNT; i++)
+	{
+		const char *name = poison_cause_name((PoisonCause) i);
+
+		assert_non_null(name);
+		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz_"), strlen(name));
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(name, poison_cause_name((PoisonCause) j));
+	}
+}
+
+static void
+knows_the_names_of_kafka(void **state)
+{
+	static const struct
+	{
+		const char *code;
+		PoisonCause cause;
+	} cases[] = {{"MSG_SIZE_TOO_LARGE", POISON_TOO_LARGE},
+				 {"RECORD_LIST_TOO_LARGE", POISON_TOO_LARGE},
+				 {"TOPIC_AUTHORIZATION_FAILED", POISON_FORBIDDEN_TOPIC},
+				 {"CLUSTER_AUTHORIZATION_FAILED", POISON_FORBIDDEN_TOPIC},
+				 {"POLICY_VIOLATION", POISON_FORBIDDEN_TOPIC},
+				 {"UNKNOWN_TOPIC_OR_PART", POISON_UNKNOWN_TOPIC},
+				 {"TOPIC_EXCEPTION", POISON_INVALID_TOPIC},
+				 {"INVALID_RECORD", POISON_REFUSED},
+				 {"INVALID_TIMESTAMP", POISON_REFUSED},
+				 {"", POISON_REFUSED},
+				 {"MSG_SIZE", POISON_REFUSED}};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		assert_int_equal(poison_cause_of(cases[i].code), cases[i].cause);
+}
+
+/* A wrong configuration concerns every event, and what may pass concerns none. */
+static void
+takes_only_what_is_about_one_event(void **state)
+{
+	Error error;
+
+	(void) state;
+	error_clear(&error);
+	assert_false(poison_is(&error));
+	(void) error_permanent(&error, EXIT_POISON, "x");
+	assert_true(poison_is(&error));
+	(void) error_permanent(&error, EXIT_MESSAGE, "x");
+	assert_true(poison_is(&error));
+	(void) error_permanent(&error, EXIT_CONFIG, "x");
+	assert_false(poison_is(&error));
+	(void) error_permanent(&error, EXIT_PERMISSION, "x");
+	assert_false(poison_is(&error));
+	(void) error_transient(&error, "x");
+	assert_false(poison_is(&error));
+	error.exit_code = EXIT_POISON;
+	assert_false(poison_is(&error));
+	(void) error_bug(&error, "x");
+	assert_false(poison_is(&error));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_every_cause_differently),
+		cmocka_unit_test(knows_the_names_of_kafka),
+		cmocka_unit_test(takes_only_what_is_about_one_event),
+	};
+
+	return cmocka_run_group_tests_name("poison", tests, NULL, NULL);
+}
