@@ -2,7 +2,7 @@
  * backfill.c
  *	  The rows that were in outbox.event before the slot.
  *
- * Refuses a row that can't be decoded, as the stream does.
+ * Refuses nothing: a row that is no event goes on with its problem, as in the stream.
  *
  * Invariants: partitions in the order they were written, rows in the order of
  * their TIDs, a bounded range of blocks a statement; a row that can't go is held,
@@ -101,7 +101,7 @@ backfill_retry(Backfill *backfill, Pump *pump, EventSink *sink, Error *error)
 	PumpVerdict verdict = pump_publish(pump, &backfill->event, sink, error);
 
 	backfill->held = verdict == PUMP_HELD;
-	backfill->again = verdict == PUMP_TOPIC;
+	backfill->again = verdict == PUMP_TOPIC || verdict == PUMP_POISON;
 	if (verdict == PUMP_MORE)
 		backfill->rows++;
 	return verdict;
@@ -117,6 +117,25 @@ backfill_go_on(Backfill *backfill, Error *error)
 									 backfill->again_block, backfill->again_offset,
 									 backfill->next_block),
 				  error);
+}
+
+/* As the assembler does it with rows of the stream. */
+static void
+judge_row(Backfill *backfill)
+{
+	OutboxEvent *event = &backfill->event;
+	const char *what = NULL;
+
+	if (event->no_id)
+		what = "its id is null";
+	else if (event->other_payload.data != NULL)
+		what = "both payload and payload_bytes are set";
+	else if (event->aggregate_type.data == NULL)
+		what = "its aggregatetype is null";
+	if (what == NULL)
+		return;
+	error_permanent(&backfill->problem, EXIT_POISON, "a row of outbox.event is no event: %s", what);
+	event->problem = &backfill->problem;
 }
 
 PumpVerdict
@@ -155,10 +174,14 @@ backfill_take(Backfill *backfill, const RegistryReply *reply, Pump *pump, EventS
 		.headers = row->headers,
 		.position = backfill->position,
 		.commit_time = row->created_at,
+		.created_at = row->created_at,
+		.no_id = row->no_id,
+		.other_payload = row->other_payload,
 	};
 	memcpy(event->id, row->id, UUID_SIZE);
 	backfill->again_block = row->block;
 	backfill->again_offset = row->offset;
 	event->position.ordinal = backfill_ordinal(backfill->rank, row->block, row->offset);
+	judge_row(backfill);
 	return backfill_retry(backfill, pump, sink, error);
 }

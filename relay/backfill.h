@@ -25,14 +25,19 @@ typedef struct Backfill
 	unsigned rank;
 	uint32_t blocks; /* of this partition */
 	uint32_t next_block;
-	bool held;		/* "event" couldn't go; the row lives until the registry is asked again */
-	bool again;		/* its topic is unknown: the rest is skipped, and read again from this row on */
+	bool held; /* "event" couldn't go; the row lives until the registry is asked again */
+	/*
+	 * Its topic is unknown, or it becomes a dead letter: the rest is skipped, and read again
+	 * from this row on.
+	 */
+	bool again;
 	bool again_due; /* the rest was skipped */
 	uint32_t again_block;
 	uint16_t again_offset;
 	bool published;
 	PgLsn end_lsn;
 	OutboxEvent event;
+	Error problem; /* of it */
 	uint64_t rows;
 } Backfill;
 
@@ -50,8 +55,8 @@ extern MUST_CHECK PumpVerdict backfill_start(Backfill *backfill, PgRegistry *reg
 											 Error *error);
 /*
  * A reply of LEAF_SIZE or LEAF_ROWS.  PUMP_HELD: try again with backfill_retry().
- * PUMP_TOPIC: go on with replies, one of which tells of the topic, then call
- * backfill_go_on().
+ * PUMP_TOPIC, PUMP_POISON: go on with replies, one of which tells of the topic or of the
+ * dead letter, then call backfill_go_on().
  */
 extern MUST_CHECK PumpVerdict backfill_take(Backfill *backfill, const RegistryReply *reply,
 											Pump *pump, EventSink *sink, Error *error);

@@ -29,6 +29,7 @@ struct KafkaTail
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *queue;
 	const TopicMap *topics;
+	const TopicMap *but;
 	char source_id[SOURCE_ID_MAX + 1];
 	uint32_t topic; /* whose watermarks come next */
 	uint32_t partition;
@@ -42,8 +43,8 @@ struct KafkaTail
 };
 
 KafkaTail *
-kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const char *source_id,
-				MonoUsec now, Error *error)
+kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const TopicMap *but,
+				const char *source_id, MonoUsec now, Error *error)
 {
 	KafkaTail *tail = calloc(1, sizeof(*tail));
 	rd_kafka_conf_t *conf;
@@ -54,6 +55,7 @@ kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const char *s
 		return NULL;
 	}
 	tail->topics = topics;
+	tail->but = but;
 	snprintf(tail->source_id, sizeof(tail->source_id), "%s", source_id);
 	tail->deadline = now + TAIL_TIMEOUT_USEC;
 	conf = kafka_conf_create(config, KAFKA_READER, error);
@@ -222,6 +224,8 @@ IoResult
 kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error)
 {
 	uint32_t partitions;
+	uint32_t index;
+	uint32_t count;
 	IoResult io;
 
 	tail->wake_at = now; /* one partition a step: the loop turns in between */
@@ -229,7 +233,7 @@ kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error)
 	{
 		const char *topic = topic_map_name(tail->topics, tail->topic, &partitions);
 
-		if (tail->partition < partitions)
+		if (tail->partition < partitions && !topic_map_find(tail->but, topic, &index, &count))
 		{
 			io = ask_watermarks(tail, topic, error);
 			if (io != IO_OK)

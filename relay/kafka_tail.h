@@ -23,9 +23,13 @@ typedef struct TailPosition
 	Position position;
 } TailPosition;
 
-/* topics is borrowed until kafka_tail_free(). */
+/*
+ * Of topics without those of "but", whose tails can't be read.  Both are borrowed until
+ * kafka_tail_free().
+ */
 extern MUST_CHECK KafkaTail *kafka_tail_open(const RelayConfig *config, const TopicMap *topics,
-											 const char *source_id, MonoUsec now, Error *error);
+											 const TopicMap *but, const char *source_id,
+											 MonoUsec now, Error *error);
 /* IO_OK: all was read; IO_AGAIN: call again at kafka_tail_wake_at(); IO_FAILED: TRANSIENT. */
 extern MUST_CHECK IoResult kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error);
 extern MonoUsec kafka_tail_wake_at(const KafkaTail *tail);

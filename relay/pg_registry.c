@@ -169,6 +169,9 @@ read_server(PgRegistry *registry, const PGresult *result)
 	};
 	snprintf(facts->wal_level, sizeof(facts->wal_level), "%s", PQgetvalue(result, 0, 2));
 	read_publication(facts, result, 10);
+	facts->dead_letters_found = flag(result, 12);
+	facts->dead_letters_readable = flag(result, 13);
+	facts->dead_letters_writable = flag(result, 14);
 }
 
 static void
@@ -238,14 +241,20 @@ read_row(StoredRow *row, const PGresult *result, Error *error)
 	row->offset = reader_u16(&tid);
 	reader_init(&created, PQgetvalue(result, 0, 8), (size_t) PQgetlength(result, 0, 8));
 	row->created_at = (PgUsec) reader_u64(&created);
-	if (!reader_done(&tid) || !reader_done(&created) || id.len != UUID_SIZE)
+	row->no_id = id.data == NULL;
+	if (!reader_done(&tid) || !reader_done(&created) || (!row->no_id && id.len != UUID_SIZE))
 		return error_bug(error, "unexpected row of outbox.event");
-	memcpy(row->id, id.data, UUID_SIZE);
+	memset(row->id, 0, UUID_SIZE);
+	if (!row->no_id)
+		memcpy(row->id, id.data, UUID_SIZE);
 	row->aggregate_type = cell(result, 2);
 	row->aggregate_id = cell(result, 3);
 	row->type = cell(result, 4);
-	row->payload = bytes.data != NULL ? bytes : cell(result, 5);
-	row->payload_is_bytes = bytes.data != NULL;
+	row->payload = cell(result, 5);
+	row->payload_is_bytes = row->payload.data == NULL && bytes.data != NULL;
+	row->other_payload = row->payload_is_bytes ? (ByteView){NULL, 0} : bytes;
+	if (row->payload_is_bytes)
+		row->payload = bytes;
 	row->headers = cell(result, 7);
 	return true;
 }
@@ -275,8 +284,21 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 		case REGISTRY_REGISTRATION:
 			read_registration(registry, result);
 			return false;
+		case REGISTRY_LAST_LETTER:
+			registry_read_last_letter(registry, result);
+			reply->job = REGISTRY_FACTS;
+			return true;
 		case REGISTRY_FACTS:
 			reply->failed = !read_topics(registry, result, &reply->error);
+			if (reply->failed || !registry->facts.registered ||
+				!registry->facts.dead_letters_readable)
+				return true;
+			if (registry_ask_last_letter(registry))
+				return false;
+			reply->failed = !error_bug(&reply->error, "out of memory");
+			return true;
+		case REGISTRY_DEAD_LETTER:
+			reply->u.receipt = registry_receipt(job);
 			return true;
 		case REGISTRY_PUBLICATION:
 			read_publication(&registry->facts, result, 0);
@@ -316,7 +338,7 @@ start_job(PgRegistry *registry, MonoUsec now, Error *error)
 	bool rows = job->kind == REGISTRY_LEAF_ROWS;
 
 	if (PQsendQueryParams(conn, job->sql, job->param_count, NULL, (const char *const *) job->params,
-						  NULL, NULL, rows ? 1 : 0) != 1)
+						  job->lengths, job->formats, rows ? 1 : 0) != 1)
 		return pg_error_lost(error, conn, "send a statement");
 	if (rows && PQsetSingleRowMode(conn) != 1)
 		return error_bug(error, "could not ask for single rows");

@@ -14,6 +14,7 @@
 #ifndef OUTBOX_RELAY_PG_REGISTRY_H
 #define OUTBOX_RELAY_PG_REGISTRY_H
 
+#include "poison.h"
 #include "relay_check.h"
 #include "route.h"
 
@@ -26,6 +27,7 @@ typedef enum RegistryJob
 	REGISTRY_SETUP,		   /* private: its reply is never given */
 	REGISTRY_SERVER,	   /* private */
 	REGISTRY_REGISTRATION, /* private */
+	REGISTRY_LAST_LETTER,  /* private */
 	REGISTRY_FACTS,		   /* registry_facts(), registry_topic() are filled */
 	REGISTRY_MARK,
 	REGISTRY_TIMELINE,
@@ -35,7 +37,8 @@ typedef enum RegistryJob
 	REGISTRY_LEAF_SIZE, /* u.blocks */
 	REGISTRY_LEAF_ROWS, /* a reply for each row, then one with u.row NULL */
 	REGISTRY_READY,
-	REGISTRY_PUBLICATION /* that of registry_facts() is as of now */
+	REGISTRY_PUBLICATION, /* that of registry_facts() is as of now */
+	REGISTRY_DEAD_LETTER  /* u.receipt */
 } RegistryJob;
 
 /* A row of outbox.event that was there before the slot. */
@@ -48,9 +51,11 @@ typedef struct StoredRow
 	ByteView aggregate_id;
 	ByteView type;
 	ByteView payload;
-	bool payload_is_bytes;
+	ByteView other_payload; /* payload_bytes beside a payload */
 	ByteView headers;
 	PgUsec created_at;
+	bool no_id;
+	bool payload_is_bytes;
 } StoredRow;
 
 typedef struct RegistryReply
@@ -65,6 +70,7 @@ typedef struct RegistryReply
 		uint32_t blocks;
 		PgLsn server_end;	  /* MARK: of its WAL */
 		const StoredRow *row; /* until the next registry_next() */
+		DeadLetterReceipt receipt;
 	} u;
 } RegistryReply;
 
@@ -111,6 +117,20 @@ extern MUST_CHECK bool registry_read_leaf(PgRegistry *registry, unsigned leaf, u
 										  uint16_t offset, uint32_t to_block);
 /* The backfill is done: state ready, mark at the slot's start. */
 extern MUST_CHECK bool registry_ready(PgRegistry *registry, uint32_t generation);
+
+/* How an event is stored: after an error of class 22 the next one is tried. */
+typedef enum LetterForm
+{
+	LETTER_AS_IT_IS,
+	LETTER_PAYLOAD_AS_BYTES, /* a message may have one that isn't JSON */
+	LETTER_RAW				 /* and such headers: they become a JSON string */
+} LetterForm;
+
+/* The event as a row of outbox.dead_letter; copied. */
+extern MUST_CHECK bool registry_dead_letter(PgRegistry *registry, const Poison *poison,
+											LetterForm form);
+/* Of the facts: false when this registration has no dead letters, or they can't be read. */
+extern bool registry_last_dead_letter(const PgRegistry *registry, DeadLetterReceipt *receipt);
 
 extern const RelayFacts *registry_facts(const PgRegistry *registry);
 extern int registry_topic_count(const PgRegistry *registry);

@@ -9,7 +9,7 @@
 #include "pg_registry.h"
 
 #define JOBS_MAX 16
-#define PARAMS_MAX 6
+#define PARAMS_MAX 13
 #define NAME_SIZE 64
 
 typedef struct Job
@@ -19,6 +19,9 @@ typedef struct Job
 	char *text; /* of a statement that was built; NULL otherwise */
 	int param_count;
 	char *params[PARAMS_MAX];
+	int lengths[PARAMS_MAX]; /* of those in binary format */
+	int formats[PARAMS_MAX]; /* 1: binary */
+	Position position;		 /* of a dead letter */
 } Job;
 
 typedef struct RecordedTopic
@@ -57,5 +60,10 @@ struct PgRegistry
 extern MUST_CHECK bool registry_add_job(PgRegistry *registry, RegistryJob kind, const char *sql,
 										int leaf, const char *const *params, int param_count);
 extern void registry_free_job(Job *job);
+
+/* pg_registry_letters.c */
+extern void registry_read_last_letter(PgRegistry *registry, const struct pg_result *result);
+extern MUST_CHECK bool registry_ask_last_letter(PgRegistry *registry);
+extern DeadLetterReceipt registry_receipt(const Job *job);
 
 #endif

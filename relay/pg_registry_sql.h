@@ -62,7 +62,10 @@
 	"       s.slot_type = 'logical' AND s.plugin = 'pgoutput'"                                     \
 	"         AND s.database = current_database(),"                                                \
 	"       s.wal_status = 'lost', s.active_pid, s.confirmed_flush_lsn,"                           \
-	"       p.pubname IS NOT NULL," SQL_PUBLICATION_PROBLEM "  FROM (VALUES (1)) AS one"           \
+	"       p.pubname IS NOT NULL," SQL_PUBLICATION_PROBLEM ", d.oid IS NOT NULL,"                 \
+	"       pg_catalog.has_table_privilege(d.oid, 'SELECT'),"                                      \
+	"       pg_catalog.has_table_privilege(d.oid, 'INSERT')"                                       \
+	"  FROM (SELECT to_regclass('outbox.dead_letter')::oid) AS d (oid)"                            \
 	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
 
@@ -108,6 +111,41 @@
 	"  ON CONFLICT (slot_name, topic) DO NOTHING RETURNING partitions)"                            \
 	"SELECT partitions FROM mine UNION ALL"                                                        \
 	" SELECT partitions FROM outbox.topic WHERE slot_name = $1 AND topic = $2"
+
+/*
+ * $2 what the positions of this registration begin with.  Rows are written in the order of
+ * their positions.
+ */
+#define SQL_LAST_DEAD_LETTER                                                                       \
+	"SELECT position FROM outbox.dead_letter"                                                      \
+	" WHERE slot_name = $1 AND pg_catalog.starts_with(position, $2)"                               \
+	" ORDER BY number DESC LIMIT 1"
+
+/*
+ * $2 position, $3 topic, $4 reason, $5 Kafka's name of it, $6 id, $7 to $9 what text columns have,
+ * $10 and $11 the payload as bytes (text or not), $12 headers, $13 when it was made, in usec since
+ * 2000.  A row that is there already says the same.
+ */
+#define INSERT_DEAD_LETTER                                                                         \
+	"INSERT INTO outbox.dead_letter (slot_name, position, topic, reason, errcode, id,"             \
+	"  aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at)"             \
+	"VALUES ($1, $2, $3, $4, $5, $6::uuid, $7, $8, $9,"
+#define DEAD_LETTER_CREATED_AT                                                                     \
+	" TIMESTAMPTZ '2000-01-01 00:00:00+00' + $13::int8 * INTERVAL '1 microsecond')"                \
+	" ON CONFLICT (slot_name, position) DO NOTHING"
+#define SQL_DEAD_LETTER                                                                            \
+	INSERT_DEAD_LETTER                                                                             \
+	" pg_catalog.convert_from($10::bytea, 'UTF8')::json, $11::bytea, "                             \
+	"$12::jsonb," DEAD_LETTER_CREATED_AT
+/* For what the columns refuse, as only a message can hold: a payload that isn't JSON, and such headers. */
+#define DEAD_LETTER_BYTES                                                                          \
+	INSERT_DEAD_LETTER                                                                             \
+	" CASE WHEN $11::bytea IS NULL THEN NULL"                                                      \
+	"      ELSE pg_catalog.convert_from($10::bytea, 'UTF8')::json END,"                            \
+	" COALESCE($11::bytea, $10::bytea),"
+#define SQL_DEAD_LETTER_BYTES DEAD_LETTER_BYTES " $12::jsonb," DEAD_LETTER_CREATED_AT
+#define SQL_DEAD_LETTER_RAW                                                                        \
+	DEAD_LETTER_BYTES " pg_catalog.to_jsonb($12::text)," DEAD_LETTER_CREATED_AT
 
 #define SQL_HEARTBEAT "SELECT outbox.heartbeat($1)"
 #define SQL_MAINTAIN "SELECT outbox.maintain()"

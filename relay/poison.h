@@ -38,7 +38,9 @@ typedef struct Poison
 	PoisonCause cause;
 	Error error;	   /* PERMANENT; names the event, never what is in it */
 	OutboxEvent event; /* its views live until the source is asked for the next frame */
+	bool proven;	   /* the broker itself refused this very event, or its topic */
 	bool has_topic;
+	uint32_t topic_index; /* in the map, when it is there */
 	char topic[TOPIC_NAME_MAX + 1];
 } Poison;
 

@@ -156,6 +156,9 @@ poisoned(Pump *pump, const OutboxEvent *event, PoisonCause cause, Error *error)
 	poison->cause = cause;
 	poison->error = *error;
 	poison->event = *event;
+	poison->proven = is_point(pump->condemned,
+							  (StreamPoint){event->position.commit_lsn, event->position.ordinal});
+	poison->topic_index = pump->routed.topic_index;
 	poison->has_topic = pump->routed.topic != NULL;
 	snprintf(poison->topic, sizeof(poison->topic), "%s",
 			 poison->has_topic ? pump->routed.topic : "");

@@ -26,16 +26,6 @@
 #define BATCH_BYTES_MIN 8192
 #define SOON_USEC (10 * USEC_PER_MS)
 
-static const char *const state_names[] = {
-	"connecting", "checking",  "standing by", "identifying", "settling", "comparing", "backfilling",
-	"starting",	  "streaming", "draining",	  "marking",	 "closing",	 "waiting",	  "stopped"};
-
-const char *
-relay_state_name(RelayState state)
-{
-	return state_names[state];
-}
-
 void
 relay_set_state(Relay *relay, RelayState state, MonoUsec now)
 {
@@ -72,10 +62,12 @@ relay_create(const RelayConfig *config, Poller *poller, MonoUsec now, Error *err
 	relay->sink_slot = poller_add(poller);
 	backoff_init(&relay->backoff, &backoff);
 	backoff_init(&relay->topic_backoff, &topic_backoff);
+	backoff_init(&relay->burial_backoff, &backoff);
 	random_seed(&relay->random, random_seed_from_system());
 	relay->pump = pump_create(&pump);
 	relay->topics = topic_map_create();
-	if (relay->pump == NULL || relay->topics == NULL)
+	relay->forbidden = topic_map_create();
+	if (relay->pump == NULL || relay->topics == NULL || relay->forbidden == NULL)
 	{
 		error_bug(error, "out of memory");
 		relay_free(relay);
@@ -90,6 +82,7 @@ void
 relay_end_session(Relay *relay)
 {
 	relay_drop_topic(relay);
+	relay_drop_burial(relay);
 	kafka_tail_free(relay->tail);
 	relay->tail = NULL;
 	/* First the one that a server in shutdown waits for. */
@@ -125,6 +118,7 @@ relay_free(Relay *relay)
 	close_sink(relay);
 	router_free(relay->router);
 	topic_map_free(relay->topics);
+	topic_map_free(relay->forbidden);
 	pump_free(relay->pump);
 	free(relay);
 }
@@ -133,6 +127,17 @@ relay_free(Relay *relay)
  * when something goes wrong, or somebody says stop
  * -------------------------------------------------------------------------
  */
+
+uint64_t
+relay_events_done(const Relay *relay)
+{
+	const PumpStats *stats = pump_stats(relay->pump);
+	uint64_t count = stats->events_settled;
+
+	for (int i = 0; i < POISON_CAUSE_COUNT; i++)
+		count += stats->dead_lettered[i];
+	return count;
+}
 
 void
 relay_fail(Relay *relay, const Error *error, MonoUsec now)
@@ -153,10 +158,10 @@ relay_fail(Relay *relay, const Error *error, MonoUsec now)
 		relay_begin_end(relay, now);
 		return;
 	}
-	if (pump_stats(relay->pump)->events_settled > relay->settled_at_start ||
+	if (relay_events_done(relay) > relay->done_at_start ||
 		(relay->state == RELAY_STREAMING && now - relay->state_since > STEADY_USEC))
 		backoff_reset(&relay->backoff);
-	relay->settled_at_start = pump_stats(relay->pump)->events_settled;
+	relay->done_at_start = relay_events_done(relay);
 	relay->retry_at = backoff_next(&relay->backoff, now, &relay->random);
 	snprintf(delay, sizeof(delay), "%lld", (long long) ((relay->retry_at - now) / USEC_PER_MS));
 	log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), "retry_in_ms",
@@ -197,6 +202,8 @@ relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUs
 		case PUMP_TOPIC:
 			relay_want_topic(relay);
 			return true;
+		case PUMP_POISON:
+			return relay_bury(relay, error, now);
 		case PUMP_SINK_LOST:
 			relay_lose_sink(relay, error, now);
 			return false;
@@ -275,7 +282,7 @@ relay_read_stream(Relay *relay, MonoUsec now)
 	PumpVerdict verdict;
 	Error error;
 
-	if (relay->topic_wanted)
+	if (relay->topic_wanted || relay->burial != BURIAL_NONE)
 	{
 		relay->reading = false;
 		return false;
@@ -337,6 +344,14 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 		case PUMP_MORE:
 			return true;
 		case PUMP_POISON:
+			if (relay_keeps_dead_letters(relay))
+			{
+				/* Its producer is done for; the event comes again, and is buried then. */
+				error.error_class = ERROR_CLASS_TRANSIENT;
+				relay_lose_sink(relay, &error, now);
+				return true;
+			}
+			/* FALLTHROUGH */
 		case PUMP_STOP:
 			/* The sink is done for, too; what it failed with stays in flight. */
 			pump_sink_lost(relay->pump);
@@ -392,6 +407,8 @@ wake_up(const Relay *relay, MonoUsec now)
 {
 	MonoUsec wake_at = relay->registry != NULL ? registry_wake_at(relay->registry) : MONO_NEVER;
 
+	if (relay->burial == BURIAL_WAITING)
+		wake_at = earlier(wake_at, relay->burial_retry_at);
 	if (relay->topic_wanted && !relay->topic_recording)
 		wake_at = earlier(wake_at, relay->maker != NULL ? topic_maker_wake_at(relay->maker)
 														: relay->topic_retry_at);
@@ -429,6 +446,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 
 	listen_to_registry(relay, now);
 	relay_topic_step(relay, now);
+	relay_burial_step(relay, now);
 	switch (relay->state)
 	{
 		case RELAY_STREAMING:
@@ -453,44 +471,4 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 	watch(relay);
 	*wake_at = more ? now : wake_up(relay, now);
 	return relay->state != RELAY_STOPPED;
-}
-
-int
-relay_exit_code(const Relay *relay)
-{
-	return relay->stop_error.error_class == ERROR_CLASS_NONE ? EXIT_OK
-															 : relay->stop_error.exit_code;
-}
-
-const Error *
-relay_error(const Relay *relay)
-{
-	return &relay->stop_error;
-}
-
-void
-relay_describe(const Relay *relay, RelayStatus *status)
-{
-	*status = (RelayStatus){
-		.state = relay->state,
-		.ready = relay->state == RELAY_STREAMING || relay->state == RELAY_STANDING_BY,
-		.reason = "",
-		.slot = relay->config->slot,
-		.source_id = relay->facts.source_id,
-		.generation = relay->facts.generation,
-		.timeline = relay->identity.timeline,
-		.confirmed = pump_confirmed(relay->pump),
-		.durable = pump_durable(relay->pump),
-		.in_flight = pump_in_flight(relay->pump),
-		.in_flight_bytes = pump_in_flight_bytes(relay->pump),
-		.oldest_commit_time = pump_oldest_commit_time(relay->pump),
-		.kafka_cut_off = relay->sink != NULL && kafka_sink_is_cut_off(relay->sink),
-		.slot_pid = relay->state == RELAY_STANDING_BY ? relay->facts.slot_pid : 0,
-		.sessions = relay->sessions,
-		.sinks = relay->sinks,
-		.backfilled = relay->backfilled,
-		.pump = pump_stats(relay->pump),
-	};
-	if (!status->ready)
-		status->reason = relay_state_name(relay->state);
 }

@@ -73,7 +73,8 @@ typedef struct RelayStatus
 	uint64_t in_flight_bytes;
 	PgUsec oldest_commit_time; /* 0: none */
 	bool kafka_cut_off;
-	int slot_pid; /* of the one that has the slot, while standing by */
+	bool dead_letter_waits; /* it can't be written */
+	int slot_pid;			/* of the one that has the slot, while standing by */
 	uint64_t sessions;
 	uint64_t sinks;
 	uint64_t backfilled;

@@ -249,3 +249,20 @@ relay_check_topic(const char *topic, uint32_t recorded, uint32_t present, bool *
 	return error_hint(error, "Restore the topic, or make it again with as many partitions; or "
 							 "delete its row from outbox.topic if its events may be forgotten.");
 }
+
+bool
+relay_check_dead_letters(const RelayFacts *facts, Error *error)
+{
+	if (!facts->dead_letters_found)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"poison.policy is \"dead-letter\", and there is no outbox.dead_letter");
+		return error_hint(error, "ALTER EXTENSION pg_outbox UPDATE.");
+	}
+	if (facts->dead_letters_readable && facts->dead_letters_writable)
+		return true;
+	error_permanent(error, EXIT_PERMISSION,
+					"poison.policy is \"dead-letter\", and outbox.dead_letter can't be %s",
+					facts->dead_letters_readable ? "written" : "read");
+	return error_hint(error, "GRANT SELECT, INSERT ON outbox.dead_letter to the relay's role.");
+}

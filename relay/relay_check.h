@@ -46,6 +46,11 @@ typedef struct RelayFacts
 	char last_position[POSITION_TEXT_SIZE];
 	bool wal_messages;	   /* logical messages are events */
 	PgLsn messages_before; /* those of transactions that commit before it; UINT64_MAX: all */
+
+	bool dead_letters_found; /* the table */
+	bool dead_letters_readable;
+	bool dead_letters_writable;
+	char last_dead_letter[POSITION_TEXT_SIZE]; /* of this generation; "": none */
 } RelayFacts;
 
 /* What a running relay remembers of its last session; zero at its start. */
@@ -74,6 +79,9 @@ extern MUST_CHECK bool relay_check_slot(const RelayFacts *facts, const char *slo
 /* All of it: the database, registration, publication, slot, in this order. */
 extern MUST_CHECK bool relay_check_facts(const RelayFacts *facts, const char *slot,
 										 const char *publication, Error *error);
+
+/* The table outbox.dead_letter is there, and may be read and written. */
+extern MUST_CHECK bool relay_check_dead_letters(const RelayFacts *facts, Error *error);
 
 /* That of facts is as init makes it. */
 extern MUST_CHECK bool relay_check_publication(const RelayFacts *facts, const char *publication,

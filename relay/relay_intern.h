@@ -17,6 +17,14 @@
 
 #define PUBLICATION_USEC (10 * USEC_PER_SEC) /* how often it is looked at */
 
+/* What becomes of the event that pump_poison() shows. */
+typedef enum Burial
+{
+	BURIAL_NONE,	/* there is none, or the pump is asked for it again */
+	BURIAL_WRITING, /* its dead letter is under way */
+	BURIAL_WAITING	/* until burial_retry_at, then the pump is asked again */
+} Burial;
+
 struct Relay
 {
 	const RelayConfig *config;
@@ -30,7 +38,7 @@ struct Relay
 	MonoUsec retry_at; /* WAITING, STANDING_BY */
 	Backoff backoff;
 	Random random;
-	uint64_t settled_at_start; /* of the session: progress ends the backoff */
+	uint64_t done_at_start; /* of the session: progress ends the backoff */
 
 	PgRegistry *registry; /* NULL: no session */
 	PgSource *source;
@@ -60,6 +68,15 @@ struct Relay
 	MonoUsec topic_retry_at;
 	Backoff topic_backoff;
 
+	TopicMap *forbidden; /* topics that may not be looked at; policy dead-letter */
+	Burial burial;
+	LetterForm burial_form; /* of the next attempt */
+	int burial_looks;		/* at a topic that may be free again */
+	bool burial_failed;		/* the last attempt */
+	MonoUsec burial_retry_at;
+	Backoff burial_backoff;
+	LogLimit burial_log;
+
 	bool mark_in_flight;
 	PumpMark mark;
 	bool heartbeat_in_flight;
@@ -80,6 +97,8 @@ struct Relay
 	uint64_t backfilled;
 };
 
+/* Events that will not come again: that it rises is progress. */
+extern uint64_t relay_events_done(const Relay *relay);
 extern void relay_set_state(Relay *relay, RelayState state, MonoUsec now);
 /* By its class: try again later, or drain and stop. */
 extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
@@ -107,11 +126,23 @@ extern void relay_take_facts(Relay *relay, MonoUsec now);
 extern void relay_backfilled(Relay *relay, MonoUsec now);
 extern void relay_backfill_step(Relay *relay, MonoUsec now);
 
+/* relay_compare.c: false: not yet, or failed */
+extern bool relay_topics_are_there(Relay *relay, MonoUsec now);
+extern bool relay_tail_is_fine(Relay *relay, MonoUsec now);
+
 /* relay_topics.c: a topic that the map lacks */
 extern void relay_want_topic(Relay *relay);
 extern void relay_topic_step(Relay *relay, MonoUsec now);
 extern void relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now);
 extern void relay_drop_topic(Relay *relay);
+
+/* relay_poison.c: an event that can't be published */
+extern bool relay_keeps_dead_letters(const Relay *relay);
+/* PUMP_POISON while reading: true: its dead letter is being written; false: stopped. */
+extern bool relay_bury(Relay *relay, const Error *error, MonoUsec now);
+extern void relay_take_burial(Relay *relay, const RegistryReply *reply, MonoUsec now);
+extern void relay_burial_step(Relay *relay, MonoUsec now);
+extern void relay_drop_burial(Relay *relay);
 
 /* relay_chores.c: marks, heartbeats, maintenance */
 extern void relay_chores_step(Relay *relay, MonoUsec now);

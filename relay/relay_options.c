@@ -69,12 +69,16 @@ static const OptionSpec relay_specs[] = {
 	 "The topic of an event. {routedByValue} stands for the value of route.by.field; "
 	 "{aggregatetype} is the same when that is the field."},
 	{"topics.create", OPTION_BOOL, "on", 0, 0, NULL, "", 0,
-	 "Make a topic that is missing when its first event comes. Off: such an event stops the "
-	 "relay."},
+	 "Make a topic that is missing when its first event comes. Off: such an event is poison."},
 	{"topics.partitions", OPTION_INT, "3", 1, 10000, NULL, "", 0,
 	 "Partitions of a topic that is made."},
 	{"topics.replication_factor", OPTION_INT, "-1", -1, 100, NULL, "", 0,
 	 "Replicas of a topic that is made; -1: the broker's default."},
+	{"poison.policy", OPTION_ENUM, "stop", 0, 0, "stop|dead-letter", "", 0,
+	 "What becomes of an event that can never be published: too large, a topic that is forbidden, "
+	 "unknown (with topics.create off) or has no legal name, headers that can't be made, a row or "
+	 "a message that is no event. stop: the relay ends with status 15 (17 for a message). "
+	 "dead-letter: it goes to outbox.dead_letter, and the stream goes on."},
 	{"window.events", OPTION_INT, "65536", 1, 4194304, NULL, "events", 0,
 	 "At most this many events are in flight to Kafka."},
 	{"window.bytes", OPTION_BYTES, "16MB", 1024, INT64_C(4294967296), NULL, "bytes", 0,
@@ -254,6 +258,7 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 		.create_topics = options_bool(options, "topics.create"),
 		.topic_partitions = (int) options_int(options, "topics.partitions"),
 		.topic_replication_factor = (int) options_int(options, "topics.replication_factor"),
+		.poison_policy = (PoisonPolicy) options_enum(options, "poison.policy"),
 		.window_events = (uint32_t) options_int(options, "window.events"),
 		.window_transactions = (uint32_t) options_int(options, "window.transactions"),
 		.window_bytes = (uint64_t) options_int(options, "window.bytes"),

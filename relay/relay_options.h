@@ -6,6 +6,7 @@
 #define OUTBOX_RELAY_RELAY_OPTIONS_H
 
 #include "options.h"
+#include "poison.h"
 #include "route_settings.h"
 
 #include <stdint.h>
@@ -23,6 +24,7 @@ typedef struct RelayConfig
 	bool create_topics;
 	int topic_partitions;
 	int topic_replication_factor; /* -1: the broker's default */
+	PoisonPolicy poison_policy;
 	uint32_t window_events;
 	uint32_t window_transactions;
 	uint64_t window_bytes;

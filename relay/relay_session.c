@@ -7,8 +7,7 @@
  * always knows where it begins.
  *
  * Invariants: the sink outlives sessions, unless the server began a new timeline;
- * the slot is never made here; the tail of Kafka is compared at the first start,
- * after another relay had the slot, and on a new timeline.
+ * the slot is never made here.
  */
 #include "relay_intern.h"
 
@@ -107,6 +106,7 @@ relay_take_facts(Relay *relay, MonoUsec now)
 	error_clear(&error);
 	if (!relay_check_facts(&relay->facts, relay->config->slot, relay->config->publication,
 						   &error) ||
+		(relay_keeps_dead_letters(relay) && !relay_check_dead_letters(&relay->facts, &error)) ||
 		!load_topics(relay, &error))
 	{
 		relay_fail(relay, &error, now);
@@ -206,7 +206,7 @@ advance_source(Relay *relay, MonoUsec now)
 	relay->reading = true;
 	relay->standby_pid = 0;
 	relay->sessions++;
-	relay->settled_at_start = pump_stats(relay->pump)->events_settled;
+	relay->done_at_start = relay_events_done(relay);
 	relay->maintain_at = now + USEC_PER_SEC;
 	relay->publication_at = now + PUBLICATION_USEC; /* it was looked at just now */
 	/* A heartbeat of the last session may be lost with it, and so may one of the last relay. */
@@ -219,12 +219,21 @@ start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
 {
 	int64_t timeout_usec = relay->facts.wal_sender_timeout_ms * USEC_PER_MS;
 	FeedbackConfig feedback = {relay->config->feedback_interval_usec, ASK_USEC};
+	DeadLetterReceipt receipt;
 	Error error;
 
 	if (timeout_usec > 0 && feedback.interval_usec > timeout_usec / 4)
 		feedback.interval_usec = timeout_usec / 4;
 	error_clear(&error);
 	pump_take_messages(relay->pump, relay->facts.messages_before);
+	/* Whatever the policy is by now: it was decided when the row was written. */
+	if (registry_last_dead_letter(relay->registry, &receipt))
+	{
+		if (receipt.position.commit_lsn >= mark_lsn)
+			log_event(LOG_LEVEL_INFO, "going on behind the last dead letter", "position",
+					  relay->facts.last_dead_letter, NULL);
+		pump_is_behind(relay->pump, &receipt);
+	}
 	if (pump_start(relay->pump, relay->facts.generation, pg_source_timelines(relay->source),
 				   relay->router, mark_lsn, &feedback, now, start_lsn, &error))
 	{
@@ -291,75 +300,6 @@ open_sink(Relay *relay, MonoUsec now)
 	return true;
 }
 
-/* One look a round; false: not yet, or failed. */
-static bool
-topics_are_there(Relay *relay, MonoUsec now)
-{
-	uint32_t recorded;
-	uint32_t present;
-	const char *topic;
-	bool grew;
-	Error error;
-
-	if (relay->next_topic == topic_map_count(relay->topics))
-		return true;
-	topic = topic_map_name(relay->topics, relay->next_topic, &recorded);
-	error_clear(&error);
-	if (kafka_topic_partitions(relay->sink, topic, relay->next_topic, &present, &error) != IO_OK ||
-		!relay_check_topic(topic, recorded, present, &grew, &error))
-	{
-		relay_fail(relay, &error, now);
-		return false;
-	}
-	if (grew)
-		log_event(LOG_LEVEL_WARNING,
-				  "the topic has more partitions than recorded, the new ones stay unused", "topic",
-				  topic, NULL);
-	relay->next_topic++;
-	return false;
-}
-
-static bool
-tail_is_fine(Relay *relay, MonoUsec now)
-{
-	TailPosition highest;
-	Error error;
-
-	if (relay->tail_is_known || topic_map_count(relay->topics) == 0)
-		return true;
-	error_clear(&error);
-	if (relay->tail == NULL)
-		relay->tail =
-			kafka_tail_open(relay->config, relay->topics, relay->facts.source_id, now, &error);
-	if (relay->tail == NULL)
-	{
-		relay_fail(relay, &error, now);
-		return false;
-	}
-	switch (kafka_tail_step(relay->tail, now, &error))
-	{
-		case IO_AGAIN:
-			return false;
-		case IO_OK:
-			break;
-		default:
-			relay_fail(relay, &error, now);
-			return false;
-	}
-	if (kafka_tail_highest(relay->tail, &highest) &&
-		!relay_check_tail(&highest.position, highest.topic, highest.partition,
-						  relay->facts.generation, relay->identity.timeline,
-						  relay->identity.flushed, &error))
-	{
-		relay_fail(relay, &error, now);
-		return false;
-	}
-	kafka_tail_free(relay->tail);
-	relay->tail = NULL;
-	relay->tail_is_known = true;
-	return true;
-}
-
 /* -------------------------------------------------------------------------
  * rows from before the slot
  * -------------------------------------------------------------------------
@@ -423,7 +363,7 @@ relay_backfill_step(Relay *relay, MonoUsec now)
 	error_clear(&error);
 	for (int i = 0; i < ROWS_PER_ROUND; i++)
 	{
-		if (!relay->topic_wanted &&
+		if (!relay->topic_wanted && relay->burial == BURIAL_NONE &&
 			!relay_take_verdict(relay, backfill_go_on(&relay->backfill, &error), &error, now))
 			return;
 		if (!fetch_rows(relay, now))
@@ -479,7 +419,7 @@ relay_session_step(Relay *relay, MonoUsec now)
 			relay_set_state(relay, RELAY_COMPARING, now);
 			break;
 		case RELAY_COMPARING:
-			if (!topics_are_there(relay, now) || !tail_is_fine(relay, now))
+			if (!relay_topics_are_there(relay, now) || !relay_tail_is_fine(relay, now))
 				break;
 			if (relay->facts.backfill)
 				start_backfill(relay, now);

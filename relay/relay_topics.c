@@ -61,6 +61,12 @@ relay_topic_step(Relay *relay, MonoUsec now)
 		default:
 			break;
 	}
+	if (relay_keeps_dead_letters(relay) && poison_is(&error))
+	{
+		pump_topic_refused(relay->pump, &error);
+		relay_drop_topic(relay);
+		return;
+	}
 	if (error.error_class != ERROR_CLASS_TRANSIENT)
 	{
 		if (error.exit_code == EXIT_POISON)

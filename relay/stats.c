@@ -42,6 +42,37 @@ lag_bytes(const RelayStatus *status)
 	return end > status->confirmed ? end - status->confirmed : 0;
 }
 
+/* Every reason from the start: an alarm on a rise needs a zero before it. */
+static void
+print_dead_letters(Buffer *out, const RelayStatus *status)
+{
+	metrics_family(out, "outbox_relay_events_dead_lettered_total", "counter",
+				   "Events that went to outbox.dead_letter.");
+	for (int i = 0; i < POISON_CAUSE_COUNT; i++)
+	{
+		Buffer labels;
+
+		buffer_init(&labels, 64);
+		metrics_label(&labels, "reason", poison_cause_name((PoisonCause) i));
+		metrics_uint(out, "outbox_relay_events_dead_lettered_total", labels.data,
+					 status->pump->dead_lettered[i]);
+		buffer_free(&labels);
+	}
+	print_gauge(out, "outbox_relay_dead_letter_waiting",
+				"1 while a dead letter can't be written: nothing is published.",
+				status->dead_letter_waits);
+}
+
+static uint64_t
+dead_letters(const RelayStatus *status)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < POISON_CAUSE_COUNT; i++)
+		count += status->pump->dead_lettered[i];
+	return count;
+}
+
 static void
 print_metrics(Buffer *out, const RelayStatus *status, const char *version)
 {
@@ -86,6 +117,7 @@ print_metrics(Buffer *out, const RelayStatus *status, const char *version)
 				  pump->transactions);
 	print_counter(out, "outbox_relay_deliveries_failed_total", "Failed delivery reports.",
 				  pump->deliveries_failed);
+	print_dead_letters(out, status);
 	print_counter(out, "outbox_relay_marks_total", "Marks committed to outbox.relay.", pump->marks);
 	print_counter(out, "outbox_relay_sessions_total", "Replication streams started.",
 				  status->sessions);
@@ -116,7 +148,7 @@ print_status(Buffer *out, const RelayStatus *status, const char *version)
 		position_format(status->source_id, &pump->last, position);
 	root = json_pack(
 		"{s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:s, s:I, s:I, "
-		"s:I, s:b}",
+		"s:I, s:b, s:I, s:b}",
 		"version", version, "state", relay_state_name(status->state), "ready", status->ready,
 		"slot", status->slot, "source_id", status->source_id, "generation",
 		(int) status->generation, "timeline", (int) status->timeline, "confirmed_lsn",
@@ -125,7 +157,9 @@ print_status(Buffer *out, const RelayStatus *status, const char *version)
 		(json_int_t) status->in_flight, "in_flight_bytes", (json_int_t) status->in_flight_bytes,
 		"lag_seconds", lag_seconds(status), "last_position", position, "events_delivered",
 		(json_int_t) pump->events_settled, "sessions", (json_int_t) status->sessions,
-		"slot_held_by_pid", (json_int_t) status->slot_pid, "kafka_cut_off", status->kafka_cut_off);
+		"slot_held_by_pid", (json_int_t) status->slot_pid, "kafka_cut_off", status->kafka_cut_off,
+		"events_dead_lettered", (json_int_t) dead_letters(status), "dead_letter_waiting",
+		status->dead_letter_waits);
 	text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	buffer_append_str(out, text != NULL ? text : "{}");
 	buffer_append_str(out, "\n");

@@ -83,6 +83,7 @@ def role(scene):
     name = scene.id + "_role"
     scene.sql(f"CREATE ROLE {name} LOGIN REPLICATION")
     for grant in ("USAGE ON SCHEMA outbox", "SELECT, INSERT, UPDATE ON outbox.relay, outbox.topic",
+                  "SELECT, INSERT ON outbox.dead_letter",
                   "SELECT ON outbox.event, outbox.event_0, outbox.event_1, outbox.event_2",
                   "EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox"):
         scene.sql(f"GRANT {grant} TO {name}")

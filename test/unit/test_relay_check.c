@@ -202,6 +202,28 @@ keeps_recorded_partition_counts(void **state)
 	assert_int_equal(error.exit_code, EXIT_ROUTING);
 }
 
+static void
+wants_a_table_for_dead_letters(void **state)
+{
+	RelayFacts facts = good();
+	Error error;
+
+	(void) state;
+	error_clear(&error);
+	assert_false(relay_check_dead_letters(&facts, &error));
+	assert_int_equal(error.exit_code, EXIT_NOT_INITIALIZED);
+	facts.dead_letters_found = true;
+	assert_false(relay_check_dead_letters(&facts, &error));
+	assert_int_equal(error.exit_code, EXIT_PERMISSION);
+	assert_non_null(strstr(error.message, "read"));
+	facts.dead_letters_readable = true;
+	assert_false(relay_check_dead_letters(&facts, &error));
+	assert_int_equal(error.exit_code, EXIT_PERMISSION);
+	assert_non_null(strstr(error.message, "written"));
+	facts.dead_letters_writable = true;
+	assert_true(relay_check_dead_letters(&facts, &error));
+}
+
 int
 main(void)
 {
@@ -212,6 +234,7 @@ main(void)
 		cmocka_unit_test(knows_its_server),
 		cmocka_unit_test(refuses_a_kafka_that_is_ahead),
 		cmocka_unit_test(keeps_recorded_partition_counts),
+		cmocka_unit_test(wants_a_table_for_dead_letters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

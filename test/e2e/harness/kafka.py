@@ -12,6 +12,14 @@ from .wait import until
 
 SCRIPT = os.path.join(paths.TOP, "scripts", "kafka")
 
+# Of the protocol's access lists.
+_TOPIC, _LITERAL, _DENY, _ANY = 2, 3, 2, 1
+_OPERATIONS = {"all": 2, "read": 3, "write": 4, "describe": 8}
+
+
+def _string(text):
+    return struct.pack(">h", len(text.encode())) + text.encode()
+
 
 class Record:
     """One record of a topic, with its headers as a list of (name, bytes)."""
@@ -140,10 +148,39 @@ class Broker:
 
     def delete_records(self, topic, partition, before):
         """As retention does: the partition begins at "before" then (-1: at its end)."""
-        name = topic.encode()
-        body = (struct.pack(">hhih", 21, 1, 1, -1)
-                + struct.pack(">ih", 1, len(name)) + name
-                + struct.pack(">iiqi", 1, partition, before, 20000))
+        answer = self._ask(21, struct.pack(">i", 1) + _string(topic)
+                           + struct.pack(">iiqi", 1, partition, before, 20000))
+        low, error = struct.unpack(">qh", answer[-10:])
+        assert error == 0, f"could not delete records: error {error}"
+        return low
+
+    def require_acls(self):
+        """From now on access lists count; without one of its own a topic is free for all."""
+        self._script("stop")
+        with open(os.path.join(self.base, "server.properties"), "a", encoding="ascii") as file:
+            file.write("authorizer.class.name="
+                       "org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
+                       "allow.everyone.if.no.acl.found=true\n")
+        self._script("restart")
+
+    def forbid(self, topic, operation="write"):
+        """Nobody may do this any more; "all" stands for everything."""
+        answer = self._ask(30, struct.pack(">ib", 1, _TOPIC) + _string(topic)
+                           + struct.pack(">b", _LITERAL) + _string("User:*") + _string("*")
+                           + struct.pack(">bb", _OPERATIONS[operation], _DENY))
+        error, = struct.unpack(">h", answer[8:10])
+        assert error == 0, f"could not forbid: error {error}"
+
+    def allow(self, topic):
+        """What forbid() took."""
+        answer = self._ask(31, struct.pack(">ib", 1, _TOPIC) + _string(topic)
+                           + struct.pack(">bhhbb", _LITERAL, -1, -1, _ANY, _ANY))
+        error, = struct.unpack(">h", answer[8:10])
+        assert error == 0, f"could not allow: error {error}"
+
+    def _ask(self, api, body, version=1):
+        """The answer to one request, from its throttle time on."""
+        body = struct.pack(">hhih", api, version, 1, -1) + body
         with socket.create_connection(("127.0.0.1", self.port), 20) as line:
             line.sendall(struct.pack(">i", len(body)) + body)
             answer = b""
@@ -151,9 +188,7 @@ class Broker:
                 more = line.recv(4096)
                 assert more, "the broker hung up"
                 answer += more
-        low, error = struct.unpack(">qh", answer[-10:])
-        assert error == 0, f"could not delete records: error {error}"
-        return low
+        return answer[8:]
 
     # -- reading ------------------------------------------------------------
 

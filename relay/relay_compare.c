@@ -1,0 +1,89 @@
+/*
+ * relay_compare.c
+ *	  What Kafka must hold before a stream may start: the recorded topics, and no position
+ *	  above the server's WAL.
+ *
+ * Refuses as relay_check.h says.  A topic that this relay may not look at refuses the start,
+ * but where dead letters are kept: then what goes there is poison, and nothing else is.
+ *
+ * Invariants: the tail of Kafka is compared at the first start, after another relay had
+ * the slot, and on a new timeline.
+ */
+#include "relay_intern.h"
+
+/* One look a round; false: not yet, or failed. */
+bool
+relay_topics_are_there(Relay *relay, MonoUsec now)
+{
+	uint32_t recorded;
+	uint32_t present;
+	const char *topic;
+	bool grew;
+	Error error;
+
+	if (relay->next_topic == topic_map_count(relay->topics))
+		return true;
+	topic = topic_map_name(relay->topics, relay->next_topic, &recorded);
+	error_clear(&error);
+	if (kafka_topic_partitions(relay->sink, topic, relay->next_topic, &present, &error) != IO_OK ||
+		!relay_check_topic(topic, recorded, present, &grew, &error))
+	{
+		if (relay_keeps_dead_letters(relay) && poison_is(&error) &&
+			topic_map_add(relay->forbidden, topic, recorded, &error))
+		{
+			/* What goes there is poison; the others aren't concerned. */
+			log_error(LOG_LEVEL_WARNING, &error, "topic", topic, NULL);
+			relay->next_topic++;
+			return false;
+		}
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	if (grew)
+		log_event(LOG_LEVEL_WARNING,
+				  "the topic has more partitions than recorded, the new ones stay unused", "topic",
+				  topic, NULL);
+	relay->next_topic++;
+	return false;
+}
+
+bool
+relay_tail_is_fine(Relay *relay, MonoUsec now)
+{
+	TailPosition highest;
+	Error error;
+
+	if (relay->tail_is_known || topic_map_count(relay->topics) == 0)
+		return true;
+	error_clear(&error);
+	if (relay->tail == NULL)
+		relay->tail = kafka_tail_open(relay->config, relay->topics, relay->forbidden,
+									  relay->facts.source_id, now, &error);
+	if (relay->tail == NULL)
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	switch (kafka_tail_step(relay->tail, now, &error))
+	{
+		case IO_AGAIN:
+			return false;
+		case IO_OK:
+			break;
+		default:
+			relay_fail(relay, &error, now);
+			return false;
+	}
+	if (kafka_tail_highest(relay->tail, &highest) &&
+		!relay_check_tail(&highest.position, highest.topic, highest.partition,
+						  relay->facts.generation, relay->identity.timeline,
+						  relay->identity.flushed, &error))
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	kafka_tail_free(relay->tail);
+	relay->tail = NULL;
+	relay->tail_is_known = true;
+	return true;
+}
