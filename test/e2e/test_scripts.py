@@ -101,3 +101,45 @@ def test_check_layers_finds_what_breaks_a_rule(tree, path, text):
     write(tree / path, text)
     done = run(str(tree / "scripts/check-layers"))
     assert done.returncode == 1 and path in done.stdout
+
+
+# ---------------------------------------------------------------------------
+# check-settled
+# ---------------------------------------------------------------------------
+
+SETTLES = [
+    ("relay_topics.c", "	relay_drop_topic(relay);\n", "	window_settle(relay->window, 1, NULL);\n"),
+    ("pump.c", "	if (pump->suppressed || point_before(point, pump->resume))",
+     "	if (event->payload.len > 900000)\n		return PUMP_MORE;\n"
+     "	if (pump->suppressed || point_before(point, pump->resume))"),
+    ("pump.c", "	if (window_events(pump->window) > 0)\n		return PUMP_HELD;\n	pump->subject", "	pump->subject"),
+    ("pump_settle.c", "	if (!delivery->delivered)\n", "	if (false)\n"),
+    ("pump_settle.c", "	pump->condemned = point;\n", "	pump->condemned = point;\n	pump->resume = point;\n"),
+    ("relay_poison.c", "	wait_to_bury(relay, now);\n	return true;",
+     "	return pump_buried(relay->pump, &(DeadLetterReceipt){pump_poison(relay->pump)->event.position}, NULL);"),
+    ("relay_poison.c", "	if (reply->failed)\n	{", "	if (false)\n	{"),
+    ("kafka_sink.c", "message->err == RD_KAFKA_RESP_ERR_NO_ERROR;", "true;"),
+    ("window.c", "	if (window_is_idle(window) && wal_end > window->confirmed)", "	if (window->confirmed = wal_end)"),
+    ("window.c", "	*newest_transaction(window) =\n", "	window->confirmed = commit_lsn;\n	*newest_transaction(window) =\n"),
+    ("relay_end.c", "	relay_end_session(relay);\n", "	relay->pump->durable = 1;\n	relay_end_session(relay);\n"),
+    ("assemble.c", "	if (event->aggregate_type.data == NULL)\n",
+     "	if (event->aggregate_type.data == NULL)\n		return true;\n	if (false)\n"),
+]
+
+
+def test_the_tree_settles_by_proof_alone():
+    done = run(os.path.join(TOP, "scripts", "check-settled"))
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("file, old, new", SETTLES)
+def test_a_path_that_confirms_without_proof_is_found(base, file, old, new):
+    there = os.path.join(base, "settled-" + str(free_port()))
+    shutil.copytree(os.path.join(TOP, "relay"), there)
+    with open(os.path.join(there, file), encoding="utf-8") as source:
+        text = source.read()
+    assert old in text, f"{file} has changed: mend this test"
+    with open(os.path.join(there, file), "w", encoding="utf-8") as source:
+        source.write(text.replace(old, new, 1))
+    done = run(os.path.join(TOP, "scripts", "check-settled"), there)
+    assert done.returncode == 1 and file in done.stdout, done.stdout
