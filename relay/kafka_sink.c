@@ -14,6 +14,8 @@
  */
 #include "kafka_sink.h"
 
+#include "kafka_partition.h"
+
 #include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
@@ -310,11 +312,7 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 	topic = use_topic(sink, event->topic, event->topic_index, error);
 	if (topic == NULL)
 		return IO_FAILED;
-	partition = event->partition;
-	if (partition == PARTITION_BY_KEY)
-		partition = rd_kafka_msg_partitioner_murmur2(topic->handle, event->partition_key.data,
-													 event->partition_key.len,
-													 (int32_t) event->partition_count, NULL, NULL);
+	partition = kafka_partition(event);
 	run = use_run(topic, (uint32_t) partition, event->partition_count);
 	if (run == NULL)
 	{

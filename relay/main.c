@@ -8,6 +8,7 @@
 #include "kafka_conf.h"
 #include "kafka_probe.h"
 #include "log.h"
+#include "peek.h"
 #include "pg_init.h"
 #include "pg_link.h"
 #include "pg_status.h"
@@ -29,6 +30,7 @@ typedef enum Command
 	COMMAND_NONE,
 	COMMAND_INIT,
 	COMMAND_RUN,
+	COMMAND_PEEK,
 	COMMAND_TEARDOWN,
 	COMMAND_DOCTOR,
 	COMMAND_STATUS,
@@ -44,6 +46,7 @@ typedef enum Command
 typedef struct Requests
 {
 	InitRequest init;
+	PeekRequest peek;
 	TeardownRequest teardown;
 	DoctorRequest doctor;
 	bool status_json;
@@ -58,6 +61,7 @@ typedef struct CommandName
 static const CommandName commands[] = {
 	{"init", COMMAND_INIT},
 	{"run", COMMAND_RUN},
+	{"peek", COMMAND_PEEK},
 	{"teardown", COMMAND_TEARDOWN},
 	{"doctor", COMMAND_DOCTOR},
 	{"status", COMMAND_STATUS},
@@ -85,6 +89,7 @@ print_help(void)
 		"  outbox-relay run [OPTION]...\n"
 		"  outbox-relay doctor [--json] [OPTION]...\n"
 		"  outbox-relay status [--json] [OPTION]...\n"
+		"  outbox-relay peek [--limit N] [--from LSN] [--payload] [OPTION]...\n"
 		"  outbox-relay teardown [--yes] [--force] [OPTION]...\n"
 		"\n"
 		"Commands:\n"
@@ -96,6 +101,8 @@ print_help(void)
 		"mends each\n"
 		"                    finding; changes nothing, also beside a running relay\n"
 		"  status            the slot's row of outbox.status, and whether a relay is connected\n"
+		"  peek              print what the slot would give next, a line of JSON an event, and "
+		"confirm nothing\n"
 		"  teardown          remove the slot, the publication and the registration; safe to "
 		"repeat\n"
 		"\n"
@@ -115,6 +122,7 @@ print_help(void)
 		"Of doctor and status:\n"
 		"  --json            for machines\n"
 		"\n"
+		"%s"
 		"Of teardown:\n"
 		"  --yes             do it; without it only what is there is said\n"
 		"  --force           also while a relay reads the slot: cut it off\n"
@@ -127,11 +135,12 @@ print_help(void)
 		"  --print-sample    a configuration file with every setting\n"
 		"  --print-markdown  the settings as a table for the documentation\n"
 		"  --config FILE     read settings from FILE\n"
-		"\n");
+		"\n",
+		peek_help);
 	options_print_help(&relay_option_table, stdout);
 }
 
-static bool
+static ArgResult
 take_init_argument(const char *argument, InitRequest *request)
 {
 	if (strcmp(argument, "--accept-gap") == 0)
@@ -151,51 +160,66 @@ take_init_argument(const char *argument, InitRequest *request)
 	else if (strncmp(argument, "--source-id=", 12) == 0)
 		request->source_id = argument + 12;
 	else
-		return false;
-	return true;
+		return ARG_UNKNOWN;
+	return ARG_TAKEN;
 }
 
-static bool
-take_teardown_argument(const char *argument, TeardownRequest *request)
+static ArgResult
+take_teardown_argument(ArgCursor *cursor, TeardownRequest *request)
 {
-	if (strcmp(argument, "--yes") == 0)
-		request->yes = true;
-	else if (strcmp(argument, "--force") == 0)
-		request->force = true;
-	else
-		return false;
-	return true;
+	ArgResult result = arg_flag(cursor, "--yes", &request->yes);
+
+	return result == ARG_TAKEN ? result : arg_flag(cursor, "--force", &request->force);
 }
 
-static bool
-take_argument(const char *argument, Command command, Requests *requests)
+static ArgResult
+take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *error)
 {
-	if (command == COMMAND_DOCTOR && strcmp(argument, "--json") == 0)
-		return requests->doctor.json = true;
-	if (command == COMMAND_STATUS && strcmp(argument, "--json") == 0)
-		return requests->status_json = true;
-	return (command == COMMAND_INIT && take_init_argument(argument, &requests->init)) ||
-		   (command == COMMAND_TEARDOWN && take_teardown_argument(argument, &requests->teardown));
+	switch (command)
+	{
+		case COMMAND_INIT:
+			return take_init_argument(cursor->argv[cursor->index], &requests->init);
+		case COMMAND_PEEK:
+			return peek_take_argument(cursor, &requests->peek, error);
+		case COMMAND_TEARDOWN:
+			return take_teardown_argument(cursor, &requests->teardown);
+		case COMMAND_DOCTOR:
+			return arg_flag(cursor, "--json", &requests->doctor.json);
+		case COMMAND_STATUS:
+			return arg_flag(cursor, "--json", &requests->status_json);
+		default:
+			return ARG_UNKNOWN;
+	}
 }
 
 /* What is left of the command line after the settings. */
 static bool
 take_arguments(int argc, char **argv, Command *command, Requests *requests, Error *error)
 {
-	for (int i = 1; i < argc; i++)
+	ArgCursor cursor = {argc, argv, 1};
+
+	for (; cursor.index < argc; cursor.index++)
 	{
+		const char *argument = argv[cursor.index];
 		const CommandName *name = commands;
 
-		while (name->name != NULL && strcmp(name->name, argv[i]) != 0)
+		while (name->name != NULL && strcmp(name->name, argument) != 0)
 			name++;
 		if (name->name != NULL && (*command == COMMAND_NONE || *command == name->command))
 			*command = name->command;
 		else if (name->name != NULL && name->command >= COMMAND_HELP)
 			*command = name->command; /* "run --check-config" */
-		else if (!take_argument(argv[i], *command, requests))
+		else
 		{
-			error_permanent(error, EXIT_CONFIG, "unrecognized argument \"%s\"", argv[i]);
-			return options_refuse_argument(&relay_option_table, argv[i], error);
+			switch (take_argument(&cursor, *command, requests, error))
+			{
+				case ARG_TAKEN:
+					break;
+				case ARG_WRONG:
+					return false;
+				default:
+					return options_refuse_argument(&relay_option_table, argument, error);
+			}
 		}
 	}
 	return true;
@@ -385,6 +409,8 @@ act(Command command, const Options *options, const Requests *requests)
 	{
 		case COMMAND_INIT:
 			return init(&config, &requests->init);
+		case COMMAND_PEEK:
+			return peek_run(&config, &requests->peek, stdout, &error) ? EXIT_OK : fail(&error);
 		case COMMAND_TEARDOWN:
 			return teardown(&config, &requests->teardown);
 		case COMMAND_DOCTOR:

@@ -23,9 +23,9 @@
 #include "exit_codes.h"
 #include "pg_command.h"
 #include "pg_error.h"
+#include "pg_facts.h"
 #include "pg_init_messages.h"
 #include "pg_link.h"
-#include "pg_registry.h"
 #include "random.h"
 
 #include <ctype.h>
@@ -67,26 +67,6 @@ static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	init->say(false, text, init->arg);
-}
-
-/* -------------------------------------------------------------------------
- * what is there
- * -------------------------------------------------------------------------
- */
-
-/* The same questions as those of a start. */
-static bool
-read_facts(Init *init, Error *error)
-{
-	const RelayConfig *config = init->config;
-	PgRegistry *registry =
-		registry_look(config->conninfo, config->slot, config->publication, error);
-
-	if (registry == NULL)
-		return false;
-	init->facts = *registry_facts(registry);
-	registry_free(registry);
-	return true;
 }
 
 /* -------------------------------------------------------------------------
@@ -440,7 +420,8 @@ init_database(Init *init, Error *error)
 	const char *conninfo = init->config->conninfo;
 	bool done;
 
-	return read_facts(init, error) && relay_check_database(&init->facts, error) &&
+	return pg_facts_read(init->config, &init->facts, NULL, error) &&
+		   relay_check_database(&init->facts, error) &&
 		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
 		   pg_link_connect(&init->replication, conninfo, true, error) &&
 		   pg_identify(&init->replication, &init->identity, error) &&

@@ -6,7 +6,7 @@
  * once the stream runs.
  *
  * Invariants: nothing blocks; a frame is one message of COPY BOTH and lives until
- * the next one is asked for; the slot is never made here.
+ * the next one is asked for; no slot is made here that outlives the connection.
  */
 #include "pg_source.h"
 
@@ -30,6 +30,7 @@ typedef enum SourcePhase
 	SOURCE_IDENTIFYING, /* IDENTIFY_SYSTEM is under way */
 	SOURCE_HISTORY,		/* TIMELINE_HISTORY is under way */
 	SOURCE_IDENTIFIED,
+	SOURCE_COPYING,	 /* pg_copy_logical_replication_slot() is under way */
 	SOURCE_STARTING, /* START_REPLICATION is under way */
 	SOURCE_STREAMING
 } SourcePhase;
@@ -40,6 +41,7 @@ struct PgSource
 	PgLink link;
 	SourcePhase phase;
 	char slot[NAME_SIZE];
+	char copy[NAME_SIZE]; /* of the slot, while it is made */
 	char publication[NAME_SIZE];
 	SourceIdentity identity;
 	TimelineHistory timelines;
@@ -182,6 +184,16 @@ read_history(PgSource *source, const PGresult *result, Error *error)
 						  (size_t) PQgetlength(result, 0, 1), error);
 }
 
+static bool
+take_copy(PgSource *source, const PGresult *result, Error *error)
+{
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return pg_error_result(error, result, "copy the slot");
+	memcpy(source->slot, source->copy, sizeof(source->slot));
+	source->phase = SOURCE_IDENTIFIED;
+	return true;
+}
+
 /* One step; IO_OK when the phase changed. */
 static IoResult
 advance(PgSource *source, MonoUsec now, Error *error)
@@ -217,6 +229,9 @@ advance(PgSource *source, MonoUsec now, Error *error)
 		case SOURCE_HISTORY:
 			ok = read_history(source, result, error);
 			source->phase = SOURCE_IDENTIFIED;
+			break;
+		case SOURCE_COPYING:
+			ok = take_copy(source, result, error);
 			break;
 		default:
 			if (PQresultStatus(result) == PGRES_COPY_BOTH)
@@ -260,6 +275,21 @@ const TimelineHistory *
 pg_source_timelines(const PgSource *source)
 {
 	return &source->timelines;
+}
+
+bool
+pg_source_copy_slot(PgSource *source, const char *copy, Error *error)
+{
+	char command[COMMAND_MAX];
+
+	if (source->phase != SOURCE_IDENTIFIED)
+		return error_bug(error, "the slot can't be copied now");
+	/* Names of slots have nothing to be quoted. */
+	snprintf(source->copy, sizeof(source->copy), "%s", copy);
+	snprintf(command, sizeof(command),
+			 "SELECT pg_catalog.pg_copy_logical_replication_slot('%s', '%s', true)", source->slot,
+			 source->copy);
+	return send_command(source, command, SOURCE_COPYING, error);
 }
 
 bool

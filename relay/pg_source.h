@@ -3,6 +3,8 @@
  *	  The replication connection: libpq in COPY BOTH.
  *
  *	connecting -> identifying -> [history] -> identified -> starting -> streaming
+ *											   ^	 |
+ *											  copying
  *
  * pg_source_advance() moves through it without blocking, up to "identified", and
  * after pg_source_start() up to "streaming"; from then on it is a ReplSource.
@@ -36,6 +38,11 @@ extern short pg_source_events(const PgSource *source);
 /* Once identified. */
 extern const SourceIdentity *pg_source_identity(const PgSource *source);
 extern const TimelineHistory *pg_source_timelines(const PgSource *source);
+/*
+ * Before the start: a temporary copy of the slot is made, which the stream then reads in its
+ * place.  The server drops it when this connection ends, however that happens.
+ */
+extern MUST_CHECK bool pg_source_copy_slot(PgSource *source, const char *copy, Error *error);
 extern MUST_CHECK bool pg_source_start(PgSource *source, PgLsn start_lsn, Error *error);
 
 /* Tells the server in COPY BOTH that nothing more comes. */

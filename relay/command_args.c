@@ -1,0 +1,80 @@
+/*
+ * command_args.c
+ *	  Arguments of single commands, behind the settings.
+ *
+ * Refuses an argument without its value, and a value that isn't what it must be, with
+ * the argument's name.
+ */
+#include "command_args.h"
+
+#include "exit_codes.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+ArgResult
+arg_value(ArgCursor *cursor, const char *name, const char **value, Error *error)
+{
+	const char *argument = cursor->argv[cursor->index];
+	size_t len = strlen(name);
+
+	if (strncmp(argument, name, len) != 0 || (argument[len] != '\0' && argument[len] != '='))
+		return ARG_UNKNOWN;
+	*value = NULL;
+	if (argument[len] == '=')
+		*value = argument + len + 1;
+	else if (cursor->index + 1 < cursor->argc &&
+			 strncmp(cursor->argv[cursor->index + 1], "--", 2) != 0)
+		*value = cursor->argv[++cursor->index];
+	if (*value != NULL && **value != '\0')
+		return ARG_TAKEN;
+	error_permanent(error, EXIT_CONFIG, "option \"%s\" needs a value", name);
+	return ARG_WRONG;
+}
+
+ArgResult
+arg_count(ArgCursor *cursor, const char *name, uint64_t min, uint64_t max, uint64_t *count,
+		  Error *error)
+{
+	const char *value;
+	char *end;
+	ArgResult result = arg_value(cursor, name, &value, error);
+
+	if (result != ARG_TAKEN)
+		return result;
+	errno = 0;
+	*count = strtoull(value, &end, 10);
+	if (isdigit((unsigned char) *value) && *end == '\0' && errno == 0 && *count >= min &&
+		*count <= max)
+		return ARG_TAKEN;
+	error_permanent(error, EXIT_CONFIG, "option \"%s\": \"%s\" is no number from %llu to %llu",
+					name, value, (unsigned long long) min, (unsigned long long) max);
+	return ARG_WRONG;
+}
+
+ArgResult
+arg_lsn(ArgCursor *cursor, const char *name, PgLsn *lsn, Error *error)
+{
+	const char *value;
+	ArgResult result = arg_value(cursor, name, &value, error);
+
+	if (result != ARG_TAKEN)
+		return result;
+	if (lsn_parse(value, strlen(value), lsn) && *lsn != LSN_INVALID)
+		return ARG_TAKEN;
+	error_permanent(error, EXIT_CONFIG, "option \"%s\": \"%s\" is no position in the WAL", name,
+					value);
+	error_hint(error, "It is written as PostgreSQL writes it: 0/16B374D8, for example.");
+	return ARG_WRONG;
+}
+
+ArgResult
+arg_flag(ArgCursor *cursor, const char *name, bool *flag)
+{
+	if (strcmp(cursor->argv[cursor->index], name) != 0)
+		return ARG_UNKNOWN;
+	*flag = true;
+	return ARG_TAKEN;
+}

@@ -1,0 +1,87 @@
+/*
+ * pg_facts.c
+ *	  What a relay asks at its start, for the commands that are run once.
+ *
+ * Refuses nothing itself: relay_check.c judges the facts.
+ *
+ * Invariants: the questions are those of a relay (pg_registry.c), on a connection
+ * that is closed when they were answered.
+ */
+#include "pg_facts.h"
+
+#include "pg_registry.h"
+
+#include <poll.h>
+
+#define POLL_MS 1000
+
+/* The reply to the one job that was asked for. */
+static bool
+wait_for_reply(PgRegistry *registry, RegistryReply *reply, Error *error)
+{
+	IoResult io;
+
+	while ((io = registry_next(registry, clock_mono(), reply, error)) == IO_AGAIN)
+	{
+		struct pollfd ready = {registry_fd(registry), registry_events(registry), 0};
+
+		(void) poll(&ready, 1, POLL_MS);
+	}
+	if (io != IO_OK)
+		return false;
+	if (reply->failed)
+		*error = reply->error;
+	return !reply->failed;
+}
+
+static bool
+add_topics(const PgRegistry *registry, TopicMap *topics, Error *error)
+{
+	for (int i = 0; i < registry_topic_count(registry); i++)
+	{
+		uint32_t partitions;
+		const char *topic = registry_topic(registry, i, &partitions);
+
+		if (!topic_map_add(topics, topic, partitions, error))
+			return false;
+	}
+	return true;
+}
+
+bool
+pg_facts_read(const RelayConfig *config, RelayFacts *facts, TopicMap *topics, Error *error)
+{
+	PgRegistry *registry =
+		registry_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
+	RegistryReply reply;
+	bool ok;
+
+	if (registry == NULL)
+		return false;
+	ok = (registry_ask_facts(registry) || error_bug(error, "out of memory")) &&
+		 wait_for_reply(registry, &reply, error);
+	*facts = *registry_facts(registry);
+	if (ok && topics != NULL)
+		ok = add_topics(registry, topics, error);
+	registry_free(registry);
+	return ok;
+}
+
+bool
+pg_facts_record_topic(const RelayConfig *config, uint32_t generation, const char *topic,
+					  uint32_t *partitions, Error *error)
+{
+	PgRegistry *registry =
+		registry_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
+	RegistryReply reply = {.u.partitions = 0};
+	bool ok = registry != NULL;
+
+	/* 0: another one recorded it in this very moment, and the next statement sees that. */
+	while (ok && reply.u.partitions == 0)
+		ok = (registry_record_topic(registry, generation, topic, *partitions) ||
+			  error_bug(error, "out of memory")) &&
+			 wait_for_reply(registry, &reply, error);
+	*partitions = reply.u.partitions;
+	registry_free(registry);
+	return ok;
+}

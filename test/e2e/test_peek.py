@@ -1,0 +1,146 @@
+"""outbox-relay peek shows what comes next, and changes nothing."""
+import json
+import subprocess
+
+import pytest
+
+from harness.daemon import run_once
+from harness.wait import until
+
+
+def peek(scene, *arguments, **options):
+    """(its Command, the events that it showed)"""
+    command = run_once(scene.relay(f"peek-{len(scene.daemons)}", command=("peek",) + arguments, **options))
+    return command, [json.loads(line) for line in command.output.splitlines() if line.startswith('{"topic"')]
+
+
+def shown(scene, *arguments, **options):
+    command, events = peek(scene, *arguments, **options)
+    assert command.status == 0, command
+    return events
+
+
+def copies(scene):
+    return scene.sql("SELECT slot_name, temporary FROM pg_replication_slots WHERE slot_name LIKE %s",
+                     (scene.slot + r"\_peek\_%",))
+
+
+def test_it_shows_what_the_relay_publishes_then(scene):
+    relay = scene.start_relay()
+    ledger = scene.ledger()
+    scene.emit("t", "before")
+    ledger.wait_in_topics()
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+
+    with scene.source.connect(scene.database, autocommit=False) as session:
+        for key in ("a", "b", None):
+            session.execute("SELECT outbox.emit('t', %s, 'Moved', '{\"x\": 1}'::json, '{\"own\": \"ü\"}')", (key,))
+        session.execute("INSERT INTO outbox.event (aggregatetype, aggregateid, payload_bytes) VALUES ('t', 'raw', '\\x00ff')")
+        session.execute("SELECT outbox.emit('t', 'gone', 'Deleted', NULL::json)")
+        xid = int(session.execute("SELECT pg_current_xact_id()::text").fetchone()[0])
+        session.commit()
+        session.execute("SELECT outbox.emit('t', 'undone', 'Moved', '{}'::json)")
+        session.rollback()
+    scene.emit("fresh", "k")
+
+    confirmed, restart = scene.slot_lsn(), scene.slot_lsn("restart_lsn")
+    events = shown(scene)
+    assert [event["key"] for event in events] == ["a", "b", None, "raw", "gone", "k"]
+    assert [event["payload_bytes"] for event in events[:5]] == [8, 8, 8, 2, None]
+    assert {event["xid"] for event in events[:5]} == {xid % 2 ** 32}
+    assert not any("payload" in event or "payload_hex" in event for event in events)
+    # Nobody has recorded how many partitions that topic has.
+    assert events[5]["topic"] == scene.topic("fresh") and events[5]["partition"] is None
+    # Again, and less of it, and more of each; from a position of one's own.
+    assert shown(scene) == events
+    assert shown(scene, "--limit", "2") == events[:2]
+    with_payload = shown(scene, "--payload", "--limit=5")
+    assert [event.get("payload") for event in with_payload] == ['{"x": 1}'] * 3 + [None, None]
+    assert with_payload[3]["payload_hex"] == "00ff" and "payload" in with_payload[4]
+    later = "/".join(events[5]["position"].split("/")[2:4])
+    assert shown(scene, "--from", later) == events[5:]
+    assert (scene.slot_lsn(), scene.slot_lsn("restart_lsn")) == (confirmed, restart)
+    assert copies(scene) == []
+
+    relay.start()
+    records = {record.id: record for record in ledger.wait_in_topics()}
+    for event in events:
+        record = records[event["id"]]
+        assert event["topic"] == record.topic
+        assert event["partition"] in (record.partition, None if event["key"] == "k" else record.partition)
+        assert (event["key"] or "") == (record.key or b"").decode()
+        assert [(name, value) for name, value in event["headers"].items()] == \
+            [(name, value.decode()) for name, value in record.headers]
+        assert event["position"] == record.position.text
+    # All of it is published and marked: nothing comes next.
+    until(lambda: shown(scene) == [], "the relay has marked everything", every=0.5)
+
+
+def test_it_works_beside_an_active_relay(make_scene, source, own_broker):
+    scene = make_scene(source, None, own_broker)
+    relay = scene.start_relay()
+    ledger = scene.ledger()
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
+    own_broker.stop()
+    ids = [scene.emit("t", str(n)) for n in range(20)]
+    until(lambda: relay.metric("outbox_relay_in_flight_events") > 0, "the relay has read them")
+    holder = scene.slot_row("active_pid")
+    assert holder != (None,)
+    events = shown(scene, "--payload")
+    assert [event["id"] for event in events][-20:] == ids
+    # It still has its slot, and loses nothing.
+    assert relay.running() and scene.slot_row("active_pid") == holder
+    own_broker.restart()
+    ledger.check_topics(ledger.wait_in_topics())
+    assert copies(scene) == []
+
+
+def test_killed_in_the_middle_it_leaves_no_slot(scene):
+    scene.initialize()
+    with scene.source.connect(scene.database) as session:
+        session.execute("SELECT count(outbox.emit('t', n::text, 'x', to_json(repeat('x', 500)))) FROM generate_series(1, 20000) AS n")
+    relay = scene.relay("peek-killed", command=("peek", "--payload"))
+    # Nobody reads what it prints: it can't come to its end.
+    process = subprocess.Popen(relay.arguments(), env=relay.environment(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    scene.reap.process(process.pid)
+    try:
+        until(lambda: copies(scene) and process.stdout.peek(1), "it reads its copy of the slot")
+        assert all(temporary for _, temporary in copies(scene))
+    finally:
+        process.kill()
+        process.wait(30)
+        process.stdout.close()
+    until(lambda: copies(scene) == [], "the copy is gone")
+    assert len(shown(scene)) == 20000
+
+
+def test_it_refuses_what_a_relay_refuses(scene, exits):
+    scene.initialize()
+    command, _ = peek(scene, "--from=0/1")
+    assert command.status == exits["EXIT_CONFIG"] and "is past that position" in command.output
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    assert peek(scene)[0].status == exits["EXIT_GAP"]
+    for wrong in (("--limit=0",), ("--limit",), ("--from=here",), ("--rows",)):
+        command, _ = peek(scene, *wrong)
+        assert command.status == exits["EXIT_CONFIG"] and wrong[0].split("=")[0] in command.output, command
+
+
+def test_without_a_free_slot_it_says_so(make_scene, own, broker, exits):
+    scene = make_scene(own.cluster("full", {"max_replication_slots": "1"}), None, broker)
+    scene.initialize()
+    command, _ = peek(scene)
+    assert command.status == exits["EXIT_SERVER"], command
+    assert "max_replication_slots" in command.output
+
+
+@pytest.mark.parametrize("size", [1, 50000])
+def test_it_shows_messages_that_are_events(scene, size):
+    scene.initialize("--wal-messages=on")
+    with scene.source.connect(scene.database) as session:
+        session.execute("SET pg_outbox.storage = 'wal'")
+        session.execute("SELECT outbox.emit('t', 'k', 'x', to_json(repeat('x', %s::int)))", (size,))
+    event, = shown(scene)
+    assert event["key"] == "k" and event["payload_bytes"] == size + 2
