@@ -91,5 +91,6 @@ envelope_header_reserved(ByteView name)
 {
 	return envelope_header_owned(name) || envelope_header_of_cloudevents(name) ||
 		   view_equals(name, view_of(ENVELOPE_CONTENT_TYPE)) ||
-		   view_equals(name, view_of(ENVELOPE_HEADER_REPLAYED));
+		   view_equals(name, view_of(ENVELOPE_HEADER_REPLAYED)) ||
+		   view_equals(name, view_of(ENVELOPE_HEADER_CREATED_AT));
 }

@@ -6,7 +6,8 @@
  * Profile "debezium", the default: headers "id" (uuid text), "type" (when the event has one), then
  * the event's own in their order (traceparent and tracestate among them), then "outbox-position".
  * Profile "cloudevents": "ce_id", "ce_source", "ce_specversion", "ce_type", "ce_subject", "ce_time"
- * and "content-type" in place of the first two.  Header values are UTF-8 text.
+ * and "content-type" in place of the first two.  Header values are UTF-8 text.  An event that
+ * outbox-relay replay sends has outbox-replayed and outbox-created-at in place of its position.
  *
  * A relay writes either "id" or "ce_id", and in both profiles it drops an event's own headers named
  * "id", "type" and "outbox-position".  So a record with "id" is of the first profile whatever else
@@ -25,8 +26,16 @@
 #define ENVELOPE_HEADER_ID "id"
 #define ENVELOPE_HEADER_TYPE "type"
 #define ENVELOPE_HEADER_POSITION "outbox-position"
-/* Present (any value) on events that come out of order on purpose; judged by id. */
+/*
+ * Present (any value) on events that come out of order on purpose; judged by id, never by position.
+ * outbox.redrive() gives the position that the event had at first, outbox-relay replay one of the
+ * two words, and no position.
+ */
 #define ENVELOPE_HEADER_REPLAYED "outbox-replayed"
+#define ENVELOPE_REPLAYED_GAP "gap"		   /* a lost slot may have missed it */
+#define ENVELOPE_REPLAYED_AGAIN "selected" /* somebody asked for it */
+/* When a replayed event was written (RFC 3339, UTC): the record's timestamp is that of the replay. */
+#define ENVELOPE_HEADER_CREATED_AT "outbox-created-at"
 
 #define ENVELOPE_CE_ID "ce_id"
 #define ENVELOPE_CE_SOURCE "ce_source"
@@ -40,7 +49,7 @@
 extern bool envelope_header_owned(ByteView name);
 /* One of the six attributes of CloudEvents that the relay writes. */
 extern bool envelope_header_of_cloudevents(ByteView name);
-/* What the name of a placed field can't be: both of these, content-type and outbox-replayed. */
+/* What the name of a placed field can't be: both of these, content-type, outbox-replayed and outbox-created-at. */
 extern bool envelope_header_reserved(ByteView name);
 
 /* Prefixes of logical messages. */

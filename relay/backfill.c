@@ -11,6 +11,7 @@
 #include "backfill.h"
 
 #include "exit_codes.h"
+#include "pg_row.h"
 
 #include <string.h>
 
@@ -121,17 +122,11 @@ backfill_go_on(Backfill *backfill, Error *error)
 
 /* As the assembler does it with rows of the stream. */
 static void
-judge_row(Backfill *backfill)
+judge_row(Backfill *backfill, const StoredRow *row)
 {
 	OutboxEvent *event = &backfill->event;
-	const char *what = NULL;
+	const char *what = pg_row_problem(row);
 
-	if (event->no_id)
-		what = "its id is null";
-	else if (event->other_payload.data != NULL)
-		what = "both payload and payload_bytes are set";
-	else if (event->aggregate_type.data == NULL)
-		what = "its aggregatetype is null";
 	if (what == NULL)
 		return;
 	error_permanent(&backfill->problem, EXIT_POISON, "a row of outbox.event is no event: %s", what);
@@ -182,6 +177,6 @@ backfill_take(Backfill *backfill, const RegistryReply *reply, Pump *pump, EventS
 	backfill->again_block = row->block;
 	backfill->again_offset = row->offset;
 	event->position.ordinal = backfill_ordinal(backfill->rank, row->block, row->offset);
-	judge_row(backfill);
+	judge_row(backfill, row);
 	return backfill_retry(backfill, pump, sink, error);
 }

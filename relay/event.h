@@ -25,9 +25,10 @@ typedef struct OutboxEvent
 	ByteView payload; /* of whichever payload column is set; NULL: tombstone */
 	ByteView headers; /* a flat JSON object as text, or NULL */
 	Position position;
-	PgUsec commit_time;
+	PgUsec commit_time;		/* of a replayed event: now */
 	PgUsec created_at;		/* of a row; 0: not known */
 	bool payload_is_bytes;	/* of the column payload_bytes, or written as such */
+	ByteView replayed;		/* why it is sent again; NULL: it isn't, and is at its position */
 	const Error *problem;	/* why it is no event and can't be published; NULL: it is one */
 	bool no_id;				/* with a problem: id isn't known */
 	ByteView other_payload; /* with a problem: payload_bytes beside a payload */

@@ -14,6 +14,7 @@
 #include "pg_status.h"
 #include "pg_teardown.h"
 #include "relay.h"
+#include "replay.h"
 #include "stats.h"
 #include "version.h"
 
@@ -31,6 +32,7 @@ typedef enum Command
 	COMMAND_INIT,
 	COMMAND_RUN,
 	COMMAND_PEEK,
+	COMMAND_REPLAY,
 	COMMAND_TEARDOWN,
 	COMMAND_DOCTOR,
 	COMMAND_STATUS,
@@ -47,6 +49,7 @@ typedef struct Requests
 {
 	InitRequest init;
 	PeekRequest peek;
+	ReplayRequest replay;
 	TeardownRequest teardown;
 	DoctorRequest doctor;
 	bool status_json;
@@ -62,6 +65,7 @@ static const CommandName commands[] = {
 	{"init", COMMAND_INIT},
 	{"run", COMMAND_RUN},
 	{"peek", COMMAND_PEEK},
+	{"replay", COMMAND_REPLAY},
 	{"teardown", COMMAND_TEARDOWN},
 	{"doctor", COMMAND_DOCTOR},
 	{"status", COMMAND_STATUS},
@@ -90,6 +94,7 @@ print_help(void)
 		"  outbox-relay doctor [--json] [OPTION]...\n"
 		"  outbox-relay status [--json] [OPTION]...\n"
 		"  outbox-relay peek [--limit N] [--from LSN] [--payload] [OPTION]...\n"
+		"  outbox-relay replay SELECTION... [--dry-run] [--incomplete] [OPTION]...\n"
 		"  outbox-relay teardown [--yes] [--force] [OPTION]...\n"
 		"\n"
 		"Commands:\n"
@@ -103,6 +108,8 @@ print_help(void)
 		"  status            the slot's row of outbox.status, and whether a relay is connected\n"
 		"  peek              print what the slot would give next, a line of JSON an event, and "
 		"confirm nothing\n"
+		"  replay            publish events again that outbox.event still has, flagged, beside a "
+		"relay\n"
 		"  teardown          remove the slot, the publication and the registration; safe to "
 		"repeat\n"
 		"\n"
@@ -122,7 +129,7 @@ print_help(void)
 		"Of doctor and status:\n"
 		"  --json            for machines\n"
 		"\n"
-		"%s"
+		"%s%s"
 		"Of teardown:\n"
 		"  --yes             do it; without it only what is there is said\n"
 		"  --force           also while a relay reads the slot: cut it off\n"
@@ -136,7 +143,7 @@ print_help(void)
 		"  --print-markdown  the settings as a table for the documentation\n"
 		"  --config FILE     read settings from FILE\n"
 		"\n",
-		peek_help);
+		peek_help, replay_help);
 	options_print_help(&relay_option_table, stdout);
 }
 
@@ -181,6 +188,8 @@ take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *err
 			return take_init_argument(cursor->argv[cursor->index], &requests->init);
 		case COMMAND_PEEK:
 			return peek_take_argument(cursor, &requests->peek, error);
+		case COMMAND_REPLAY:
+			return replay_take_argument(cursor, &requests->replay, error);
 		case COMMAND_TEARDOWN:
 			return take_teardown_argument(cursor, &requests->teardown);
 		case COMMAND_DOCTOR:
@@ -368,6 +377,15 @@ init(const RelayConfig *config, const InitRequest *request)
 }
 
 static int
+replay(const RelayConfig *config, ReplayRequest *request)
+{
+	Error error;
+
+	error_clear(&error);
+	return replay_run(config, request, stdout, say, NULL, &error) ? EXIT_OK : fail(&error);
+}
+
+static int
 teardown(const RelayConfig *config, const TeardownRequest *request)
 {
 	Error error;
@@ -391,7 +409,7 @@ status(const RelayConfig *config, bool json)
 
 /* The commands that look at the settings. */
 static int
-act(Command command, const Options *options, const Requests *requests)
+act(Command command, const Options *options, Requests *requests)
 {
 	RelayConfig config;
 	Error error;
@@ -411,6 +429,8 @@ act(Command command, const Options *options, const Requests *requests)
 			return init(&config, &requests->init);
 		case COMMAND_PEEK:
 			return peek_run(&config, &requests->peek, stdout, &error) ? EXIT_OK : fail(&error);
+		case COMMAND_REPLAY:
+			return replay(&config, &requests->replay);
 		case COMMAND_TEARDOWN:
 			return teardown(&config, &requests->teardown);
 		case COMMAND_DOCTOR:

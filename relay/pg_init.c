@@ -223,6 +223,31 @@ drop_slot(Init *init, Error *error)
 }
 
 /* A new epoch: positions after it are higher than all before, whatever the WAL says. */
+/*
+ * For outbox-relay replay --gap: the snapshot of the first gap that nobody has filled.  Version 0.1.0
+ * of the extension has no room for it.
+ */
+static bool
+remember_gap(Init *init, Error *error)
+{
+	const char *params[] = {init->config->slot};
+	PGresult *result = pg_command(&init->link, "look at the registration",
+								  "SELECT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), "
+								  "'gap_snapshot') FROM outbox.relay r WHERE slot_name = $1",
+								  params, 1, error);
+	bool room;
+
+	if (result == NULL)
+		return false;
+	room = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return !room || pg_command_only(&init->link, "remember the gap",
+									"UPDATE outbox.relay SET gap_snapshot ="
+									" COALESCE(gap_snapshot, heartbeat_snapshot, '1:1:') "
+									"WHERE slot_name = $1",
+									params, 1, error);
+}
+
 static bool
 begin_generation(Init *init, Error *error)
 {
@@ -230,7 +255,8 @@ begin_generation(Init *init, Error *error)
 
 	if (init->facts.slot_pid != 0)
 		return drop_slot(init, error); /* says that it is in use */
-	if (!pg_command_only(&init->link, "begin a new generation",
+	if (!remember_gap(init, error) ||
+		!pg_command_only(&init->link, "begin a new generation",
 						 "UPDATE outbox.relay SET state = 'creating', generation = generation + 1 "
 						 "WHERE slot_name = $1",
 						 params, 1, error))

@@ -13,6 +13,7 @@
 #include "exit_codes.h"
 #include "pg_error.h"
 #include "pg_registry_sql.h"
+#include "pg_row.h"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -218,47 +219,6 @@ read_topics(PgRegistry *registry, const PGresult *result, Error *error)
 	return true;
 }
 
-static ByteView
-cell(const PGresult *result, int column)
-{
-	if (PQgetisnull(result, 0, column))
-		return (ByteView){NULL, 0};
-	return (ByteView){(const uint8_t *) PQgetvalue(result, 0, column),
-					  (size_t) PQgetlength(result, 0, column)};
-}
-
-/* All columns are in binary format. */
-static bool
-read_row(StoredRow *row, const PGresult *result, Error *error)
-{
-	ByteView id = cell(result, 1);
-	ByteView bytes = cell(result, 6);
-	Reader tid;
-	Reader created;
-
-	reader_init(&tid, PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0));
-	row->block = reader_u32(&tid);
-	row->offset = reader_u16(&tid);
-	reader_init(&created, PQgetvalue(result, 0, 8), (size_t) PQgetlength(result, 0, 8));
-	row->created_at = (PgUsec) reader_u64(&created);
-	row->no_id = id.data == NULL;
-	if (!reader_done(&tid) || !reader_done(&created) || (!row->no_id && id.len != UUID_SIZE))
-		return error_bug(error, "unexpected row of outbox.event");
-	memset(row->id, 0, UUID_SIZE);
-	if (!row->no_id)
-		memcpy(row->id, id.data, UUID_SIZE);
-	row->aggregate_type = cell(result, 2);
-	row->aggregate_id = cell(result, 3);
-	row->type = cell(result, 4);
-	row->payload = cell(result, 5);
-	row->payload_is_bytes = row->payload.data == NULL && bytes.data != NULL;
-	row->other_payload = row->payload_is_bytes ? (ByteView){NULL, 0} : bytes;
-	if (row->payload_is_bytes)
-		row->payload = bytes;
-	row->headers = cell(result, 7);
-	return true;
-}
-
 /* Fills the reply of a job that succeeded; false: no reply is due. */
 static bool
 read_result(PgRegistry *registry, const Job *job, const PGresult *result, RegistryReply *reply)
@@ -383,7 +343,7 @@ run_job(PgRegistry *registry, RegistryReply *reply, Error *error)
 		if (status == PGRES_SINGLE_TUPLE)
 		{
 			reply->u.row = &registry->row;
-			reply->failed = !read_row(&registry->row, result, &reply->error);
+			reply->failed = !pg_row_read(&registry->row, result, &reply->error);
 			return IO_OK;
 		}
 		if (status == PGRES_FATAL_ERROR)

@@ -9,6 +9,8 @@
 #ifndef OUTBOX_RELAY_PG_REGISTRY_SQL_H
 #define OUTBOX_RELAY_PG_REGISTRY_SQL_H
 
+#include "pg_row.h"
+
 /*
  * The mark must be on this server's disk before the server is told, and must
  * not hang for ever on a standby that is away: "local".  outbox.status counts relays
@@ -157,9 +159,7 @@
 
 /* $2 the first TID, $3 the one behind the last */
 #define SQL_LEAF_ROWS                                                                              \
-	"SELECT e.ctid, e.id, e.aggregatetype, e.aggregateid, e.type, e.payload::text,"                \
-	"       e.payload_bytes, e.headers::text, e.created_at"                                        \
-	"  FROM ONLY outbox.event_%u e"                                                                \
+	"SELECT" SQL_ROW_COLUMNS "  FROM ONLY outbox.event_%u e"                                       \
 	" WHERE e.ctid >= $2::tid AND e.ctid < $3::tid"                                                \
 	"   AND pg_catalog.pg_visible_in_snapshot(e.xid,"                                              \
 	"         (SELECT start_snapshot FROM outbox.relay WHERE slot_name = $1))"

@@ -309,13 +309,13 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 
 	routed->topic = NULL;
 	uuid_format(event->id, router->texts.id);
-	if (early && !own_headers_read(&router->own, event->headers, rules, error))
+	if (early && !own_headers_read(&router->own, event, rules, error))
 		return ROUTE_REJECTED;
 	if (!make_topic(router, event, routed, error))
 		return ROUTE_REJECTED;
 	if (!topic_map_find(router->map, routed->topic, &routed->topic_index, &routed->partition_count))
 		return ROUTE_UNKNOWN_TOPIC;
-	if (!early && !own_headers_read(&router->own, event->headers, rules, error))
+	if (!early && !own_headers_read(&router->own, event, rules, error))
 		return ROUTE_REJECTED;
 	if (!make_key(router, event, routed, error) || !make_partition(router, event, routed, error) ||
 		!make_time(router, event, &at, error) || !make_value(router, event, routed, error))
@@ -323,7 +323,10 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 	routed->timestamp_ms = unix_ms(at);
 	position_format(router->source_id, &event->position, router->texts.position);
 	router->texts.source = router->source;
-	router->texts.at = at;
+	/* When it happened, not when it is sent again. */
+	router->texts.at = event->replayed.data != NULL && rules->timestamp.source == FIELD_NONE
+						   ? event->created_at
+						   : at;
 	if (!route_headers_make(rules, event, &router->own, &router->texts, routed, error))
 		return ROUTE_REJECTED;
 	routed->size = size_of(routed);

@@ -15,6 +15,9 @@
  * Of an event's own headers are left out: id, type and outbox-position in both profiles, the
  * six of CloudEvents in its profile, and those that a setting names, since they go where it
  * says and nowhere else.
+ *
+ * A replayed event has outbox-replayed and outbox-created-at in place of its position:
+ * where it stood isn't kept, and a reader that went by it would drop it.
  */
 #ifndef OUTBOX_RELAY_ROUTE_H
 #define OUTBOX_RELAY_ROUTE_H
@@ -45,7 +48,7 @@ typedef struct RoutedEvent
 	ByteView value;			  /* NULL data: tombstone */
 	int64_t timestamp_ms;	  /* since 1970 */
 	int header_count;
-	RoutedHeader headers[ROUTE_MAX_HEADERS];
+	RoutedHeader headers[ROUTE_MAX_HEADERS + 1]; /* of a replayed event, one more */
 	uint32_t size; /* bytes of key, value and headers, for the window */
 } RoutedEvent;
 

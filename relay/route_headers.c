@@ -5,7 +5,8 @@
  * Refuses headers that are no flat object, larger than HEADERS_MAX or more than there is
  * room for, a placed member that isn't there, and an event that CloudEvents has no type for.
  *
- * Invariants: the last one is outbox-position; a reserved name is written by the relay alone.
+ * Invariants: the last one is outbox-position, or what a replayed event has in its place; a
+ * reserved name is written by the relay alone.
  */
 #include "route_headers.h"
 #include "exit_codes.h"
@@ -56,8 +57,19 @@ is_structured(ByteView type)
 	return type.len >= len && strncasecmp((const char *) type.data, STRUCTURED, len) == 0;
 }
 
+/* What the relay writes itself, beside CloudEvents. */
 static bool
-take_member(OwnHeaders *own, const FlatJsonMember *member, const RouteRules *rules, Error *error)
+is_ours(const OutboxEvent *event, ByteView name)
+{
+	return envelope_header_owned(name) ||
+		   (event->replayed.data != NULL &&
+			(view_equals(name, view_of(ENVELOPE_HEADER_REPLAYED)) ||
+			 view_equals(name, view_of(ENVELOPE_HEADER_CREATED_AT))));
+}
+
+static bool
+take_member(OwnHeaders *own, const OutboxEvent *event, const FlatJsonMember *member,
+			const RouteRules *rules, Error *error)
 {
 	int named = field_find(&rules->members, member->name);
 	bool cloudevents = rules->profile == PROFILE_CLOUDEVENTS;
@@ -67,7 +79,7 @@ take_member(OwnHeaders *own, const FlatJsonMember *member, const RouteRules *rul
 		own->members[named] = (FieldValue){true, member->kind, member->value};
 		return true;
 	}
-	if (envelope_header_owned(member->name) ||
+	if (is_ours(event, member->name) ||
 		(cloudevents && envelope_header_of_cloudevents(member->name)))
 		return true;
 	if (cloudevents && view_equals(member->name, view_of(ENVELOPE_CONTENT_TYPE)))
@@ -83,8 +95,9 @@ take_member(OwnHeaders *own, const FlatJsonMember *member, const RouteRules *rul
 }
 
 bool
-own_headers_read(OwnHeaders *own, ByteView headers, const RouteRules *rules, Error *error)
+own_headers_read(OwnHeaders *own, const OutboxEvent *event, const RouteRules *rules, Error *error)
 {
+	ByteView headers = event->headers;
 	FlatJson json;
 	FlatJsonMember member;
 	FlatJsonResult result;
@@ -103,7 +116,7 @@ own_headers_read(OwnHeaders *own, ByteView headers, const RouteRules *rules, Err
 	flat_json_init(&json, headers, own->scratch);
 	while ((result = flat_json_next(&json, &member)) == FLAT_JSON_MEMBER)
 	{
-		if (!take_member(own, &member, rules, error))
+		if (!take_member(own, event, &member, rules, error))
 			return false;
 	}
 	if (result == FLAT_JSON_INVALID)
@@ -117,7 +130,7 @@ own_headers_read(OwnHeaders *own, ByteView headers, const RouteRules *rules, Err
  * -------------------------------------------------------------------------
  */
 
-/* The last place is the position's. */
+/* The last place is the position's; a replayed event has two in its place, and the room for it. */
 static bool
 add(RoutedEvent *routed, ByteView name, ByteView value, Error *error)
 {
@@ -205,6 +218,23 @@ add_placed(const RouteRules *rules, const OutboxEvent *event, const OwnHeaders *
 	return true;
 }
 
+static void
+add_end(const OutboxEvent *event, RouteTexts *texts, RoutedEvent *routed)
+{
+	RoutedHeader *next = &routed->headers[routed->header_count];
+
+	if (event->replayed.data == NULL)
+	{
+		*next = (RoutedHeader){view_of(ENVELOPE_HEADER_POSITION), view_of(texts->position)};
+		routed->header_count++;
+		return;
+	}
+	clock_format(event->created_at + PG_EPOCH_UNIX_USEC, texts->created_at);
+	next[0] = (RoutedHeader){view_of(ENVELOPE_HEADER_REPLAYED), event->replayed};
+	next[1] = (RoutedHeader){view_of(ENVELOPE_HEADER_CREATED_AT), view_of(texts->created_at)};
+	routed->header_count += 2;
+}
+
 bool
 route_headers_make(const RouteRules *rules, const OutboxEvent *event, const OwnHeaders *own,
 				   RouteTexts *texts, RoutedEvent *routed, Error *error)
@@ -222,7 +252,6 @@ route_headers_make(const RouteRules *rules, const OutboxEvent *event, const OwnH
 		if (!add(routed, own->items[i].name, own->items[i].value, error))
 			return false;
 	}
-	routed->headers[routed->header_count++] =
-		(RoutedHeader){view_of(ENVELOPE_HEADER_POSITION), view_of(texts->position)};
+	add_end(event, texts, routed);
 	return true;
 }

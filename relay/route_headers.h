@@ -29,11 +29,12 @@ typedef struct RouteTexts
 	const char *source;
 	PgUsec at;
 	char time[EVENT_TIME_SIZE];
+	char created_at[CLOCK_TEXT_SIZE]; /* of a replayed event */
 } RouteTexts;
 
-/* headers: a flat JSON object, or NULL.  PERMANENT with EXIT_POISON when it is something else. */
-extern MUST_CHECK bool own_headers_read(OwnHeaders *own, ByteView headers, const RouteRules *rules,
-										Error *error);
+/* PERMANENT with EXIT_POISON when the event's headers are neither NULL nor a flat JSON object. */
+extern MUST_CHECK bool own_headers_read(OwnHeaders *own, const OutboxEvent *event,
+										const RouteRules *rules, Error *error);
 extern void own_headers_free(OwnHeaders *own);
 
 /* Fills headers and header_count; the value is there already. */

@@ -48,6 +48,7 @@ LINK_test_report = compare/report.o compare/report_json.o compare/timeline.o com
 LINK_test_retry = consumer/retry.o
 LINK_test_route = $(ROUTER)
 LINK_test_scrape = compare/scrape.o compare/http_client.o
+LINK_test_select_args = relay/select_args.o relay/command_args.o
 LINK_test_sizer = consumer/sizer.o
 LINK_test_sql_scan = consumer/sql_scan.o
 LINK_test_sqlstate = consumer/sqlstate.o

@@ -228,6 +228,53 @@ the_number_of_headers_is_bounded(void **state)
 	buffer_free(&json);
 }
 
+/* 2000-01-02 03:04:05.678 */
+#define WRITTEN_AT (((PgUsec) 86400 + 3 * 3600 + 4 * 60 + 5) * USEC_PER_SEC + 678900)
+
+static void
+a_replayed_event_has_no_position(void **state)
+{
+	Fixture *fixture = *state;
+	int64_t timestamp_ms;
+	uint32_t partition_count;
+
+	route(fixture);
+	timestamp_ms = fixture->routed.timestamp_ms;
+	partition_count = fixture->routed.partition_count;
+	fixture->event.replayed = view_of("gap");
+	fixture->event.created_at = WRITTEN_AT;
+	/* Of a redriven event; and one that would pretend. */
+	fixture->event.headers =
+		view_of("{\"outbox-replayed\":\"src/1.1/0/1/0\",\"outbox-created-at\":\"x\",\"a\":1}");
+	route(fixture);
+	assert_int_equal(fixture->routed.header_count, 5);
+	expect_header(fixture, 0, "id", ID_TEXT);
+	expect_header(fixture, 2, "a", "1");
+	expect_header(fixture, 3, "outbox-replayed", "gap");
+	expect_header(fixture, 4, "outbox-created-at", "2000-01-02T03:04:05.678Z");
+	assert_int_equal(fixture->routed.timestamp_ms, timestamp_ms);
+	assert_int_equal(fixture->routed.partition_count, partition_count);
+}
+
+static void
+a_replayed_event_has_room_for_as_many_headers(void **state)
+{
+	Fixture *fixture = *state;
+	Buffer json;
+
+	buffer_init(&json, 1 << 16);
+	fixture->event.replayed = view_of("gap");
+	many_headers(&json, ROUTE_MAX_HEADERS - 3);
+	fixture->event.headers = buffer_view(&json);
+	route(fixture);
+	assert_int_equal(fixture->routed.header_count, ROUTE_MAX_HEADERS + 1);
+	expect_header(fixture, ROUTE_MAX_HEADERS - 1, "outbox-replayed", "gap");
+	many_headers(&json, ROUTE_MAX_HEADERS - 2);
+	fixture->event.headers = buffer_view(&json);
+	expect_rejected(fixture);
+	buffer_free(&json);
+}
+
 static void
 rejects_headers_that_are_no_flat_object(void **state)
 {
@@ -452,6 +499,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_FIXTURE(routes_an_event),
+		WITH_FIXTURE(a_replayed_event_has_no_position),
+		WITH_FIXTURE(a_replayed_event_has_room_for_as_many_headers),
 		WITH_FIXTURE(null_columns),
 		WITH_FIXTURE(empty_columns_are_not_null),
 		WITH_FIXTURE(own_headers_keep_their_order_and_their_text),

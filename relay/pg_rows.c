@@ -1,0 +1,344 @@
+/*
+ * pg_rows.c
+ *	  The rows that outbox.event still has.
+ *
+ * Refuses a registration that isn't ready: what its slot brings isn't known then.
+ *
+ * Invariants: everything is read in one repeatable-read transaction, so what was
+ * surveyed is what is given; partitions in the order they were written, rows in the
+ * order of their TIDs; a row that the relay's last heartbeat doesn't see is never given,
+ * because the stream may still bring it, as an event that isn't flagged.
+ */
+#include "pg_rows.h"
+
+#include "exit_codes.h"
+#include "pg_command.h"
+#include "pg_error.h"
+#include "pg_row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATEMENT_MAX 4096
+
+struct PgRows
+{
+	const RelayConfig *config;
+	RowSelection selection;
+	PgLink link;
+	char *gap;		 /* the snapshot that an accepted gap began with; NULL: none */
+	char *published; /* what it sees doesn't come through the stream any more */
+	unsigned current;
+	int rank;  /* 0 to OUTBOX_LEAVES: of the partition that is read */
+	bool busy; /* its statement is under way */
+	PGresult *row;
+};
+
+#define SQL_SESSION                                                                                \
+	"SELECT pg_catalog.set_config(name, value, false)"                                             \
+	"  FROM (VALUES ('search_path', 'pg_catalog'), ('statement_timeout', '0'),"                    \
+	"               ('idle_in_transaction_session_timeout', '0'),"                                 \
+	"               ('synchronize_seqscans', 'off'), ('jit', 'off'),"                              \
+	"               ('client_connection_check_interval', '10s')) AS v(name, value)"
+
+#define SQL_REGISTRATION                                                                           \
+	"SELECT r.state, pg_catalog.to_jsonb(r) ->> 'gap_snapshot', r.heartbeat_snapshot,"             \
+	"       r.start_snapshot, o.current"                                                           \
+	"  FROM outbox.relay r, outbox.rotation o WHERE r.slot_name = $1"
+
+/* $1 gap snapshot, $2 published, $3 since, $4 until, $5 ids, $6 aggregate type, $7 aggregate id */
+#define SQL_SELECTED                                                                               \
+	" ($1::pg_snapshot IS NULL OR NOT coalesce(pg_visible_in_snapshot(e.xid, $1), false))"         \
+	" AND ($3::timestamptz IS NULL OR e.created_at >= $3)"                                         \
+	" AND ($4::timestamptz IS NULL OR e.created_at < $4)"                                          \
+	" AND ($5::uuid[] IS NULL OR e.id = ANY ($5))"                                                 \
+	" AND ($6::text IS NULL OR e.aggregatetype = $6)"                                              \
+	" AND ($7::text IS NULL OR e.aggregateid = $7)"
+#define SQL_PAST " coalesce(pg_visible_in_snapshot(e.xid, $2::pg_snapshot), false)"
+
+/* The partition's number is put in.  Last column: is a row there that is older than the gap? */
+#define SQL_SURVEY                                                                                 \
+	"SELECT count(*), min(e.created_at), max(e.created_at),"                                       \
+	"       count(*) FILTER (WHERE" SQL_SELECTED " AND" SQL_PAST "),"                              \
+	"       count(*) FILTER (WHERE" SQL_SELECTED " AND NOT" SQL_PAST "),"                          \
+	"       coalesce(bool_or(e.xid < pg_snapshot_xmin($1::pg_snapshot)), false),"                  \
+	"       coalesce(min(e.created_at) <= $3::timestamptz, false)"                                 \
+	"  FROM ONLY outbox.event_%u e"
+
+#define SQL_IDS_MISSING                                                                            \
+	"SELECT count(*) FROM (SELECT DISTINCT unnest($1::uuid[])) AS asked(id)"                       \
+	" WHERE id NOT IN (SELECT e.id FROM outbox.event e WHERE e.id = ANY ($1::uuid[]))"
+
+#define SQL_WHOLE_ROW SQL_ROW_COLUMNS
+#define SQL_SHORT_ROW                                                                              \
+	" e.ctid, e.id, ''::text, NULL::text, NULL::text, NULL::text, NULL::bytea, NULL::text,"        \
+	" e.created_at"
+
+static bool
+flag(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
+
+static uint64_t
+number(const PGresult *result, int column)
+{
+	return strtoull(PQgetvalue(result, 0, column), NULL, 10);
+}
+
+/* NULL for SQL NULL. */
+static char *
+text_of(const PGresult *result, int column)
+{
+	return PQgetisnull(result, 0, column) ? NULL : strdup(PQgetvalue(result, 0, column));
+}
+
+/* Values that somebody typed. */
+static bool
+blame_selection(Error *error)
+{
+	if (strncmp(error->sqlstate, "22", 2) == 0)
+	{
+		error->error_class = ERROR_CLASS_PERMANENT;
+		error->exit_code = EXIT_CONFIG;
+	}
+	return false;
+}
+
+static bool
+refuse_registration(const PgRows *rows, const char *why, Error *error)
+{
+	error_permanent(error, EXIT_NOT_INITIALIZED, "the registration of the slot \"%s\" %s",
+					rows->config->slot, why);
+	return error_hint(error, "Run outbox-relay init, and then outbox-relay run until it is done.");
+}
+
+static bool
+take_registration(PgRows *rows, const PGresult *result, Error *error)
+{
+	bool gap = rows->selection.gap;
+
+	if (PQntuples(result) != 1)
+		return refuse_registration(rows, "isn't there", error);
+	if (strcmp(PQgetvalue(result, 0, 0), "ready") != 0)
+		return refuse_registration(rows, "isn't complete", error);
+	rows->gap = gap ? text_of(result, 1) : NULL;
+	rows->published = text_of(result, gap ? 3 : 2);
+	rows->current = (unsigned) number(result, 4);
+	if (gap && rows->gap == NULL)
+	{
+		error_permanent(error, EXIT_CONFIG, "no gap is recorded for the slot \"%s\"",
+						rows->config->slot);
+		return error_hint(error, "A gap is recorded by outbox-relay init --accept-gap, and until "
+								 "it was replayed. Else select events by --since, --id or "
+								 "--aggregate.");
+	}
+	if (rows->published == NULL)
+		return refuse_registration(rows, "has published nothing yet", error);
+	return true;
+}
+
+PgRows *
+pg_rows_open(const RelayConfig *config, const RowSelection *selection, Error *error)
+{
+	PgRows *rows = calloc(1, sizeof(*rows));
+	const char *slot = config->slot;
+	PGresult *result = NULL;
+	bool ok;
+
+	if (rows == NULL)
+	{
+		error_bug(error, "out of memory");
+		return NULL;
+	}
+	rows->config = config;
+	rows->selection = *selection;
+	if (pg_link_connect(&rows->link, config->conninfo, false, error) &&
+		pg_command_only(&rows->link, "set up the session", SQL_SESSION, NULL, 0, error) &&
+		pg_command_only(&rows->link, "begin to read",
+						"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, 0, error))
+		result =
+			pg_command(&rows->link, "look for the registration", SQL_REGISTRATION, &slot, 1, error);
+	ok = result != NULL && take_registration(rows, result, error);
+	PQclear(result);
+	if (ok)
+		return rows;
+	pg_rows_close(rows);
+	return NULL;
+}
+
+void
+pg_rows_close(PgRows *rows)
+{
+	if (rows == NULL)
+		return;
+	PQclear(rows->row);
+	pg_link_close(&rows->link);
+	free(rows->gap);
+	free(rows->published);
+	free(rows);
+}
+
+static void
+fill_params(const PgRows *rows, const char *params[7])
+{
+	const RowSelection *selection = &rows->selection;
+
+	params[0] = rows->gap;
+	params[1] = rows->published;
+	params[2] = selection->since;
+	params[3] = selection->until;
+	params[4] = selection->ids;
+	params[5] = selection->aggregate_type;
+	params[6] = selection->aggregate_id;
+}
+
+/* The partition that is written to is the newest, the one behind it the oldest. */
+static unsigned
+leaf_of(const PgRows *rows, int rank)
+{
+	return (rows->current + 1 + (unsigned) rank) % OUTBOX_LEAVES;
+}
+
+/* -------------------------------------------------------------------------
+ * the survey
+ * -------------------------------------------------------------------------
+ */
+
+static void
+copy_time(char *to, const PGresult *result, int column)
+{
+	snprintf(to, ROWS_TIME_SIZE, "%s", PQgetvalue(result, 0, column));
+}
+
+static bool
+survey_leaf(PgRows *rows, int rank, RowSurvey *survey, bool *before, Error *error)
+{
+	LeafSurvey *leaf = &survey->leaves[rank];
+	const char *params[7];
+	char sql[STATEMENT_MAX];
+	PGresult *result;
+
+	fill_params(rows, params);
+	leaf->leaf = leaf_of(rows, rank);
+	leaf->current = rank == OUTBOX_LEAVES - 1;
+	snprintf(sql, sizeof(sql), SQL_SURVEY, leaf->leaf);
+	result = pg_command(&rows->link, "look at the rows that are there", sql, params, 7, error);
+	if (result == NULL)
+		return blame_selection(error);
+	leaf->rows = number(result, 0);
+	copy_time(leaf->first, result, 1);
+	copy_time(leaf->last, result, 2);
+	survey->selected += number(result, 3);
+	survey->not_yet += number(result, 4);
+	*before |= flag(result, rows->selection.gap ? 5 : 6);
+	PQclear(result);
+	return true;
+}
+
+static bool
+count_missing_ids(PgRows *rows, RowSurvey *survey, Error *error)
+{
+	PGresult *result =
+		pg_command(&rows->link, "look for ids", SQL_IDS_MISSING, &rows->selection.ids, 1, error);
+
+	if (result == NULL)
+		return blame_selection(error);
+	survey->ids_missing = number(result, 0);
+	PQclear(result);
+	return true;
+}
+
+bool
+pg_rows_survey(PgRows *rows, RowSurvey *survey, Error *error)
+{
+	const RowSelection *selection = &rows->selection;
+	bool before = false; /* rows from before what is selected are there */
+
+	*survey = (RowSurvey){.complete = true};
+	for (int rank = 0; rank < OUTBOX_LEAVES; rank++)
+	{
+		if (!survey_leaf(rows, rank, survey, &before, error))
+			return false;
+	}
+	if (selection->ids != NULL && !count_missing_ids(rows, survey, error))
+		return false;
+	if (survey->ids_missing > 0)
+		snprintf(survey->problem, sizeof(survey->problem),
+				 "%llu of the ids aren't in outbox.event (any more)",
+				 (unsigned long long) survey->ids_missing);
+	else if (selection->gap && !before)
+		snprintf(survey->problem, sizeof(survey->problem),
+				 "outbox.event has no event from before the gap: its first ones may be gone");
+	else if (selection->since != NULL && !before)
+		snprintf(survey->problem, sizeof(survey->problem),
+				 "outbox.event has no event from before the window: its first ones may be gone");
+	survey->complete = survey->problem[0] == '\0';
+	return true;
+}
+
+/* -------------------------------------------------------------------------
+ * rows
+ * -------------------------------------------------------------------------
+ */
+
+static bool
+start_leaf(PgRows *rows, bool whole, Error *error)
+{
+	const char *params[7];
+	char sql[STATEMENT_MAX];
+
+	fill_params(rows, params);
+	snprintf(sql, sizeof(sql),
+			 "SELECT %s FROM ONLY outbox.event_%u e WHERE" SQL_SELECTED " AND" SQL_PAST,
+			 whole ? SQL_WHOLE_ROW : SQL_SHORT_ROW, leaf_of(rows, rows->rank));
+	if (PQsendQueryParams(rows->link.conn, sql, 7, NULL, params, NULL, NULL, 1) != 1 ||
+		PQsetSingleRowMode(rows->link.conn) != 1)
+		return pg_error_lost(error, rows->link.conn, "read rows");
+	rows->busy = true;
+	return true;
+}
+
+IoResult
+pg_rows_next(PgRows *rows, bool whole, StoredRow *row, Error *error)
+{
+	for (;;)
+	{
+		if (!rows->busy && rows->rank == OUTBOX_LEAVES)
+			return IO_END;
+		if (!rows->busy && !start_leaf(rows, whole, error))
+			return IO_FAILED;
+		PQclear(rows->row);
+		rows->row = PQgetResult(rows->link.conn);
+		if (rows->row == NULL)
+		{
+			rows->busy = false;
+			rows->rank++;
+			continue;
+		}
+		switch (PQresultStatus(rows->row))
+		{
+			case PGRES_SINGLE_TUPLE:
+				return pg_row_read(row, rows->row, error) ? IO_OK : IO_FAILED;
+			case PGRES_TUPLES_OK:
+				break; /* of this partition that was all */
+			default:
+				pg_error_result(error, rows->row, "read rows");
+				(void) blame_selection(error);
+				return IO_FAILED;
+		}
+	}
+}
+
+bool
+pg_rows_close_gap(PgRows *rows, Error *error)
+{
+	const char *params[] = {rows->config->slot, rows->gap};
+
+	return pg_command_only(&rows->link, "end the look", "COMMIT", NULL, 0, error) &&
+		   pg_command_only(&rows->link, "close the gap",
+						   "UPDATE outbox.relay SET gap_snapshot = NULL"
+						   " WHERE slot_name = $1 AND gap_snapshot::text = $2",
+						   params, 2, error);
+}

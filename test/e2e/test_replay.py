@@ -1,0 +1,223 @@
+"""outbox-relay replay publishes retained events again, flagged, and fills a gap."""
+import re
+import time
+
+import pytest
+
+from harness.daemon import run_once
+from harness.wait import until
+
+QUICK = {"heartbeat.interval": "100ms"}
+
+
+def replay(scene, *arguments, **options):
+    return run_once(scene.relay(f"replay-{len(scene.daemons)}", command=("replay",) + arguments, **options), 120)
+
+
+def number(command, what):
+    found = re.findall(rf"^{what}: (\d+)$", command.output, re.M)
+    assert len(found) == 1, command
+    return int(found[0])
+
+
+def replayed(scene, *arguments, **options):
+    """A replay that must succeed; how many it sent."""
+    command = replay(scene, *arguments, **options)
+    assert command.status == 0, command
+    assert number(command, "acknowledged") == number(command, "selected")
+    return number(command, "acknowledged")
+
+
+def flagged(records):
+    return [record for record in records if record.header("outbox-replayed") is not None]
+
+
+def wait_known(scene):
+    """Until a heartbeat says that all events of this moment are in Kafka."""
+    until(lambda: scene.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
+                            " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
+
+
+def published(scene, count=6, **options):
+    """A running relay that has published some events, and their ids."""
+    relay = scene.start_relay(**QUICK, **options)
+    ids = [scene.emit("t", f"k{n}") for n in range(count)]
+    wait_known(scene)
+    return relay, ids
+
+
+def check_copies(scene, ids, why, topic="t", started=None):
+    """Each of the ids was published and replayed, and the two differ only in what they must."""
+    records = scene.broker.read(scene.topic(topic))
+    first = {record.id: record for record in records if record.header("outbox-replayed") is None}
+    copies = flagged(records)
+    assert sorted(record.id for record in copies) == sorted(ids)
+    written = dict(scene.sql("SELECT id::text, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+                             " FROM outbox.event"))
+    for copy in copies:
+        original = first[copy.id]
+        assert (copy.key, copy.value, copy.partition) == (original.key, original.value, original.partition)
+        assert copy.header("outbox-replayed") == why and copy.header("outbox-position") is None
+        assert copy.header("outbox-created-at") == written[copy.id]
+        own = [header for header in copy.headers if not header[0].startswith("outbox-")]
+        assert own == [header for header in original.headers if not header[0].startswith("outbox-")]
+        assert started is None or copy.timestamp >= started
+
+
+def test_it_replays_what_was_selected(scene):
+    relay, ids = published(scene)
+    nobody = scene.emit("t", None)
+    other = scene.emit("u", "k0")
+    wait_known(scene)
+    started = int(time.time() * 1000) - 1
+    command = replay(scene, "--since=-infinity", "--incomplete", "--dry-run")
+    assert command.status == 0 and number(command, "selected") == 8 and "acknowledged" not in command.output
+    assert replayed(scene, "--id", f"{ids[0]},{ids[1]}", f"--id={nobody}") == 3
+    check_copies(scene, [ids[0], ids[1], nobody], "selected", started=started)
+    assert replayed(scene, "--aggregate=t/k3") == 1
+    assert replayed(scene, "--aggregate", "u") == 1
+    check_copies(scene, [ids[0], ids[1], nobody, ids[3]], "selected", started=started)
+    check_copies(scene, [other], "selected", topic="u", started=started)
+    times = [row[0] for row in scene.sql("SELECT created_at::text FROM outbox.event WHERE aggregatetype = 't' ORDER BY created_at")]
+    assert replayed(scene, f"--since={times[4]}", f"--until={times[6]}", "--aggregate=t") == 2
+    check_copies(scene, [ids[0], ids[1], nobody, ids[3], ids[4], ids[5]], "selected")
+    # The relay has noticed nothing, and starts again over what was replayed.
+    assert relay.stop() == 0
+    relay.start()
+    after = scene.emit("t", "after")
+    until(lambda: any(r.id == after for r in scene.broker.read(scene.topic("t"))), "the relay goes on")
+
+
+def lose_the_slot(scene, relay):
+    """The ids of what nobody has published: the slot is gone, a new one is there."""
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    missed = [scene.emit("t", f"k{n}") for n in range(5)] + [scene.emit("first", "k")]
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap")
+    return missed
+
+
+def test_it_fills_a_gap(scene, exits):
+    relay, ids = published(scene)
+    command = replay(scene, "--gap")
+    assert command.status == exits["EXIT_CONFIG"] and "no gap is recorded" in command.output
+    missed = lose_the_slot(scene, relay)
+    relay.start()
+    after = scene.emit("t", "after")
+    wait_known(scene)
+    # An interrupted one leaves the gap open.
+    assert number(replay(scene, "--gap", "--dry-run"), "selected") == 6
+    assert replayed(scene, "--gap") == 6
+    records = scene.broker.read(scene.topic("t"), scene.topic("first"))
+    assert sorted(r.id for r in records) == sorted(ids + missed + [after])
+    assert sorted(r.id for r in flagged(records)) == sorted(missed)
+    assert {r.header("outbox-replayed") for r in flagged(records)} == {"gap"}
+    # In the order of insertion, within a partition.
+    for partition in range(3):
+        there = [r.id for r in flagged(records) if r.topic == scene.topic("t") and r.partition == partition]
+        assert there == [i for i in missed if i in there]
+    homes = {r.key: r.partition for r in records if r.topic == scene.topic("t") and r.id in ids}
+    assert all(homes[r.key] == r.partition for r in flagged(records) if r.topic == scene.topic("t"))
+    assert scene.sql("SELECT gap_snapshot FROM outbox.relay") == [(None,)]
+    assert replay(scene, "--gap").status == exits["EXIT_CONFIG"]
+
+
+def test_what_the_relay_will_publish_is_left_to_it(scene):
+    relay, ids = published(scene, count=2)
+    assert relay.stop() == 0
+    late = scene.emit("t", "late")
+    command = replay(scene, "--aggregate=t")
+    assert command.status == 0 and number(command, "selected") == 2 and number(command, "left to the relay") == 1
+    check_copies(scene, ids, "selected")
+    relay.start()
+    until(lambda: late in [r.id for r in scene.broker.read(scene.topic("t"))], "the relay brings it")
+    check_copies(scene, ids, "selected")
+
+
+def test_it_refuses_what_is_not_there_in_full(scene, exits):
+    relay, ids = published(scene, count=3)
+    gone = "01890000-0000-7000-8000-000000000001"
+    command = replay(scene, f"--id={ids[0]},{gone}")
+    assert command.status == exits["EXIT_GAP"] and "1 of the ids" in command.output and "--incomplete" in command.output
+    command = replay(scene, "--since=2001-01-01")
+    assert command.status == exits["EXIT_GAP"] and "outbox.event_" in command.output
+    assert flagged(scene.broker.read(scene.topic("t"))) == []
+    assert replayed(scene, f"--id={ids[0]},{gone}", "--incomplete") == 1
+    # A gap of which the partition was truncated.
+    missed = lose_the_slot(scene, relay)
+    relay.start()
+    scene.emit("t", "after")
+    wait_known(scene)
+    scene.sql("DELETE FROM outbox.event WHERE NOT id = ANY (%s::uuid[])", (missed[2:],))
+    command = replay(scene, "--gap")
+    assert command.status == exits["EXIT_GAP"] and "before the gap" in command.output
+    assert replayed(scene, "--gap", "--incomplete") == len(missed) - 2
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ((), "no events are selected"), (("--gap", "--since=now"), "no other selection"),
+    (("--id=1",), "no uuid"), (("--since=gestern",), "gestern"), (("--aggregate=/x",), "--aggregate")])
+def test_a_bad_selection_is_refused(scene, exits, arguments, message):
+    scene.initialize()
+    command = replay(scene, *arguments)
+    assert command.status == exits["EXIT_CONFIG"] and message in command.output, command
+
+
+def many(scene, count):
+    with scene.source.connect(scene.database) as session:
+        session.execute("SELECT count(outbox.emit('many', (n %% 50)::text, 'x', to_json(repeat('x', 1000))))"
+                        " FROM generate_series(1, %s) AS n", (count,))
+    wait_known(scene)
+
+
+def test_kafka_is_away_in_the_middle(make_scene, source, own_broker):
+    scene = make_scene(source, None, own_broker)
+    relay, _ = published(scene, count=1)
+    many(scene, 20000)
+    before = own_broker.count(scene.topic("many"))
+    # Little in flight: it takes a while.
+    daemon = scene.relay("replay-slow", command=("replay", "--aggregate=many"), **{"window.events": 20}).start(ready=False)
+    until(lambda: own_broker.count(scene.topic("many")) > before + 100, "it has begun")
+    own_broker.stop()
+    assert daemon.running(), "it was too quick for this test"
+    live = scene.emit("t", "meanwhile")
+    own_broker.restart()
+    assert daemon.wait_exit(120) == 0, daemon.log()
+    assert daemon.log().count("acknowledged: 20000") == 1
+    records = own_broker.read(scene.topic("many"))
+    copies = flagged(records)
+    assert len(copies) == len({r.id for r in copies}) == 20000
+    # In order, as the first time.
+    for partition in range(3):
+        first = [r.id for r in records if r.partition == partition and r.header("outbox-replayed") is None]
+        assert [r.id for r in copies if r.partition == partition] == first
+    until(lambda: live in [r.id for r in own_broker.read(scene.topic("t"))], "the relay goes on")
+    assert relay.running()
+
+
+def test_killed_in_the_middle_it_can_be_run_again(scene):
+    relay, _ = published(scene, count=1)
+    many(scene, 20000)
+    before = scene.broker.count(scene.topic("many"))
+    daemon = scene.relay("replay-killed", command=("replay", "--aggregate=many"), **{"window.events": 20}).start(ready=False)
+    until(lambda: scene.broker.count(scene.topic("many")) > before + 100, "it has begun")
+    peak = daemon.memory("VmHWM")
+    assert daemon.running(), "it was too quick for this test"
+    daemon.kill()
+    assert peak < 64 << 20, f"{peak} bytes"
+    until(lambda: scene.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FROM ONLY outbox.event_%'"
+                            " AND datname = current_database() AND pid <> pg_backend_pid()") == [(0,)], "its session is gone")
+    assert replayed(scene, "--aggregate=many") == 20000
+    ids = {r.id for r in flagged(scene.broker.read(scene.topic("many")))}
+    assert len(ids) == 20000 and relay.running()
+
+
+def test_what_is_not_acknowledged_is_a_failure(scene, exits):
+    relay, ids = published(scene, count=3)
+    scene.broker.configure_topic(scene.topic("t"), max_message_bytes=1)
+    command = replay(scene, "--aggregate=t")
+    assert command.status == exits["EXIT_POISON"], command
+    assert number(command, "acknowledged") == 0 and "run the replay again" in command.output.lower()
+    scene.broker.configure_topic(scene.topic("t"), max_message_bytes=1000000)
+    assert replayed(scene, "--aggregate=t") == len(ids) and relay.running()
