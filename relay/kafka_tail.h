@@ -29,7 +29,7 @@ typedef struct TailPosition
  */
 extern MUST_CHECK KafkaTail *kafka_tail_open(const RelayConfig *config, const TopicMap *topics,
 											 const TopicMap *but, const char *source_id,
-											 MonoUsec now, Error *error);
+											 Error *error);
 /* IO_OK: all was read; IO_AGAIN: call again at kafka_tail_wake_at(); IO_FAILED: TRANSIENT. */
 extern MUST_CHECK IoResult kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error);
 extern MonoUsec kafka_tail_wake_at(const KafkaTail *tail);

@@ -16,6 +16,7 @@
 #include "relay.h"
 #include "replay.h"
 #include "stats.h"
+#include "verify.h"
 #include "version.h"
 
 #include <signal.h>
@@ -33,6 +34,7 @@ typedef enum Command
 	COMMAND_RUN,
 	COMMAND_PEEK,
 	COMMAND_REPLAY,
+	COMMAND_VERIFY,
 	COMMAND_TEARDOWN,
 	COMMAND_DOCTOR,
 	COMMAND_STATUS,
@@ -50,6 +52,7 @@ typedef struct Requests
 	InitRequest init;
 	PeekRequest peek;
 	ReplayRequest replay;
+	VerifyRequest verify;
 	TeardownRequest teardown;
 	DoctorRequest doctor;
 	bool status_json;
@@ -66,6 +69,7 @@ static const CommandName commands[] = {
 	{"run", COMMAND_RUN},
 	{"peek", COMMAND_PEEK},
 	{"replay", COMMAND_REPLAY},
+	{"verify", COMMAND_VERIFY},
 	{"teardown", COMMAND_TEARDOWN},
 	{"doctor", COMMAND_DOCTOR},
 	{"status", COMMAND_STATUS},
@@ -95,6 +99,7 @@ print_help(void)
 		"  outbox-relay status [--json] [OPTION]...\n"
 		"  outbox-relay peek [--limit N] [--from LSN] [--payload] [OPTION]...\n"
 		"  outbox-relay replay SELECTION... [--dry-run] [--incomplete] [OPTION]...\n"
+		"  outbox-relay verify [--since TIME] [--until TIME] [--max-events N] [OPTION]...\n"
 		"  outbox-relay teardown [--yes] [--force] [OPTION]...\n"
 		"\n"
 		"Commands:\n"
@@ -110,6 +115,7 @@ print_help(void)
 		"confirm nothing\n"
 		"  replay            publish events again that outbox.event still has, flagged, beside a "
 		"relay\n"
+		"  verify            compare outbox.event with the topics, by id; status 1: they differ\n"
 		"  teardown          remove the slot, the publication and the registration; safe to "
 		"repeat\n"
 		"\n"
@@ -129,7 +135,7 @@ print_help(void)
 		"Of doctor and status:\n"
 		"  --json            for machines\n"
 		"\n"
-		"%s%s"
+		"%s%s%s"
 		"Of teardown:\n"
 		"  --yes             do it; without it only what is there is said\n"
 		"  --force           also while a relay reads the slot: cut it off\n"
@@ -143,7 +149,7 @@ print_help(void)
 		"  --print-markdown  the settings as a table for the documentation\n"
 		"  --config FILE     read settings from FILE\n"
 		"\n",
-		peek_help, replay_help);
+		peek_help, replay_help, verify_help);
 	options_print_help(&relay_option_table, stdout);
 }
 
@@ -190,6 +196,8 @@ take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *err
 			return peek_take_argument(cursor, &requests->peek, error);
 		case COMMAND_REPLAY:
 			return replay_take_argument(cursor, &requests->replay, error);
+		case COMMAND_VERIFY:
+			return verify_take_argument(cursor, &requests->verify, error);
 		case COMMAND_TEARDOWN:
 			return take_teardown_argument(cursor, &requests->teardown);
 		case COMMAND_DOCTOR:
@@ -386,6 +394,18 @@ replay(const RelayConfig *config, ReplayRequest *request)
 }
 
 static int
+verify(const RelayConfig *config, const VerifyRequest *request)
+{
+	bool equal;
+	Error error;
+
+	error_clear(&error);
+	if (!verify_run(config, request, stdout, &equal, &error))
+		return fail(&error);
+	return equal ? EXIT_OK : 1;
+}
+
+static int
 teardown(const RelayConfig *config, const TeardownRequest *request)
 {
 	Error error;
@@ -431,6 +451,8 @@ act(Command command, const Options *options, Requests *requests)
 			return peek_run(&config, &requests->peek, stdout, &error) ? EXIT_OK : fail(&error);
 		case COMMAND_REPLAY:
 			return replay(&config, &requests->replay);
+		case COMMAND_VERIFY:
+			return verify(&config, &requests->verify);
 		case COMMAND_TEARDOWN:
 			return teardown(&config, &requests->teardown);
 		case COMMAND_DOCTOR:

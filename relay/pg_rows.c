@@ -70,6 +70,13 @@ struct PgRows
 	"SELECT count(*) FROM (SELECT DISTINCT unnest($1::uuid[])) AS asked(id)"                       \
 	" WHERE id NOT IN (SELECT e.id FROM outbox.event e WHERE e.id = ANY ($1::uuid[]))"
 
+#define SQL_WINDOW                                                                                 \
+	"SELECT coalesce(floor(extract(epoch FROM coalesce($1::timestamptz,"                           \
+	"         (SELECT min(created_at) FROM outbox.event))) * 1000)::int8, 0),"                     \
+	"       ceil(extract(epoch FROM $2::timestamptz) * 1000)::int8"
+
+#define SQL_FIND "SELECT e.id FROM outbox.event e WHERE e.id = ANY ($1::uuid[])"
+
 #define SQL_WHOLE_ROW SQL_ROW_COLUMNS
 #define SQL_SHORT_ROW                                                                              \
 	" e.ctid, e.id, ''::text, NULL::text, NULL::text, NULL::text, NULL::bytea, NULL::text,"        \
@@ -276,6 +283,42 @@ pg_rows_survey(PgRows *rows, RowSurvey *survey, Error *error)
 				 "outbox.event has no event from before the window: its first ones may be gone");
 	survey->complete = survey->problem[0] == '\0';
 	return true;
+}
+
+bool
+pg_rows_window(PgRows *rows, int64_t *since_ms, int64_t *until_ms, Error *error)
+{
+	const char *params[] = {rows->selection.since, rows->selection.until};
+	PGresult *result =
+		pg_command(&rows->link, "read the window's times", SQL_WINDOW, params, 2, error);
+
+	if (result == NULL)
+		return blame_selection(error);
+	*since_ms = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	*until_ms = PQgetisnull(result, 0, 1) ? INT64_MAX : strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+	PQclear(result);
+	return true;
+}
+
+bool
+pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg, Error *error)
+{
+	PgLink link = PG_LINK_CLOSED;
+	PGresult *result = NULL;
+
+	if (pg_link_connect(&link, config->conninfo, false, error) &&
+		pg_command_only(&link, "set up the session", SQL_SESSION, NULL, 0, error))
+		result = pg_command(&link, "look for ids", SQL_FIND, &ids, 1, error);
+	for (int i = 0; result != NULL && i < PQntuples(result); i++)
+	{
+		uint8_t id[UUID_SIZE];
+
+		if (uuid_parse(PQgetvalue(result, i, 0), (size_t) PQgetlength(result, i, 0), id))
+			found(id, arg);
+	}
+	PQclear(result);
+	pg_link_close(&link);
+	return result != NULL;
 }
 
 /* -------------------------------------------------------------------------

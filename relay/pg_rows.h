@@ -65,6 +65,15 @@ extern MUST_CHECK bool pg_rows_survey(PgRows *rows, RowSurvey *survey, Error *er
  */
 extern MUST_CHECK IoResult pg_rows_next(PgRows *rows, bool whole, StoredRow *row, Error *error);
 
+/* Since and until of the selection, in ms since 1970: where nothing is said, from the oldest row to for ever. */
+extern MUST_CHECK bool pg_rows_window(PgRows *rows, int64_t *since_ms, int64_t *until_ms,
+									  Error *error);
+
+/* Tells which of the ids (an array of uuid as text) outbox.event has by now; on a connection of its own. */
+typedef void (*RowFoundFn)(const uint8_t *id, void *arg);
+extern MUST_CHECK bool pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found,
+									void *arg, Error *error);
+
 /* All rows were given and published: the gap is no longer one.  The snapshot is given up. */
 extern MUST_CHECK bool pg_rows_close_gap(PgRows *rows, Error *error);
 

@@ -58,7 +58,7 @@ relay_tail_is_fine(Relay *relay, MonoUsec now)
 	error_clear(&error);
 	if (relay->tail == NULL)
 		relay->tail = kafka_tail_open(relay->config, relay->topics, relay->forbidden,
-									  relay->facts.source_id, now, &error);
+									  relay->facts.source_id, &error);
 	if (relay->tail == NULL)
 	{
 		relay_fail(relay, &error, now);

@@ -28,6 +28,7 @@ LINK_test_flat_json = relay/flat_json.o
 LINK_test_handlers = consumer/handlers.o consumer/handler_sql.o consumer/sql_scan.o consumer/pg_arrays.o
 LINK_test_heartbeat = relay/heartbeat.o
 LINK_test_json_compact = relay/json_compact.o
+LINK_test_id_set = relay/id_set.o
 LINK_test_ledger = compare/ledger.o
 LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/request_id.o compare/mode.o
 LINK_test_location = compare/location.o

@@ -1,0 +1,31 @@
+/*
+ * verify.h
+ *	  outbox-relay verify: is what outbox.event has in the topics, once, and nothing else?
+ *
+ * Compares by id.  Reads both, changes nothing, joins no group.  It blocks.
+ */
+#ifndef OUTBOX_RELAY_VERIFY_H
+#define OUTBOX_RELAY_VERIFY_H
+
+#include "relay_options.h"
+#include "select_args.h"
+
+#include <stdio.h>
+
+typedef struct VerifyRequest
+{
+	SelectArgs window;	 /* since and until alone */
+	uint64_t max_events; /* room for their ids: about 50 to 100 bytes each; 0: a million */
+} VerifyRequest;
+
+extern const char verify_help[];
+extern ArgResult verify_take_argument(ArgCursor *cursor, VerifyRequest *request, Error *error);
+
+/*
+ * Writes "missing ID", "doubled ID TIMES", "unexpected ID", a line each, and then the counts.  *equal:
+ * there was none of the three.
+ */
+extern MUST_CHECK bool verify_run(const RelayConfig *config, const VerifyRequest *request,
+								  FILE *out, bool *equal, Error *error);
+
+#endif

@@ -1,0 +1,154 @@
+"""outbox-relay verify tells what outbox.event and the topics have that the other has not."""
+import os
+import re
+import subprocess
+
+import pytest
+from confluent_kafka import Producer
+
+from harness.daemon import run_once
+from harness.wait import until
+
+QUICK = {"heartbeat.interval": "100ms"}
+
+
+def once(scene, *command, **options):
+    return run_once(scene.relay(f"{command[0]}-{len(scene.daemons)}", command=command, **options), 120)
+
+
+def verify(scene, *arguments):
+    """(status, {what: ids or count})"""
+    command = once(scene, "verify", *arguments)
+    found = {what: set(re.findall(rf"^{what} ([0-9a-f-]{{36}})\b", command.output, re.M))
+             for what in ("missing", "doubled", "unexpected")}
+    for what in ("events", "records", "replayed", "missing", "doubled", "unexpected"):
+        number = re.findall(rf"^{what}: (\d+)$", command.output, re.M)
+        assert len(number) == 1, command
+        if what in found:
+            assert len(found[what]) == int(number[0]), command
+        else:
+            found[what] = int(number[0])
+    return command.status, found
+
+
+def wait_known(scene):
+    until(lambda: scene.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
+                            " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
+
+
+def published(scene, count=10):
+    relay = scene.start_relay(**QUICK)
+    ids = [scene.emit("t", f"k{n}") for n in range(count)]
+    wait_known(scene)
+    return relay, ids
+
+
+def nothing(**counts):
+    return {"missing": set(), "doubled": set(), "unexpected": set(), "replayed": 0, **counts}
+
+
+def forge(scene, *records):
+    producer = Producer({"bootstrap.servers": scene.broker.servers})
+    for key, headers in records:
+        producer.produce(scene.topic("t"), b"{}", key, 0, headers=[(k, v.encode()) for k, v in headers])
+    assert producer.flush(30) == 0
+
+
+def test_a_lost_slot_shows_and_a_replay_mends_it(scene):
+    relay, ids = published(scene)
+    assert verify(scene) == (0, nothing(events=10, records=10))
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    missed = {scene.emit("t", f"k{n}") for n in range(4)}
+    # As long as the slot is there, the relay will publish them.
+    assert verify(scene) == (0, nothing(events=10, records=10))
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap")
+    relay.start()
+    scene.emit("t", "after")
+    wait_known(scene)
+    assert verify(scene) == (1, nothing(events=15, records=11) | {"missing": missed})
+    assert once(scene, "replay", "--gap").status == 0
+    assert verify(scene) == (0, nothing(events=15, records=15) | {"replayed": 4})
+    # Replayed once more: on purpose, so it is no double.
+    assert once(scene, "replay", "--aggregate=t").status == 0
+    assert verify(scene) == (0, nothing(events=15, records=30) | {"replayed": 19})
+    assert relay.running() and len(ids) == 10
+
+
+def test_it_finds_what_is_doubled_unexpected_and_missing(scene):
+    _, ids = published(scene)
+    records = {record.id: record for record in scene.broker.read(scene.topic("t"))}
+    position = records[ids[3]].position
+    forged = "01890000-0000-7000-8000-000000000001"
+    forge(scene,
+          (b"k3", [("id", ids[3]), ("outbox-position", position.text)]),
+          (b"x", [("id", forged), ("outbox-position", position.text)]),
+          # Not ours to judge: another source, no position, no id.
+          (b"x", [("id", forged[:-1] + "2"), ("outbox-position", "other" + position.text)]),
+          (b"x", [("id", forged[:-1] + "3")]),
+          (b"x", []))
+    status, found = verify(scene)
+    assert (status, found) == (1, nothing(events=10, records=12, doubled={ids[3]}, unexpected={forged}))
+    # What retention took is missing.
+    scene.broker.delete_records(scene.topic("t"), records[ids[0]].partition, -1)
+    there = {record.id for record in scene.broker.read(scene.topic("t"))}
+    status, found = verify(scene)
+    assert status == 1 and ids[0] not in there
+    assert found["missing"] == set(ids) - there
+
+
+def test_a_window_is_compared_alone(scene, exits):
+    _, ids = published(scene)
+    times = [row[0] for row in scene.sql("SELECT created_at::text FROM outbox.event ORDER BY created_at")]
+    forged = "01890000-0000-7000-8000-000000000001"
+    position = scene.broker.read(scene.topic("t"))[0].position.text
+    forge(scene, (b"x", [("id", forged), ("outbox-position", position)]))
+    assert verify(scene, "--since", times[3], "--until", times[7]) == (0, nothing(events=4, records=verify_records(scene, times)))
+    status, found = verify(scene, f"--since={times[3]}")
+    assert status == 1 and found["unexpected"] == {forged} and found["events"] == 7
+    command = once(scene, "verify", "--max-events=9")
+    assert command.status == exits["EXIT_CONFIG"] and "--max-events" in command.output
+    assert verify(scene, "--max-events=11")[0] == 1
+    for wrong in ("--since=gestern", "--max-events=0", "--gap"):
+        assert once(scene, "verify", wrong).status == exits["EXIT_CONFIG"]
+    assert len(ids) == 10
+
+
+def verify_records(scene, times):
+    """Records of the window by the events' commit times, which are a moment later than created_at."""
+    ids = {row[0] for row in scene.sql("SELECT id::text FROM outbox.event WHERE created_at >= %s AND created_at < %s",
+                                       (times[3], times[7]))}
+    low, high = scene.sql("SELECT floor(extract(epoch FROM %s::timestamptz) * 1000)::int8,"
+                          " ceil(extract(epoch FROM %s::timestamptz) * 1000)::int8", (times[3], times[7]))[0]
+    return sum(1 for r in scene.broker.read(scene.topic("t"))
+               if r.id in ids or (low <= r.timestamp < high and r.header("type") is not None))
+
+
+def test_brokers_may_be_away_for_a_moment(make_scene, source, own_broker):
+    scene = make_scene(source, None, own_broker)
+    published(scene)
+    own_broker.stop()
+    daemon = scene.relay("verify-away", command=("verify",)).start(ready=False)
+    until(lambda: scene.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                            " AND query LIKE '%%outbox.event_%%' AND pid <> pg_backend_pid()") == [(0,)], "it has read the table")
+    own_broker.restart()
+    assert daemon.wait_exit(120) == 0, daemon.log()
+    assert "missing: 0" in daemon.log()
+
+
+@pytest.mark.slow
+def test_its_memory_is_that_of_the_ids(scene):
+    published(scene, count=1)
+    with scene.source.connect(scene.database) as session:
+        session.execute("SELECT count(outbox.emit('many', n::text, 'x', to_json(repeat('x', 2000)))) FROM generate_series(1, 50000) AS n")
+    wait_known(scene)
+    relay = scene.relay("verify-many", command=("verify", "--max-events=60000"))
+    with open(relay.log_path, "ab") as log:
+        process = subprocess.Popen(relay.arguments(), env=relay.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    scene.reap.process(process.pid)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, relay.log()
+    assert "events: 50001\nrecords: 50001\n" in relay.log()
+    # The rows and records that it went through are more than 100 MB.
+    assert usage.ru_maxrss << 10 < 64 << 20, f"{usage.ru_maxrss} kB"
