@@ -7,6 +7,7 @@ import pytest
 from psycopg import errors
 
 from harness import markdown
+from harness.daemon import run_once
 from harness.paths import TOP
 from harness.wait import until
 
@@ -88,6 +89,15 @@ def test_every_role_with_its_block(scene, roles):
     until(lambda: scene.broker.partitions(topic), "the topic is there")
     with scene.broker.reader(topic) as reader:
         assert [r.id for r in reader.some(2)][0] == first
+
+    # The commands beside it need no more than it does.
+    def command(*arguments):
+        done = run_once(scene.relay(f"{arguments[0]}-{len(scene.daemons)}", command=arguments, **settings), 120)
+        assert done.status == 0, done
+        return done.output
+    until(lambda: "acknowledged: 2" in command("replay", "--aggregate=t"), "a heartbeat has seen both", every=0.5)
+    assert "missing: 0" in command("verify")
+    command("peek")
 
     # The relay's rights carry it through a rotation, a heartbeat and a restart.
     until(lambda: scene.sql("SELECT heartbeat_snapshot IS NOT NULL AND"

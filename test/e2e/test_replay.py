@@ -221,3 +221,22 @@ def test_what_is_not_acknowledged_is_a_failure(scene, exits):
     assert number(command, "acknowledged") == 0 and "run the replay again" in command.output.lower()
     scene.broker.configure_topic(scene.topic("t"), max_message_bytes=1000000)
     assert replayed(scene, "--aggregate=t") == len(ids) and relay.running()
+
+
+def test_it_works_with_the_sql_only_install(make_scene, source, broker):
+    """As the role that owns the database, which is no superuser."""
+    scene = make_scene(source, None, broker, managed=True)
+    owner = {"postgres.conninfo": source.conninfo(scene.database, scene.id)}
+    relay, ids = published(scene, count=3, **owner)
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    missed = scene.emit("t", "missed")
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap", **owner)
+    relay.start()
+    assert replayed(scene, "--gap", **owner) == 1
+    records = scene.broker.read(scene.topic("t"))
+    assert [r.id for r in flagged(records)] == [missed] and {r.id for r in records} == {missed, *ids}
+    for command in ("peek", "verify"):
+        done = run_once(scene.relay(command, command=(command,), **owner), 120)
+        assert done.status == 0, done
