@@ -152,3 +152,16 @@ def test_its_memory_is_that_of_the_ids(scene):
     assert "events: 50001\nrecords: 50001\n" in relay.log()
     # The rows and records that it went through are more than 100 MB.
     assert usage.ru_maxrss << 10 < 64 << 20, f"{usage.ru_maxrss} kB"
+
+
+def test_a_transaction_longer_than_the_window_is_open(scene):
+    """Its event was written before the window and committed within: a record of that time, and no row of it."""
+    published(scene, count=1)
+    with scene.source.connect(scene.database, autocommit=False) as session:
+        session.execute("SELECT outbox.emit('t', 'early', 'x', '{}'::json)")
+        since = scene.sql("SELECT clock_timestamp()::text")[0][0]
+        session.commit()
+    scene.emit("t", "later")
+    wait_known(scene)
+    status, found = verify(scene, "--since", since)
+    assert (status, found) == (0, nothing(events=1, records=2))
