@@ -16,6 +16,9 @@ static const char *const cause_names[POISON_CAUSE_COUNT] = {
 	[POISON_UNKNOWN_TOPIC] = "unknown_topic",
 	[POISON_INVALID_TOPIC] = "invalid_topic",
 	[POISON_INVALID_HEADERS] = "invalid_headers",
+	[POISON_MISSING_FIELD] = "missing_field",
+	[POISON_INVALID_PARTITION] = "invalid_partition",
+	[POISON_INVALID_TIMESTAMP] = "invalid_timestamp",
 	[POISON_NO_EVENT] = "no_event",
 	[POISON_REFUSED] = "refused",
 };
@@ -49,6 +52,21 @@ poison_cause_of(const char *code)
 			return causes[i].cause;
 	}
 	return POISON_REFUSED;
+}
+
+PoisonCause
+poison_cause_of_route(RouteFault fault)
+{
+	static const PoisonCause of_fault[] = {
+		[ROUTE_FAULT_TOPIC] = POISON_INVALID_TOPIC,
+		[ROUTE_FAULT_HEADERS] = POISON_INVALID_HEADERS,
+		[ROUTE_FAULT_FIELD] = POISON_MISSING_FIELD,
+		[ROUTE_FAULT_PARTITION] = POISON_INVALID_PARTITION,
+		[ROUTE_FAULT_TIME] = POISON_INVALID_TIMESTAMP,
+		[ROUTE_FAULT_SIZE] = POISON_TOO_LARGE,
+	};
+
+	return of_fault[fault];
 }
 
 bool

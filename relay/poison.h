@@ -22,13 +22,16 @@ typedef enum PoisonPolicy
 /* The label "reason" of outbox_relay_events_dead_lettered_total. */
 typedef enum PoisonCause
 {
-	POISON_TOO_LARGE,		/* for the producer, the topic or the broker */
-	POISON_FORBIDDEN_TOPIC, /* no right to write to it, or to make it */
-	POISON_UNKNOWN_TOPIC,	/* and topics.create is off */
-	POISON_INVALID_TOPIC,	/* the event makes no legal topic name */
-	POISON_INVALID_HEADERS, /* none can be made of them */
-	POISON_NO_EVENT,		/* a row or a message that can't be decoded as an event */
-	POISON_REFUSED			/* the broker takes the record for invalid */
+	POISON_TOO_LARGE,		  /* for the producer, the topic or the broker, or to be made a value */
+	POISON_FORBIDDEN_TOPIC,	  /* no right to write to it, or to make it */
+	POISON_UNKNOWN_TOPIC,	  /* and topics.create is off */
+	POISON_INVALID_TOPIC,	  /* the event makes no legal topic name */
+	POISON_INVALID_HEADERS,	  /* none can be made of them */
+	POISON_MISSING_FIELD,	  /* that a setting or the profile needs */
+	POISON_INVALID_PARTITION, /* the field for it names none of the topic's */
+	POISON_INVALID_TIMESTAMP, /* the field for it holds no time since 1970 */
+	POISON_NO_EVENT,		  /* a row or a message that can't be decoded as an event */
+	POISON_REFUSED			  /* the broker takes the record for invalid */
 } PoisonCause;
 #define POISON_CAUSE_COUNT (POISON_REFUSED + 1)
 
@@ -58,6 +61,8 @@ extern const char *poison_cause_name(PoisonCause cause);
 
 /* Of a Kafka error by its name (Error.code); POISON_REFUSED for what isn't in the list. */
 extern PoisonCause poison_cause_of(const char *code);
+
+extern PoisonCause poison_cause_of_route(RouteFault fault);
 
 /* An error that is about one event, and permanent. */
 extern bool poison_is(const Error *error);

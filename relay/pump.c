@@ -224,9 +224,7 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 			if (!poison_is(error))
 				return PUMP_STOP;
 			pump->routed.size = (uint32_t) event->payload.len;
-			return poisoned(
-				pump, event,
-				pump->routed.topic == NULL ? POISON_INVALID_TOPIC : POISON_INVALID_HEADERS, error);
+			return poisoned(pump, event, poison_cause_of_route(pump->routed.fault), error);
 	}
 	if (is_point(pump->condemned, point))
 		return carry_out(pump, event, error);

@@ -76,9 +76,10 @@ static const OptionSpec relay_specs[] = {
 	 "Replicas of a topic that is made; -1: the broker's default."},
 	{"poison.policy", OPTION_ENUM, "stop", 0, 0, "stop|dead-letter", "", 0,
 	 "What becomes of an event that can never be published: too large, a topic that is forbidden, "
-	 "unknown (with topics.create off) or has no legal name, headers that can't be made, a row or "
-	 "a message that is no event. stop: the relay ends with status 15 (17 for a message). "
-	 "dead-letter: it goes to outbox.dead_letter, and the stream goes on."},
+	 "unknown (with topics.create off) or has no legal name, headers that can't be made, a field "
+	 "that a setting needs and that is missing or unfit, a row or a message that is no event. "
+	 "stop: the relay ends with status 15 (17 for a message). dead-letter: it goes to "
+	 "outbox.dead_letter, and the stream goes on."},
 	{"window.events", OPTION_INT, "65536", 1, 4194304, NULL, "events", 0,
 	 "At most this many events are in flight to Kafka."},
 	{"window.bytes", OPTION_BYTES, "16MB", 1024, INT64_C(4294967296), NULL, "bytes", 0,

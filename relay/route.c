@@ -120,19 +120,27 @@ router_free(Router *router)
  * -------------------------------------------------------------------------
  */
 
+static bool
+at_fault(RoutedEvent *routed, RouteFault fault)
+{
+	routed->fault = fault;
+	return false;
+}
+
 /*
  * What a setting makes of a field; an absent one counts as null when missing fields are
  * ignored.
  */
 static bool
 need_field(const Router *router, FieldRef field, const OutboxEvent *event, const char *option,
-		   FieldValue *value, Error *error)
+		   FieldValue *value, RoutedEvent *routed, Error *error)
 {
 	*value = field_value(field, event, router->texts.id, router->own.members);
 	if (value->present || router->rules->ignore_missing)
 		return true;
 	error_permanent(error, EXIT_POISON, "the headers lack the member that \"%s\" names", option);
-	return error_hint(error, "With \"table.field.additional.missing = ignore\" it counts as null.");
+	error_hint(error, "With \"table.field.additional.missing = ignore\" it counts as null.");
+	return at_fault(routed, ROUTE_FAULT_FIELD);
 }
 
 static bool
@@ -142,7 +150,8 @@ make_topic(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error 
 		field_value(router->rules->routed, event, router->texts.id, router->own.members);
 
 	routed->topic = topic_rule_make(router->rules->topic, value.text, error);
-	return routed->topic != NULL;
+	return routed->topic != NULL ||
+		   at_fault(routed, value.present ? ROUTE_FAULT_TOPIC : ROUTE_FAULT_FIELD);
 }
 
 static bool
@@ -150,7 +159,8 @@ make_key(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *e
 {
 	FieldValue key;
 
-	if (!need_field(router, router->rules->key, event, "table.field.event.key", &key, error))
+	if (!need_field(router, router->rules->key, event, "table.field.event.key", &key, routed,
+					error))
 		return false;
 	routed->key = key.text;
 	routed->partition_key = key.text.data != NULL ? key.text : view_of(router->texts.id);
@@ -184,14 +194,16 @@ make_partition(Router *router, const OutboxEvent *event, RoutedEvent *routed, Er
 	routed->partition = PARTITION_BY_KEY;
 	if (field.source == FIELD_NONE)
 		return true;
-	if (!need_field(router, field, event, "table.fields.additional.placement", &value, error))
+	if (!need_field(router, field, event, "table.fields.additional.placement", &value, routed,
+					error))
 		return false;
 	if (value.text.data == NULL ||
 		read_partition(value.text, routed->partition_count, &routed->partition))
 		return true;
 	error_permanent(error, EXIT_POISON, "the field for the partition is no partition of the topic");
-	return error_detail(error, "Topic \"%s\" is recorded with %u partitions, from 0 on.",
-						routed->topic, (unsigned) routed->partition_count);
+	error_detail(error, "Topic \"%s\" is recorded with %u partitions, from 0 on.", routed->topic,
+				 (unsigned) routed->partition_count);
+	return at_fault(routed, ROUTE_FAULT_PARTITION);
 }
 
 /* Floors, also before 2000; the epochs are whole milliseconds apart. */
@@ -206,7 +218,7 @@ unix_ms(PgUsec at)
 }
 
 static bool
-make_time(Router *router, const OutboxEvent *event, PgUsec *at, Error *error)
+make_time(Router *router, const OutboxEvent *event, RoutedEvent *routed, PgUsec *at, Error *error)
 {
 	FieldRef field = router->rules->timestamp;
 	FieldValue value;
@@ -214,13 +226,14 @@ make_time(Router *router, const OutboxEvent *event, PgUsec *at, Error *error)
 	*at = event->commit_time;
 	if (field.source == FIELD_NONE)
 		return true;
-	if (!need_field(router, field, event, "table.field.event.timestamp", &value, error))
+	if (!need_field(router, field, event, "table.field.event.timestamp", &value, routed, error))
 		return false;
 	if (value.text.data == NULL || (event_time_parse(value.text, at) && unix_ms(*at) > 0))
 		return true;
 	error_permanent(error, EXIT_POISON, "the field for the timestamp holds no time since 1970");
-	return error_hint(error, "Write milliseconds since 1970, or ISO 8601 as to_jsonb(timestamptz) "
-							 "gives it; Kafka knows no times before.");
+	error_hint(error, "Write milliseconds since 1970, or ISO 8601 as to_jsonb(timestamptz) "
+					  "gives it; Kafka knows no times before.");
+	return at_fault(routed, ROUTE_FAULT_TIME);
 }
 
 /* -------------------------------------------------------------------------
@@ -229,7 +242,7 @@ make_time(Router *router, const OutboxEvent *event, PgUsec *at, Error *error)
  */
 
 static bool
-make_envelope(Router *router, const OutboxEvent *event, Error *error)
+make_envelope(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error *error)
 {
 	const Placements *placements = &router->rules->placements;
 
@@ -242,7 +255,7 @@ make_envelope(Router *router, const OutboxEvent *event, Error *error)
 		if (placement->kind != PLACE_ENVELOPE)
 			continue;
 		if (!need_field(router, placement->field, event, "table.fields.additional.placement",
-						&value, error))
+						&value, routed, error))
 			return false;
 		if (value.present)
 			envelope_add(&router->value, placement->alias, &value);
@@ -268,8 +281,9 @@ make_value(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error 
 	if (event->payload.len > ROUTE_VALUE_MAX)
 	{
 		error_permanent(error, EXIT_POISON, "payload is too large to make a value of it");
-		return error_detail(error, "It has %zu bytes, the limit is %zu.", event->payload.len,
-							ROUTE_VALUE_MAX);
+		error_detail(error, "It has %zu bytes, the limit is %zu.", event->payload.len,
+					 ROUTE_VALUE_MAX);
+		return at_fault(routed, ROUTE_FAULT_SIZE);
 	}
 	if (value->capacity > VALUE_KEEP)
 		buffer_free(value);
@@ -278,7 +292,7 @@ make_value(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error 
 		routed->value = payload_expand(&rules->payload, event, value);
 	else
 	{
-		if (!make_envelope(router, event, error))
+		if (!make_envelope(router, event, routed, error))
 			return false;
 		routed->value = buffer_view(value);
 	}
@@ -308,6 +322,7 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 	PgUsec at;
 
 	routed->topic = NULL;
+	routed->fault = ROUTE_FAULT_HEADERS; /* unless another one is named */
 	uuid_format(event->id, router->texts.id);
 	if (early && !own_headers_read(&router->own, event, rules, error))
 		return ROUTE_REJECTED;
@@ -318,7 +333,7 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 	if (!early && !own_headers_read(&router->own, event, rules, error))
 		return ROUTE_REJECTED;
 	if (!make_key(router, event, routed, error) || !make_partition(router, event, routed, error) ||
-		!make_time(router, event, &at, error) || !make_value(router, event, routed, error))
+		!make_time(router, event, routed, &at, error) || !make_value(router, event, routed, error))
 		return ROUTE_REJECTED;
 	routed->timestamp_ms = unix_ms(at);
 	position_format(router->source_id, &event->position, router->texts.position);

@@ -37,8 +37,20 @@ typedef struct RoutedHeader
 	ByteView value; /* NULL data: a null header */
 } RoutedHeader;
 
+/* What is wrong with an event that can't be routed. */
+typedef enum RouteFault
+{
+	ROUTE_FAULT_TOPIC,	   /* no legal topic */
+	ROUTE_FAULT_HEADERS,   /* no flat object, too large, or too many */
+	ROUTE_FAULT_FIELD,	   /* a field that a setting or the profile needs isn't there */
+	ROUTE_FAULT_PARTITION, /* the field for the partition names none of the topic's */
+	ROUTE_FAULT_TIME,	   /* the field for the timestamp holds no time that Kafka knows */
+	ROUTE_FAULT_SIZE	   /* the payload is too large to make a value of it */
+} RouteFault;
+
 typedef struct RoutedEvent
 {
+	RouteFault fault; /* of ROUTE_REJECTED; not set otherwise */
 	const char *topic;
 	uint32_t topic_index;	  /* in the map; stable while the map lives */
 	uint32_t partition_count; /* recorded */
@@ -57,9 +69,8 @@ typedef enum RouteResult
 	ROUTE_OK,
 	ROUTE_UNKNOWN_TOPIC, /* routed->topic is set, and nothing else */
 	/*
-	 * No legal topic (routed->topic is NULL), headers that are no flat object, too many, a
-	 * field that is missing or makes no partition or time: the Error is PERMANENT with
-	 * EXIT_POISON.  Out of memory comes this way as a BUG.
+	 * routed->fault says what is wrong, and routed->topic is NULL when it isn't known: the
+	 * Error is PERMANENT with EXIT_POISON.  Out of memory comes this way as a BUG.
 	 */
 	ROUTE_REJECTED
 } RouteResult;

@@ -174,9 +174,12 @@ add_cloudevents(const RouteRules *rules, const OutboxEvent *event, const OwnHead
 	ByteView content_type = content_type_of(rules, event, own, routed);
 
 	if (type.len == 0)
+	{
+		routed->fault = ROUTE_FAULT_FIELD;
 		return error_permanent(error, EXIT_POISON,
 							   "type and aggregatetype are empty, and \"" ENVELOPE_CE_TYPE
 							   "\" can't be");
+	}
 	if (!add_text(routed, ENVELOPE_CE_ID, texts->id, error) ||
 		!add_text(routed, ENVELOPE_CE_SOURCE, texts->source, error) ||
 		!add_text(routed, ENVELOPE_CE_SPECVERSION, "1.0", error) ||
@@ -206,6 +209,7 @@ add_placed(const RouteRules *rules, const OutboxEvent *event, const OwnHeaders *
 		value = field_value(placement->field, event, texts->id, own->members);
 		if (!value.present && !rules->ignore_missing)
 		{
+			routed->fault = ROUTE_FAULT_FIELD;
 			error_permanent(error, EXIT_POISON,
 							"the headers lack a member that \"table.fields.additional.placement\" "
 							"names");

@@ -37,7 +37,7 @@ extern MUST_CHECK bool own_headers_read(OwnHeaders *own, const OutboxEvent *even
 										const RouteRules *rules, Error *error);
 extern void own_headers_free(OwnHeaders *own);
 
-/* Fills headers and header_count; the value is there already. */
+/* Fills headers and header_count; the value is there already.  Names a fault but that of headers. */
 extern MUST_CHECK bool route_headers_make(const RouteRules *rules, const OutboxEvent *event,
 										  const OwnHeaders *own, RouteTexts *texts,
 										  RoutedEvent *routed, Error *error);

@@ -109,6 +109,37 @@ class InvalidHeaders(Cause):
         return event
 
 
+class OfAField(Cause):
+    """A setting needs a member of the headers."""
+    mendable = False
+    headers = "{}"
+
+    def plant(self, connection):
+        return str(connection.execute("SELECT outbox.emit('t', 'k', 'Changed', %s::json, %s::jsonb)",
+                                      (f'"{SECRET}"', self.headers)).fetchone()[0])
+
+
+class MissingField(OfAField):
+    name = "missing_field"
+    options = {"table.field.event.timestamp": "at", "table.field.additional.missing": "error"}
+    mendable = True
+
+    def mend(self, scene):
+        return {"table.field.additional.missing": "ignore"}
+
+
+class InvalidPartition(OfAField):
+    name = "invalid_partition"
+    options = {"table.fields.additional.placement": "to:partition", "table.field.additional.missing": "ignore"}
+    headers = '{"to": 1}'           # of one partition
+
+
+class InvalidTimestamp(OfAField):
+    name = "invalid_timestamp"
+    options = {"table.field.event.timestamp": "at", "table.field.additional.missing": "ignore"}
+    headers = '{"at": "yesterday"}'
+
+
 class NoEvent(Cause):
     """Two payloads, no id."""
     name = "no_event"
@@ -154,7 +185,7 @@ class HiddenTopic(ForbiddenTopic):
 
 
 CAUSES = [TooLargeForTheProducer, TooLargeForTheTopic, UnknownTopic, InvalidTopic, InvalidHeaders,
-          NoEvent, NoMessage]
+          InvalidPartition, InvalidTimestamp, NoEvent, NoMessage]
 
 
 def transaction(scene, plant, before=1, after=1):
@@ -278,6 +309,26 @@ def test_each_cause_under_both_policies(scene, exits, cause):
     relay, letter = play_both_policies(scene, exits, cause)
     if cause.mendable:
         redrive_and_look(scene, relay, cause, letter)
+
+
+def test_a_missing_field(scene, exits):
+    """The one that lacks it is given up, and goes when a missing one is ignored."""
+    cause = MissingField()
+    scene.initialize()
+    relay = scene.relay(**QUICK, **cause.options).start()
+    with scene.source.connect(scene.database) as connection:
+        bad = cause.plant(connection)
+        cause.headers = '{"at": 1000}'
+        good = cause.plant(connection)
+    assert relay.wait_exit(60) == exits["EXIT_POISON"], relay.log()
+    assert "table.field.additional.missing = ignore" in relay.log()
+    relay.options["poison.policy"] = "dead-letter"
+    relay.start()
+    letter, = wait_letters(scene, 1)
+    assert str(letter["id"]) == bad and letter["topic"] == scene.topic("t")
+    wait_ids(scene, [good])
+    assert dead_lettered(relay, cause.name) == 1
+    redrive_and_look(scene, relay, cause, letter)
 
 
 @pytest.mark.parametrize("cause", [ForbiddenTopic, HiddenTopic])
