@@ -23,7 +23,8 @@ doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
 	DoctorSetup setup = {.config_file = request->config_file,
 						 .slot = config->slot,
 						 .publication = config->publication,
-						 .kafka_servers = servers};
+						 .kafka_servers = servers,
+						 .dead_letters = config->poison_policy == POISON_DEAD_LETTER};
 	BrokerFacts broker = {.max_event_bytes = EVENT_BYTES_UNKNOWN,
 						  .create_topics = config->create_topics,
 						  .topic_partitions = config->topic_partitions,

@@ -40,6 +40,15 @@ extern void doctor_check_two_phase(const ServerFacts *facts, const DoctorSetup *
 extern void doctor_check_retention(const ServerFacts *facts, const DoctorSetup *setup,
 								   Finding *finding);
 
+/* Of doctor_events.c: messages, sizes, dead letters, an open gap. */
+extern void doctor_check_messages(const ServerFacts *facts, const DoctorSetup *setup,
+								  Finding *finding);
+extern void doctor_check_event_size(const ServerFacts *facts, const DoctorSetup *setup,
+									Finding *finding);
+extern void doctor_check_dead_letters(const ServerFacts *facts, const DoctorSetup *setup,
+									  Finding *finding);
+extern void doctor_check_gap(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding);
+
 /* Of doctor_standby.c: standbys, synchronous ones, and what a promotion would do. */
 extern void doctor_check_replica(const ServerFacts *facts, const DoctorSetup *setup,
 								 Finding *finding);

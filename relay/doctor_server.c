@@ -364,37 +364,6 @@ check_privileges(const ServerFacts *facts, const DoctorSetup *setup, Finding *fi
 }
 
 static void
-check_messages(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	if (!facts->messages_public)
-	{
-		finding_set(finding, FINDING_OK, "not everybody may write them");
-		return;
-	}
-	finding_set(finding, FINDING_WARNING,
-				facts->relay.wal_messages
-					? "they are events, and every role can forge one with "
-					  "pg_logical_emit_message()"
-					: "every role may write them, and one of almost 1 GB stops every slot");
-	finding_mend_by_relay(finding, setup, "init --revoke-messages");
-}
-
-static void
-check_event_size(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	(void) setup;
-	if (!facts->schema_found)
-		return;
-	if (facts->max_event_bytes != EVENT_BYTES_UNKNOWN)
-	{
-		finding_set(finding, FINDING_OK, "%lld bytes", (long long) facts->max_event_bytes);
-		return;
-	}
-	finding_set(finding, FINDING_WARNING, "%s may not see how large events can be", facts->role);
-	finding_mend(finding, REMEDY_SQL, "%s", facts->event_grant);
-}
-
-static void
 check_relay_tables(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
 {
 	(void) setup;
@@ -446,14 +415,16 @@ static const ServerCheck checks[] = {
 	{"registration", NEED_RELAY, doctor_check_registration},
 	{"identity", NEED_REGISTRATION | NEED_REPLICATION | NEED_PRIMARY, doctor_check_identity},
 	{"slot", NEED_REGISTRATION | NEED_PRIMARY, doctor_check_slot},
+	{"gap", NEED_REGISTRATION | NEED_PRIMARY, doctor_check_gap},
 	{"two-phase", NEED_CATALOGS | NEED_PRIMARY, doctor_check_two_phase},
 	{"max_slot_wal_keep_size", NEED_CATALOGS | NEED_PRIMARY, doctor_check_retention},
 	{"wal_sender_timeout", NEED_CATALOGS, check_sender_timeout},
 	{"standby settings", NEED_CATALOGS, doctor_check_replica},
 	{"failover", NEED_REGISTRATION, doctor_check_failover},
 	{"synchronous_standby_names", NEED_CATALOGS | NEED_REPLICATION, doctor_check_synchronous},
-	{"logical messages", NEED_CATALOGS | NEED_PRIMARY, check_messages},
-	{"max_event_bytes", NEED_CATALOGS, check_event_size},
+	{"logical messages", NEED_CATALOGS | NEED_PRIMARY, doctor_check_messages},
+	{"max_event_bytes", NEED_CATALOGS, doctor_check_event_size},
+	{"dead letters", NEED_RELAY, doctor_check_dead_letters},
 	{"clock", NEED_CATALOGS, check_clock},
 };
 

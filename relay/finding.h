@@ -54,6 +54,7 @@ typedef struct DoctorSetup
 	const char *slot;
 	const char *publication;
 	const char *kafka_servers; /* as a word of a shell */
+	bool dead_letters;		   /* poison.policy is dead-letter */
 } DoctorSetup;
 
 extern void finding_begin(Finding *finding, const char *check);

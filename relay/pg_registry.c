@@ -197,6 +197,7 @@ read_registration(PgRegistry *registry, const PGresult *result)
 	snprintf(facts->last_position, sizeof(facts->last_position), "%s", PQgetvalue(result, 0, 7));
 	facts->wal_messages = flag(result, 8);
 	facts->messages_before = facts->wal_messages ? UINT64_MAX : lsn_value(result, 9);
+	facts->gap_open = flag(result, 10);
 }
 
 static bool

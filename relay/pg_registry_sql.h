@@ -71,10 +71,11 @@
 	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
 
-/* Through jsonb: version 0.1.0 of the extension has no wal_messages_until. */
+/* Through jsonb: version 0.1.0 of the extension has neither wal_messages_until nor gap_snapshot. */
 #define SQL_REGISTRATION                                                                           \
 	"SELECT state, generation, source_id, system_identifier, timeline, start_lsn, mark_lsn,"       \
-	"       last_position, wal_messages, pg_catalog.to_jsonb(r) ->> 'wal_messages_until'"          \
+	"       last_position, wal_messages, pg_catalog.to_jsonb(r) ->> 'wal_messages_until',"         \
+	"       pg_catalog.to_jsonb(r) ->> 'gap_snapshot' IS NOT NULL"                                 \
 	"  FROM outbox.relay r WHERE slot_name = $1"
 
 /*

@@ -259,6 +259,11 @@ def test_privileges(scene):
         scene.sql(f"REVOKE UPDATE ON outbox.relay FROM {role}")
         assert patient.heals("privileges", user=role)["remedy"]["line"] == \
             f"GRANT UPDATE ON outbox.relay TO {role}"
+        patient.extra["poison.policy"] = "dead-letter"
+        patient.sees("dead letters", "ok", user=role)
+        scene.sql(f"REVOKE INSERT ON outbox.dead_letter FROM {role}")
+        assert patient.heals("dead letters", "error", "sql", user=role)["remedy"]["line"] == \
+            f"GRANT SELECT, INSERT ON outbox.dead_letter TO {role}"
     finally:
         scene.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
@@ -323,6 +328,29 @@ def test_the_slot(scene):
     # A copy of the database on another server.
     scene.sql("UPDATE outbox.relay SET system_identifier = '42'")
     patient.heals("identity", "error", "shell")
+
+
+def test_an_open_gap(scene):
+    """Its line publishes what the lost slot missed."""
+    relay = scene.start_relay(**{"heartbeat.interval": "100ms"})
+
+    def wait_known():
+        until(lambda: scene.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
+                                " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
+    scene.emit("t", "k")
+    wait_known()
+    patient = Patient(scene)
+    patient.sees("gap", "ok")
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    missed = scene.emit("t", "k")
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    patient.heals("slot", "error", "shell")
+    relay.start()
+    scene.emit("t", "k")
+    wait_known()
+    patient.heals("gap", "warning", "shell")
+    until(lambda: missed in [record.id for record in scene.broker.read(scene.topic("t"))], "it was replayed")
 
 
 def test_settings_of_the_server(own, make_scene, broker):

@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "doctor_server.h"
+#include "doctor_intern.h"
 #include "exit_codes.h"
 
 static const DoctorSetup setup = {.slot = "slot", .publication = "pub", .kafka_servers = "k:9092"};
@@ -296,6 +296,34 @@ knows_the_database(void **state)
 			SET(event_grant, "GRANT EXECUTE");
 		},
 		"max_event_bytes", FINDING_WARNING, REMEDY_SQL, "GRANT EXECUTE");
+	EXPECT(facts.relay.gap_open = true, "gap", FINDING_WARNING, REMEDY_SHELL,
+		   "outbox-relay replay --gap");
+}
+
+static void
+knows_where_dead_letters_go(void **state)
+{
+	DoctorSetup buries = setup;
+	ServerFacts facts = good();
+	Finding finding;
+
+	(void) state;
+	buries.dead_letters = true;
+	finding_begin(&finding, "dead letters");
+	doctor_check_dead_letters(&facts, &setup, &finding);
+	assert_int_equal(finding.severity, FINDING_OK);
+	doctor_check_dead_letters(&facts, &buries, &finding);
+	assert_int_equal(finding.severity, FINDING_ERROR);
+	assert_string_equal(finding.remedy, "ALTER EXTENSION pg_outbox UPDATE");
+	facts.relay.dead_letters_found = facts.relay.dead_letters_readable = true;
+	doctor_check_dead_letters(&facts, &buries, &finding);
+	assert_int_equal(finding.severity, FINDING_ERROR);
+	assert_int_equal(finding.place, REMEDY_SQL);
+	assert_string_equal(finding.remedy, "GRANT SELECT, INSERT ON outbox.dead_letter TO relay");
+	facts.relay.dead_letters_writable = true;
+	finding_begin(&finding, "dead letters");
+	doctor_check_dead_letters(&facts, &buries, &finding);
+	assert_int_equal(finding.severity, FINDING_OK);
 }
 
 static void
@@ -546,6 +574,7 @@ main(void)
 		cmocka_unit_test(is_content_with_what_only_looks_bad),
 		cmocka_unit_test(offers_the_extension),
 		cmocka_unit_test(knows_the_database),
+		cmocka_unit_test(knows_where_dead_letters_go),
 		cmocka_unit_test(knows_the_slot),
 		cmocka_unit_test(knows_what_the_slot_keeps),
 		cmocka_unit_test(knows_what_a_promotion_would_do),
