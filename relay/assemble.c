@@ -298,8 +298,6 @@ place_event(Assembler *assembler, Assembled *out)
 									 .commit_lsn = assembler->commit_lsn,
 									 .ordinal = assembler->next_ordinal++};
 	out->event.commit_time = assembler->commit_time;
-	out->event.replayed = (ByteView){NULL, 0};
-	out->event.created_at = 0;
 	out->kind = ASSEMBLED_EVENT;
 	out->commit_lsn = assembler->commit_lsn;
 }

@@ -11,29 +11,6 @@
 
 #include "pg_registry.h"
 
-#include <poll.h>
-
-#define POLL_MS 1000
-
-/* The reply to the one job that was asked for. */
-static bool
-wait_for_reply(PgRegistry *registry, RegistryReply *reply, Error *error)
-{
-	IoResult io;
-
-	while ((io = registry_next(registry, clock_mono(), reply, error)) == IO_AGAIN)
-	{
-		struct pollfd ready = {registry_fd(registry), registry_events(registry), 0};
-
-		(void) poll(&ready, 1, POLL_MS);
-	}
-	if (io != IO_OK)
-		return false;
-	if (reply->failed)
-		*error = reply->error;
-	return !reply->failed;
-}
-
 static bool
 add_topics(const PgRegistry *registry, TopicMap *topics, Error *error)
 {
@@ -52,16 +29,13 @@ bool
 pg_facts_read(const RelayConfig *config, RelayFacts *facts, TopicMap *topics, Error *error)
 {
 	PgRegistry *registry =
-		registry_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
-	RegistryReply reply;
-	bool ok;
+		registry_look(config->conninfo, config->slot, config->publication, error);
+	bool ok = registry != NULL;
 
-	if (registry == NULL)
+	if (!ok)
 		return false;
-	ok = (registry_ask_facts(registry) || error_bug(error, "out of memory")) &&
-		 wait_for_reply(registry, &reply, error);
 	*facts = *registry_facts(registry);
-	if (ok && topics != NULL)
+	if (topics != NULL)
 		ok = add_topics(registry, topics, error);
 	registry_free(registry);
 	return ok;
@@ -80,7 +54,7 @@ pg_facts_record_topic(const RelayConfig *config, uint32_t generation, const char
 	while (ok && reply.u.partitions == 0)
 		ok = (registry_record_topic(registry, generation, topic, *partitions) ||
 			  error_bug(error, "out of memory")) &&
-			 wait_for_reply(registry, &reply, error);
+			 registry_wait(registry, &reply, error);
 	*partitions = reply.u.partitions;
 	registry_free(registry);
 	return ok;

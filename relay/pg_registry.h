@@ -87,6 +87,9 @@ extern MUST_CHECK PgRegistry *registry_open(const char *conninfo, const char *sl
 											const char *publication, MonoUsec now, Error *error);
 extern void registry_free(PgRegistry *registry); /* NULL is allowed; doesn't wait */
 
+/* For commands that are run once: the reply to the one job that was asked for; false when it failed. */
+extern MUST_CHECK bool registry_wait(PgRegistry *registry, RegistryReply *reply, Error *error);
+
 /*
  * For commands that are run once: opens, asks for the facts and waits for them.  NULL with
  * the Error filled.

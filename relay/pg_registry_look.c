@@ -10,31 +10,35 @@
 
 #define POLL_MS 1000
 
-PgRegistry *
-registry_look(const char *conninfo, const char *slot, const char *publication, Error *error)
+bool
+registry_wait(PgRegistry *registry, RegistryReply *reply, Error *error)
 {
-	PgRegistry *registry = registry_open(conninfo, slot, publication, clock_mono(), error);
-	RegistryReply reply = {.failed = false};
-	IoResult io = IO_AGAIN;
+	IoResult io;
 
-	if (registry == NULL)
-		return NULL;
-	if (!registry_ask_facts(registry))
-	{
-		error_bug(error, "out of memory");
-		io = IO_FAILED;
-	}
-	while (io == IO_AGAIN &&
-		   (io = registry_next(registry, clock_mono(), &reply, error)) == IO_AGAIN)
+	while ((io = registry_next(registry, clock_mono(), reply, error)) == IO_AGAIN)
 	{
 		struct pollfd ready = {registry_fd(registry), registry_events(registry), 0};
 
 		(void) poll(&ready, 1, POLL_MS);
 	}
-	if (io == IO_OK && !reply.failed)
+	if (io != IO_OK)
+		return false;
+	if (reply->failed)
+		*error = reply->error;
+	return !reply->failed;
+}
+
+PgRegistry *
+registry_look(const char *conninfo, const char *slot, const char *publication, Error *error)
+{
+	PgRegistry *registry = registry_open(conninfo, slot, publication, clock_mono(), error);
+	RegistryReply reply = {.failed = false};
+
+	if (registry == NULL)
+		return NULL;
+	if ((registry_ask_facts(registry) || error_bug(error, "out of memory")) &&
+		registry_wait(registry, &reply, error))
 		return registry;
-	if (io == IO_OK)
-		*error = reply.error;
 	registry_free(registry);
 	return NULL;
 }
