@@ -13,9 +13,10 @@
 typedef struct IdEntry
 {
 	uint8_t id[UUID_SIZE];
-	uint16_t stored;   /* rows of outbox.event; counts stop at their largest value */
-	uint16_t found;	   /* in topics, not flagged */
-	uint16_t replayed; /* in topics, flagged */
+	uint16_t stored;	/* rows of outbox.event; counts stop at their largest value */
+	uint16_t found;		/* in topics, not flagged */
+	uint16_t replayed;	/* in topics, flagged */
+	bool dead_lettered; /* by this relay */
 	bool used;
 } IdEntry;
 

@@ -103,7 +103,7 @@ read_facts(Peek *peek, Error *error)
 		return false;
 	peek->recorded = topic_map_count(peek->topics);
 	peek->router =
-		router_create(peek->config->topic_pattern, peek->facts.source_id, peek->topics, error);
+		router_create_with(&peek->config->route, peek->facts.source_id, peek->topics, error);
 	return peek->router != NULL && choose_start(peek, error);
 }
 
@@ -167,15 +167,25 @@ start_stream(Peek *peek, Error *error)
 		   advance(peek->source, error);
 }
 
-/* A topic that nobody recorded is named, without a partition. */
+/*
+ * A topic that nobody recorded is named, without a partition, and taken for one that would be
+ * made: a field for the partition is judged by that.
+ */
 static RouteResult
 route(Peek *peek, const OutboxEvent *event, RoutedEvent *routed, Error *error)
 {
-	RouteResult result = router_route(peek->router, event, routed, error);
+	RouteResult result;
 
+	if (event->problem != NULL)
+	{
+		*error = *event->problem;
+		return ROUTE_REJECTED;
+	}
+	result = router_route(peek->router, event, routed, error);
 	if (result != ROUTE_UNKNOWN_TOPIC)
 		return result;
-	if (!topic_map_add(peek->topics, routed->topic, 1, error))
+	if (!topic_map_add(peek->topics, routed->topic, (uint32_t) peek->config->topic_partitions,
+					   error))
 		return ROUTE_REJECTED;
 	return router_route(peek->router, event, routed, error);
 }

@@ -70,12 +70,12 @@ peek_line(Buffer *out, const PeekedEvent *peeked, bool payload)
 		buffer_printf(out, "\"partition\": %d, ", (int) peeked->partition);
 	else
 		buffer_append_str(out, "\"partition\": null, ");
-	member(out, "key", event->aggregate_id);
+	member(out, "key", routed != NULL ? routed->key : event->aggregate_id);
 	if (routed != NULL)
 		append_headers(out, routed);
 	else
 		member(out, "problem", view_of(peeked->problem));
-	member(out, "id", view_of(id));
+	member(out, "id", event->no_id ? (ByteView){NULL, 0} : view_of(id));
 	member(out, "position", view_of(position));
 	member(out, "commit_time", view_of(at));
 	buffer_printf(out, "\"xid\": %u, ", (unsigned) peeked->xid);

@@ -6,7 +6,8 @@
  *	 "position": …, "commit_time": …, "xid": n, "payload_bytes": n|null}
  *
  * and "payload" or, when it isn't UTF-8, "payload_hex", when asked for.  An event that can't be
- * published has "problem" in place of headers, and a null topic when it makes none.
+ * published has "problem" in place of headers, and a null topic; its id is null when it has none.
+ * The payload is that of the event, of which settings may make another value.
  */
 #ifndef OUTBOX_RELAY_PEEK_LINE_H
 #define OUTBOX_RELAY_PEEK_LINE_H

@@ -76,6 +76,8 @@ struct PgRows
 	"       ceil(extract(epoch FROM $2::timestamptz) * 1000)::int8"
 
 #define SQL_FIND "SELECT e.id FROM outbox.event e WHERE e.id = ANY ($1::uuid[])"
+#define SQL_FIND_LETTERS                                                                           \
+	"SELECT d.id FROM outbox.dead_letter d WHERE d.id = ANY ($1::uuid[]) AND d.slot_name = $2"
 
 #define SQL_WHOLE_ROW SQL_ROW_COLUMNS
 #define SQL_SHORT_ROW                                                                              \
@@ -300,15 +302,16 @@ pg_rows_window(PgRows *rows, int64_t *since_ms, int64_t *until_ms, Error *error)
 	return true;
 }
 
-bool
-pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg, Error *error)
+static bool
+find(const RelayConfig *config, const char *sql, const char *const *params, int count,
+	 RowFoundFn found, void *arg, Error *error)
 {
 	PgLink link = PG_LINK_CLOSED;
 	PGresult *result = NULL;
 
 	if (pg_link_connect(&link, config->conninfo, false, error) &&
 		pg_command_only(&link, "set up the session", SQL_SESSION, NULL, 0, error))
-		result = pg_command(&link, "look for ids", SQL_FIND, &ids, 1, error);
+		result = pg_command(&link, "look for ids", sql, params, count, error);
 	for (int i = 0; result != NULL && i < PQntuples(result); i++)
 	{
 		uint8_t id[UUID_SIZE];
@@ -319,6 +322,21 @@ pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found, void 
 	PQclear(result);
 	pg_link_close(&link);
 	return result != NULL;
+}
+
+bool
+pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg, Error *error)
+{
+	return find(config, SQL_FIND, &ids, 1, found, arg, error);
+}
+
+bool
+pg_rows_find_letters(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg,
+					 Error *error)
+{
+	const char *params[] = {ids, config->slot};
+
+	return find(config, SQL_FIND_LETTERS, params, 2, found, arg, error);
 }
 
 /* -------------------------------------------------------------------------

@@ -74,6 +74,10 @@ typedef void (*RowFoundFn)(const uint8_t *id, void *arg);
 extern MUST_CHECK bool pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found,
 									void *arg, Error *error);
 
+/* The same for the dead letters of the slot, which must be readable. */
+extern MUST_CHECK bool pg_rows_find_letters(const RelayConfig *config, const char *ids,
+											RowFoundFn found, void *arg, Error *error);
+
 /* All rows were given and published: the gap is no longer one.  The snapshot is given up. */
 extern MUST_CHECK bool pg_rows_close_gap(PgRows *rows, Error *error);
 

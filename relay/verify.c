@@ -5,12 +5,14 @@
  *	rows known to be published -> ids
  *	records from the window's time on -> counted by id
  *	ids of the window that no row was counted for -> looked for among all rows
+ *	ids that no record was counted for -> looked for among the dead letters
  *
  * Refuses a window of more events than there is room for.
  *
  * Invariants: rows that the relay may still have to publish are never missing; a record
  * is unexpected only when no row of outbox.event has its id after it was read; memory is
- * that of the ids, given at the beginning.
+ * that of the ids, given at the beginning.  Where a field makes the timestamps of records they
+ * say nothing of the window: all records are read then, and none is unexpected.
  */
 #include "verify.h"
 
@@ -53,7 +55,9 @@ typedef struct Verify
 	uint64_t stored;
 	uint64_t missing;
 	uint64_t doubled;
+	uint64_t dead_lettered;
 	uint64_t unexpected;
+	uint64_t without_id; /* rows, which no record can be compared with */
 	uint64_t replayed;
 } Verify;
 
@@ -103,14 +107,23 @@ take_rows(Verify *verify, PgRows *rows, Error *error)
 		fprintf(verify->out, "left to the relay: %llu\n", (unsigned long long) survey.not_yet);
 	while ((io = pg_rows_next(rows, false, &row, error)) == IO_OK)
 	{
-		IdEntry *entry = id_set_add(verify->ids, row.id);
+		IdEntry *entry;
 
+		if (row.no_id)
+		{
+			verify->without_id++;
+			continue;
+		}
+		entry = id_set_add(verify->ids, row.id);
 		if (entry == NULL)
 			return too_many(verify, error);
 		if (entry->stored < UINT16_MAX)
 			entry->stored++;
 		verify->stored++;
 	}
+	if (verify->without_id > 0)
+		fprintf(verify->out, "note: %llu rows have no id, and can't be compared\n",
+				(unsigned long long) verify->without_id);
 	return io == IO_END;
 }
 
@@ -147,6 +160,15 @@ count(uint16_t *number)
 		(*number)++;
 }
 
+/* The timestamps of records are commit times, or those of a replay. */
+static bool
+times_are_ours(const Verify *verify)
+{
+	const char *field = verify->config->route.timestamp;
+
+	return field == NULL || *field == '\0';
+}
+
 /* Of another event than those of the rows: did this source write it in the window? */
 static bool
 is_of_window(const Verify *verify, const ScannedRecord *record)
@@ -154,8 +176,9 @@ is_of_window(const Verify *verify, const ScannedRecord *record)
 	char source_id[SOURCE_ID_MAX + 1];
 	Position position;
 
-	return !record->replayed && record->timestamp_ms >= verify->since_ms &&
-		   record->timestamp_ms < verify->until_ms && record->position.data != NULL &&
+	return times_are_ours(verify) && !record->replayed &&
+		   record->timestamp_ms >= verify->since_ms && record->timestamp_ms < verify->until_ms &&
+		   record->position.data != NULL &&
 		   position_parse((const char *) record->position.data, record->position.len, source_id,
 						  &position) &&
 		   strcmp(source_id, verify->facts.source_id) == 0;
@@ -195,7 +218,7 @@ sleep_until(MonoUsec wake_at)
 static bool
 read_topics(Verify *verify, Error *error)
 {
-	ScanFrom from = {.since_ms = verify->since_ms};
+	ScanFrom from = {.since_ms = times_are_ours(verify) ? verify->since_ms : 0};
 	KafkaScan *scan =
 		kafka_scan_open(verify->config, verify->topics, &from, take_record, verify, error);
 	MonoUsec give_up_at = clock_mono() + PATIENCE_USEC;
@@ -233,8 +256,34 @@ mark_stored(const uint8_t *id, void *arg)
 		count(&entry->stored);
 }
 
+static void
+mark_dead_lettered(const uint8_t *id, void *arg)
+{
+	Verify *verify = arg;
+	IdEntry *entry = id_set_find(verify->ids, id);
+
+	if (entry != NULL)
+		entry->dead_lettered = true;
+}
+
 static bool
-look_again(Verify *verify, Error *error)
+has_no_row(const IdEntry *entry)
+{
+	return entry->stored == 0;
+}
+
+static bool
+has_no_record(const IdEntry *entry)
+{
+	return entry->found == 0 && entry->replayed == 0;
+}
+
+typedef bool (*FindFn)(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg,
+					   Error *error);
+
+static bool
+look_for(Verify *verify, bool (*wanted)(const IdEntry *entry), FindFn find, RowFoundFn mark,
+		 Error *error)
 {
 	Buffer ids;
 	uint64_t cursor = 0;
@@ -248,7 +297,7 @@ look_again(Verify *verify, Error *error)
 		char text[UUID_TEXT_SIZE];
 
 		entry = id_set_next(verify->ids, &cursor);
-		if (entry != NULL && entry->stored == 0)
+		if (entry != NULL && wanted(entry))
 		{
 			uuid_format(entry->id, text);
 			buffer_append_str(&ids, waiting++ == 0 ? "{" : ",");
@@ -258,13 +307,21 @@ look_again(Verify *verify, Error *error)
 		{
 			buffer_append_str(&ids, "}");
 			ok = ids.failed ? error_bug(error, "out of memory")
-							: pg_rows_find(verify->config, ids.data, mark_stored, verify, error);
+							: find(verify->config, ids.data, mark, verify, error);
 			buffer_reset(&ids);
 			waiting = 0;
 		}
 	} while (ok && entry != NULL);
 	buffer_free(&ids);
 	return ok;
+}
+
+static bool
+look_again(Verify *verify, Error *error)
+{
+	return look_for(verify, has_no_row, pg_rows_find, mark_stored, error) &&
+		   (!verify->facts.dead_letters_readable ||
+			look_for(verify, has_no_record, pg_rows_find_letters, mark_dead_lettered, error));
 }
 
 static void
@@ -276,7 +333,9 @@ judge(Verify *verify, const IdEntry *entry)
 
 	uuid_format(entry->id, id);
 	verify->replayed += entry->replayed;
-	if (entry->found == 0 && entry->replayed == 0)
+	if (has_no_record(entry) && entry->dead_lettered)
+		verify->dead_lettered++;
+	else if (has_no_record(entry))
 	{
 		verify->missing++;
 		fprintf(verify->out, "missing %s\n", id);
@@ -297,11 +356,12 @@ static void
 print_counts(const Verify *verify)
 {
 	fprintf(verify->out,
-			"events: %llu\nrecords: %llu\nreplayed: %llu\nmissing: %llu\ndoubled: %llu\n"
-			"unexpected: %llu\n",
+			"events: %llu\nrecords: %llu\nreplayed: %llu\ndead letters: %llu\nmissing: %llu\n"
+			"doubled: %llu\nunexpected: %llu\n",
 			(unsigned long long) verify->stored, (unsigned long long) verify->records,
-			(unsigned long long) verify->replayed, (unsigned long long) verify->missing,
-			(unsigned long long) verify->doubled, (unsigned long long) verify->unexpected);
+			(unsigned long long) verify->replayed, (unsigned long long) verify->dead_lettered,
+			(unsigned long long) verify->missing, (unsigned long long) verify->doubled,
+			(unsigned long long) verify->unexpected);
 }
 
 bool

@@ -16,12 +16,12 @@ def once(scene, *command, **options):
     return run_once(scene.relay(f"{command[0]}-{len(scene.daemons)}", command=command, **options), 120)
 
 
-def verify(scene, *arguments):
+def verify(scene, *arguments, **options):
     """(status, {what: ids or count})"""
-    command = once(scene, "verify", *arguments)
+    command = once(scene, "verify", *arguments, **options)
     found = {what: set(re.findall(rf"^{what} ([0-9a-f-]{{36}})\b", command.output, re.M))
              for what in ("missing", "doubled", "unexpected")}
-    for what in ("events", "records", "replayed", "missing", "doubled", "unexpected"):
+    for what in ("events", "records", "replayed", "dead letters", "missing", "doubled", "unexpected"):
         number = re.findall(rf"^{what}: (\d+)$", command.output, re.M)
         assert len(number) == 1, command
         if what in found:
@@ -36,15 +36,15 @@ def wait_known(scene):
                             " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
 
 
-def published(scene, count=10):
-    relay = scene.start_relay(**QUICK)
+def published(scene, count=10, **options):
+    relay = scene.start_relay(**QUICK, **options)
     ids = [scene.emit("t", f"k{n}") for n in range(count)]
     wait_known(scene)
     return relay, ids
 
 
 def nothing(**counts):
-    return {"missing": set(), "doubled": set(), "unexpected": set(), "replayed": 0, **counts}
+    return {"missing": set(), "doubled": set(), "unexpected": set(), "replayed": 0, "dead letters": 0, **counts}
 
 
 def forge(scene, *records):
@@ -96,6 +96,50 @@ def test_it_finds_what_is_doubled_unexpected_and_missing(scene):
     status, found = verify(scene)
     assert status == 1 and ids[0] not in there
     assert found["missing"] == set(ids) - there
+
+
+def test_both_profiles_are_compared_and_replayed(scene):
+    """Ids are in ce_id; what is replayed is flagged and keeps the time when it happened."""
+    options = {"message.profile": "cloudevents", "table.field.event.key": "type"}
+    relay, ids = published(scene, **options)
+    assert verify(scene, **options) == (0, nothing(events=10, records=10))
+    assert once(scene, "replay", "--aggregate=t/k3", **options).status == 0
+    assert verify(scene, **options) == (0, nothing(events=10, records=11) | {"replayed": 1})
+    first, copy = [record for record in scene.broker.read(scene.topic("t")) if record.header("ce_id") == ids[3]]
+    assert copy.header("outbox-replayed") == "selected" and copy.header("outbox-position") is None
+    assert copy.header("id") is None and copy.header("ce_time")[:23] + "Z" == copy.header("outbox-created-at")
+    assert (copy.key, copy.value, copy.partition) == (first.key, first.value, first.partition)
+    assert {record.key for record in scene.broker.read(scene.topic("t"))} == {first.key}
+    # The other profile's go by their own header.
+    assert relay.stop() == 0
+    relay.options["message.profile"] = "debezium"
+    relay.start()
+    scene.emit("t", "k")
+    wait_known(scene)
+    assert verify(scene) == (0, nothing(events=11, records=12) | {"replayed": 1})
+
+
+def test_timestamps_of_a_field_say_nothing_of_the_window(scene):
+    """Records look as if they were of 1970; those of before the window aren't unexpected."""
+    options = {"table.field.event.timestamp": "at"}
+    scene.start_relay(**QUICK, **options)
+    for n in range(4):
+        scene.sql("SELECT outbox.emit('t', %s, 'T', '1'::json, '{\"at\": 1000}'::jsonb)", (f"k{n}",))
+    wait_known(scene)
+    since = scene.sql("SELECT max(created_at)::text FROM outbox.event")[0][0]
+    assert verify(scene, **options) == (0, nothing(events=4, records=4))
+    assert verify(scene, f"--since={since}", **options) == (0, nothing(events=1, records=1))
+    assert {record.timestamp for record in scene.broker.read(scene.topic("t"))} == {1000}
+
+
+def test_a_dead_letter_is_not_missing(scene):
+    options = {"poison.policy": "dead-letter", "kafka.message.max.bytes": "5000"}
+    _, ids = published(scene, count=3, **options)
+    large = str(scene.sql("SELECT outbox.emit('t', 'k', 'T', to_json(repeat('x', 20000)))")[0][0])
+    scene.emit("t", "k")
+    wait_known(scene)
+    assert scene.sql("SELECT id::text FROM outbox.dead_letter") == [(large,)] and len(ids) == 3
+    assert verify(scene) == (0, nothing(events=5, records=4) | {"dead letters": 1})
 
 
 def test_a_window_is_compared_alone(scene, exits):

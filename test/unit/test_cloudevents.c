@@ -192,6 +192,32 @@ the_number_of_headers_is_bounded(void **state)
 	bench_free(&bench);
 }
 
+/* It happened when it was written, whenever it is sent again. */
+static void
+a_replayed_event_has_no_position(void **state)
+{
+	Bench bench;
+
+	(void) state;
+	bench_init(&bench);
+	bench_set(&bench, (RouteSettings){.profile = PROFILE_CLOUDEVENTS});
+	bench.event.replayed = view_of("gap");
+	bench.event.created_at = 0;
+	bench.event.headers = view_of("{\"outbox-replayed\": \"x\", \"a\": 1}");
+	bench_route(&bench);
+	bench_header_names(&bench, "ce_id ce_source ce_specversion ce_type ce_subject ce_time "
+							   "content-type a outbox-replayed outbox-created-at");
+	bench_header(&bench, "outbox-replayed", "gap");
+	bench_header(&bench, "outbox-created-at", "2000-01-01T00:00:00.000Z");
+	bench_header(&bench, "ce_time", "2000-01-01T00:00:00.000000Z");
+	bench_set(&bench, (RouteSettings){.profile = PROFILE_CLOUDEVENTS, .timestamp = "at"});
+	bench.event.headers = view_of("{\"at\": 1000}");
+	bench_route(&bench);
+	bench_header(&bench, "ce_time", "1970-01-01T00:00:01.000000Z");
+	assert_int_equal(bench.routed.timestamp_ms, 1000);
+	bench_free(&bench);
+}
+
 int
 main(void)
 {
@@ -202,6 +228,7 @@ main(void)
 		cmocka_unit_test(the_content_type_is_what_the_bytes_are),
 		cmocka_unit_test(source_and_time_can_be_set),
 		cmocka_unit_test(the_number_of_headers_is_bounded),
+		cmocka_unit_test(a_replayed_event_has_no_position),
 	};
 
 	return cmocka_run_group_tests_name("cloudevents", tests, NULL, NULL);

@@ -48,7 +48,7 @@ static void
 has_everything_but_the_payload(void **state)
 {
 	OutboxEvent event = an_event();
-	RoutedEvent routed = {.topic = "outbox.event.t", .header_count = 2};
+	RoutedEvent routed = {.topic = "outbox.event.t", .key = view_of("routed"), .header_count = 2};
 	PeekedEvent peeked = {&event, &routed, "", "src", true, 4, 4000000000u};
 	json_t *json;
 
@@ -58,7 +58,7 @@ has_everything_but_the_payload(void **state)
 	json = line_of(&peeked, false);
 	expect_text(json, "topic", "outbox.event.t");
 	assert_int_equal(json_integer_value(json_object_get(json, "partition")), 4);
-	expect_text(json, "key", "quote \" and \n");
+	expect_text(json, "key", "routed");
 	expect_text(json_object_get(json, "headers"), "id", "x");
 	assert_true(json_is_null(json_object_get(json_object_get(json, "headers"), "none")));
 	expect_text(json, "id", "01020000-0000-0000-0000-000000000000");
@@ -110,6 +110,12 @@ says_why_an_event_has_no_place(void **state)
 	assert_true(json_is_null(json_object_get(json, "topic")));
 	assert_null(json_object_get(json, "headers"));
 	expect_text(json, "position", "src/2.3/1/10/7");
+	expect_text(json, "key", "quote \" and \n");
+	expect_text(json, "id", "01020000-0000-0000-0000-000000000000");
+	json_decref(json);
+	event.no_id = true;
+	json = line_of(&peeked, false);
+	assert_true(json_is_null(json_object_get(json, "id")));
 	json_decref(json);
 }
 
