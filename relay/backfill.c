@@ -160,20 +160,9 @@ backfill_take(Backfill *backfill, const RegistryReply *reply, Pump *pump, EventS
 	if (row == NULL)
 		return ask_for_more(backfill, pump, error);
 
-	*event = (OutboxEvent){
-		.aggregate_type = row->aggregate_type,
-		.aggregate_id = row->aggregate_id,
-		.type = row->type,
-		.payload = row->payload,
-		.payload_is_bytes = row->payload_is_bytes,
-		.headers = row->headers,
-		.position = backfill->position,
-		.commit_time = row->created_at,
-		.created_at = row->created_at,
-		.no_id = row->no_id,
-		.other_payload = row->other_payload,
-	};
-	memcpy(event->id, row->id, UUID_SIZE);
+	*event = pg_row_event(row);
+	event->position = backfill->position;
+	event->commit_time = row->created_at;
 	backfill->again_block = row->block;
 	backfill->again_offset = row->offset;
 	event->position.ordinal = backfill_ordinal(backfill->rank, row->block, row->offset);

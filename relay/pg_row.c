@@ -49,6 +49,25 @@ pg_row_read(StoredRow *row, const PGresult *result, Error *error)
 	return true;
 }
 
+OutboxEvent
+pg_row_event(const StoredRow *row)
+{
+	OutboxEvent event = {
+		.aggregate_type = row->aggregate_type,
+		.aggregate_id = row->aggregate_id,
+		.type = row->type,
+		.payload = row->payload,
+		.payload_is_bytes = row->payload_is_bytes,
+		.headers = row->headers,
+		.created_at = row->created_at,
+		.no_id = row->no_id,
+		.other_payload = row->other_payload,
+	};
+
+	memcpy(event.id, row->id, UUID_SIZE);
+	return event;
+}
+
 const char *
 pg_row_problem(const StoredRow *row)
 {

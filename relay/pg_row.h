@@ -17,6 +17,9 @@ struct pg_result;
 /* The only row of the result; *row borrows from it. */
 extern MUST_CHECK bool pg_row_read(StoredRow *row, const struct pg_result *result, Error *error);
 
+/* The event of the row, without position and commit time; it borrows from the row. */
+extern OutboxEvent pg_row_event(const StoredRow *row);
+
 /* Why the row is no event, as the assembler finds it in rows of the stream; NULL: it is one. */
 extern const char *pg_row_problem(const StoredRow *row);
 

@@ -23,10 +23,12 @@
 #include "window.h"
 
 #include <poll.h>
-#include <string.h>
 
 #define REPORTS_PER_ROUND 1024
 #define POLL_MS 1000
+#define REPORT_USEC USEC_PER_SEC
+#define REPORT_POLL_MS 50
+#define RUN_AGAIN "Run the replay again: consumers drop by their ids those that they had."
 #define COMMIT_LSN ((PgLsn) 1) /* for the window: all rows are one transaction */
 
 const char replay_help[] =
@@ -154,7 +156,9 @@ settle(const Delivery *delivery, void *arg)
 		return;
 	if (delivery->delivered)
 		replay->acknowledged++;
-	else if (replay->failure.error_class == ERROR_CLASS_NONE)
+	else if (replay->failure.error_class == ERROR_CLASS_NONE ||
+			 (replay->failure.error_class == ERROR_CLASS_TRANSIENT &&
+			  delivery->error.error_class == ERROR_CLASS_PERMANENT))
 		replay->failure = delivery->error;
 }
 
@@ -219,18 +223,7 @@ static bool
 publish(Replay *replay, Error *error)
 {
 	const StoredRow *row = &replay->row;
-	OutboxEvent event = {
-		.aggregate_type = row->aggregate_type,
-		.aggregate_id = row->aggregate_id,
-		.type = row->type,
-		.payload = row->payload,
-		.payload_is_bytes = row->payload_is_bytes,
-		.headers = row->headers,
-		.commit_time = clock_pg(),
-		.replayed =
-			view_of(replay->request->select.gap ? ENVELOPE_REPLAYED_GAP : ENVELOPE_REPLAYED_AGAIN),
-		.created_at = row->created_at,
-	};
+	OutboxEvent event = pg_row_event(row);
 	const char *problem = pg_row_problem(row);
 	RoutedEvent routed;
 	RouteResult result;
@@ -242,7 +235,9 @@ publish(Replay *replay, Error *error)
 		error_permanent(error, EXIT_POISON, "a row of outbox.event is no event: %s", problem);
 		return row->no_id ? false : name_event(replay, error);
 	}
-	memcpy(event.id, row->id, UUID_SIZE);
+	event.commit_time = clock_pg();
+	event.replayed =
+		view_of(replay->request->select.gap ? ENVELOPE_REPLAYED_GAP : ENVELOPE_REPLAYED_AGAIN);
 	while ((result = router_route(replay->router, &event, &routed, error)) == ROUTE_UNKNOWN_TOPIC)
 	{
 		if (!make_topic(replay, routed.topic, error))
@@ -278,6 +273,24 @@ take_row(Replay *replay, Error *error)
 	return io != IO_FAILED;
 }
 
+/* A producer that failed says so before the delivery that it failed of is reported. */
+static bool
+blame_delivery(Replay *replay, Error *error)
+{
+	MonoUsec give_up_at = clock_mono() + REPORT_USEC;
+
+	while (error->error_class == ERROR_CLASS_TRANSIENT &&
+		   replay->failure.error_class == ERROR_CLASS_NONE && window_events(replay->window) > 0 &&
+		   clock_mono() < give_up_at)
+	{
+		if (replay->sink->ops->drain(replay->sink, settle, replay, REPORTS_PER_ROUND) == 0)
+			(void) poll(NULL, 0, REPORT_POLL_MS);
+	}
+	if (replay->failure.error_class != ERROR_CLASS_NONE)
+		*error = replay->failure;
+	return false;
+}
+
 static bool
 send_rows(Replay *replay, Error *error)
 {
@@ -290,8 +303,10 @@ send_rows(Replay *replay, Error *error)
 			*error = replay->failure;
 			return false;
 		}
-		if (!take_row(replay, error) || (replay->held && !publish(replay, error)))
+		if (!take_row(replay, error))
 			return false;
+		if (replay->held && !publish(replay, error))
+			return blame_delivery(replay, error);
 		/* No room, or nothing but answers to wait for. */
 		if (reports == 0 && (replay->held || replay->ended))
 		{
@@ -319,7 +334,9 @@ replay_rows(Replay *replay, Error *error)
 	if (ok)
 		return !replay->request->select.gap || pg_rows_close_gap(replay->rows, error);
 	if (error->hint[0] == '\0')
-		error_hint(error, "Run the replay again: consumers drop by their ids those that they had.");
+		error_hint(error, RUN_AGAIN);
+	else if (error->detail[0] == '\0')
+		error_detail(error, RUN_AGAIN);
 	return false;
 }
 
