@@ -333,12 +333,8 @@ def test_the_slot(scene):
 def test_an_open_gap(scene):
     """Its line publishes what the lost slot missed."""
     relay = scene.start_relay(**{"heartbeat.interval": "100ms"})
-
-    def wait_known():
-        until(lambda: scene.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
-                                " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
     scene.emit("t", "k")
-    wait_known()
+    scene.wait_known()
     patient = Patient(scene)
     patient.sees("gap", "ok")
     assert relay.stop() == 0
@@ -348,7 +344,7 @@ def test_an_open_gap(scene):
     patient.heals("slot", "error", "shell")
     relay.start()
     scene.emit("t", "k")
-    wait_known()
+    scene.wait_known()
     patient.heals("gap", "warning", "shell")
     until(lambda: missed in [record.id for record in scene.broker.read(scene.topic("t"))], "it was replayed")
 

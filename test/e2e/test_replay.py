@@ -32,17 +32,11 @@ def flagged(records):
     return [record for record in records if record.header("outbox-replayed") is not None]
 
 
-def wait_known(scene):
-    """Until a heartbeat says that all events of this moment are in Kafka."""
-    until(lambda: scene.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
-                            " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
-
-
 def published(scene, count=6, **options):
     """A running relay that has published some events, and their ids."""
     relay = scene.start_relay(**QUICK, **options)
     ids = [scene.emit("t", f"k{n}") for n in range(count)]
-    wait_known(scene)
+    scene.wait_known()
     return relay, ids
 
 
@@ -68,7 +62,7 @@ def test_it_replays_what_was_selected(scene):
     relay, ids = published(scene)
     nobody = scene.emit("t", None)
     other = scene.emit("u", "k0")
-    wait_known(scene)
+    scene.wait_known()
     started = int(time.time() * 1000) - 1
     command = replay(scene, "--since=-infinity", "--incomplete", "--dry-run")
     assert command.status == 0 and number(command, "selected") == 8 and "acknowledged" not in command.output
@@ -105,7 +99,7 @@ def test_it_fills_a_gap(scene, exits):
     missed = lose_the_slot(scene, relay)
     relay.start()
     after = scene.emit("t", "after")
-    wait_known(scene)
+    scene.wait_known()
     # An interrupted one leaves the gap open.
     assert number(replay(scene, "--gap", "--dry-run"), "selected") == 6
     assert replayed(scene, "--gap") == 6
@@ -148,7 +142,7 @@ def test_it_refuses_what_is_not_there_in_full(scene, exits):
     missed = lose_the_slot(scene, relay)
     relay.start()
     scene.emit("t", "after")
-    wait_known(scene)
+    scene.wait_known()
     scene.sql("DELETE FROM outbox.event WHERE NOT id = ANY (%s::uuid[])", (missed[2:],))
     command = replay(scene, "--gap")
     assert command.status == exits["EXIT_GAP"] and "before the gap" in command.output
@@ -168,7 +162,7 @@ def many(scene, count):
     with scene.source.connect(scene.database) as session:
         session.execute("SELECT count(outbox.emit('many', (n %% 50)::text, 'x', to_json(repeat('x', 1000))))"
                         " FROM generate_series(1, %s) AS n", (count,))
-    wait_known(scene)
+    scene.wait_known()
 
 
 def test_kafka_is_away_in_the_middle(make_scene, source, own_broker):

@@ -31,15 +31,10 @@ def verify(scene, *arguments, **options):
     return command.status, found
 
 
-def wait_known(scene):
-    until(lambda: scene.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
-                            " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
-
-
 def published(scene, count=10, **options):
     relay = scene.start_relay(**QUICK, **options)
     ids = [scene.emit("t", f"k{n}") for n in range(count)]
-    wait_known(scene)
+    scene.wait_known()
     return relay, ids
 
 
@@ -66,7 +61,7 @@ def test_a_lost_slot_shows_and_a_replay_mends_it(scene):
     scene.initialize("--accept-gap")
     relay.start()
     scene.emit("t", "after")
-    wait_known(scene)
+    scene.wait_known()
     assert verify(scene) == (1, nothing(events=15, records=11) | {"missing": missed})
     assert once(scene, "replay", "--gap").status == 0
     assert verify(scene) == (0, nothing(events=15, records=15) | {"replayed": 4})
@@ -115,7 +110,7 @@ def test_both_profiles_are_compared_and_replayed(scene):
     relay.options["message.profile"] = "debezium"
     relay.start()
     scene.emit("t", "k")
-    wait_known(scene)
+    scene.wait_known()
     assert verify(scene) == (0, nothing(events=11, records=12) | {"replayed": 1})
 
 
@@ -125,7 +120,7 @@ def test_timestamps_of_a_field_say_nothing_of_the_window(scene):
     scene.start_relay(**QUICK, **options)
     for n in range(4):
         scene.sql("SELECT outbox.emit('t', %s, 'T', '1'::json, '{\"at\": 1000}'::jsonb)", (f"k{n}",))
-    wait_known(scene)
+    scene.wait_known()
     since = scene.sql("SELECT max(created_at)::text FROM outbox.event")[0][0]
     assert verify(scene, **options) == (0, nothing(events=4, records=4))
     assert verify(scene, f"--since={since}", **options) == (0, nothing(events=1, records=1))
@@ -137,7 +132,7 @@ def test_a_dead_letter_is_not_missing(scene):
     _, ids = published(scene, count=3, **options)
     large = str(scene.sql("SELECT outbox.emit('t', 'k', 'T', to_json(repeat('x', 20000)))")[0][0])
     scene.emit("t", "k")
-    wait_known(scene)
+    scene.wait_known()
     assert scene.sql("SELECT id::text FROM outbox.dead_letter") == [(large,)] and len(ids) == 3
     assert verify(scene) == (0, nothing(events=5, records=4) | {"dead letters": 1})
 
@@ -186,7 +181,7 @@ def test_its_memory_is_that_of_the_ids(scene):
     published(scene, count=1)
     with scene.source.connect(scene.database) as session:
         session.execute("SELECT count(outbox.emit('many', n::text, 'x', to_json(repeat('x', 2000)))) FROM generate_series(1, 50000) AS n")
-    wait_known(scene)
+    scene.wait_known()
     relay = scene.relay("verify-many", command=("verify", "--max-events=60000"))
     with open(relay.log_path, "ab") as log:
         process = subprocess.Popen(relay.arguments(), env=relay.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -206,6 +201,6 @@ def test_a_transaction_longer_than_the_window_is_open(scene):
         since = scene.sql("SELECT clock_timestamp()::text")[0][0]
         session.commit()
     scene.emit("t", "later")
-    wait_known(scene)
+    scene.wait_known()
     status, found = verify(scene, "--since", since)
     assert (status, found) == (0, nothing(events=1, records=2))

@@ -141,6 +141,11 @@ class Scene:
         """The server takes a moment longer than the relay to end."""
         until(lambda: self.slot_row("active")[0] is False, f"the slot {self.slot} is free")
 
+    def wait_known(self):
+        """Until a heartbeat says that all events of this moment are in Kafka."""
+        until(lambda: self.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
+                               " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
+
     def slot_lsn(self, column="confirmed_flush_lsn"):
         """As a number."""
         return int(self.slot_row(f"{column} - '0/0'::pg_lsn")[0])
