@@ -20,7 +20,7 @@ $(BUILD)/bin/$(PROGRAM): $(OBJS) $(BUILD)/lib/libcommon.a
 $(BUILD)/lib/libcommon.a: FORCE
 	@$(MAKE) --no-print-directory -C $(TOP)/common
 
-$(BUILD)/obj/$(DIR)/%.o: %.c
+$(BUILD)/obj/$(DIR)/%.o: $(CURDIR)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 

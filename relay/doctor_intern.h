@@ -29,6 +29,33 @@ typedef struct ServerCheck
 	ServerCheckFn check;
 } ServerCheck;
 
+/* How many more max_wal_senders and max_replication_slots should allow. */
+#define DOCTOR_SLOTS_TO_ADD 5
+
+static inline bool
+doctor_failed(const Error *error)
+{
+	return error->error_class != ERROR_CLASS_NONE;
+}
+
+/* Of doctor_connection.c: getting in, on both connections, and reading the catalogs. */
+extern void doctor_check_connection(const ServerFacts *facts, const DoctorSetup *setup,
+									Finding *finding);
+extern void doctor_check_catalogs(const ServerFacts *facts, const DoctorSetup *setup,
+								  Finding *finding);
+extern void doctor_check_replication(const ServerFacts *facts, const DoctorSetup *setup,
+									 Finding *finding);
+
+/* Of doctor_database.c: what has to be in the database, and who may use it. */
+extern void doctor_check_extension(const ServerFacts *facts, const DoctorSetup *setup,
+								   Finding *finding);
+extern void doctor_check_privileges(const ServerFacts *facts, const DoctorSetup *setup,
+									Finding *finding);
+extern void doctor_check_tables(const ServerFacts *facts, const DoctorSetup *setup,
+								Finding *finding);
+extern void doctor_check_publication(const ServerFacts *facts, const DoctorSetup *setup,
+									 Finding *finding);
+
 /* Of doctor_slot.c: the registration, the slot, and what it keeps. */
 extern void doctor_check_registration(const ServerFacts *facts, const DoctorSetup *setup,
 									  Finding *finding);

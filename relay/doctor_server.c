@@ -1,139 +1,18 @@
 /*
  * doctor_server.c
- *	  What doctor has to say about PostgreSQL: the order of the checks, connections,
- *	  settings, extension, privileges, publication.
+ *	  What doctor has to say about PostgreSQL: the order of the checks, and those of the
+ *	  server's version, role, settings and clock.
  *
  * Refuses nothing.  The rules of a start are relay_check.c's, and so are the words for
  * what breaks one; here is the line that mends it.
  */
 #include "doctor_intern.h"
 
-#include "exit_codes.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FREE_SLOTS_TO_MAKE 5
 #define CLOCK_TOLERANCE_USEC USEC_PER_SEC
 #define SENDER_TIMEOUT_LEAST_MS 5000
-
-static bool
-failed(const Error *error)
-{
-	return error->error_class != ERROR_CLASS_NONE;
-}
-
-/* -------------------------------------------------------------------------
- * connections
- * -------------------------------------------------------------------------
- */
-
-/* The n-th text in double quotes; false when there is none. */
-static bool
-quoted_text(const char *message, int n, char *out, size_t size)
-{
-	const char *start = message;
-	const char *end = NULL;
-
-	for (int i = 0; i <= n; i++)
-	{
-		start = strchr(end != NULL ? end + 1 : start, '"');
-		end = start != NULL ? strchr(++start, '"') : NULL;
-		if (end == NULL)
-			return false;
-	}
-	return (size_t) snprintf(out, size, "%.*s", (int) (end - start), start) < size;
-}
-
-bool
-doctor_hba_line(const char *message, char *out, size_t size)
-{
-	const char *at = strstr(message, "pg_hba.conf");
-	char host[128];
-	char user[128];
-	char database[128];
-	int len;
-
-	if (at == NULL || !quoted_text(at, 0, host, sizeof(host)) ||
-		!quoted_text(at, 1, user, sizeof(user)) || !quoted_text(at, 2, database, sizeof(database)))
-		return false;
-	if (strcmp(host, "[local]") == 0)
-		len = snprintf(out, size, "local \"%s\" \"%s\" scram-sha-256", database, user);
-	else
-		len = snprintf(out, size, "host \"%s\" \"%s\" %s/%s scram-sha-256", database, user, host,
-					   strchr(host, ':') != NULL ? "128" : "32");
-	return len >= 0 && (size_t) len < size;
-}
-
-static void
-check_connection(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	const Error *error = &facts->connection;
-	char line[512];
-
-	(void) setup;
-	if (!failed(error))
-	{
-		finding_set(finding, FINDING_OK, "to the database %s as %s", facts->database, facts->role);
-		return;
-	}
-	finding_set_error(finding, FINDING_ERROR, error);
-	if (doctor_hba_line(error->message, line, sizeof(line)))
-		finding_mend(finding, REMEDY_HBA, "%s", line);
-	else if (strcmp(error->sqlstate, "28P01") == 0)
-		finding_mend(finding, REMEDY_ADVICE,
-					 "put the right password into the file that PGPASSFILE or passfile= names");
-	else if (strncmp(error->sqlstate, "28", 2) == 0)
-		finding_mend(finding, REMEDY_ADVICE,
-					 "make the role with CREATE ROLE ... LOGIN REPLICATION, or name another one "
-					 "in postgres.conninfo");
-	else if (strcmp(error->sqlstate, "3D000") == 0)
-		finding_mend(finding, REMEDY_ADVICE, "name a database that exists in postgres.conninfo");
-	else if (strcmp(error->sqlstate, "53300") == 0)
-		finding_mend(finding, REMEDY_ADVICE, "raise max_connections, or end idle sessions");
-	else
-		finding_mend(finding, REMEDY_ADVICE,
-					 "start the server, or mend host and port in postgres.conninfo");
-}
-
-static void
-check_catalogs(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	(void) setup;
-	if (!failed(&facts->server))
-		return;
-	finding_set_error(finding, FINDING_ERROR, &facts->server);
-	finding_mend(finding, REMEDY_ADVICE, "%s",
-				 facts->server.hint[0] != '\0' ? facts->server.hint
-											   : "mend that, and run doctor again");
-}
-
-static void
-check_replication(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	const Error *error = &facts->replication;
-	char line[512];
-
-	(void) setup;
-	if (!failed(error))
-	{
-		finding_set(finding, FINDING_OK, "allowed, as application_name \"%s\"",
-					facts->application_name);
-		return;
-	}
-	finding_set_error(finding, FINDING_ERROR, error);
-	if (doctor_hba_line(error->message, line, sizeof(line)))
-		finding_mend(finding, REMEDY_HBA, "%s", line);
-	else if (strcmp(error->sqlstate, "42501") == 0 || strncmp(error->sqlstate, "28", 2) == 0)
-		finding_mend(finding, REMEDY_SQL, "ALTER ROLE %s REPLICATION", facts->role);
-	else if (strcmp(error->sqlstate, "53300") == 0)
-		finding_mend(finding, REMEDY_RESTART, "max_wal_senders = %d",
-					 facts->senders_max + FREE_SLOTS_TO_MAKE);
-	else
-		finding_mend(finding, REMEDY_ADVICE,
-					 "the server takes ordinary connections, so look at its log");
-}
 
 /* -------------------------------------------------------------------------
  * the server
@@ -244,7 +123,7 @@ check_slots_free(const ServerFacts *facts, const DoctorSetup *setup, Finding *fi
 	finding_set(finding, FINDING_ERROR, "all %d are in use, and ours has yet to be made",
 				facts->slots_max);
 	finding_mend(finding, REMEDY_RESTART, "max_replication_slots = %d",
-				 facts->slots_max + FREE_SLOTS_TO_MAKE);
+				 facts->slots_max + DOCTOR_SLOTS_TO_ADD);
 }
 
 static void
@@ -266,7 +145,7 @@ check_senders_free(const ServerFacts *facts, const DoctorSetup *setup, Finding *
 						 : ": a relay that comes back before its old connection is gone needs one "
 						   "more");
 		finding_mend(finding, REMEDY_RESTART, "max_wal_senders = %d",
-					 facts->senders_max + FREE_SLOTS_TO_MAKE);
+					 facts->senders_max + DOCTOR_SLOTS_TO_ADD);
 	}
 }
 
@@ -312,106 +191,24 @@ check_clock(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding
 }
 
 /* -------------------------------------------------------------------------
- * the database
- * -------------------------------------------------------------------------
- */
-
-static void
-check_extension(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	(void) setup;
-	if (facts->extension_version[0] != '\0')
-	{
-		if (facts->extension_available[0] == '\0' ||
-			strcmp(facts->extension_version, facts->extension_available) == 0)
-			finding_set(finding, FINDING_OK, "version %s", facts->extension_version);
-		else
-		{
-			finding_set(finding, FINDING_WARNING, "version %s, and the server has %s",
-						facts->extension_version, facts->extension_available);
-			finding_mend(finding, REMEDY_SQL, "ALTER EXTENSION pg_outbox UPDATE");
-		}
-		return;
-	}
-	if (facts->schema_found)
-	{
-		finding_set(finding, FINDING_OK, "the SQL-only install");
-		return;
-	}
-	finding_set(finding, FINDING_ERROR, "\"pg_outbox\" isn't in this database");
-	if (facts->extension_available[0] != '\0')
-		finding_mend(finding, REMEDY_SQL, "CREATE EXTENSION pg_outbox");
-	else
-		finding_mend(finding, REMEDY_ADVICE,
-					 "install the package on the server and CREATE EXTENSION pg_outbox, or load "
-					 "pg_outbox-managed.sql");
-}
-
-static void
-check_privileges(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	(void) setup;
-	if (!facts->schema_found)
-		return;
-	if (facts->missing_grants[0] == '\0')
-	{
-		finding_set(finding, FINDING_OK, "%s has %s", facts->role,
-					facts->superuser ? "all: it is a superuser" : "what a relay needs");
-		return;
-	}
-	finding_set(finding, FINDING_ERROR, "%s lacks some that a relay needs", facts->role);
-	finding_mend(finding, REMEDY_SQL, "%s", facts->missing_grants);
-}
-
-static void
-check_relay_tables(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	(void) setup;
-	if (!failed(&facts->relay_error) || facts->missing_grants[0] != '\0')
-		return;
-	finding_set_error(finding, FINDING_ERROR, &facts->relay_error);
-	finding_mend(finding, REMEDY_ADVICE, "%s",
-				 facts->relay_error.hint[0] != '\0' ? facts->relay_error.hint
-													: "mend that, and run doctor again");
-}
-
-static void
-check_publication(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
-{
-	Error error;
-
-	if (!facts->schema_found)
-		return;
-	error_clear(&error);
-	if (relay_check_publication(&facts->relay, setup->publication, &error))
-	{
-		finding_set(finding, FINDING_OK, "\"%s\" has outbox.event, its columns and options",
-					setup->publication);
-		return;
-	}
-	finding_set_error(finding, FINDING_ERROR, &error);
-	finding_mend_by_relay(finding, setup, "init");
-}
-
-/* -------------------------------------------------------------------------
  * in order
  * -------------------------------------------------------------------------
  */
 
 static const ServerCheck checks[] = {
-	{"connection", NEED_NOTHING, check_connection},
-	{"catalogs", NEED_CONNECTION, check_catalogs},
+	{"connection", NEED_NOTHING, doctor_check_connection},
+	{"catalogs", NEED_CONNECTION, doctor_check_catalogs},
 	{"server version", NEED_CATALOGS, check_version},
 	{"server role", NEED_CATALOGS, check_role},
 	{"wal_level", NEED_CATALOGS, check_wal_level},
 	{"output plugin", NEED_CATALOGS, check_plugin},
 	{"max_wal_senders", NEED_CATALOGS, check_senders_free},
-	{"replication connection", NEED_CONNECTION, check_replication},
+	{"replication connection", NEED_CONNECTION, doctor_check_replication},
 	{"max_replication_slots", NEED_CATALOGS | NEED_PRIMARY, check_slots_free},
-	{"extension", NEED_CATALOGS, check_extension},
-	{"privileges", NEED_CATALOGS, check_privileges},
-	{"tables", NEED_CATALOGS, check_relay_tables},
-	{"publication", NEED_RELAY, check_publication},
+	{"extension", NEED_CATALOGS, doctor_check_extension},
+	{"privileges", NEED_CATALOGS, doctor_check_privileges},
+	{"tables", NEED_CATALOGS, doctor_check_tables},
+	{"publication", NEED_RELAY, doctor_check_publication},
 	{"registration", NEED_RELAY, doctor_check_registration},
 	{"identity", NEED_REGISTRATION | NEED_REPLICATION | NEED_PRIMARY, doctor_check_identity},
 	{"slot", NEED_REGISTRATION | NEED_PRIMARY, doctor_check_slot},
@@ -434,17 +231,17 @@ known(const ServerFacts *facts)
 	const RelayFacts *relay = &facts->relay;
 	unsigned have = 0;
 
-	if (failed(&facts->connection))
+	if (doctor_failed(&facts->connection))
 		return have;
 	have |= NEED_CONNECTION;
-	if (!failed(&facts->replication))
+	if (!doctor_failed(&facts->replication))
 		have |= NEED_REPLICATION;
-	if (failed(&facts->server))
+	if (doctor_failed(&facts->server))
 		return have;
 	have |= NEED_CATALOGS;
 	if (!relay->in_recovery)
 		have |= NEED_PRIMARY;
-	if (failed(&facts->relay_error) || !relay->extension_found)
+	if (doctor_failed(&facts->relay_error) || !relay->extension_found)
 		return have;
 	have |= NEED_RELAY;
 	if (relay->registered && !relay->creating)

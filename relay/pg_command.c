@@ -45,6 +45,23 @@ pg_command_only(PgLink *link, const char *doing, const char *sql, const char *co
 }
 
 bool
+pg_command_flag(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
+
+bool
+pg_command_ask(PgLink *link, const char *doing, const char *sql, const char *const *params,
+			   int count, bool *answer, Error *error)
+{
+	PGresult *result = pg_command(link, doing, sql, params, count, error);
+
+	*answer = result != NULL && PQntuples(result) == 1 && pg_command_flag(result, 0);
+	PQclear(result);
+	return result != NULL;
+}
+
+bool
 pg_identify(PgLink *link, PgIdentity *identity, Error *error)
 {
 	PGresult *result = pg_command(link, "identify the server", "IDENTIFY_SYSTEM", NULL, 0, error);

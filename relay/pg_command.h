@@ -23,6 +23,14 @@ extern MUST_CHECK PGresult *pg_command(PgLink *link, const char *doing, const ch
 extern MUST_CHECK bool pg_command_only(PgLink *link, const char *doing, const char *sql,
 									   const char *const *params, int count, Error *error);
 
+/* The same of a statement that asks one thing: is it true?  No row and NULL mean no. */
+extern MUST_CHECK bool pg_command_ask(PgLink *link, const char *doing, const char *sql,
+									  const char *const *params, int count, bool *answer,
+									  Error *error);
+
+/* Of a boolean column; NULL is false. */
+extern bool pg_command_flag(const PGresult *result, int column);
+
 /* What IDENTIFY_SYSTEM says on a replication connection, as text. */
 typedef struct PgIdentity
 {

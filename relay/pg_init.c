@@ -222,7 +222,6 @@ drop_slot(Init *init, Error *error)
 	return true;
 }
 
-/* A new epoch: positions after it are higher than all before, whatever the WAL says. */
 /*
  * For outbox-relay replay --gap: the snapshot of the first gap that nobody has filled.  Version 0.1.0
  * of the extension has no room for it.
@@ -231,16 +230,13 @@ static bool
 remember_gap(Init *init, Error *error)
 {
 	const char *params[] = {init->config->slot};
-	PGresult *result = pg_command(&init->link, "look at the registration",
-								  "SELECT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), "
-								  "'gap_snapshot') FROM outbox.relay r WHERE slot_name = $1",
-								  params, 1, error);
 	bool room;
 
-	if (result == NULL)
+	if (!pg_command_ask(&init->link, "look at the registration",
+						"SELECT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'gap_snapshot')"
+						"  FROM outbox.relay r WHERE slot_name = $1",
+						params, 1, &room, error))
 		return false;
-	room = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
-	PQclear(result);
 	return !room || pg_command_only(&init->link, "remember the gap",
 									"UPDATE outbox.relay SET gap_snapshot ="
 									" COALESCE(gap_snapshot, heartbeat_snapshot, '1:1:') "
@@ -248,6 +244,7 @@ remember_gap(Init *init, Error *error)
 									params, 1, error);
 }
 
+/* A new epoch: positions after it are higher than all before, whatever the WAL says. */
 static bool
 begin_generation(Init *init, Error *error)
 {
@@ -353,7 +350,7 @@ use_snapshot(Init *init, Error *error)
 static bool
 finish(Init *init, const PGresult *seen, Error *error)
 {
-	bool rows = PQgetvalue(seen, 0, 1)[0] == 't';
+	bool rows = pg_command_flag(seen, 1);
 	unsigned current = (unsigned) strtoul(PQgetvalue(seen, 0, 2), NULL, 10);
 	bool publish = rows && !init->gap_accepted && init->request->existing == EXISTING_PUBLISH;
 	char origin[POSITION_TEXT_SIZE];
@@ -399,19 +396,15 @@ finish(Init *init, const PGresult *seen, Error *error)
 static bool
 check_rows_are_ours(Init *init, Error *error)
 {
-	PGresult *result;
 	bool foreign;
 
 	if (init->gap_accepted || init->request->existing != EXISTING_PUBLISH)
 		return true;
-	result = pg_command(&init->link, "look for restored rows",
+	if (!pg_command_ask(&init->link, "look for restored rows",
 						"SELECT EXISTS (SELECT FROM outbox.event WHERE xid >= "
 						"pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))",
-						NULL, 0, error);
-	if (result == NULL)
+						NULL, 0, &foreign, error))
 		return false;
-	foreign = PQgetvalue(result, 0, 0)[0] == 't';
-	PQclear(result);
 	if (!foreign)
 		return true;
 	error_permanent(error, EXIT_NOT_INITIALIZED, "outbox.event has rows of another server");

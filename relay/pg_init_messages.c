@@ -14,10 +14,9 @@
 #include "pg_init_messages.h"
 
 #include "exit_codes.h"
-#include "pg_error.h"
+#include "pg_command.h"
 #include "pg_registry_sql.h"
 
-#include <libpq-fe.h>
 #include <string.h>
 
 #define LOCK_NOT_AVAILABLE "55P03"
@@ -43,31 +42,6 @@
 	"UPDATE outbox.relay SET wal_messages = false,"                                                \
 	"       wal_messages_until = pg_catalog.pg_current_wal_insert_lsn() WHERE slot_name = $1"
 
-/* NULL with the Error filled.  slot NULL: the statement has no parameter. */
-static PGresult *
-query(PgLink *link, const char *doing, const char *sql, const char *slot, Error *error)
-{
-	const char *params[] = {slot};
-	PGresult *result =
-		PQexecParams(link->conn, sql, slot != NULL ? 1 : 0, NULL, params, NULL, NULL, 0);
-	ExecStatusType status = PQresultStatus(result);
-
-	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
-		return result;
-	pg_error_result(error, result, doing);
-	PQclear(result);
-	return NULL;
-}
-
-static bool
-run(PgLink *link, const char *doing, const char *sql, const char *slot, Error *error)
-{
-	PGresult *result = query(link, doing, sql, slot, error);
-
-	PQclear(result);
-	return result != NULL;
-}
-
 static bool
 relay_is_running(const char *slot, Error *error)
 {
@@ -80,10 +54,11 @@ relay_is_running(const char *slot, Error *error)
 static bool
 lock_registration(PgLink *link, const char *slot, Error *error)
 {
-	if (!run(link, "lock the registration", "BEGIN", NULL, error) ||
-		!run(link, "lock the registration", "SET LOCAL lock_timeout = '10s'", NULL, error))
+	if (!pg_command_only(link, "lock the registration", "BEGIN", NULL, 0, error) ||
+		!pg_command_only(link, "lock the registration", "SET LOCAL lock_timeout = '10s'", NULL, 0,
+						 error))
 		return false;
-	if (run(link, "lock the registration", SQL_LOCK_REGISTRATION, slot, error))
+	if (pg_command_only(link, "lock the registration", SQL_LOCK_REGISTRATION, &slot, 1, error))
 		return true;
 	if (strcmp(error->sqlstate, LOCK_NOT_AVAILABLE) == 0)
 		return relay_is_running(slot, error);
@@ -93,8 +68,8 @@ lock_registration(PgLink *link, const char *slot, Error *error)
 static bool
 lock_out_writers(PgLink *link, Error *error)
 {
-	if (run(link, "wait for writers of messages", "LOCK TABLE outbox.relay IN EXCLUSIVE MODE", NULL,
-			error))
+	if (pg_command_only(link, "wait for writers of messages",
+						"LOCK TABLE outbox.relay IN EXCLUSIVE MODE", NULL, 0, error))
 		return true;
 	if (strcmp(error->sqlstate, LOCK_NOT_AVAILABLE) != 0)
 		return false;
@@ -109,14 +84,15 @@ lock_out_writers(PgLink *link, Error *error)
 static bool
 change(PgLink *link, const char *slot, bool on, bool *changed, Error *error)
 {
-	PGresult *state = query(link, "read the registration", SQL_MESSAGES_STATE, slot, error);
+	PGresult *state =
+		pg_command(link, "read the registration", SQL_MESSAGES_STATE, &slot, 1, error);
 	bool is_on;
 	bool in_use;
 
 	*changed = false;
 	if (state == NULL)
 		return false;
-	is_on = PQntuples(state) == 1 && PQgetvalue(state, 0, 0)[0] == 't';
+	is_on = PQntuples(state) == 1 && pg_command_flag(state, 0);
 	in_use = PQntuples(state) == 1 && !PQgetisnull(state, 0, 1);
 	PQclear(state);
 	if (is_on == on)
@@ -127,8 +103,8 @@ change(PgLink *link, const char *slot, bool on, bool *changed, Error *error)
 	if (!on && !lock_out_writers(link, error))
 		return false;
 	*changed = true;
-	return run(link, "change the registration", on ? SQL_MESSAGES_ON : SQL_MESSAGES_OFF, slot,
-			   error);
+	return pg_command_only(link, "change the registration", on ? SQL_MESSAGES_ON : SQL_MESSAGES_OFF,
+						   &slot, 1, error);
 }
 
 static bool
@@ -138,10 +114,10 @@ switch_messages(PgLink *link, const char *slot, bool on, InitSayFn say, void *ar
 	Error ignored;
 
 	if (!lock_registration(link, slot, error) || !change(link, slot, on, &changed, error) ||
-		!run(link, "change the registration", "COMMIT", NULL, error))
+		!pg_command_only(link, "change the registration", "COMMIT", NULL, 0, error))
 	{
 		error_clear(&ignored);
-		(void) run(link, "give up", "ROLLBACK", NULL, &ignored);
+		(void) !pg_command_only(link, "give up", "ROLLBACK", NULL, 0, &ignored);
 		return false;
 	}
 	if (!changed)
@@ -158,12 +134,8 @@ switch_messages(PgLink *link, const char *slot, bool on, InitSayFn say, void *ar
 static bool
 everybody_may_write(PgLink *link, bool *may, Error *error)
 {
-	PGresult *result = query(link, "look at the right to write logical messages",
-							 SQL_MESSAGES_ARE_PUBLIC, NULL, error);
-
-	*may = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
-	PQclear(result);
-	return result != NULL;
+	return pg_command_ask(link, "look at the right to write logical messages",
+						  SQL_MESSAGES_ARE_PUBLIC, NULL, 0, may, error);
 }
 
 /* The server only warns of a REVOKE that did nothing. */
@@ -172,7 +144,8 @@ revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
 {
 	bool may;
 
-	if (!run(link, "revoke the right to write logical messages", SQL_REVOKE, NULL, error) ||
+	if (!pg_command_only(link, "revoke the right to write logical messages", SQL_REVOKE, NULL, 0,
+						 error) ||
 		!everybody_may_write(link, &may, error))
 		return false;
 	if (!may)
@@ -189,13 +162,11 @@ revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
 static bool
 warn_of_forgers(PgLink *link, const char *slot, InitSayFn say, void *arg, Error *error)
 {
-	PGresult *state = query(link, "read the registration", SQL_MESSAGES_STATE, slot, error);
-	bool on = state != NULL && PQntuples(state) == 1 && PQgetvalue(state, 0, 0)[0] == 't';
-	bool ok = state != NULL;
+	bool on;
 	bool may = false;
 
-	PQclear(state);
-	if (!ok || (on && !everybody_may_write(link, &may, error)))
+	if (!pg_command_ask(link, "read the registration", SQL_MESSAGES_STATE, &slot, 1, &on, error) ||
+		(on && !everybody_may_write(link, &may, error)))
 		return false;
 	if (on && may)
 		say(true,

@@ -82,26 +82,6 @@ static void PRINTF_LIKE(3, 4) report(Teardown *teardown, bool warning, const cha
 	teardown->say(warning, text, teardown->arg);
 }
 
-static bool
-flag(const PGresult *result, int column)
-{
-	return PQgetvalue(result, 0, column)[0] == 't';
-}
-
-/* One column, one row: is it true? */
-static bool
-ask(Teardown *teardown, const char *doing, const char *sql, const char *const *params, int count,
-	bool *answer, Error *error)
-{
-	PGresult *result = pg_command(&teardown->link, doing, sql, params, count, error);
-
-	if (result == NULL)
-		return false;
-	*answer = PQntuples(result) == 1 && flag(result, 0);
-	PQclear(result);
-	return true;
-}
-
 /* -------------------------------------------------------------------------
  * what is there
  * -------------------------------------------------------------------------
@@ -117,9 +97,9 @@ look_at_registration(Teardown *teardown, Error *error)
 
 	snprintf(teardown->publication, sizeof(teardown->publication), "%s",
 			 teardown->config->publication);
-	if (!ask(teardown, "look for the extension",
-			 "SELECT pg_catalog.to_regclass('outbox.relay') IS NOT NULL", NULL, 0, &extension,
-			 error))
+	if (!pg_command_ask(&teardown->link, "look for the extension",
+						"SELECT pg_catalog.to_regclass('outbox.relay') IS NOT NULL", NULL, 0,
+						&extension, error))
 		return false;
 	if (!extension)
 	{
@@ -132,7 +112,7 @@ look_at_registration(Teardown *teardown, Error *error)
 	if (result == NULL)
 		return false;
 	teardown->registered = PQntuples(result) == 1;
-	allowed = !teardown->registered || flag(result, 3);
+	allowed = !teardown->registered || pg_command_flag(result, 3);
 	if (teardown->registered)
 	{
 		snprintf(teardown->publication, sizeof(teardown->publication), "%s",
@@ -149,10 +129,10 @@ look_at_registration(Teardown *teardown, Error *error)
 	{
 		const char *both[] = {teardown->config->slot, teardown->publication};
 
-		return ask(teardown, "look for other relays",
-				   "SELECT EXISTS (SELECT FROM outbox.relay"
-				   "                WHERE slot_name <> $1 AND publication = $2)",
-				   both, 2, &teardown->publication_shared, error);
+		return pg_command_ask(&teardown->link, "look for other relays",
+							  "SELECT EXISTS (SELECT FROM outbox.relay"
+							  "                WHERE slot_name <> $1 AND publication = $2)",
+							  both, 2, &teardown->publication_shared, error);
 	}
 	return true;
 }
@@ -170,8 +150,8 @@ look_at_slot(Teardown *teardown, Error *error)
 	teardown->slot_found = PQntuples(result) == 1;
 	if (teardown->slot_found)
 	{
-		here = flag(result, 0);
-		ours = flag(result, 1);
+		here = pg_command_flag(result, 0);
+		ours = pg_command_flag(result, 1);
 		snprintf(teardown->slot_pid, sizeof(teardown->slot_pid), "%s", PQgetvalue(result, 0, 2));
 		if (here && ours)
 			report(teardown, false,
@@ -203,8 +183,8 @@ look_at_publication(Teardown *teardown, Error *error)
 	if (result == NULL)
 		return false;
 	teardown->publication_found = PQntuples(result) == 1;
-	owner = !teardown->publication_found || flag(result, 0);
-	if (teardown->publication_found && flag(result, 1))
+	owner = !teardown->publication_found || pg_command_flag(result, 0);
+	if (teardown->publication_found && pg_command_flag(result, 1))
 		teardown->publication_shared = true;
 	PQclear(result);
 	if (teardown->publication_found)

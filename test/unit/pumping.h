@@ -326,6 +326,16 @@ give_transaction(Bench *bench, PgLsn commit_lsn, const char *keys)
 	give_commit(bench, commit_lsn);
 }
 
+/* One with an event of that type and key alone. */
+static inline void
+give_lone(Bench *bench, PgLsn commit_lsn, const char *type, const char *key)
+{
+	give_begin(bench, commit_lsn);
+	give_relation(bench);
+	give_event(bench, type, key);
+	give_commit(bench, commit_lsn);
+}
+
 /* --- the pump --- */
 
 static inline void
@@ -360,6 +370,26 @@ deliver(Bench *bench, int count)
 {
 	bench->sink.to_report = count;
 	return pump_settle(bench->pump, &bench->sink.base, 5000, &bench->error);
+}
+
+/* Kafka refuses the next that it reports for good; certainly: and has not persisted it. */
+static inline PumpVerdict
+deliver_refusal(Bench *bench, int count, const char *code, bool certainly)
+{
+	bench->sink.fail_next = true;
+	bench->sink.certainly = certainly;
+	bench->sink.error_exit = EXIT_POISON;
+	bench->sink.code = code;
+	return deliver(bench, count);
+}
+
+/* After a failure the producer is thrown away with all that it held. */
+static inline void
+replace_sink(Bench *bench)
+{
+	pump_sink_lost(bench->pump);
+	memset(&bench->sink, 0, sizeof(bench->sink));
+	bench->sink.base.ops = &fake_sink_ops;
 }
 
 static inline int

@@ -166,9 +166,7 @@ resumes_at_the_first_unsettled_event_after_a_failure(void **state)
 	assert_int_equal(deliver(bench, 1), PUMP_SINK_LOST);
 	assert_int_equal(bench->error.error_class, ERROR_CLASS_TRANSIENT);
 
-	pump_sink_lost(bench->pump);
-	memset(&bench->sink, 0, sizeof(bench->sink));
-	bench->sink.base.ops = &fake_sink_ops;
+	replace_sink(bench);
 	assert_int_equal(start_stream(bench, 100), 248);
 	give_transaction(bench, 300, "cde");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
@@ -208,13 +206,9 @@ finds_the_culprit_of_a_failed_batch(void **state)
 
 	give_transaction(bench, 200, "abc");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
-	bench->sink.fail_next = bench->sink.certainly = true;
-	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 3), PUMP_SINK_LOST);
+	assert_int_equal(deliver_refusal(bench, 3, NULL, true), PUMP_SINK_LOST);
 
-	pump_sink_lost(bench->pump);
-	memset(&bench->sink, 0, sizeof(bench->sink));
-	bench->sink.base.ops = &fake_sink_ops;
+	replace_sink(bench);
 	assert_int_equal(start_stream(bench, 100), 100);
 	give_transaction(bench, 200, "abc");
 	assert_int_equal(read_all(bench), PUMP_HELD);
@@ -222,9 +216,7 @@ finds_the_culprit_of_a_failed_batch(void **state)
 	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
 	assert_int_equal(read_all(bench), PUMP_HELD);
 	assert_string_equal(bench->sink.published, "ab");
-	bench->sink.fail_next = bench->sink.certainly = true;
-	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 1), PUMP_POISON);
+	assert_int_equal(deliver_refusal(bench, 1, NULL, true), PUMP_POISON);
 	assert_int_equal(bench->error.exit_code, EXIT_POISON);
 	assert_non_null(strstr(bench->error.detail, "0190b2c4-1111-7222-8333-444455556666"));
 	assert_non_null(strstr(bench->error.detail, "0/C8/1"));
@@ -240,13 +232,9 @@ sends_nothing_behind_the_last_of_a_failed_batch(void **state)
 	give_transaction(bench, 200, "abc");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
 	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
-	bench->sink.fail_next = bench->sink.certainly = true;
-	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 1), PUMP_SINK_LOST);
+	assert_int_equal(deliver_refusal(bench, 1, NULL, true), PUMP_SINK_LOST);
 
-	pump_sink_lost(bench->pump);
-	memset(&bench->sink, 0, sizeof(bench->sink));
-	bench->sink.base.ops = &fake_sink_ops;
+	replace_sink(bench);
 	assert_int_equal(start_stream(bench, 100), 100);
 	give_transaction(bench, 200, "abc");
 	assert_int_equal(read_all(bench), PUMP_HELD);
@@ -254,19 +242,6 @@ sends_nothing_behind_the_last_of_a_failed_batch(void **state)
 	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
 	assert_int_equal(read_all(bench), PUMP_IDLE);
 	assert_string_equal(bench->sink.published, "bc");
-}
-
-/* A lone event that may have been persisted is no poison: it goes again. */
-static void
-takes_no_event_for_poison_that_may_be_persisted(void **state)
-{
-	Bench *bench = *state;
-
-	give_transaction(bench, 200, "a");
-	assert_int_equal(read_all(bench), PUMP_IDLE);
-	bench->sink.fail_next = true;
-	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 1), PUMP_SINK_LOST);
 }
 
 /* P4 */
@@ -306,10 +281,7 @@ asks_for_a_topic_and_goes_on(void **state)
 {
 	Bench *bench = *state;
 
-	give_begin(bench, 200);
-	give_relation(bench);
-	give_event(bench, "walk", "a");
-	give_commit(bench, 200);
+	give_lone(bench, 200, "walk", "a");
 	assert_int_equal(read_all(bench), PUMP_TOPIC);
 	assert_string_equal(pump_wanted_topic(bench->pump), "t.walk");
 	assert_int_equal(read_all(bench), PUMP_TOPIC);
@@ -436,7 +408,6 @@ main(void)
 		WITH_BENCH(keeps_the_later_of_two_resume_points),
 		WITH_BENCH(finds_the_culprit_of_a_failed_batch),
 		WITH_BENCH(sends_nothing_behind_the_last_of_a_failed_batch),
-		WITH_BENCH(takes_no_event_for_poison_that_may_be_persisted),
 		WITH_BENCH(holds_what_finds_no_room),
 		WITH_BENCH(holds_what_the_sink_can_not_take),
 		WITH_BENCH(asks_for_a_topic_and_goes_on),

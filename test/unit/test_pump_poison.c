@@ -1,13 +1,8 @@
-/* Events that can't be published: what the pump says of them, and what lets it go on. */
+/*
+ * test_pump_poison.c
+ *	  Events that can't be published: what the pump says of them, and what lets it go on.
+ */
 #include "pumping.h"
-
-static void
-replace_sink(Bench *bench)
-{
-	pump_sink_lost(bench->pump);
-	memset(&bench->sink, 0, sizeof(bench->sink));
-	bench->sink.base.ops = &fake_sink_ops;
-}
 
 /* As the ordinary connection does it, once the row is committed. */
 static void
@@ -110,10 +105,7 @@ refuses_the_receipt_of_another_event(void **state)
 	DeadLetterReceipt other = {{GENERATION, 1, 200, 5}};
 	Bench *bench = *state;
 
-	give_begin(bench, 200);
-	give_relation(bench);
-	give_event(bench, "no topic", "a");
-	give_commit(bench, 200);
+	give_lone(bench, 200, "no topic", "a");
 	assert_int_equal(read_all(bench), PUMP_POISON);
 	assert_false(pump_buried(bench->pump, &other, &bench->error));
 	assert_int_equal(bench->error.error_class, ERROR_CLASS_BUG);
@@ -149,18 +141,12 @@ buries_what_the_broker_refused_without_sending_it_again(void **state)
 
 	give_transaction(bench, 200, "abc");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
-	bench->sink.fail_next = bench->sink.certainly = true;
-	bench->sink.error_exit = EXIT_POISON;
-	bench->sink.code = "TOPIC_AUTHORIZATION_FAILED";
-	assert_int_equal(deliver(bench, 3), PUMP_SINK_LOST);
+	assert_int_equal(deliver_refusal(bench, 3, "TOPIC_AUTHORIZATION_FAILED", true), PUMP_SINK_LOST);
 	replace_sink(bench);
 	assert_int_equal(start_stream(bench, 100), 100);
 	give_transaction(bench, 200, "abc");
 	assert_int_equal(read_all(bench), PUMP_HELD);
-	bench->sink.fail_next = bench->sink.certainly = true;
-	bench->sink.error_exit = EXIT_POISON;
-	bench->sink.code = "TOPIC_AUTHORIZATION_FAILED";
-	assert_int_equal(deliver(bench, 1), PUMP_POISON);
+	assert_int_equal(deliver_refusal(bench, 1, "TOPIC_AUTHORIZATION_FAILED", true), PUMP_POISON);
 
 	replace_sink(bench);
 	assert_int_equal(start_stream(bench, 100), 100);
@@ -215,10 +201,7 @@ forgets_a_condemned_event_that_was_buried(void **state)
 	Bench *bench = *state;
 	Error refusal;
 
-	give_begin(bench, 200);
-	give_relation(bench);
-	give_event(bench, "walk", "a");
-	give_commit(bench, 200);
+	give_lone(bench, 200, "walk", "a");
 	assert_int_equal(read_all(bench), PUMP_TOPIC);
 	error_clear(&refusal);
 	(void) error_permanent(&refusal, EXIT_POISON, "the topic doesn't exist");
@@ -244,9 +227,7 @@ buries_nothing_that_may_have_been_persisted(void **state)
 
 	give_transaction(bench, 200, "a");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
-	bench->sink.fail_next = true;
-	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 1), PUMP_SINK_LOST);
+	assert_int_equal(deliver_refusal(bench, 1, NULL, false), PUMP_SINK_LOST);
 	replace_sink(bench);
 	assert_int_equal(start_stream(bench, 100), 100);
 	give_transaction(bench, 200, "a");
@@ -262,9 +243,7 @@ forgets_it_in_another_life_of_the_server(void **state)
 
 	give_transaction(bench, 200, "a");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
-	bench->sink.fail_next = bench->sink.certainly = true;
-	bench->sink.error_exit = EXIT_POISON;
-	assert_int_equal(deliver(bench, 1), PUMP_POISON);
+	assert_int_equal(deliver_refusal(bench, 1, NULL, true), PUMP_POISON);
 	replace_sink(bench);
 	assert_true(pump_forget(bench->pump, &bench->error));
 	assert_int_equal(start_stream(bench, 100), 100);

@@ -5,26 +5,7 @@
 #include "unit.h"
 
 #include "exit_codes.h"
-#include "relay_check.h"
-
-static RelayFacts
-good(void)
-{
-	return (RelayFacts){.server_version = 150020,
-						.wal_level = "logical",
-						.extension_found = true,
-						.publication_found = true,
-						.slot_found = true,
-						.slot_here = true,
-						.slot_confirmed = 400,
-						.registered = true,
-						.generation = 2,
-						.source_id = "src",
-						.system_identifier = "77",
-						.timeline = 3,
-						.start_lsn = 100,
-						.mark_lsn = 500};
-}
+#include "relay_facts.h"
 
 static void
 expect(const RelayFacts *facts, ErrorClass error_class, int exit_code)
@@ -42,7 +23,7 @@ expect(const RelayFacts *facts, ErrorClass error_class, int exit_code)
 static void
 takes_what_is_as_it_must_be(void **state)
 {
-	RelayFacts facts = good();
+	RelayFacts facts = sound_relay_facts();
 
 	(void) state;
 	expect(&facts, ERROR_CLASS_NONE, 0);
@@ -70,7 +51,7 @@ knows_which_wal_level_a_version_needs(void **state)
 	(void) state;
 	for (size_t i = 0; i < LENGTH(rows); i++)
 	{
-		RelayFacts facts = good();
+		RelayFacts facts = sound_relay_facts();
 		Error error;
 
 		facts.server_version = rows[i].version;
@@ -89,40 +70,40 @@ has_an_exit_code_for_each_fault(void **state)
 	RelayFacts facts;
 
 	(void) state;
-	facts = good();
+	facts = sound_relay_facts();
 	facts.server_version = 140099;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_SERVER);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.in_recovery = true;
 	expect(&facts, ERROR_CLASS_TRANSIENT, 0);
-	facts = good();
+	facts = sound_relay_facts();
 	snprintf(facts.wal_level, sizeof(facts.wal_level), "replica");
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_SERVER);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.extension_found = false;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_NOT_INITIALIZED);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.registered = false;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_NOT_INITIALIZED);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.creating = true;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_NOT_INITIALIZED);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.publication_found = false;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_PUBLICATION);
-	facts = good();
+	facts = sound_relay_facts();
 	snprintf(facts.publication_problem, sizeof(facts.publication_problem), "it is empty");
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_PUBLICATION);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.slot_found = false;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.slot_here = false;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.slot_lost = true;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
-	facts = good();
+	facts = sound_relay_facts();
 	facts.slot_confirmed = facts.mark_lsn + 1;
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
 }
@@ -131,7 +112,7 @@ static void
 expect_identity(const RelayMemory *memory, const char *system, uint32_t timeline, PgLsn flushed,
 				bool fine)
 {
-	RelayFacts facts = good();
+	RelayFacts facts = sound_relay_facts();
 	Error error;
 
 	error_clear(&error);
@@ -205,7 +186,7 @@ keeps_recorded_partition_counts(void **state)
 static void
 wants_a_table_for_dead_letters(void **state)
 {
-	RelayFacts facts = good();
+	RelayFacts facts = sound_relay_facts();
 	Error error;
 
 	(void) state;

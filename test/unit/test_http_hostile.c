@@ -1,0 +1,130 @@
+/*
+ * test_http_hostile.c
+ *	  What the HTTP server takes from clients: bodies, other sites' requests, rubbish.
+ */
+#include "http_talk.h"
+
+static void
+takes_posts(void **state)
+{
+	HttpServer *server = start("127.0.0.1:0");
+	char request[70000];
+	int head;
+
+	(void) state;
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\n");
+	assert_int_equal(status(), 200);
+	assert_string_equal(last_method, "POST");
+
+	/* The largest body that is taken, and dropped. */
+	head = snprintf(request, sizeof(request),
+					"POST /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+					"Content-Length: 65536\r\n\r\n");
+	memset(request + head, 'x', 65536);
+	ask_bytes(server, request, (size_t) head + 65536);
+	assert_int_equal(status(), 200);
+	assert_int_equal(calls, 2);
+
+	ask(server, "POST", "/healthz", "Content-Length: 65537\r\n");
+	assert_int_equal(status(), 413);
+	ask(server, "POST", "/healthz", "Content-Length: 18446744073709551615\r\n");
+	assert_int_not_equal(status(), 200);
+	assert_int_equal(calls, 2);
+	http_stop(server);
+}
+
+static void
+an_endless_body_is_cut(void **state)
+{
+	static char request[2 * 1024 * 1024];
+	HttpServer *server = start("127.0.0.1:0");
+	size_t len = (size_t) snprintf(request, sizeof(request),
+								   "POST /healthz HTTP/1.1\r\nHost: h\r\n"
+								   "Transfer-Encoding: chunked\r\n\r\n");
+
+	(void) state;
+	while (len + 4110 < sizeof(request))
+	{
+		len += (size_t) snprintf(request + len, sizeof(request) - len, "1000\r\n");
+		memset(request + len, 'x', 4096);
+		memcpy(request + len + 4096, "\r\n", 2);
+		len += 4098;
+	}
+	len += (size_t) snprintf(request + len, sizeof(request) - len, "0\r\n\r\n");
+	ask_bytes(server, request, len);
+	assert_int_equal(calls, 0);
+
+	/* And the server goes on. */
+	ask(server, "GET", "/healthz", "");
+	assert_int_equal(status(), 200);
+	http_stop(server);
+}
+
+static void
+posts_from_other_sites_are_refused(void **state)
+{
+	HttpServer *server = start("127.0.0.1:0");
+
+	(void) state;
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\nOrigin: http://127.0.0.1:1\r\n");
+	assert_int_equal(status(), 200);
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\nOrigin: http://evil.example\r\n");
+	assert_int_equal(status(), 403);
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\nOrigin: http://127.0.0.1:2\r\n");
+	assert_int_equal(status(), 403);
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\nOrigin: null\r\n");
+	assert_int_equal(status(), 403);
+	assert_int_equal(calls, 1);
+	/* To read is harmless: the browser keeps the answer from the page. */
+	ask(server, "GET", "/healthz", "Origin: http://evil.example\r\n");
+	assert_int_equal(status(), 200);
+	http_stop(server);
+}
+
+static void
+survives_rubbish(void **state)
+{
+	static const char *const requests[] = {
+		"\r\n\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET / HTTP/9.9\r\n\r\n",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03 a TLS hello\r\n\r\n",
+		"GET /%00%ff HTTP/1.0\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\nConnection: close\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\nConnection: close\r\n\r\n",
+	};
+	HttpServer *server = start("127.0.0.1:0");
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(requests); i++)
+	{
+		int fd = connect_to(server);
+		Talk talk = {requests[i], strlen(requests[i]), 0};
+		MonoUsec deadline = clock_mono() + PATIENCE;
+
+		/* The client sends and hangs up its side; whatever comes back, it ends. */
+		answer_len = 0;
+		while (talk.left > 0 && turn(server, fd, &talk, deadline))
+			;
+		shutdown(fd, SHUT_WR);
+		while (turn(server, fd, &talk, deadline))
+			;
+		close(fd);
+		ask(server, "GET", "/healthz", "");
+		assert_int_equal(status(), 200);
+	}
+	http_stop(server);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_posts),
+		cmocka_unit_test(an_endless_body_is_cut),
+		cmocka_unit_test(posts_from_other_sites_are_refused),
+		cmocka_unit_test(survives_rubbish),
+	};
+
+	return cmocka_run_group_tests_name("http_hostile", tests, NULL, NULL);
+}
