@@ -94,22 +94,28 @@ survives_rubbish(void **state)
 		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\nConnection: close\r\n\r\n",
 	};
 	HttpServer *server = start("127.0.0.1:0");
+	Talk talks[LENGTH(requests)];
+	int fds[LENGTH(requests)];
+	MonoUsec deadline = clock_mono() + PATIENCE;
 
 	(void) state;
+	/* The clients send and hang up their side, all at once: some are kept until they are idle for too long. */
 	for (size_t i = 0; i < LENGTH(requests); i++)
 	{
-		int fd = connect_to(server);
-		Talk talk = {requests[i], strlen(requests[i]), 0};
-		MonoUsec deadline = clock_mono() + PATIENCE;
-
-		/* The client sends and hangs up its side; whatever comes back, it ends. */
+		fds[i] = connect_to(server);
+		talks[i] = (Talk){requests[i], strlen(requests[i]), 0};
 		answer_len = 0;
-		while (talk.left > 0 && turn(server, fd, &talk, deadline))
+		while (talks[i].left > 0 && turn(server, fds[i], &talks[i], deadline))
 			;
-		shutdown(fd, SHUT_WR);
-		while (turn(server, fd, &talk, deadline))
+		shutdown(fds[i], SHUT_WR);
+	}
+	/* Whatever comes back, each ends. */
+	for (size_t i = 0; i < LENGTH(requests); i++)
+	{
+		answer_len = 0;
+		while (turn(server, fds[i], &talks[i], deadline))
 			;
-		close(fd);
+		close(fds[i]);
 		ask(server, "GET", "/healthz", "");
 		assert_int_equal(status(), 200);
 	}
