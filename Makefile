@@ -45,21 +45,29 @@ bootstrap:
 bootstrap-demo:
 	@scripts/bootstrap demo
 
-bootstrap-check:
-	@scripts/bootstrap check
+bootstrap-check bootstrap-valgrind:
+	@scripts/bootstrap $(@:bootstrap-%=%)
 
 ## demo               the comparison: RATE=50 SEED=1 FULL=1
 demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
-## check              all tests; check-style, -unit, -regress, -upgrade, -pgtap, -tap, -bench, -e2e: one suite
+## check              all tests; check-style, -unit, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-regress check-upgrade check-pgtap check-tap check-bench check-e2e:
+check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
+
+## check-asan         unit, fuzz and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer (20 minutes)
+check-asan: bootstrap-check install-extension
+	@WORKERS=$(WORKERS) test/sanitize/run asan
+
+## check-valgrind     unit tests and some end-to-end tests with valgrind's memcheck
+check-valgrind: bootstrap-valgrind install-extension
+	@WORKERS=$(WORKERS) test/sanitize/run valgrind
 
 ## check-matrix       the extension with other majors of the server, in containers: MAJORS="17 18 19"
 MAJORS ?= 17 18 19
@@ -90,5 +98,6 @@ help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all build $(PROGRAMS) common extension install-extension \
-	bootstrap bootstrap-demo bootstrap-check demo \
-	check check-style check-unit check-regress check-upgrade check-pgtap check-tap check-e2e check-matrix check-compat dist clean help
+	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
+	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
+	check-asan check-valgrind check-matrix check-compat bench-emit dist clean help

@@ -14,6 +14,6 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now
 LDLIBS :=
 ifneq ($(SANITIZE),)
 # The sanitizers' own branches make gcc warn of what cannot be; the plain build stays strict.
-CFLAGS += -Wno-error -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+CFLAGS += -w -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif

@@ -45,7 +45,7 @@ class Daemon:
         return kept
 
     def arguments(self):
-        return [os.path.join(paths.BIN, self.program), *self.command]
+        return [*paths.RUNNER, os.path.join(paths.BIN, self.program), *self.command]
 
     # -- life ---------------------------------------------------------------
 
@@ -170,7 +170,9 @@ class Daemon:
     # -- what it takes ------------------------------------------------------
 
     def memory(self, field="VmRSS"):
-        """Bytes; VmHWM is the peak."""
+        """Bytes; VmHWM is the peak.  0 under a tool that looks at memory: most of it would be the tool's."""
+        if paths.WATCHED:
+            return 0
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             return int(re.search(field + r":\s+(\d+) kB", file.read()).group(1)) * 1024
 

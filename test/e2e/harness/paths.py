@@ -1,10 +1,14 @@
 """Where things are, and what the exit statuses are called."""
 import os
 import re
+import shlex
 import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BIN = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build")), "bin")
+# A tool that looks at the daemons' memory (test/sanitize/run): a command to run them with, or built in.
+RUNNER = shlex.split(os.environ.get("RUNNER", ""))
+WATCHED = bool(RUNNER or os.environ.get("SANITIZE"))
 
 
 def pg_bin(program):
