@@ -7,6 +7,8 @@
 
 ROUTER = relay/route.o relay/route_headers.o relay/route_rules.o relay/topic_rule.o relay/topic_regex.o relay/topic_map.o \
 	relay/placement.o relay/field.o relay/envelope_json.o relay/json_compact.o relay/event_time.o relay/flat_json.o
+KAFKA_SINK = relay/kafka_sink.o relay/kafka_conf.o relay/kafka_partition.o relay/relay_options.o
+PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/poison.o relay/heartbeat.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/message.o
 
 LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
 LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
@@ -32,6 +34,8 @@ LINK_test_heartbeat = relay/heartbeat.o
 LINK_test_id_set = relay/id_set.o
 LINK_test_json_compact = relay/json_compact.o
 LINK_test_ledger = compare/ledger.o
+LINK_test_kafka_faults = $(PUMP) $(KAFKA_SINK) $(ROUTER)
+LINK_test_kafka_refusals = $(PUMP) $(KAFKA_SINK) $(ROUTER)
 LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/request_id.o compare/mode.o
 LINK_test_location = compare/location.o
 LINK_test_message = relay/message.o
@@ -42,8 +46,8 @@ LINK_test_pg_error = relay/pg_error.o
 LINK_test_pgoutput = relay/pgoutput.o
 LINK_test_poison = relay/poison.o
 LINK_test_positions = consumer/positions.o
-LINK_test_pump = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/poison.o relay/heartbeat.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o $(ROUTER) relay/message.o
-LINK_test_pump_poison = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/poison.o relay/heartbeat.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o $(ROUTER) relay/message.o
+LINK_test_pump = $(PUMP) $(ROUTER)
+LINK_test_pump_poison = $(PUMP) $(ROUTER)
 LINK_test_relay_check = relay/relay_check.o
 LINK_test_relay_options = relay/relay_options.o $(ROUTER)
 LINK_test_report = compare/report.o compare/report_json.o compare/timeline.o compare/sample.o compare/ledger.o compare/mode.o compare/compare_options.o compare/files.o
@@ -65,6 +69,8 @@ LINK_test_walk = compare/walk.o compare/location.o
 LINK_test_window = relay/window.o
 LINK_test_window_model = relay/window.o
 PKGS_test_doctor_report = jansson
+PKGS_test_kafka_faults = rdkafka
+PKGS_test_kafka_refusals = rdkafka
 PKGS_test_location = jansson
 PKGS_test_log = jansson
 PKGS_test_peek_line = jansson

@@ -11,7 +11,9 @@
 #include "exit_codes.h"
 #include "pump.h"
 
+#ifndef FRAMES_MAX
 #define FRAMES_MAX 128
+#endif
 #define TOKENS_MAX 128
 #define START_AT (INT64_C(1000) * USEC_PER_SEC)
 #define GENERATION 3

@@ -1,0 +1,353 @@
+/*
+ * test_kafka_refusals.c
+ *	  What a broker refuses for good, what may be persisted all the same, and what librdkafka has
+ *	  no room for: the real kafka_sink, with the real pump in front of it or alone.
+ */
+#include "mocking_flight.h"
+
+/* -------------------------------------------------------------------------
+ * an event that is refused for good
+ * -------------------------------------------------------------------------
+ */
+
+static const rd_kafka_resp_err_t permanent[] = {
+	RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+	RD_KAFKA_RESP_ERR_INVALID_RECORD,	  RD_KAFKA_RESP_ERR_INVALID_MSG,
+	RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,  RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+	RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,	  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+};
+
+/* The position before the transaction of that event. */
+static PgLsn
+end_before(const Stage *stage, int event)
+{
+	PgLsn end = stage->marked;
+
+	for (int i = 0; i < stage->transaction_count; i++)
+	{
+		const StageTransaction *transaction = &stage->transactions[i];
+
+		if (event >= transaction->first && event < transaction->first + transaction->count)
+			return end;
+		end = end_of(transaction);
+	}
+	fail_msg("there is no event %d", event);
+	return 0;
+}
+
+/* It stops at that event and nowhere else; when the event can go, nothing is missing. */
+static void
+expect_stop_at(Stage *stage, int event, rd_kafka_resp_err_t code)
+{
+	char position[32];
+
+	assert_int_equal(stage_run(stage), STAGE_POISONED);
+	assert_string_equal(stage->bench.error.code, rd_kafka_err2name(code));
+	assert_int_equal(pump_confirmed(stage->bench.pump), end_before(stage, event));
+	check_log(stage, event);
+	for (int i = 0; i < stage->transaction_count; i++)
+	{
+		const StageTransaction *transaction = &stage->transactions[i];
+
+		if (event < transaction->first || event >= transaction->first + transaction->count)
+			continue;
+		snprintf(position, sizeof(position), "0/%llX/%d",
+				 (unsigned long long) transaction->commit_lsn, event - transaction->first);
+		if (strstr(stage->bench.error.detail, position) == NULL)
+			fail_msg("%s isn't in \"%s\"", position, stage->bench.error.detail);
+	}
+	if (mock_script_left(stage->mock) > 0)
+		fail_msg("%s, event %d: %zu answers are left", rd_kafka_err2name(code), event,
+				 mock_script_left(stage->mock));
+	/* The relay has ended; the next one is started when the cause is mended. */
+	stage_crash(stage);
+	assert_int_equal(stage_run(stage), STAGE_SETTLED);
+	check_log(stage, stage->event_count);
+	stage_close(stage);
+}
+
+/* Those behind it in flight are refused for their sequence numbers, and don't get in. */
+static void
+the_one_of_five_in_flight_is_found(void **state)
+{
+	for (size_t i = 0; i < LENGTH(permanent); i++)
+	{
+		for (size_t j = 0; j < LENGTH(places); j++)
+		{
+			Stage stage;
+
+			open_with_five_in_flight(&stage, *state, permanent[i], places[j]);
+			if (places[j] < IN_FLIGHT_MAX - 1)
+				mock_answer(*state, permanent[i], 0); /* when it comes alone; the last one was */
+			expect_stop_at(&stage, 1 + places[j], permanent[i]);
+		}
+	}
+}
+
+/* A batch is refused for one of its messages: the first, one in the middle, the last. */
+static void
+the_one_of_a_batch_is_found(void **state)
+{
+	static const int culprits[] = {0, BATCH / 2, BATCH - 1};
+	Mock *mock = *state;
+
+	for (size_t i = 0; i < LENGTH(permanent); i++)
+	{
+		Stage stage;
+		int culprit = culprits[i % LENGTH(culprits)];
+		int place = places[i % LENGTH(places)];
+
+		open_with_one_in_flight(&stage, mock, permanent[i], place);
+		mock_script(mock, culprit, permanent[i], 0, 0);
+		expect_stop_at(&stage, 1 + place * BATCH + culprit, permanent[i]);
+	}
+}
+
+/* It concerns every event: a setting is wrong, and none of them is to blame. */
+static void
+a_right_that_every_event_lacks_stops(void **state)
+{
+	Stage stage;
+
+	open_with_five_in_flight(&stage, *state, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, 0);
+	assert_int_equal(stage_run(&stage), STAGE_STOPPED);
+	assert_int_equal(stage.bench.error.exit_code, EXIT_PERMISSION);
+	check_log(&stage, 1);
+	stage_close(&stage);
+}
+
+/* -------------------------------------------------------------------------
+ * what may be persisted
+ * -------------------------------------------------------------------------
+ */
+
+static const char *const impatient[] = {"kafka.socket.timeout.ms", "100", NULL};
+
+/* The first request is appended, and its answer comes too late; the next one is told "answer". */
+static void
+open_with_a_late_answer(Stage *stage, Mock *mock, rd_kafka_resp_err_t answer)
+{
+	stage_open(stage, mock, 1, impatient);
+	stage_warm_up(stage);
+	mock_answer(mock, RD_KAFKA_RESP_ERR_NO_ERROR, 10000);
+	mock_answer(mock, answer, 0);
+	stage_give(stage, 1);
+}
+
+/* Given up on, it would be in the topic and in the table of dead letters. */
+static void
+what_may_be_persisted_is_no_poison(void **state)
+{
+	Stage stage;
+
+	open_with_a_late_answer(&stage, *state, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	assert_int_equal(stage_run(&stage), STAGE_SETTLED);
+	assert_int_equal(mock_script_left(*state), 0);
+	assert_int_equal(stage.sinks, 2);
+	check_log(&stage, stage.event_count);
+	assert_int_equal(stage.log.length[0], 3); /* one of them twice, and nothing says otherwise */
+	stage_close(&stage);
+}
+
+/* The broker has had it: no offset comes with that answer, and none is needed. */
+static void
+a_duplicate_is_a_delivery(void **state)
+{
+	Stage stage;
+
+	open_with_a_late_answer(&stage, *state, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+	assert_int_equal(stage_run(&stage), STAGE_SETTLED);
+	assert_int_equal(stage.sinks, 1);
+	check_log(&stage, stage.event_count);
+	assert_int_equal(stage.log.length[0], 2);
+	stage_close(&stage);
+}
+
+/* -------------------------------------------------------------------------
+ * the sink alone
+ * -------------------------------------------------------------------------
+ */
+
+typedef struct Reports
+{
+	int delivered;
+	int failed;
+	int certain;		/* of those: not persisted */
+	DeliveryToken last; /* they come in order, in a partition */
+} Reports;
+
+static void
+take_report(const Delivery *delivery, void *arg)
+{
+	Reports *reports = arg;
+
+	assert_true(delivery->token > reports->last);
+	reports->last = delivery->token;
+	reports->delivered += delivery->delivered;
+	reports->failed += !delivery->delivered;
+	reports->certain += !delivery->delivered && delivery->certainly_not_persisted;
+}
+
+typedef struct LoneSink
+{
+	Options *options;
+	RelayConfig config;
+	EventSink *sink;
+	char topic[24];
+	DeliveryToken next;
+	Reports reports;
+} LoneSink;
+
+static IoResult
+publish_one(LoneSink *lone)
+{
+	RoutedEvent event = {.topic = lone->topic,
+						 .partition_count = 1,
+						 .partition = PARTITION_BY_KEY,
+						 .key = {(const uint8_t *) "0", 1},
+						 .value = {(const uint8_t *) "{}", 2},
+						 .timestamp_ms = 1};
+	Error error;
+	IoResult io;
+
+	error_clear(&error);
+	event.partition_key = event.key;
+	io = lone->sink->ops->publish(lone->sink, &event, lone->next, &error);
+	lone->next += io == IO_OK;
+	return io;
+}
+
+static void
+drain_until(LoneSink *lone, int reports)
+{
+	MonoUsec give_up_at = clock_mono() + PATIENCE_USEC;
+
+	while (lone->reports.delivered + lone->reports.failed < reports)
+	{
+		struct pollfd ready = {lone->sink->ops->fd(lone->sink), POLLIN, 0};
+
+		(void) lone->sink->ops->drain(lone->sink, take_report, &lone->reports, 1000);
+		assert_true(clock_mono() < give_up_at);
+		(void) poll(&ready, 1, 20);
+	}
+}
+
+static void
+open_lone(LoneSink *lone, Mock *mock, const char *const *settings)
+{
+	memset(lone, 0, sizeof(*lone));
+	lone->next = 1;
+	snprintf(lone->topic, sizeof(lone->topic), "lone%d", mock->topics++);
+	assert_int_equal(rd_kafka_mock_topic_create(mock->cluster, lone->topic, 1, 1),
+					 RD_KAFKA_RESP_ERR_NO_ERROR);
+	configure(mock, &lone->options, &lone->config, settings);
+	lone->sink = open_kafka_sink(&lone->config);
+}
+
+static void
+close_lone(LoneSink *lone)
+{
+	lone->sink->ops->close(lone->sink);
+	options_free(lone->options);
+}
+
+/* More is taken when the first one is acknowledged, and not before. */
+static void
+the_first_message_of_a_producer_goes_alone(void **state)
+{
+	LoneSink lone;
+
+	open_lone(&lone, *state, NULL);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	assert_int_equal(publish_one(&lone), IO_FULL);
+	drain_until(&lone, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(publish_one(&lone), IO_OK);
+	drain_until(&lone, 4);
+	assert_int_equal(lone.reports.delivered, 4);
+	close_lone(&lone);
+}
+
+/* While no broker is there: it says so, keeps what it has, and goes on in order. */
+static void
+a_full_queue_is_no_failure(void **state)
+{
+	static const char *const small[] = {"window.events", "1", NULL};
+	LoneSink lone;
+	Mock *mock = *state;
+	int taken = 1;
+
+	open_lone(&lone, mock, small);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	drain_until(&lone, 1);
+	assert_int_equal(rd_kafka_mock_broker_set_down(mock->cluster, -1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	while (publish_one(&lone) == IO_OK)
+		taken++;
+	/* librdkafka's limit is above the window, which is full first. */
+	assert_true(taken > 1000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(publish_one(&lone), IO_FULL);
+	assert_int_equal(lone.reports.failed, 0);
+	assert_int_equal(rd_kafka_mock_broker_set_up(mock->cluster, -1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	drain_until(&lone, taken);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	drain_until(&lone, taken + 1);
+	assert_int_equal(lone.reports.delivered, taken + 1);
+	assert_int_equal(lone.reports.failed, 0);
+	close_lone(&lone);
+}
+
+/* Refused: certainly not persisted.  Behind it: neither, and the sink takes nothing more. */
+static void
+a_refused_message_is_certainly_not_persisted(void **state)
+{
+	LoneSink lone;
+	Mock *mock = *state;
+
+	for (size_t i = 0; i < LENGTH(permanent); i++)
+	{
+		open_lone(&lone, mock, NULL);
+		mock_answer(mock, permanent[i], 0);
+		assert_int_equal(publish_one(&lone), IO_OK);
+		drain_until(&lone, 1);
+		assert_int_equal(lone.reports.failed, 1);
+		assert_int_equal(lone.reports.certain, 1);
+		assert_int_equal(publish_one(&lone), IO_FAILED);
+		close_lone(&lone);
+	}
+}
+
+/* The answer is late, and then the message is refused: it may be there for the first time. */
+static void
+a_late_answer_leaves_it_open(void **state)
+{
+	LoneSink lone;
+	Mock *mock = *state;
+
+	open_lone(&lone, mock, impatient);
+	mock_answer(mock, RD_KAFKA_RESP_ERR_NO_ERROR, 10000);
+	mock_answer(mock, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 0);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	drain_until(&lone, 1);
+	assert_int_equal(lone.reports.failed, 1);
+	assert_int_equal(lone.reports.certain, 0);
+	close_lone(&lone);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_ONE_BROKER(the_one_of_five_in_flight_is_found),
+		WITH_ONE_BROKER(the_one_of_a_batch_is_found),
+		WITH_ONE_BROKER(a_right_that_every_event_lacks_stops),
+		WITH_ONE_BROKER(what_may_be_persisted_is_no_poison),
+		WITH_ONE_BROKER(a_duplicate_is_a_delivery),
+		WITH_ONE_BROKER(the_first_message_of_a_producer_goes_alone),
+		WITH_ONE_BROKER(a_full_queue_is_no_failure),
+		WITH_ONE_BROKER(a_refused_message_is_certainly_not_persisted),
+		WITH_ONE_BROKER(a_late_answer_leaves_it_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
