@@ -21,6 +21,7 @@ static const CommandName commands[] = {
 	{"peek", COMMAND_PEEK},
 	{"replay", COMMAND_REPLAY},
 	{"verify", COMMAND_VERIFY},
+	{"repartition", COMMAND_REPARTITION},
 	{"teardown", COMMAND_TEARDOWN},
 	{"doctor", COMMAND_DOCTOR},
 	{"status", COMMAND_STATUS},
@@ -51,6 +52,7 @@ command_line_help(void)
 		"  outbox-relay peek [--limit N] [--from LSN] [--payload] [OPTION]...\n"
 		"  outbox-relay replay SELECTION... [--dry-run] [--incomplete] [OPTION]...\n"
 		"  outbox-relay verify [--since TIME] [--until TIME] [--max-events N] [OPTION]...\n"
+		"  outbox-relay repartition [--topic NAME[=PARTITIONS]]... [--dry-run] [OPTION]...\n"
 		"  outbox-relay teardown [--yes] [--force] [OPTION]...\n"
 		"\n"
 		"Commands:\n"
@@ -67,6 +69,8 @@ command_line_help(void)
 		"  replay            publish events again that outbox.event still has, flagged, beside a "
 		"relay\n"
 		"  verify            compare outbox.event with the topics, by id; status 1: they differ\n"
+		"  repartition       take over other partition counts and routing settings, while no relay "
+		"runs\n"
 		"  teardown          remove the slot, the publication and the registration; safe to "
 		"repeat\n"
 		"\n"
@@ -86,7 +90,7 @@ command_line_help(void)
 		"Of doctor and status:\n"
 		"  --json            for machines\n"
 		"\n"
-		"%s%s%s"
+		"%s%s%s%s"
 		"Of teardown:\n"
 		"  --yes             do it; without it only what is there is said\n"
 		"  --force           also while a relay reads the slot: cut it off\n"
@@ -100,7 +104,7 @@ command_line_help(void)
 		"  --print-markdown  the settings as a table for the documentation\n"
 		"  --config FILE     read settings from FILE\n"
 		"\n",
-		peek_help, replay_help, verify_help);
+		peek_help, replay_help, verify_help, repartition_help);
 	options_print_help(&relay_option_table, stdout);
 }
 
@@ -149,6 +153,8 @@ take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *err
 			return replay_take_argument(cursor, &requests->replay, error);
 		case COMMAND_VERIFY:
 			return verify_take_argument(cursor, &requests->verify, error);
+		case COMMAND_REPARTITION:
+			return repartition_take_argument(cursor, &requests->repartition, error);
 		case COMMAND_TEARDOWN:
 			return take_teardown_argument(cursor, &requests->teardown);
 		case COMMAND_DOCTOR:

@@ -9,6 +9,7 @@
 #include "peek.h"
 #include "pg_init.h"
 #include "pg_teardown.h"
+#include "repartition.h"
 #include "replay.h"
 #include "verify.h"
 
@@ -20,6 +21,7 @@ typedef enum Command
 	COMMAND_PEEK,
 	COMMAND_REPLAY,
 	COMMAND_VERIFY,
+	COMMAND_REPARTITION,
 	COMMAND_TEARDOWN,
 	COMMAND_DOCTOR,
 	COMMAND_STATUS,
@@ -38,6 +40,7 @@ typedef struct Requests
 	PeekRequest peek;
 	ReplayRequest replay;
 	VerifyRequest verify;
+	RepartitionRequest repartition;
 	TeardownRequest teardown;
 	DoctorRequest doctor;
 	bool status_json;

@@ -220,8 +220,10 @@ check_partitions(const BrokerFacts *facts, const TopicFacts *topic, const Doctor
 	if (!grew)
 		return false;
 	/* The rest of its partitions stay empty; that is what keeps the order of each key. */
-	finding_set(finding, FINDING_OK, "\"%s\" has %u, of which the %u that are recorded get events",
+	finding_set(finding, FINDING_WARNING,
+				"\"%s\" has %u partitions, of which the %u that are recorded get events",
 				topic->name, topic->partitions, topic->recorded);
+	finding_mend_by_relay(finding, setup, "repartition");
 	return true;
 }
 

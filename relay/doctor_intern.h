@@ -62,6 +62,8 @@ extern void doctor_check_registration(const ServerFacts *facts, const DoctorSetu
 extern void doctor_check_identity(const ServerFacts *facts, const DoctorSetup *setup,
 								  Finding *finding);
 extern void doctor_check_slot(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding);
+extern void doctor_check_routing(const ServerFacts *facts, const DoctorSetup *setup,
+								 Finding *finding);
 extern void doctor_check_two_phase(const ServerFacts *facts, const DoctorSetup *setup,
 								   Finding *finding);
 extern void doctor_check_retention(const ServerFacts *facts, const DoctorSetup *setup,

@@ -212,6 +212,7 @@ static const ServerCheck checks[] = {
 	{"registration", NEED_RELAY, doctor_check_registration},
 	{"identity", NEED_REGISTRATION | NEED_REPLICATION | NEED_PRIMARY, doctor_check_identity},
 	{"slot", NEED_REGISTRATION | NEED_PRIMARY, doctor_check_slot},
+	{"routing settings", NEED_REGISTRATION, doctor_check_routing},
 	{"gap", NEED_REGISTRATION | NEED_PRIMARY, doctor_check_gap},
 	{"two-phase", NEED_CATALOGS | NEED_PRIMARY, doctor_check_two_phase},
 	{"max_slot_wal_keep_size", NEED_CATALOGS | NEED_PRIMARY, doctor_check_retention},

@@ -45,6 +45,8 @@ typedef struct ServerFacts
 	bool messages_public;		  /* everybody may write logical messages */
 
 	RelayFacts relay;
+	bool routing_recorded;
+	Error routing;				/* the settings against those that are recorded */
 	char system_identifier[24]; /* of the replication connection, as the next two */
 	uint32_t timeline;
 	PgLsn flushed;

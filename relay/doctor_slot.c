@@ -88,6 +88,25 @@ doctor_check_slot(const ServerFacts *facts, const DoctorSetup *setup, Finding *f
 }
 
 void
+doctor_check_routing(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	if (facts->routing.error_class != ERROR_CLASS_NONE)
+	{
+		finding_set_error(finding, FINDING_ERROR, &facts->routing);
+		finding_mend_by_relay(finding, setup, "repartition");
+	}
+	else if (!facts->relay.routing_kept)
+	{
+		finding_set(finding, FINDING_WARNING,
+					"they aren't recorded, and a change of them goes unnoticed");
+		finding_mend(finding, REMEDY_SQL, "ALTER EXTENSION pg_outbox UPDATE");
+	}
+	else
+		finding_set(finding, FINDING_OK,
+					facts->routing_recorded ? "as recorded" : "the first relay records them");
+}
+
+void
 doctor_check_two_phase(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
 {
 	if (!facts->relay.slot_found)

@@ -91,6 +91,19 @@ field_names_free(FieldNames *names)
 	names->count = 0;
 }
 
+const char *
+field_name(const FieldNames *names, FieldRef field)
+{
+	if (field.source == FIELD_MEMBER)
+		return names->names[field.member];
+	for (const ColumnName *column = columns; column->name != NULL; column++)
+	{
+		if (column->source == field.source)
+			return column->name;
+	}
+	return NULL;
+}
+
 int
 field_find(const FieldNames *names, ByteView name)
 {

@@ -54,6 +54,9 @@ extern MUST_CHECK bool field_parse(FieldNames *names, const char *name, size_t l
 								   Error *error);
 extern void field_names_free(FieldNames *names);
 
+/* How settings write it; NULL for FIELD_NONE.  Borrows from names. */
+extern const char *field_name(const FieldNames *names, FieldRef field);
+
 /* The index of a member that is named, or -1. */
 extern int field_find(const FieldNames *names, ByteView name);
 

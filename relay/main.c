@@ -186,6 +186,15 @@ verify(const RelayConfig *config, const VerifyRequest *request)
 }
 
 static int
+repartition(const RelayConfig *config, const RepartitionRequest *request)
+{
+	Error error;
+
+	error_clear(&error);
+	return repartition_run(config, request, stdout, say, NULL, &error) ? EXIT_OK : fail(&error);
+}
+
+static int
 teardown(const RelayConfig *config, const TeardownRequest *request)
 {
 	Error error;
@@ -233,6 +242,8 @@ act(Command command, const Options *options, Requests *requests)
 			return replay(&config, &requests->replay);
 		case COMMAND_VERIFY:
 			return verify(&config, &requests->verify);
+		case COMMAND_REPARTITION:
+			return repartition(&config, &requests->repartition);
 		case COMMAND_TEARDOWN:
 			return teardown(&config, &requests->teardown);
 		case COMMAND_DOCTOR:

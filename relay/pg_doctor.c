@@ -14,6 +14,7 @@
 #include "pg_doctor.h"
 
 #include "pg_command.h"
+#include "pg_facts.h"
 #include "pg_registry.h"
 #include "pg_registry_sql.h"
 
@@ -363,15 +364,28 @@ look_at_replication(const RelayConfig *config, ServerFacts *facts)
 }
 
 static void
+look_at_routing(const RelayConfig *config, const PgRegistry *registry, ServerFacts *facts)
+{
+	RouteRecord recorded;
+
+	if (!route_record_parse(&recorded, registry_routing(registry), &facts->routing))
+		return;
+	facts->routing_recorded = route_record_is_set(&recorded);
+	if (!pg_facts_check_routing(config, &recorded, &facts->routing))
+		facts->routing.hint[0] = '\0'; /* the line below says it */
+	route_record_free(&recorded);
+}
+
+static void
 look_at_registry(const RelayConfig *config, ServerFacts *facts, BrokerFacts *broker)
 {
-	PgRegistry *registry =
-		registry_look(config->conninfo, config->slot, config->publication, &facts->relay_error);
+	PgRegistry *registry = registry_look(config, &facts->relay_error);
 	int count;
 
 	if (registry == NULL)
 		return;
 	facts->relay = *registry_facts(registry);
+	look_at_routing(config, registry, facts);
 	count = registry_topic_count(registry);
 	broker->topics = calloc(count > 0 ? (size_t) count : 1, sizeof(*broker->topics));
 	broker->topic_count = broker->topics != NULL ? count : 0;

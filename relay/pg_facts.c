@@ -25,11 +25,12 @@ add_topics(const PgRegistry *registry, TopicMap *topics, Error *error)
 	return true;
 }
 
-bool
-pg_facts_read(const RelayConfig *config, RelayFacts *facts, TopicMap *topics, Error *error)
+/* routing NULL: it isn't looked at. */
+static bool
+read_facts(const RelayConfig *config, RelayFacts *facts, TopicMap *topics, RouteRecord *routing,
+		   Error *error)
 {
-	PgRegistry *registry =
-		registry_look(config->conninfo, config->slot, config->publication, error);
+	PgRegistry *registry = registry_look(config, error);
 	bool ok = registry != NULL;
 
 	if (!ok)
@@ -37,7 +38,37 @@ pg_facts_read(const RelayConfig *config, RelayFacts *facts, TopicMap *topics, Er
 	*facts = *registry_facts(registry);
 	if (topics != NULL)
 		ok = add_topics(registry, topics, error);
+	if (ok && routing != NULL)
+		ok = route_record_parse(routing, registry_routing(registry), error);
 	registry_free(registry);
+	return ok;
+}
+
+bool
+pg_facts_read(const RelayConfig *config, RelayFacts *facts, TopicMap *topics, Error *error)
+{
+	return read_facts(config, facts, topics, NULL, error);
+}
+
+bool
+pg_facts_read_routing(const RelayConfig *config, RelayFacts *facts, TopicMap *topics,
+					  RouteRecord *routing, Error *error)
+{
+	*routing = ROUTE_RECORD_NONE;
+	return read_facts(config, facts, topics, routing, error);
+}
+
+bool
+pg_facts_check_routing(const RelayConfig *config, const RouteRecord *routing, Error *error)
+{
+	RouteRecord mine;
+	bool ok;
+
+	if (!route_record_is_set(routing))
+		return true;
+	ok = route_record_make(&mine, &config->route, error) &&
+		 route_record_check(routing, &mine, error);
+	route_record_free(&mine);
 	return ok;
 }
 
@@ -45,8 +76,7 @@ bool
 pg_facts_record_topic(const RelayConfig *config, uint32_t generation, const char *topic,
 					  uint32_t *partitions, Error *error)
 {
-	PgRegistry *registry =
-		registry_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
+	PgRegistry *registry = registry_open(config, clock_mono(), error);
 	RegistryReply reply = {.u.partitions = 0};
 	bool ok = registry != NULL;
 

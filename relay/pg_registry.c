@@ -38,22 +38,22 @@ take_notice(void *arg, const PGresult *result)
 }
 
 PgRegistry *
-registry_open(const char *conninfo, const char *slot, const char *publication, MonoUsec now,
-			  Error *error)
+registry_open(const RelayConfig *config, MonoUsec now, Error *error)
 {
 	PgRegistry *registry = calloc(1, sizeof(*registry));
-	const char *params[] = {slot};
+	const char *params[] = {config->slot};
 
 	if (registry == NULL || !registry_add_job(registry, REGISTRY_SETUP, SQL_SETUP, -1, params, 1) ||
-		!registry_add_job(registry, REGISTRY_SETUP, SQL_SHARE_REGISTRATION, -1, params, 1))
+		(!config->registration_locked &&
+		 !registry_add_job(registry, REGISTRY_SETUP, SQL_SHARE_REGISTRATION, -1, params, 1)))
 	{
 		error_bug(error, "out of memory");
 		free(registry);
 		return NULL;
 	}
-	snprintf(registry->slot, sizeof(registry->slot), "%s", slot);
-	snprintf(registry->publication, sizeof(registry->publication), "%s", publication);
-	if (!pg_link_start(&registry->link, conninfo, false, now, error))
+	snprintf(registry->slot, sizeof(registry->slot), "%s", config->slot);
+	snprintf(registry->publication, sizeof(registry->publication), "%s", config->publication);
+	if (!pg_link_start(&registry->link, config->conninfo, false, now, error))
 	{
 		registry_free(registry);
 		return NULL;
@@ -71,6 +71,7 @@ registry_free(PgRegistry *registry)
 		registry_free_job(&registry->jobs[(registry->first + i) % JOBS_MAX]);
 	PQclear(registry->row_result);
 	pg_link_close(&registry->link);
+	free(registry->routing);
 	free(registry->topics);
 	free(registry);
 }
@@ -103,6 +104,12 @@ const RelayFacts *
 registry_facts(const PgRegistry *registry)
 {
 	return &registry->facts;
+}
+
+const char *
+registry_routing(const PgRegistry *registry)
+{
+	return registry->routing;
 }
 
 int
@@ -175,14 +182,16 @@ read_server(PgRegistry *registry, const PGresult *result)
 	facts->dead_letters_writable = flag(result, 14);
 }
 
-static void
-read_registration(PgRegistry *registry, const PGresult *result)
+static bool
+read_registration(PgRegistry *registry, const PGresult *result, Error *error)
 {
 	RelayFacts *facts = &registry->facts;
 	const char *state;
 
+	free(registry->routing);
+	registry->routing = NULL;
 	if (PQntuples(result) != 1)
-		return;
+		return true;
 	state = PQgetvalue(result, 0, 0);
 	facts->registered = true;
 	facts->creating = strcmp(state, "creating") == 0;
@@ -198,6 +207,11 @@ read_registration(PgRegistry *registry, const PGresult *result)
 	facts->wal_messages = flag(result, 8);
 	facts->messages_before = facts->wal_messages ? UINT64_MAX : lsn_value(result, 9);
 	facts->gap_open = flag(result, 10);
+	facts->routing_kept = flag(result, 11);
+	if (PQgetisnull(result, 0, 12))
+		return true;
+	registry->routing = strdup(PQgetvalue(result, 0, 12));
+	return registry->routing != NULL || error_bug(error, "out of memory");
 }
 
 static bool
@@ -243,8 +257,9 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 				reply->failed = !error_bug(&reply->error, "out of memory");
 			return !more;
 		case REGISTRY_REGISTRATION:
-			read_registration(registry, result);
-			return false;
+			reply->job = REGISTRY_FACTS;
+			reply->failed = !read_registration(registry, result, &reply->error);
+			return reply->failed;
 		case REGISTRY_LAST_LETTER:
 			registry_read_last_letter(registry, result);
 			reply->job = REGISTRY_FACTS;

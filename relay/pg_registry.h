@@ -16,6 +16,7 @@
 
 #include "poison.h"
 #include "relay_check.h"
+#include "relay_options.h"
 #include "route.h"
 
 #include "reader.h"
@@ -31,7 +32,8 @@ typedef enum RegistryJob
 	REGISTRY_FACTS,		   /* registry_facts(), registry_topic() are filled */
 	REGISTRY_MARK,
 	REGISTRY_TIMELINE,
-	REGISTRY_TOPIC, /* u.partitions is what is recorded now; 0: ask again */
+	REGISTRY_ROUTING, /* rows is 0 when another relay was first, or the registration is another one */
+	REGISTRY_TOPIC,	  /* u.partitions is what is recorded now; 0: ask again */
 	REGISTRY_HEARTBEAT,
 	REGISTRY_MAINTAIN,
 	REGISTRY_LEAF_SIZE, /* u.blocks */
@@ -83,8 +85,7 @@ typedef struct MarkRequest
 	PgUsec heartbeat_at;
 } MarkRequest;
 
-extern MUST_CHECK PgRegistry *registry_open(const char *conninfo, const char *slot,
-											const char *publication, MonoUsec now, Error *error);
+extern MUST_CHECK PgRegistry *registry_open(const RelayConfig *config, MonoUsec now, Error *error);
 extern void registry_free(PgRegistry *registry); /* NULL is allowed; doesn't wait */
 
 /* For commands that are run once: the reply to the one job that was asked for; false when it failed. */
@@ -94,8 +95,7 @@ extern MUST_CHECK bool registry_wait(PgRegistry *registry, RegistryReply *reply,
  * For commands that are run once: opens, asks for the facts and waits for them.  NULL with
  * the Error filled.
  */
-extern MUST_CHECK PgRegistry *registry_look(const char *conninfo, const char *slot,
-											const char *publication, Error *error);
+extern MUST_CHECK PgRegistry *registry_look(const RelayConfig *config, Error *error);
 
 /* IO_OK: *reply is filled, ask again; IO_AGAIN; IO_FAILED. */
 extern MUST_CHECK IoResult registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply,
@@ -109,6 +109,9 @@ extern MUST_CHECK bool registry_ask_facts(PgRegistry *registry);
 extern MUST_CHECK bool registry_mark(PgRegistry *registry, const MarkRequest *request);
 extern MUST_CHECK bool registry_set_timeline(PgRegistry *registry, uint32_t generation,
 											 uint32_t timeline);
+/* Only where nothing is recorded yet. */
+extern MUST_CHECK bool registry_record_routing(PgRegistry *registry, uint32_t generation,
+											   const char *routing);
 extern MUST_CHECK bool registry_record_topic(PgRegistry *registry, uint32_t generation,
 											 const char *topic, uint32_t partitions);
 extern MUST_CHECK bool registry_heartbeat(PgRegistry *registry);
@@ -136,6 +139,8 @@ extern MUST_CHECK bool registry_dead_letter(PgRegistry *registry, const Poison *
 extern bool registry_last_dead_letter(const PgRegistry *registry, DeadLetterReceipt *receipt);
 
 extern const RelayFacts *registry_facts(const PgRegistry *registry);
+/* outbox.relay.routing; NULL: nothing is recorded. */
+extern const char *registry_routing(const PgRegistry *registry);
 extern int registry_topic_count(const PgRegistry *registry);
 extern const char *registry_topic(const PgRegistry *registry, int index, uint32_t *partitions);
 

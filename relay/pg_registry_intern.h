@@ -49,6 +49,7 @@ struct PgRegistry
 	bool farewell; /* the server said good-bye while nothing ran */
 	Error farewell_error;
 	RelayFacts facts;
+	char *routing;
 	RecordedTopic *topics;
 	int topic_count;
 };

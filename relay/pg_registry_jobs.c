@@ -101,6 +101,16 @@ registry_set_timeline(PgRegistry *registry, uint32_t generation, uint32_t timeli
 }
 
 bool
+registry_record_routing(PgRegistry *registry, uint32_t generation, const char *routing)
+{
+	char generation_text[16];
+	const char *params[] = {registry->slot, generation_text, routing};
+
+	snprintf(generation_text, sizeof(generation_text), "%u", generation);
+	return registry_add_job(registry, REGISTRY_ROUTING, SQL_RECORD_ROUTING, -1, params, 3);
+}
+
+bool
 registry_record_topic(PgRegistry *registry, uint32_t generation, const char *topic,
 					  uint32_t partitions)
 {

@@ -29,9 +29,9 @@ registry_wait(PgRegistry *registry, RegistryReply *reply, Error *error)
 }
 
 PgRegistry *
-registry_look(const char *conninfo, const char *slot, const char *publication, Error *error)
+registry_look(const RelayConfig *config, Error *error)
 {
-	PgRegistry *registry = registry_open(conninfo, slot, publication, clock_mono(), error);
+	PgRegistry *registry = registry_open(config, clock_mono(), error);
 	RegistryReply reply = {.failed = false};
 
 	if (registry == NULL)

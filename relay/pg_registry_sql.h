@@ -71,16 +71,22 @@
 	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
 
-/* Through jsonb: version 0.1.0 of the extension has neither wal_messages_until nor gap_snapshot. */
+/*
+ * Through jsonb: version 0.1.0 of the extension has neither wal_messages_until nor gap_snapshot
+ * nor routing.
+ */
 #define SQL_REGISTRATION                                                                           \
 	"SELECT state, generation, source_id, system_identifier, timeline, start_lsn, mark_lsn,"       \
 	"       last_position, wal_messages, pg_catalog.to_jsonb(r) ->> 'wal_messages_until',"         \
-	"       pg_catalog.to_jsonb(r) ->> 'gap_snapshot' IS NOT NULL"                                 \
+	"       pg_catalog.to_jsonb(r) ->> 'gap_snapshot' IS NOT NULL,"                                \
+	"       pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'routing'),"                           \
+	"       pg_catalog.to_jsonb(r) ->> 'routing'"                                                  \
 	"  FROM outbox.relay r WHERE slot_name = $1"
 
 /*
  * Held as long as the connection lives: what a session has learned of its registration
- * stays true.  outbox-relay init takes the same lock alone to change wal_messages.
+ * stays true.  outbox-relay init takes the same lock alone to change wal_messages, and
+ * outbox-relay repartition to change the routing map.
  */
 #define LOCK_REGISTRATION "pg_catalog.hashtext('pg_outbox.relay'), pg_catalog.hashtext($1)"
 #define SQL_SHARE_REGISTRATION "SELECT pg_catalog.pg_advisory_lock_shared(" LOCK_REGISTRATION ")"
@@ -102,6 +108,11 @@
 
 #define SQL_TIMELINE                                                                               \
 	"UPDATE outbox.relay SET timeline = $3::int4 WHERE slot_name = $1 AND generation = $2::int4"
+
+/* $2 generation, $3 the settings.  The first to record them wins. */
+#define SQL_RECORD_ROUTING                                                                         \
+	"UPDATE outbox.relay SET routing = $3"                                                         \
+	" WHERE slot_name = $1 AND generation = $2::int4 AND routing IS NULL"
 
 /*
  * $2 topic, $3 partitions, $4 generation.  The first to record it wins.  No row: another

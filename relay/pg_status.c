@@ -8,6 +8,7 @@
 
 #include "exit_codes.h"
 #include "pg_command.h"
+#include "pg_facts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,33 @@ read_row(SlotStatus *status, const PGresult *result)
 	COPY(status->failover_problem, "failover_problem");
 }
 
+/* How the settings of this command stand to those that are recorded. */
+static bool
+compare_routing(const RelayConfig *config, const PGresult *result, SlotStatus *status, Error *error)
+{
+	int column = PQfnumber(result, "routing");
+	RouteRecord recorded;
+	Error difference;
+
+	status->routing[0] = '\0';
+	if (column < 0)
+		return true;
+	error_clear(&difference);
+	if (!route_record_parse(&recorded,
+							PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column),
+							error))
+		return false;
+	if (!route_record_is_set(&recorded))
+		snprintf(status->routing, sizeof(status->routing), "not recorded yet");
+	else if (pg_facts_check_routing(config, &recorded, &difference))
+		snprintf(status->routing, sizeof(status->routing), "as recorded");
+	else
+		snprintf(status->routing, sizeof(status->routing), "not as recorded: %s",
+				 difference.detail);
+	route_record_free(&recorded);
+	return true;
+}
+
 static bool
 explain(Error *error)
 {
@@ -94,7 +122,7 @@ pg_status_read(const RelayConfig *config, SlotStatus *status, Error *error)
 	else
 	{
 		read_row(status, result);
-		ok = true;
+		ok = compare_routing(config, result, status, error);
 	}
 	PQclear(result);
 	pg_link_close(&link);

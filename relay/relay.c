@@ -67,7 +67,9 @@ relay_create(const RelayConfig *config, Poller *poller, MonoUsec now, Error *err
 	relay->pump = pump_create(&pump);
 	relay->topics = topic_map_create();
 	relay->forbidden = topic_map_create();
-	if (relay->pump == NULL || relay->topics == NULL || relay->forbidden == NULL)
+	relay->grown = topic_map_create();
+	if (relay->pump == NULL || relay->topics == NULL || relay->forbidden == NULL ||
+		relay->grown == NULL)
 	{
 		error_bug(error, "out of memory");
 		relay_free(relay);
@@ -96,6 +98,7 @@ relay_end_session(Relay *relay)
 	relay->heartbeat_in_flight = false;
 	relay->maintain_in_flight = false;
 	relay->publication_in_flight = false;
+	relay->routing_in_flight = false;
 	pump_source_lost(relay->pump);
 }
 
@@ -119,6 +122,7 @@ relay_free(Relay *relay)
 	router_free(relay->router);
 	topic_map_free(relay->topics);
 	topic_map_free(relay->forbidden);
+	topic_map_free(relay->grown);
 	pump_free(relay->pump);
 	free(relay);
 }
@@ -423,6 +427,8 @@ wake_up(const Relay *relay, MonoUsec now)
 		case RELAY_STARTING:
 			return earlier(wake_at, now + USEC_PER_SEC); /* its deadline is its own */
 		case RELAY_COMPARING:
+			if (!relay->routing_recorded)
+				return wake_at;
 			return relay->tail != NULL ? earlier(wake_at, kafka_tail_wake_at(relay->tail)) : now;
 		case RELAY_SETTLING:
 			return pump_in_flight(relay->pump) == 0 ? now : wake_at;

@@ -78,6 +78,8 @@ typedef struct RelayStatus
 	uint64_t sessions;
 	uint64_t sinks;
 	uint64_t backfilled;
+	uint32_t grown_topics; /* that have more partitions than recorded */
+	bool drained;		   /* once stopped: nothing was sent that isn't marked */
 	const PumpStats *pump;
 } RelayStatus;
 

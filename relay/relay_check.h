@@ -46,6 +46,7 @@ typedef struct RelayFacts
 	char last_position[POSITION_TEXT_SIZE];
 	bool wal_messages;	   /* logical messages are events */
 	bool gap_open;		   /* an accepted gap wasn't replayed */
+	bool routing_kept;	   /* the registration has room for the routing settings */
 	PgLsn messages_before; /* those of transactions that commit before it; UINT64_MAX: all */
 
 	bool dead_letters_found; /* the table */

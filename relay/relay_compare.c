@@ -11,6 +11,35 @@
  */
 #include "relay_intern.h"
 
+#include <stdio.h>
+
+/* Once for each topic in the life of a relay, however often it connects. */
+static bool
+log_growth(Relay *relay, const char *topic, uint32_t recorded, uint32_t present, MonoUsec now)
+{
+	char recorded_text[16];
+	char present_text[16];
+	uint32_t index;
+	uint32_t known;
+	Error error;
+
+	if (topic_map_find(relay->grown, topic, &index, &known))
+		return true;
+	error_clear(&error);
+	if (!topic_map_add(relay->grown, topic, recorded, &error))
+	{
+		relay_fail(relay, &error, now);
+		return false;
+	}
+	snprintf(recorded_text, sizeof(recorded_text), "%u", recorded);
+	snprintf(present_text, sizeof(present_text), "%u", present);
+	log_event(LOG_LEVEL_WARNING,
+			  "the topic has more partitions than recorded, the new ones stay unused until "
+			  "outbox-relay repartition",
+			  "topic", topic, "recorded", recorded_text, "partitions", present_text, NULL);
+	return true;
+}
+
 /* One look a round; false: not yet, or failed. */
 bool
 relay_topics_are_there(Relay *relay, MonoUsec now)
@@ -39,10 +68,8 @@ relay_topics_are_there(Relay *relay, MonoUsec now)
 		relay_fail(relay, &error, now);
 		return false;
 	}
-	if (grew)
-		log_event(LOG_LEVEL_WARNING,
-				  "the topic has more partitions than recorded, the new ones stay unused", "topic",
-				  topic, NULL);
+	if (grew && !log_growth(relay, topic, recorded, present, now))
+		return false;
 	relay->next_topic++;
 	return false;
 }

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "pg_registry.h"
 #include "pg_source.h"
+#include "route_record.h"
 #include "relay.h"
 
 #define PUBLICATION_USEC (10 * USEC_PER_SEC) /* how often it is looked at */
@@ -56,7 +57,12 @@ struct Relay
 	RelayFacts facts; /* of this session */
 	RelayMemory memory;
 	SourceIdentity identity;
-	uint32_t next_topic; /* COMPARING: which one is looked at */
+	bool routing_recorded;	 /* the settings, in this session or by an earlier one */
+	bool routing_in_flight;	 /* they are being recorded */
+	bool routing_unkept;	 /* logged: the extension has no room for them */
+	uint32_t map_generation; /* that of topics; 0: none was loaded */
+	uint32_t next_topic;	 /* COMPARING: which one is looked at */
+	TopicMap *grown;		 /* topics that have more partitions than recorded, and were logged */
 	KafkaTail *tail;
 	bool tail_is_known; /* compared once in this life of the server and of ours */
 	int standby_pid;	/* logged */
@@ -90,6 +96,7 @@ struct Relay
 	LogLimit kafka_log;
 
 	MonoUsec drain_deadline;
+	bool drained; /* nothing was sent that isn't marked */
 	Error stop_error;
 
 	uint64_t sessions;
@@ -125,6 +132,14 @@ extern void relay_session_step(Relay *relay, MonoUsec now);
 extern void relay_take_facts(Relay *relay, MonoUsec now);
 extern void relay_backfilled(Relay *relay, MonoUsec now);
 extern void relay_backfill_step(Relay *relay, MonoUsec now);
+
+/* relay_routing.c: the settings that decide where events go, and those that are recorded */
+extern MUST_CHECK bool relay_check_routing(const Relay *relay, Error *error);
+/* Once nobody else has the slot; relay->routing_recorded says when it is done. */
+extern void relay_record_routing(Relay *relay, MonoUsec now);
+extern void relay_take_routing(Relay *relay, const RegistryReply *reply, MonoUsec now);
+/* The recorded topics; a map of another generation than before is refused. */
+extern MUST_CHECK bool relay_load_topics(Relay *relay, Error *error);
 
 /* relay_compare.c: false: not yet, or failed */
 extern bool relay_topics_are_there(Relay *relay, MonoUsec now);

@@ -37,6 +37,11 @@ typedef struct RelayConfig
 	int64_t reconnect_min_usec;
 	int64_t reconnect_max_usec;
 	const char *http_listen; /* "": off */
+	/*
+	 * Never a setting: a connection of this process holds the registration's lock alone, so the
+	 * others mustn't wait for it (outbox-relay repartition).
+	 */
+	bool registration_locked;
 } RelayConfig;
 
 /* Checks what a single value's type and range don't show; EXIT_CONFIG. */

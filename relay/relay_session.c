@@ -45,8 +45,7 @@ connect_registry(Relay *relay, MonoUsec now)
 	Error error;
 
 	error_clear(&error);
-	relay->registry = registry_open(relay->config->conninfo, relay->config->slot,
-									relay->config->publication, now, &error);
+	relay->registry = registry_open(relay->config, now, &error);
 	if (relay->registry == NULL)
 	{
 		relay_fail(relay, &error, now);
@@ -76,27 +75,6 @@ stand_by(Relay *relay, MonoUsec now)
 	relay_set_state(relay, RELAY_STANDING_BY, now);
 }
 
-static bool
-load_topics(Relay *relay, Error *error)
-{
-	if (relay->router == NULL)
-	{
-		relay->router =
-			router_create_with(&relay->config->route, relay->facts.source_id, relay->topics, error);
-		if (relay->router == NULL)
-			return false;
-	}
-	for (int i = 0; i < registry_topic_count(relay->registry); i++)
-	{
-		uint32_t partitions;
-		const char *topic = registry_topic(relay->registry, i, &partitions);
-
-		if (!topic_map_add(relay->topics, topic, partitions, error))
-			return false;
-	}
-	return true;
-}
-
 void
 relay_take_facts(Relay *relay, MonoUsec now)
 {
@@ -107,7 +85,7 @@ relay_take_facts(Relay *relay, MonoUsec now)
 	if (!relay_check_facts(&relay->facts, relay->config->slot, relay->config->publication,
 						   &error) ||
 		(relay_keeps_dead_letters(relay) && !relay_check_dead_letters(&relay->facts, &error)) ||
-		!load_topics(relay, &error))
+		!relay_check_routing(relay, &error) || !relay_load_topics(relay, &error))
 	{
 		relay_fail(relay, &error, now);
 		return;
@@ -117,6 +95,9 @@ relay_take_facts(Relay *relay, MonoUsec now)
 		stand_by(relay, now);
 		return;
 	}
+	relay_record_routing(relay, now);
+	if (relay->state != RELAY_CHECKING)
+		return;
 	relay->source = pg_source_open(relay->config->conninfo, relay->config->slot,
 								   relay->config->publication, now, &error);
 	if (relay->source == NULL)
@@ -419,7 +400,8 @@ relay_session_step(Relay *relay, MonoUsec now)
 			relay_set_state(relay, RELAY_COMPARING, now);
 			break;
 		case RELAY_COMPARING:
-			if (!relay_topics_are_there(relay, now) || !relay_tail_is_fine(relay, now))
+			if (!relay->routing_recorded || !relay_topics_are_there(relay, now) ||
+				!relay_tail_is_fine(relay, now))
 				break;
 			if (relay->facts.backfill)
 				start_backfill(relay, now);

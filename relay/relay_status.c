@@ -53,6 +53,8 @@ relay_describe(const Relay *relay, RelayStatus *status)
 		.sessions = relay->sessions,
 		.sinks = relay->sinks,
 		.backfilled = relay->backfilled,
+		.grown_topics = topic_map_count(relay->grown),
+		.drained = relay->drained,
 		.pump = pump_stats(relay->pump),
 	};
 	if (!status->ready)

@@ -4,8 +4,8 @@
  *
  *	selection -> survey -> [topics] -> rows -> router -> window -> sink
  *
- * Refuses a selection of which rows may be gone, unless told; an event that can't be
- * published; and to go on after a delivery that failed: what was acknowledged is said, and
+ * Refuses settings that put events elsewhere than the relay's did; a selection of which rows
+ * may be gone, unless told; an event that can't be published; and to go on after a delivery that failed: what was acknowledged is said, and
  * another run sends all of it again.
  *
  * Invariants: success means that each selected event was acknowledged; a row is fetched
@@ -50,6 +50,7 @@ typedef struct Replay
 	void *arg;
 	RelayFacts facts;
 	TopicMap *topics;
+	RouteRecord routing;
 	Router *router;
 	PgRows *rows;
 	RowSurvey survey;
@@ -119,8 +120,10 @@ look(Replay *replay, Error *error)
 	replay->topics = topic_map_create();
 	if (replay->topics == NULL)
 		return error_bug(error, "out of memory");
-	if (!pg_facts_read(replay->config, &replay->facts, replay->topics, error) ||
-		!relay_check_database(&replay->facts, error))
+	if (!pg_facts_read_routing(replay->config, &replay->facts, replay->topics, &replay->routing,
+							   error) ||
+		!relay_check_database(&replay->facts, error) ||
+		!pg_facts_check_routing(replay->config, &replay->routing, error))
 		return false;
 	replay->rows = pg_rows_open(replay->config, &selection, error);
 	if (replay->rows == NULL || !pg_rows_survey(replay->rows, &replay->survey, error))
@@ -355,6 +358,7 @@ replay_run(const RelayConfig *config, ReplayRequest *request, FILE *out, ReplayS
 	window_free(replay.window);
 	router_free(replay.router);
 	topic_map_free(replay.topics);
+	route_record_free(&replay.routing);
 	select_args_free(&request->select);
 	return ok;
 }

@@ -118,6 +118,9 @@ print_metrics(Buffer *out, const RelayStatus *status, const char *version)
 	print_counter(out, "outbox_relay_deliveries_failed_total", "Failed delivery reports.",
 				  pump->deliveries_failed);
 	print_dead_letters(out, status);
+	print_gauge(out, "outbox_relay_topics_grown",
+				"Topics with more partitions than recorded: the new ones stay unused.",
+				status->grown_topics);
 	print_counter(out, "outbox_relay_marks_total", "Marks committed to outbox.relay.", pump->marks);
 	print_counter(out, "outbox_relay_sessions_total", "Replication streams started.",
 				  status->sessions);
@@ -148,7 +151,7 @@ print_status(Buffer *out, const RelayStatus *status, const char *version)
 		position_format(status->source_id, &pump->last, position);
 	root = json_pack(
 		"{s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:f, s:s, s:I, s:I, "
-		"s:I, s:b, s:I, s:b}",
+		"s:I, s:b, s:I, s:b, s:i}",
 		"version", version, "state", relay_state_name(status->state), "ready", status->ready,
 		"slot", status->slot, "source_id", status->source_id, "generation",
 		(int) status->generation, "timeline", (int) status->timeline, "confirmed_lsn",
@@ -159,7 +162,7 @@ print_status(Buffer *out, const RelayStatus *status, const char *version)
 		(json_int_t) pump->events_settled, "sessions", (json_int_t) status->sessions,
 		"slot_held_by_pid", (json_int_t) status->slot_pid, "kafka_cut_off", status->kafka_cut_off,
 		"events_dead_lettered", (json_int_t) dead_letters(status), "dead_letter_waiting",
-		status->dead_letter_waits);
+		status->dead_letter_waits, "topics_grown", (int) status->grown_topics);
 	text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	buffer_append_str(out, text != NULL ? text : "{}");
 	buffer_append_str(out, "\n");

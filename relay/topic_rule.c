@@ -17,12 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACEHOLDER "{routedByValue}"
-#define PLACEHOLDER_AGGREGATE "{aggregatetype}"
-#define FIELD_DEFAULT "aggregatetype"
-#define REGEX_DEFAULT "(?<routedByValue>.*)"
-#define REPLACEMENT_DEFAULT "outbox.event.${routedByValue}"
-
 struct TopicRule
 {
 	char field[64];	   /* for messages, maybe shortened */
@@ -60,15 +54,15 @@ fill_topic(TopicRule *rule, ByteView value)
 static bool
 split_pattern(TopicRule *rule, const char *pattern, bool by_aggregate, Error *error)
 {
-	const char *name = by_aggregate && strstr(pattern, PLACEHOLDER_AGGREGATE) != NULL
-						   ? PLACEHOLDER_AGGREGATE
-						   : PLACEHOLDER;
+	const char *name = by_aggregate && strstr(pattern, TOPIC_PLACEHOLDER_AGGREGATE) != NULL
+						   ? TOPIC_PLACEHOLDER_AGGREGATE
+						   : TOPIC_PLACEHOLDER;
 	const char *placeholder = strstr(pattern, name);
 
 	if (placeholder == NULL || strstr(placeholder + 1, name) != NULL)
 	{
 		error_permanent(error, EXIT_CONFIG, "topic pattern must hold \"%s\" once, \"%s\" does not",
-						by_aggregate ? PLACEHOLDER_AGGREGATE : PLACEHOLDER, pattern);
+						by_aggregate ? TOPIC_PLACEHOLDER_AGGREGATE : TOPIC_PLACEHOLDER, pattern);
 		return error_hint(error, "It stands for the value of the field \"%s\", as in \"%s\".",
 						  rule->field, ROUTE_PATTERN_DEFAULT);
 	}
@@ -89,9 +83,9 @@ split_pattern(TopicRule *rule, const char *pattern, bool by_aggregate, Error *er
 static bool
 take_regex(TopicRule *rule, const RouteSettings *settings, const char **option, Error *error)
 {
-	const char *regex = is_set(settings->regex) ? settings->regex : REGEX_DEFAULT;
+	const char *regex = is_set(settings->regex) ? settings->regex : TOPIC_REGEX_DEFAULT;
 	const char *replacement =
-		is_set(settings->replacement) ? settings->replacement : REPLACEMENT_DEFAULT;
+		is_set(settings->replacement) ? settings->replacement : TOPIC_REPLACEMENT_DEFAULT;
 	bool in_replacement;
 
 	*option = "topics.pattern";
@@ -113,7 +107,7 @@ TopicRule *
 topic_rule_create(const RouteSettings *settings, const char **option, Error *error)
 {
 	TopicRule *rule = calloc(1, sizeof(*rule));
-	const char *field = is_set(settings->by_field) ? settings->by_field : FIELD_DEFAULT;
+	const char *field = is_set(settings->by_field) ? settings->by_field : TOPIC_FIELD_DEFAULT;
 	bool ok;
 
 	*option = "topics.pattern";
@@ -129,7 +123,7 @@ topic_rule_create(const RouteSettings *settings, const char **option, Error *err
 	else
 		ok = split_pattern(
 			rule, settings->topic_pattern != NULL ? settings->topic_pattern : ROUTE_PATTERN_DEFAULT,
-			strcmp(field, FIELD_DEFAULT) == 0, error);
+			strcmp(field, TOPIC_FIELD_DEFAULT) == 0, error);
 	if (ok)
 		return rule;
 	topic_rule_free(rule);

@@ -1,7 +1,7 @@
 /*
  * topic_rule.h
  *	  From the routed value of an event (route.by.field) to its topic.  Private to the
- *	  router.  Pure.
+ *	  router and to route_record.  Pure.
  *
  * Either a pattern with one placeholder, "{routedByValue}", for which "{aggregatetype}" may
  * stand when that is the field; or an expression and a replacement.  One of the latter two
@@ -14,6 +14,12 @@
 #include "error.h"
 #include "reader.h"
 #include "route_settings.h"
+
+#define TOPIC_PLACEHOLDER "{routedByValue}"
+#define TOPIC_PLACEHOLDER_AGGREGATE "{aggregatetype}"
+#define TOPIC_FIELD_DEFAULT "aggregatetype"
+#define TOPIC_REGEX_DEFAULT "(?<routedByValue>.*)"
+#define TOPIC_REPLACEMENT_DEFAULT "outbox.event.${routedByValue}"
 
 typedef struct TopicRule TopicRule;
 

@@ -126,6 +126,7 @@ is_content_with_what_only_looks_bad(void **state)
 	facts.clock_error_usec = 4 * USEC_PER_SEC; /* the answer took its time */
 	SET(extension_version, "");
 	SET(synchronous_standby_names, "s1");
+	facts.routing_recorded = false; /* no relay has run yet */
 	look(&facts);
 	assert_int_equal(found.ok, found.count);
 }
@@ -172,6 +173,10 @@ knows_the_database(void **state)
 			SET(event_grant, "GRANT EXECUTE");
 		},
 		"max_event_bytes", FINDING_WARNING, REMEDY_SQL, "GRANT EXECUTE");
+	EXPECT(facts.relay.routing_kept = false, "routing settings", FINDING_WARNING, REMEDY_SQL,
+		   "ALTER EXTENSION pg_outbox UPDATE");
+	EXPECT(error_permanent(&facts.routing, EXIT_ROUTING, "they differ"), "routing settings",
+		   FINDING_ERROR, REMEDY_SHELL, "outbox-relay repartition");
 	EXPECT(facts.relay.gap_open = true, "gap", FINDING_WARNING, REMEDY_SHELL,
 		   "outbox-relay replay --gap");
 }
