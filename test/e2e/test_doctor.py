@@ -425,9 +425,9 @@ def test_topics(scene):
     scene.sql(f"ALTER DATABASE \"{scene.database}\" SET pg_outbox.max_event_bytes = '1200kB'")
     patient.heals("message.max.bytes", "error", "relay setting")
     patient.heals("max.message.bytes", "error", "shell")
-    # More partitions are no fault, fewer are one.
+    # More partitions are there for repartition, fewer are a fault.
     scene.broker.grow_topic(topic, 5)
-    assert "3 that are recorded" in patient.sees("topics", "ok")["found"]
+    assert "3 that are recorded" in patient.sees("topics", "warning")["found"]
     scene.sql("UPDATE outbox.topic SET partitions = 6")
     line = patient.sees("topics", "error", "shell")["remedy"]["line"]
     assert line.endswith(f"--alter --topic {topic} --partitions 6")

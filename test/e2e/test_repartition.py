@@ -2,13 +2,12 @@
 import json
 import re
 import signal
-import subprocess
+from contextlib import closing
 
 import pytest
 
 from harness.daemon import run_once
 from harness.murmur2 import partition as place
-from harness.paths import pg_bin
 from harness.wait import until
 
 
@@ -246,12 +245,11 @@ def test_it_needs_the_slot_to_itself(scene, exits):
     assert standby.stop() == 0
     scene.wait_slot_free()
     # A reader of the slot that holds no lock, as a relay of an early version.
-    with subprocess.Popen([pg_bin("pg_recvlogical"), "-d", scene.source.conninfo(scene.database), "-S", scene.slot,
-                           "--start", "-f", "/dev/null", "-o", "proto_version=1",
-                           "-o", f"publication_names={scene.publication}"]) as reader:
+    with closing(scene.source.connect(scene.database, replication="database")) as reader:
+        reader.pgconn.exec_(f"START_REPLICATION SLOT \"{scene.slot}\" LOGICAL 0/0 (proto_version '1',"
+                            f" publication_names '{scene.publication}')".encode())
         until(lambda: scene.slot_row("active")[0], "somebody reads the slot")
         command = repartition(scene)
-        reader.terminate()
     assert command.status == exits["EXIT_IN_USE"], command
     scene.wait_slot_free()
     assert generation(scene) == 1 and repartition(scene).status == 0 and generation(scene) == 2
