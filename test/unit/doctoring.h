@@ -32,6 +32,7 @@ good(void)
 		.schema_found = true,
 		.max_event_bytes = 921600,
 		.relay = sound_relay_facts(),
+		.routing_recorded = true,
 		.system_identifier = "77",
 		.timeline = 3,
 		.flushed = 1000,

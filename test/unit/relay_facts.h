@@ -24,7 +24,8 @@ sound_relay_facts(void)
 						.system_identifier = "77",
 						.timeline = 3,
 						.start_lsn = 100,
-						.mark_lsn = 500};
+						.mark_lsn = 500,
+						.routing_kept = true};
 }
 
 #endif
