@@ -124,6 +124,7 @@ free_value(OptionValue *value)
 	free(value->section);
 	free(value->name);
 	free(value->text);
+	free(value->path);
 	free(value->origin);
 }
 
@@ -145,13 +146,18 @@ options_free(Options *options)
 	free(options->values);
 	free_list(&options->passthrough);
 	free_list(&options->sections);
+	free(options->exposed_file);
+	free(options->conninfo);
 	free(options);
 }
 
-/* Replaces text and origin unless the value that is there has precedence. */
+/*
+ * Replaces text and origin unless the value that is there has precedence.  is_path: the text
+ * is the path of the file that has the value.
+ */
 static bool
-replace(OptionValue *value, const char *text, int64_t number, const OptionOrigin *origin,
-		Error *error)
+replace(OptionValue *value, const char *text, bool is_path, int64_t number,
+		const OptionOrigin *origin, Error *error)
 {
 	char *new_text;
 	char *new_origin;
@@ -167,8 +173,11 @@ replace(OptionValue *value, const char *text, int64_t number, const OptionOrigin
 		return error_bug(error, "out of memory");
 	}
 	free(value->text);
+	free(value->path);
 	free(value->origin);
-	value->text = new_text;
+	value->text = is_path ? NULL : new_text;
+	value->path = is_path ? new_text : NULL;
+	value->exposed = false;
 	value->origin = new_origin;
 	value->number = number;
 	value->source = origin->source;
@@ -225,8 +234,21 @@ refuse_twice(const OptionValue *value, const char *name, const OptionOrigin *ori
 	return error_detail(error, "It was set before in %s.", value->origin);
 }
 
+/* A value and its file, from one source: nobody knows which one is meant. */
 static bool
-assign_passthrough(Options *options, const char *full_name, const char *value,
+refuse_both(const OptionValue *value, const char *name, bool is_path, const OptionOrigin *origin,
+			Error *error)
+{
+	if (value->origin == NULL || value->source != origin->source ||
+		value->source == OPTION_SOURCE_DEFAULT || (value->path != NULL) == is_path)
+		return true;
+	error_permanent(error, EXIT_CONFIG, "%s: \"%s\" and \"%s_file\" are both set", origin->where,
+					name, name);
+	return error_detail(error, "The other one is set in %s.", value->origin);
+}
+
+static bool
+assign_passthrough(Options *options, const char *full_name, const char *value, bool is_path,
 				   const OptionOrigin *origin, Error *error)
 {
 	const char *name = full_name + strlen(options->table->passthrough);
@@ -238,11 +260,12 @@ assign_passthrough(Options *options, const char *full_name, const char *value,
 		if (strcmp(list->items[i].name, name) == 0)
 			item = &list->items[i];
 	}
-	if (item != NULL && !refuse_twice(item, full_name, origin, error))
+	if (item != NULL && (!refuse_both(item, full_name, is_path, origin, error) ||
+						 !refuse_twice(item, full_name, origin, error)))
 		return false;
 	if (item == NULL && (item = append_item(list, NULL, name)) == NULL)
 		return error_bug(error, "out of memory");
-	return replace(item, value, 0, origin, error);
+	return replace(item, value, is_path, 0, origin, error);
 }
 
 static bool
@@ -268,24 +291,31 @@ option_assign(Options *options, const char *name, const char *value, const Optio
 			  Error *error)
 {
 	const OptionTable *table = options->table;
-	const OptionSpec *spec = option_find(table, name);
 	size_t prefix_len = table->passthrough != NULL ? strlen(table->passthrough) : 0;
+	char base[OPTION_NAME_MAX];
+	bool is_path = option_file_base(table, name, base);
+	const char *set_name = is_path ? base : name;
+	const OptionSpec *spec = option_find(table, set_name);
 	OptionValue *target;
 	const char *suggestion;
-	int64_t number;
+	int64_t number = 0;
 
+	if (is_path && *value == '\0')
+		return error_permanent(error, EXIT_CONFIG, "%s: \"%s\" has no file name", origin->where,
+							   name);
 	if (spec != NULL)
 	{
 		target = &options->values[spec - table->specs];
-		if (!refuse_twice(target, name, origin, error))
+		if (!refuse_both(target, set_name, is_path, origin, error) ||
+			!refuse_twice(target, set_name, origin, error))
 			return false;
-		if (!option_value_parse(spec, value, &number))
+		if (!is_path && !option_value_parse(spec, value, &number))
 			return refuse_value(spec, value, origin, error);
-		return replace(target, value, number, origin, error);
+		return replace(target, value, is_path, number, origin, error);
 	}
-	if (prefix_len > 0 && strncmp(name, table->passthrough, prefix_len) == 0 &&
-		name[prefix_len] != '\0')
-		return assign_passthrough(options, name, value, origin, error);
+	if (prefix_len > 0 && strncmp(set_name, table->passthrough, prefix_len) == 0 &&
+		set_name[prefix_len] != '\0')
+		return assign_passthrough(options, set_name, value, is_path, origin, error);
 
 	error_permanent(error, EXIT_CONFIG, "%s: unrecognized key \"%s\"", origin->where, name);
 	suggestion = option_suggest(table, name);
@@ -314,7 +344,29 @@ option_assign_section(Options *options, const char *section, const char *key, co
 	item = append_item(list, section, key);
 	if (item == NULL)
 		return error_bug(error, "out of memory");
-	return replace(item, value, 0, origin, error);
+	return replace(item, value, false, 0, origin, error);
+}
+
+bool
+option_each_value(Options *options, OptionValueVisitor visit, Error *error)
+{
+	const OptionTable *table = options->table;
+	char name[OPTION_NAME_MAX * 2];
+
+	for (size_t i = 0; table->specs[i].name != NULL; i++)
+	{
+		if (!visit(options, &options->values[i], &table->specs[i], table->specs[i].name, error))
+			return false;
+	}
+	for (size_t i = 0; i < options->passthrough.count; i++)
+	{
+		OptionValue *item = &options->passthrough.items[i];
+
+		snprintf(name, sizeof(name), "%s%s", table->passthrough, item->name);
+		if (!visit(options, item, NULL, name, error))
+			return false;
+	}
+	return true;
 }
 
 bool
@@ -363,6 +415,16 @@ options_enum(const Options *options, const char *name)
 }
 
 const char *
+options_conninfo(const Options *options, const char *name)
+{
+	const char *text = options_text(options, name);
+
+	return options->conninfo_of == option_find(options->table, name) && options->conninfo != NULL
+			   ? options->conninfo
+			   : text;
+}
+
+const char *
 options_origin(const Options *options, const char *name)
 {
 	return value_of(options, name)->origin;
@@ -375,7 +437,7 @@ options_each_passthrough(const Options *options, OptionVisitor visit, void *arg,
 	{
 		const OptionValue *item = &options->passthrough.items[i];
 
-		if (!visit(item->name, item->text, item->origin, arg, error))
+		if (item->text != NULL && !visit(item->name, item->text, item->origin, arg, error))
 			return false;
 	}
 	return true;

@@ -22,8 +22,17 @@
  * File syntax: "key = value"; "#" or ";" first in a line starts a comment; a
  * line that starts with white space continues the value above it, joined with a
  * newline (white space around each line is dropped, blank lines between too).
- * No quoting, no inline comments, at most 1 MB.  The same key twice in a file,
- * the same "[kind NAME]" twice, and one of those without a key, are errors.
+ * UTF-8, no quoting, no inline comments, at most 1 MB.  The same key twice in a
+ * file, the same "[kind NAME]" twice, and one of those without a key, are errors,
+ * and so are, outside of "[kind NAME]", a value in double quotes and one with a
+ * comment behind it.
+ *
+ * A secret can be in a file of its own: what is OPTION_SECRET or OPTION_CONNINFO,
+ * and every pass-through property, has a twin "a.b_file" (in the environment
+ * <PREFIX>_A_B_FILE, as Docker and Kubernetes have it, and --a-b-file) that names
+ * the file.  Line ends at the file's end don't count.  Both in one source are an
+ * error; of two sources the one of higher precedence wins, and only its file is
+ * read, by options_load().
  */
 #ifndef OUTBOX_COMMON_OPTIONS_H
 #define OUTBOX_COMMON_OPTIONS_H
@@ -85,6 +94,21 @@ extern MUST_CHECK bool options_load_file(Options *options, const char *path, Err
 extern MUST_CHECK bool options_load_env(Options *options, char **envp, Error *error);
 
 /*
+ * All sources: --config, its file, the environment, the command line, and the files of
+ * secrets.  In argv, which is the process's title, secrets are overwritten.  *path is that
+ * of --config; NULL: none.
+ */
+extern MUST_CHECK bool options_load(Options *options, int *argc, char **argv, char **envp,
+									const char **path, Error *error);
+
+/* What options_load() does last: reads the files that secrets are in, and puts conninfos together. */
+extern MUST_CHECK bool options_read_files(Options *options, Error *error);
+
+/* Says, in words, which files with secrets everybody may read. */
+extern void options_warn(const Options *options, void (*say)(const char *text, void *arg),
+						 void *arg);
+
+/*
  * Takes the long options that the table knows out of argv (which is permuted)
  * and leaves the rest for the caller; *argc is what remains.  "--config FILE"
  * is for the caller: see options_take_config().
@@ -103,6 +127,8 @@ extern MUST_CHECK bool options_set(Options *options, const char *name, const cha
 
 /* Asking for a name that is not in the table is a bug and aborts. */
 extern const char *options_text(const Options *options, const char *name); /* NULL when unset */
+/* The value of "a.conninfo", with that of "a.password" when the table has it and it is set. */
+extern const char *options_conninfo(const Options *options, const char *name);
 extern int64_t options_int(const Options *options,
 						   const char *name); /* INT, DURATION in ms, BYTES */
 extern bool options_bool(const Options *options, const char *name);
@@ -136,5 +162,17 @@ extern size_t options_misspelling(const char *name, const char *right);
 
 /* A connection string or URI with its passwords replaced, for people. */
 extern void options_mask_conninfo(Buffer *out, const char *conninfo);
+/* Whether that replaces anything. */
+extern bool options_conninfo_has_secret(const char *conninfo);
+/*
+ * False for a URI with two at signs, one behind the host, or with a port that is no number: most likely a part of a
+ * password that isn't percent-encoded, and would come to light as the name of a host.
+ */
+extern bool options_conninfo_is_plain(const char *conninfo);
+/*
+ * What libpq says of a connection string, in one line: what it quotes is left out when the
+ * string has a secret, of which it may be a part.
+ */
+extern void options_conninfo_complaint(Buffer *out, const char *conninfo, const char *message);
 
 #endif

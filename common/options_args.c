@@ -26,9 +26,20 @@ fold_name(const char *text, size_t len, char separator, char *folded)
 	return true;
 }
 
+static bool
+is_folded(const OptionSpec *spec, const char *suffix, const char *folded)
+{
+	char name[OPTION_NAME_MAX + 8];
+	char other[OPTION_NAME_MAX];
+	int len = snprintf(name, sizeof(name), "%s%s", spec->name, suffix);
+
+	return len > 0 && fold_name(name, (size_t) len, '.', other) && strcmp(folded, other) == 0;
+}
+
 /*
  * The option's name for what a variable or an argument is called: that of the
- * table, or a pass-through name written to "folded".  NULL when there is none.
+ * table, or one written to "folded": of a pass-through, or of a secret's file.
+ * NULL when there is none.
  */
 static const char *
 resolve(const OptionTable *table, const char *text, size_t len, char *folded)
@@ -40,8 +51,13 @@ resolve(const OptionTable *table, const char *text, size_t len, char *folded)
 		return NULL;
 	for (const OptionSpec *spec = table->specs; spec->name != NULL; spec++)
 	{
-		if (fold_name(spec->name, strlen(spec->name), '.', other) && strcmp(folded, other) == 0)
+		if (is_folded(spec, "", folded))
 			return spec->name;
+		if (option_may_be_in_file(spec) && is_folded(spec, "_file", folded))
+		{
+			snprintf(folded, OPTION_NAME_MAX, "%s_file", spec->name);
+			return folded;
+		}
 	}
 	if (table->passthrough == NULL)
 		return NULL;
@@ -50,6 +66,23 @@ resolve(const OptionTable *table, const char *text, size_t len, char *folded)
 		strncmp(folded, other, prefix_len) == 0)
 		return folded;
 	return NULL;
+}
+
+bool
+option_argument_is_secret(const OptionTable *table, const char *argument)
+{
+	char folded[OPTION_NAME_MAX];
+	char base[OPTION_NAME_MAX];
+	const char *name;
+	const OptionSpec *spec;
+
+	if (strncmp(argument, "--", 2) != 0)
+		return false;
+	name = resolve(table, argument + 2, strcspn(argument + 2, "="), folded);
+	if (name == NULL || option_file_base(table, name, base))
+		return false;
+	spec = option_find(table, name);
+	return spec != NULL ? option_may_be_in_file(spec) : option_passthrough_is_secret(name);
 }
 
 /*

@@ -16,7 +16,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "exit_codes.h"
@@ -46,6 +48,50 @@ ini_error(IniParser *parser, const char *text)
 						   text);
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Whether white space and '#' are in a value, as before a comment. */
+static bool
+has_comment(const char *value)
+{
+	for (const char *c = strchr(value, '#'); c != NULL; c = strchr(c + 1, '#'))
+	{
+		if (is_space(c > value ? c[-1] : c[1]))
+			return true;
+	}
+	return false;
+}
+
+/* What other files of this kind allow, and what would be part of the value here. */
+static bool
+check_value(IniParser *parser, const char *name)
+{
+	const OptionSpec *spec = option_find(parser->options->table, name);
+	const char *value = parser->value.data;
+	size_t len = parser->value.len;
+	bool secret = spec != NULL ? (spec->flags & OPTION_SECRET) != 0
+							   : option_passthrough_is_secret(parser->key);
+
+	if (len >= 2 && value[0] == '"' && value[len - 1] == '"')
+	{
+		parser->line = parser->pair_line;
+		ini_error(parser, "value in quotes");
+		error_hint(parser->error, "There are no quotes here: write the value as it is%s.",
+				   secret ? ", or into a file of its own, if they belong to it" : "");
+		return false;
+	}
+	/* In a connection string quotes may be around it. */
+	if (secret || !has_comment(value) || strchr(value, '\'') != NULL)
+		return true;
+	parser->line = parser->pair_line;
+	ini_error(parser, "comment behind a value");
+	return error_hint(parser->error, "A comment needs a line of its own.");
+}
+
 /* Hands the pair that waits to the table. */
 static bool
 finish_pair(IniParser *parser)
@@ -65,7 +111,8 @@ finish_pair(IniParser *parser)
 									 parser->value.data, &origin, parser->error);
 	snprintf(name, sizeof(name), "%s%s%s", parser->section, parser->has_section ? "." : "",
 			 parser->key);
-	return option_assign(parser->options, name, parser->value.data, &origin, parser->error);
+	return check_value(parser, name) &&
+		   option_assign(parser->options, name, parser->value.data, &origin, parser->error);
 }
 
 /* A kind section without a key would be forgotten silently. */
@@ -78,12 +125,6 @@ finish_section(IniParser *parser)
 		return ini_error(parser, "section is empty");
 	}
 	return true;
-}
-
-static bool
-is_space(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 /* Drops white space at both ends of the line's part. */
@@ -217,6 +258,26 @@ parse_pair(IniParser *parser, const char *text, size_t len)
 }
 
 static bool
+is_utf8(const unsigned char *text, size_t len)
+{
+	for (size_t i = 0; i < len;)
+	{
+		unsigned char first = text[i];
+		size_t more = first < 0x80 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+
+		if ((first >= 0x80 && first < 0xC2) || first > 0xF4 || i + more >= len)
+			return false;
+		for (size_t n = 1; n <= more; n++)
+		{
+			if ((text[i + n] & 0xC0) != 0x80)
+				return false;
+		}
+		i += more + 1;
+	}
+	return true;
+}
+
+static bool
 parse_line(IniParser *parser, const char *text, size_t len)
 {
 	bool indented = len > 0 && is_space(text[0]);
@@ -224,6 +285,8 @@ parse_line(IniParser *parser, const char *text, size_t len)
 
 	if (memchr(text, '\0', len) != NULL)
 		return ini_error(parser, "line has a zero byte");
+	if (!is_utf8((const unsigned char *) text, len))
+		return ini_error(parser, "line isn't UTF-8");
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
 	trim(&text, &len);
@@ -270,8 +333,21 @@ parse_text(IniParser *parser, ByteView file)
 	return finish_pair(parser) && finish_section(parser);
 }
 
+/* Remembers a file that everybody may read: what it holds may be secret. */
 static bool
-read_file(const char *path, Buffer *file, Error *error)
+look_at_mode(Options *options, const char *path, int fd, Error *error)
+{
+	struct stat facts;
+
+	if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || (facts.st_mode & S_IROTH) == 0)
+		return true;
+	free(options->exposed_file);
+	options->exposed_file = strdup(path);
+	return options->exposed_file != NULL || error_bug(error, "out of memory");
+}
+
+static bool
+read_file(Options *options, const char *path, Buffer *file, Error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char chunk[8192];
@@ -280,6 +356,11 @@ read_file(const char *path, Buffer *file, Error *error)
 	if (fd < 0)
 		return error_permanent(error, EXIT_CONFIG, "could not open file \"%s\": %s", path,
 							   strerror(errno));
+	if (!look_at_mode(options, path, fd, error))
+	{
+		close(fd);
+		return false;
+	}
 	while ((got = read(fd, chunk, sizeof(chunk))) != 0 && !file->failed)
 	{
 		if (got < 0 && errno == EINTR)
@@ -308,7 +389,7 @@ options_load_file(Options *options, const char *path, Error *error)
 
 	buffer_init(&file, FILE_SIZE_MAX);
 	buffer_init(&parser.value, FILE_SIZE_MAX);
-	ok = read_file(path, &file, error) && parse_text(&parser, buffer_view(&file));
+	ok = read_file(options, path, &file, error) && parse_text(&parser, buffer_view(&file));
 	buffer_free(&parser.value);
 	buffer_free(&file);
 	return ok;

@@ -33,7 +33,9 @@ typedef struct OptionValue
 {
 	char *section; /* NAME, in sections alone */
 	char *name;	   /* of pass-through (without the prefix) and section keys; NULL in the table's */
-	char *text;	   /* NULL: unset */
+	char *text;	   /* NULL: unset, or not read yet */
+	char *path;	   /* of the file that holds the text; NULL: none does */
+	bool exposed;  /* that file may be read by everybody */
 	char *origin;
 	OptionSource source;
 	int64_t number; /* INT, BOOL, DURATION, BYTES; ENUM: index of the choice */
@@ -52,6 +54,9 @@ struct Options
 	OptionValue *values; /* one for each spec, in its order */
 	OptionList passthrough;
 	OptionList sections;
+	char *exposed_file; /* the INI file, when everybody may read it */
+	char *conninfo;		/* with the password of an option of its own; NULL: none has one */
+	const OptionSpec *conninfo_of;
 };
 
 /* options.c */
@@ -61,6 +66,18 @@ extern bool option_assign(Options *options, const char *name, const char *value,
 						  const OptionOrigin *origin, Error *error);
 extern bool option_assign_section(Options *options, const char *section, const char *key,
 								  const char *value, const OptionOrigin *origin, Error *error);
+
+/* For each value of the table, then for each that is passed through; stops at the first false. */
+typedef bool (*OptionValueVisitor)(Options *options, OptionValue *value, const OptionSpec *spec,
+								   const char *name, Error *error);
+extern bool option_each_value(Options *options, OptionValueVisitor visit, Error *error);
+
+/* options_secret.c: the option that "name" ("a.b_file", "a.b.file") gives the file of; false: none. */
+extern bool option_file_base(const OptionTable *table, const char *name, char *base);
+extern bool option_may_be_in_file(const OptionSpec *spec);
+
+/* options_args.c: whether a long option of the command line holds a secret in its value. */
+extern bool option_argument_is_secret(const OptionTable *table, const char *argument);
 
 /* options_value.c */
 extern bool option_value_parse(const OptionSpec *spec, const char *text, int64_t *number);

@@ -13,9 +13,20 @@ contains(const char *text, const char *word)
 	return strcasestr(text, word) != NULL;
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text);
+	size_t end_len = strlen(end);
+
+	return len >= end_len && strcasecmp(text + len - end_len, end) == 0;
+}
+
 bool
 option_passthrough_is_secret(const char *name)
 {
+	if (ends_with(name, ".location"))
+		return false; /* where a key is */
 	return contains(name, "password") || contains(name, "secret") || contains(name, "key") ||
 		   contains(name, "token") || contains(name, "jaas") ||
 		   contains(name, "oauthbearer.config") || contains(name, ".pem");
@@ -158,6 +169,77 @@ options_mask_conninfo(Buffer *out, const char *conninfo)
 		buffer_append_str(out, conninfo); /* the name of a database */
 	else
 		mask_keywords(out, conninfo);
+}
+
+bool
+options_conninfo_has_secret(const char *conninfo)
+{
+	Buffer masked;
+	bool differs;
+
+	buffer_init(&masked, SIZE_MAX / 2);
+	options_mask_conninfo(&masked, conninfo);
+	differs = masked.failed || strcmp(masked.data, conninfo) != 0;
+	buffer_free(&masked);
+	return differs;
+}
+
+bool
+options_conninfo_is_plain(const char *conninfo)
+{
+	const char *authority;
+	const char *host;
+	const char *at;
+	size_t len;
+
+	if (strncmp(conninfo, "postgresql://", 13) != 0 && strncmp(conninfo, "postgres://", 11) != 0)
+		return true;
+	authority = strstr(conninfo, "://") + 3;
+	len = strcspn(authority, "?");
+	at = memchr(authority, '@', len);
+	if (at != NULL && (memchr(at + 1, '@', len - (size_t) (at + 1 - authority)) != NULL ||
+					   memchr(authority, '/', (size_t) (at - authority)) != NULL))
+		return false;
+	/* host:port,host:port; an IPv6 address is in brackets */
+	for (host = at != NULL ? at + 1 : authority; *host != '\0' && strchr("/?", *host) == NULL;)
+	{
+		size_t host_len;
+
+		if (*host == '[')
+			host += strcspn(host, "]");
+		host += strcspn(host, ":,/?");
+		if (*host == ':')
+		{
+			host_len = strspn(host + 1, "0123456789") + 1;
+			host += host_len;
+			if (*host != '\0' && strchr(",/?", *host) == NULL)
+				return false;
+		}
+		if (*host == ',')
+			host++;
+	}
+	return true;
+}
+
+void
+options_conninfo_complaint(Buffer *out, const char *conninfo, const char *message)
+{
+	size_t len = strcspn(message, "\n");
+	bool hide = options_conninfo_has_secret(conninfo);
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		if (message[i] == '"')
+		{
+			quoted = !quoted;
+			buffer_append_str(out, hide && quoted ? "\"" OPTION_MASK : "\"");
+		}
+		else if (!quoted || !hide)
+			buffer_append(out, message + i, 1);
+	}
+	if (quoted)
+		buffer_append_str(out, "\"");
 }
 
 void

@@ -128,10 +128,22 @@ append_facts(Buffer *out, const OptionSpec *spec)
 		buffer_append_str(out, "; reloadable");
 }
 
+static bool
+has_secret(const OptionTable *table)
+{
+	for (const OptionSpec *spec = table->specs; spec->name != NULL; spec++)
+	{
+		if (option_may_be_in_file(spec))
+			return true;
+	}
+	return table->passthrough != NULL;
+}
+
 void
 options_print_help(const OptionTable *table, FILE *out)
 {
 	static const char indent[] = "          ";
+	Buffer where;
 
 	for (const OptionSpec *first = table->specs; first->name != NULL; first++)
 	{
@@ -163,18 +175,26 @@ options_print_help(const OptionTable *table, FILE *out)
 		print_wrapped(out, indent, "Any other property of the client library, by its own name.");
 	}
 	fputc('\n', out);
-	print_wrapped(out, "",
+	buffer_init(&where, 4096);
+	buffer_printf(&where,
 				  "An option \"a.b\" is \"b = value\" in the section [a] of the file given by "
-				  "--config,");
-	fprintf(out,
-			"%s_A_B in the environment and --a-b on the command line;\nthe last of these that "
-			"has it wins.\n",
-			table->env_prefix);
+				  "--config, %s_A_B in the environment and --a-b on the command line; the last of "
+				  "these that has it wins.",
+				  table->env_prefix);
+	if (has_secret(table))
+		buffer_printf(&where,
+					  " A secret may be in a file of its own: \"b_file\", %s_A_B_FILE or "
+					  "--a-b-file names it, for passwords, connection strings%s%s.",
+					  table->env_prefix,
+					  table->passthrough != NULL ? " and every property of " : "",
+					  table->passthrough != NULL ? table->passthrough : "");
+	print_wrapped(out, "", where.failed ? "" : where.data);
+	buffer_free(&where);
 }
 
 /* A value with its further lines indented, so that the file's parser would take it. */
 static void
-print_value(FILE *out, const char *name, const char *value, const char *origin)
+print_value(FILE *out, const char *name, const char *value, const OptionValue *of)
 {
 	fprintf(out, "%s = ", name);
 	for (; *value != '\0'; value++)
@@ -183,7 +203,10 @@ print_value(FILE *out, const char *name, const char *value, const char *origin)
 		if (*value == '\n')
 			fputs("    ", out);
 	}
-	fprintf(out, "  # %s\n", origin);
+	fprintf(out, "  # %s", of->origin);
+	if (of->path != NULL)
+		fprintf(out, ": from %s", of->path);
+	fputc('\n', out);
 }
 
 void
@@ -204,18 +227,16 @@ options_print_config(const Options *options, FILE *out)
 		}
 		buffer_init(&shown, SIZE_MAX / 2);
 		option_append_masked(&shown, &table->specs[i], value->text);
-		print_value(out, table->specs[i].name, shown.failed ? OPTION_MASK : shown.data,
-					value->origin);
+		print_value(out, table->specs[i].name, shown.failed ? OPTION_MASK : shown.data, value);
 		buffer_free(&shown);
 	}
 	for (size_t i = 0; i < options->passthrough.count; i++)
 	{
 		const OptionValue *item = &options->passthrough.items[i];
+		bool hide = item->path != NULL || option_passthrough_is_secret(item->name);
 
 		fputs(table->passthrough, out);
-		print_value(out, item->name,
-					option_passthrough_is_secret(item->name) ? OPTION_MASK : item->text,
-					item->origin);
+		print_value(out, item->name, hide ? OPTION_MASK : item->text, item);
 	}
 	for (size_t i = 0; i < options->sections.count; i++)
 	{
@@ -225,8 +246,7 @@ options_print_config(const Options *options, FILE *out)
 			fprintf(out, "\n[%s %s]\n", table->section_kind, item->section);
 		section = item->section;
 		print_value(out, item->name,
-					option_section_key_is_secret(item->name) ? OPTION_MASK : item->text,
-					item->origin);
+					option_section_key_is_secret(item->name) ? OPTION_MASK : item->text, item);
 	}
 }
 

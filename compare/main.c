@@ -84,10 +84,7 @@ load_options(Options *options, int *argc, char **argv, Error *error)
 	const char *path;
 
 	complete_switches(*argc, argv);
-	return options_take_config(argc, argv, &path, error) &&
-		   (path == NULL || options_load_file(options, path, error)) &&
-		   options_load_env(options, environ, error) &&
-		   options_load_args(options, argc, argv, error);
+	return options_load(options, argc, argv, environ, &path, error);
 }
 
 /* The programs are beside this one; the tree is above build/bin. */

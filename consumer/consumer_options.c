@@ -16,6 +16,8 @@ static const OptionSpec consumer_specs[] = {
 	{"target.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO,
 	 "How to reach the target database: a libpq connection string or URI. Empty: libpq's own "
 	 "environment, service file and password file decide."},
+	{"target.password", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_SECRET,
+	 "The password, when target.conninfo has none; best as target.password_file."},
 	{"target.connect_timeout", OPTION_DURATION, "5s", 100, 600000, NULL, "ms", 0,
 	 "A connection that isn't made within this time has failed."},
 	{"consumer.group", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
@@ -116,7 +118,7 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 {
 	*config = (ConsumerConfig){
 		.options = options,
-		.conninfo = options_text(options, "target.conninfo"),
+		.conninfo = options_conninfo(options, "target.conninfo"),
 		.group = options_text(options, "consumer.group"),
 		.connect_timeout_usec = duration_usec(options, "target.connect_timeout"),
 		.breaker = {.failures = (unsigned) options_int(options, "breaker.failures"),

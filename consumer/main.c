@@ -121,16 +121,37 @@ take_command(int *argc, char **argv)
 	return command;
 }
 
-static bool
-load_options(Options *options, int *argc, char **argv, Error *error)
+/* What is left of the command line, when that is too much. */
+static void
+refuse_argument(const char *argument, Command command, Error *error)
 {
-	extern char **environ;
-	const char *path;
+	static const char *const options[] = {"--check-config",
+										  "--print-config",
+										  "--print-sample",
+										  "--config",
+										  "--help",
+										  "--version",
+										  NULL};
 
-	return options_take_config(argc, argv, &path, error) &&
-		   (path == NULL || options_load_file(options, path, error)) &&
-		   options_load_env(options, environ, error) &&
-		   options_load_args(options, argc, argv, error);
+	if (argument[0] != '-' && command == COMMAND_NONE)
+	{
+		error_permanent(error, EXIT_CONFIG, "unrecognized command \"%s\"", argument);
+		error_hint(error, "It is init, check or run; see --help.");
+		return;
+	}
+	(void) options_refuse_argument(&consumer_option_table, argument, error);
+	for (int i = 0; options[i] != NULL; i++)
+	{
+		if (options_misspelling(argument, options[i]) != SIZE_MAX)
+			error_hint(error, "Did you mean \"%s\"?", options[i]);
+	}
+}
+
+static void
+warn(const char *text, void *arg)
+{
+	(void) arg;
+	log_event(LOG_LEVEL_WARNING, text, NULL);
 }
 
 /* -------------------------------------------------------------------------
@@ -258,7 +279,8 @@ run(const Options *options, bool only_check)
 	}
 	if (only_check)
 	{
-		printf("settings and %d handlers are fine\n", daemon.handlers.count);
+		printf("settings and %d handler%s fine\n", daemon.handlers.count,
+			   daemon.handlers.count == 1 ? " are" : "s are");
 		handlers_free(&daemon.handlers);
 		return EXIT_OK;
 	}
@@ -335,6 +357,7 @@ main(int argc, char **argv)
 {
 	Options *options = options_create(&consumer_option_table);
 	Command command = COMMAND_NONE;
+	const char *path;
 	Error error;
 	int status;
 
@@ -355,16 +378,17 @@ main(int argc, char **argv)
 	}
 	if (options == NULL)
 		return report((error_bug(&error, "out of memory"), &error));
-	if (!load_options(options, &argc, argv, &error))
+	if (!options_load(options, &argc, argv, environ, &path, &error))
 		status = report(&error);
 	else
 	{
 		start_log(options);
+		options_warn(options, warn, NULL);
 		/* What is left are the command and what nobody knows: options may come before it. */
 		command = take_command(&argc, argv);
 		if (argc > 1)
 		{
-			(void) options_refuse_argument(&consumer_option_table, argv[1], &error);
+			refuse_argument(argv[1], command, &error);
 			status = report(&error);
 		}
 		else if (command == COMMAND_NONE)

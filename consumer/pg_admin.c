@@ -5,6 +5,7 @@
 #include "pg_admin.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,33 +37,67 @@ as_error(const TargetFailure *failure, Error *error)
 	return false;
 }
 
+/* Whether it is made; else the failure is filled. */
+static bool
+wait_for_connection(PGconn *conn, MonoUsec deadline, int64_t timeout_usec, TargetFailure *failure)
+{
+	short wants = POLLOUT;
+
+	while (PQstatus(conn) != CONNECTION_BAD)
+	{
+		struct pollfd ready = {PQsocket(conn), wants, 0};
+		MonoUsec now = clock_mono();
+
+		if (now >= deadline)
+		{
+			pg_failure_timeout(failure, "connect to the target", timeout_usec);
+			return false;
+		}
+		if (poll(&ready, 1, (int) ((deadline - now) / USEC_PER_MS) + 1) <= 0)
+			continue;
+		switch (PQconnectPoll(conn))
+		{
+			case PGRES_POLLING_OK:
+				return true;
+			case PGRES_POLLING_READING:
+				wants = POLLIN;
+				break;
+			case PGRES_POLLING_WRITING:
+				wants = POLLOUT;
+				break;
+			default:
+				pg_failure_connect(failure, conn);
+				return false;
+		}
+	}
+	pg_failure_connect(failure, conn);
+	return false;
+}
+
+/* Without blocking, because only so a refusal comes with its SQLSTATE. */
 static PGconn *
 connect_target(const char *conninfo, int64_t timeout_usec, Error *error)
 {
-	static const char *const keywords[] = {"fallback_application_name", "connect_timeout", "dbname",
-										   "client_encoding", NULL};
-	const char *values[] = {"outbox-consumer", NULL, conninfo, "UTF8", NULL};
-	char seconds[24];
+	static const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding",
+										   NULL};
+	const char *const values[] = {"outbox-consumer", conninfo, "UTF8", NULL};
+	PGconn *conn = PQconnectStartParams(keywords, values, 1);
 	TargetFailure failure;
-	PGconn *conn;
 
-	snprintf(seconds, sizeof(seconds), "%lld",
-			 (long long) ((timeout_usec + USEC_PER_SEC - 1) / USEC_PER_SEC));
-	values[1] = seconds;
-	conn = PQconnectdbParams(keywords, values, 1);
-	if (conn != NULL && PQstatus(conn) == CONNECTION_OK)
+	if (conn == NULL)
 	{
+		error_bug(error, "out of memory");
+		return NULL;
+	}
+	(void) PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+	if (wait_for_connection(conn, clock_mono() + timeout_usec, timeout_usec, &failure))
+	{
+		(void) PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 		PQsetNoticeReceiver(conn, ignore_notice, NULL);
 		return conn;
 	}
-	if (conn == NULL)
-		error_bug(error, "out of memory");
-	else
-	{
-		pg_failure_connect(&failure, conn);
-		as_error(&failure, error);
-		PQfinish(conn);
-	}
+	as_error(&failure, error);
+	PQfinish(conn);
 	return NULL;
 }
 

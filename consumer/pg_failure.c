@@ -159,6 +159,9 @@ pg_failure_connect(TargetFailure *failure, const PGconn *conn)
 		exit_code = EXIT_CONFIG;
 	fill(failure, sqlstate, exit_code, "connect to the target",
 		 text[0] != '\0' ? text : "connection was closed");
+	if (exit_code == EXIT_CONFIG)
+		error_hint(&failure->error, "See \"target.conninfo\": without dbname libpq takes the "
+									"user's name.");
 	failure->lost = true;
 }
 

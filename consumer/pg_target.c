@@ -2,8 +2,8 @@
  * pg_target.c
  *	  The connection to the target: dialing, deadlines, one request at a time.
  *
- * Refuses a connection string that libpq can't parse (EXIT_CONFIG).  The name
- * of the host is looked up by libpq and may block; an address doesn't.
+ * Refuses what libpq and the server refuse.  The name of the host is looked up
+ * by libpq and may block; an address doesn't.
  *
  * Invariants: conn is there in every phase but CLOSED; the session is in
  * pipeline mode from the moment that it is connected; a deadline is set whenever
@@ -15,27 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exit_codes.h"
 #include "pg_failure.h"
 #include "pg_intern.h"
-
-bool
-pg_check_conninfo(const char *conninfo, Error *error)
-{
-	char *message = NULL;
-	PQconninfoOption *parsed = PQconninfoParse(conninfo, &message);
-
-	if (parsed == NULL)
-	{
-		error_permanent(error, EXIT_CONFIG, "invalid \"target.conninfo\": %.*s",
-						message != NULL ? (int) strcspn(message, "\n") : 13,
-						message != NULL ? message : "out of memory");
-		PQfreemem(message);
-		return false;
-	}
-	PQconninfoFree(parsed);
-	return true;
-}
 
 static void
 ignore_notice(void *arg, const PGresult *result)

@@ -136,13 +136,11 @@ start_log(const Options *options)
 		log_init("relay", level, format);
 }
 
-static bool
-load(Options *options, int *argc, char **argv, const char **file, Error *error)
+static void
+warn(const char *text, void *arg)
 {
-	return options_take_config(argc, argv, file, error) &&
-		   (*file == NULL || options_load_file(options, *file, error)) &&
-		   options_load_env(options, environ, error) &&
-		   options_load_args(options, argc, argv, error);
+	(void) arg;
+	log_event(LOG_LEVEL_WARNING, text, NULL);
 }
 
 /* What init makes lies in PostgreSQL alone, but whoever runs it wants to know. */
@@ -272,7 +270,7 @@ main(int argc, char **argv)
 	options = options_create(&relay_option_table);
 	if (options == NULL)
 		return EXIT_BUG;
-	if (!load(options, &argc, argv, &requests.doctor.config_file, &error) ||
+	if (!options_load(options, &argc, argv, environ, &requests.doctor.config_file, &error) ||
 		!command_line_read(argc, argv, &command, &requests, &error))
 	{
 		status = fail(&error);
@@ -280,6 +278,7 @@ main(int argc, char **argv)
 		return status;
 	}
 	start_log(options);
+	options_warn(options, warn, NULL);
 	status = EXIT_OK;
 	switch (command)
 	{

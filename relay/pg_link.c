@@ -2,8 +2,7 @@
  * pg_link.c
  *	  A libpq connection that is made without blocking.
  *
- * Refuses a connection string that libpq can't parse (EXIT_CONFIG), before
- * anything is tried.  Messages of the connection phase come with SQLSTATEs
+ * Refuses what libpq and the server refuse.  Messages of the connection phase come with SQLSTATEs
  * (verbosity VERBOSE), because libpq has no other way to tell them.
  *
  * Invariants: text is UTF-8; PQconnectPoll() is called only when the socket is
@@ -11,7 +10,6 @@
  */
 #include "pg_link.h"
 
-#include "exit_codes.h"
 #include "pg_error.h"
 
 #include <libpq-fe.h>
@@ -19,24 +17,6 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_USEC (15 * USEC_PER_SEC)
-
-bool
-pg_link_check_conninfo(const char *conninfo, Error *error)
-{
-	char *message = NULL;
-	PQconninfoOption *parsed = PQconninfoParse(conninfo, &message);
-
-	if (parsed == NULL)
-	{
-		error_permanent(error, EXIT_CONFIG, "invalid \"postgres.conninfo\": %.*s",
-						message != NULL ? (int) strcspn(message, "\n") : 13,
-						message != NULL ? message : "out of memory");
-		PQfreemem(message);
-		return false;
-	}
-	PQconninfoFree(parsed);
-	return true;
-}
 
 bool
 pg_link_start(PgLink *link, const char *conninfo, bool replication, MonoUsec now, Error *error)

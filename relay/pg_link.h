@@ -22,7 +22,7 @@ typedef struct PgLink
 
 #define PG_LINK_CLOSED ((PgLink){0})
 
-/* EXIT_CONFIG for a string that libpq can't parse. */
+/* EXIT_CONFIG for a string that can't be tried (pg_conninfo.c). */
 extern MUST_CHECK bool pg_link_check_conninfo(const char *conninfo, Error *error);
 
 extern MUST_CHECK bool pg_link_start(PgLink *link, const char *conninfo, bool replication,

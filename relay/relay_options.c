@@ -20,6 +20,8 @@ static const OptionSpec relay_specs[] = {
 	{"postgres.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO,
 	 "How to reach the source database: a libpq connection string or URI. Empty: libpq's own "
 	 "environment, service file and password file decide."},
+	{"postgres.password", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_SECRET,
+	 "The password, when postgres.conninfo has none; best as postgres.password_file."},
 	{"postgres.slot", OPTION_TEXT, "pg_outbox", 0, 0, NULL, "", 0,
 	 "The replication slot, and the name of the registration in outbox.relay."},
 	{"postgres.publication", OPTION_TEXT, "pg_outbox", 0, 0, NULL, "", 0,
@@ -252,7 +254,7 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 
 	*config = (RelayConfig){
 		.options = options,
-		.conninfo = options_text(options, "postgres.conninfo"),
+		.conninfo = options_conninfo(options, "postgres.conninfo"),
 		.slot = options_text(options, "postgres.slot"),
 		.publication = options_text(options, "postgres.publication"),
 		.route = route_settings(options),

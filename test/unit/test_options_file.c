@@ -193,6 +193,21 @@ refuses_with_file_and_line(void **state)
 		{"a: x\n", 1, "expected \"key = value\"", ""},
 		{"]\n", 1, "expected \"key = value\"", ""},
 		{"\xC3\xBC = x\n", 1, "expected \"key = value\"", ""},
+		{"plain = a\n\npostgres.slot = \"x\"\n[log]\n", 3, "value in quotes",
+		 "There are no quotes here: write the value as it is."},
+		{"http.password = \"hunter2\"\n", 1, "value in quotes",
+		 "There are no quotes here: write the value as it is, or into a file of its own, if they "
+		 "belong to it."},
+		{"plain = a # why\n\n", 1, "comment behind a value", "A comment needs a line of its own."},
+		{"plain = a\t#\n", 1, "comment behind a value", ""},
+		{"\nplain = # nothing\n", 2, "comment behind a value", ""},
+		{"postgres.conninfo = dbname=a # why\n", 1, "comment behind a value", ""},
+		{"kafka.linger.ms = 5 # why\n", 1, "comment behind a value", ""},
+		{"plain = a\nlog.level = info \xE9\n", 2, "line isn't UTF-8", ""},
+		{"# caf\xE9\n", 1, "line isn't UTF-8", ""},
+		{"plain = \xC0\x80\n", 1, "line isn't UTF-8", ""},
+		{"plain = \xF0\x9F\x98\n", 1, "line isn't UTF-8", ""},
+		{"plain = \xF5\x80\x80\x80\n", 1, "line isn't UTF-8", ""},
 		{"  indented = x\n", 1, "indented line continues nothing", ""},
 		{"[postgres]\n slot = x\n", 2, "indented line continues nothing", ""},
 		{"plain = x\n[log]\n y\n", 3, "indented line continues nothing", ""},
@@ -228,6 +243,19 @@ refuses_with_file_and_line(void **state)
 		assert_int_equal(error.error_class, ERROR_CLASS_PERMANENT);
 		assert_int_equal(error.exit_code, EXIT_CONFIG);
 	}
+}
+
+static void
+takes_what_only_looks_like_a_comment(void **state)
+{
+	(void) state;
+	load("plain = a#b \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\n"
+		 "http.password = a #b\n"
+		 "postgres.conninfo = dbname=a password='a #b'\n"
+		 "[handler x]\nsql = SELECT \"a\" # b\n");
+	assert_string_equal(options_text(options, "plain"), "a#b \xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+	assert_string_equal(options_text(options, "http.password"), "a #b");
+	assert_string_equal(options_text(options, "postgres.conninfo"), "dbname=a password='a #b'");
 }
 
 static void
@@ -387,6 +415,7 @@ main(void)
 		WITH_FILE(continues_values),
 		WITH_FILE(takes_files_from_other_systems),
 		WITH_FILE(refuses_with_file_and_line),
+		WITH_FILE(takes_what_only_looks_like_a_comment),
 		WITH_FILE(says_where_it_was_set_before),
 		WITH_FILE(a_file_does_not_override_what_is_above_it),
 		WITH_FILE(refuses_zero_bytes),

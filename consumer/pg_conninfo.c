@@ -1,0 +1,89 @@
+/*
+ * pg_conninfo.c
+ *	  Whether a connection string is one that can be tried at all.
+ *
+ * Refuses, with EXIT_CONFIG, what libpq would refuse before it asks a server: words that it
+ * doesn't know, values that it can't take, a service that no file defines.  Tried again, none
+ * of this would pass.  Nothing is connected.
+ */
+#include "pg_target.h"
+
+#include "exit_codes.h"
+#include "options.h"
+
+#include <libpq-fe.h>
+#include <string.h>
+
+/* No address: that libpq complains of it means that it had no other complaint. */
+#define NO_ADDRESS "outbox-check"
+
+static bool
+refuse(const char *conninfo, const char *message, Error *error)
+{
+	Buffer complaint;
+
+	buffer_init(&complaint, 1000);
+	options_conninfo_complaint(&complaint, conninfo, message != NULL ? message : "out of memory");
+	error_permanent(error, EXIT_CONFIG, "invalid \"target.conninfo\": %s",
+					complaint.failed ? "out of memory" : complaint.data);
+	buffer_free(&complaint);
+	return false;
+}
+
+/* libpq looks at it when it connects, and a name might be one that comes later. */
+static bool
+check_ports(PQconninfoOption *parsed, Error *error)
+{
+	bool ok = true;
+
+	for (PQconninfoOption *option = parsed; ok && option->keyword != NULL; option++)
+	{
+		if (strcmp(option->keyword, "port") == 0 && option->val != NULL)
+			ok = option->val[strspn(option->val, "0123456789,")] == '\0';
+	}
+	PQconninfoFree(parsed);
+	return ok || error_permanent(error, EXIT_CONFIG,
+								 "invalid \"target.conninfo\": the port is no number");
+}
+
+static bool
+check_text(const char *conninfo, Error *error)
+{
+	char *message = NULL;
+	PQconninfoOption *parsed;
+
+	if (!options_conninfo_is_plain(conninfo))
+	{
+		error_permanent(error, EXIT_CONFIG,
+						"invalid \"target.conninfo\": an at sign too many, or a port "
+						"that is no number");
+		return error_hint(error, "In the password of a URI \"@\" is written as %%40, \"/\" as "
+								 "%%2F, \":\" as %%3A; or put it into \"target.password_file\".");
+	}
+	parsed = PQconninfoParse(conninfo, &message);
+	if (parsed != NULL)
+		return check_ports(parsed, error);
+	refuse(conninfo, message, error);
+	PQfreemem(message);
+	return false;
+}
+
+bool
+pg_check_conninfo(const char *conninfo, Error *error)
+{
+	static const char *const keywords[] = {"dbname", "host", "hostaddr", "port", NULL};
+	const char *const values[] = {conninfo, "localhost", NO_ADDRESS, "1", NULL};
+	PGconn *conn;
+	bool ok;
+
+	if (!check_text(conninfo, error))
+		return false;
+	/* With the environment, the service file and the values themselves. */
+	conn = PQconnectStartParams(keywords, values, 1);
+	if (conn == NULL)
+		return error_bug(error, "out of memory");
+	ok = strstr(PQerrorMessage(conn), NO_ADDRESS) != NULL ||
+		 refuse(conninfo, PQerrorMessage(conn), error);
+	PQfinish(conn);
+	return ok;
+}
