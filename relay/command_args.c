@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,56 @@ arg_lsn(ArgCursor *cursor, const char *name, PgLsn *lsn, Error *error)
 	error_permanent(error, EXIT_CONFIG, "option \"%s\": \"%s\" is no position in the WAL", name,
 					value);
 	error_hint(error, "It is written as PostgreSQL writes it: 0/16B374D8, for example.");
+	return ARG_WRONG;
+}
+
+/* "a|b|c" as "a, b or c" */
+static void
+hint_choices(Error *error, const char *choices)
+{
+	char text[200] = "";
+	size_t used = 0;
+
+	for (const char *choice = choices; used < sizeof(text);)
+	{
+		size_t len = strcspn(choice, "|");
+		const char *next = choice + len + 1;
+		const char *between = "";
+
+		if (choice[len] == '|')
+			between = strchr(next, '|') != NULL ? ", " : " or ";
+		used += (size_t) snprintf(text + used, sizeof(text) - used, "%.*s%s", (int) len, choice,
+								  between);
+		if (choice[len] == '\0')
+			break;
+		choice = next;
+	}
+	error_hint(error, "It is %s.", text);
+}
+
+ArgResult
+arg_choice(ArgCursor *cursor, const char *name, const char *choices, int *index, Error *error)
+{
+	const char *value;
+	const char *choice = choices;
+	ArgResult result = arg_value(cursor, name, &value, error);
+
+	if (result == ARG_WRONG)
+		hint_choices(error, choices);
+	if (result != ARG_TAKEN)
+		return result;
+	for (*index = 0;; ++*index)
+	{
+		size_t len = strcspn(choice, "|");
+
+		if (strlen(value) == len && memcmp(value, choice, len) == 0)
+			return ARG_TAKEN;
+		if (choice[len] == '\0')
+			break;
+		choice += len + 1;
+	}
+	error_permanent(error, EXIT_CONFIG, "option \"%s\": unrecognized value \"%s\"", name, value);
+	hint_choices(error, choices);
 	return ARG_WRONG;
 }
 

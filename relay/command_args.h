@@ -30,6 +30,9 @@ extern ArgResult arg_value(ArgCursor *cursor, const char *name, const char **val
 extern ArgResult arg_count(ArgCursor *cursor, const char *name, uint64_t min, uint64_t max,
 						   uint64_t *count, Error *error);
 extern ArgResult arg_lsn(ArgCursor *cursor, const char *name, PgLsn *lsn, Error *error);
+/* choices are separated by '|'; *index is that of the one that was given. */
+extern ArgResult arg_choice(ArgCursor *cursor, const char *name, const char *choices, int *index,
+							Error *error);
 extern ArgResult arg_flag(ArgCursor *cursor, const char *name, bool *flag);
 
 #endif

@@ -2,9 +2,12 @@
  * command_line.c
  *	  The commands of outbox-relay, their arguments and the help.
  *
- * Refuses an argument that the command doesn't have, and a second command.
+ * Refuses an argument that the command doesn't have, with what is meant or whose it is, and
+ * a second command.
  */
 #include "command_line.h"
+
+#include "exit_codes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -109,27 +112,31 @@ command_line_help(void)
 }
 
 static ArgResult
-take_init_argument(const char *argument, InitRequest *request)
+take_init_argument(ArgCursor *cursor, InitRequest *request, Error *error)
 {
-	if (strcmp(argument, "--accept-gap") == 0)
-		request->accept_gap = true;
-	else if (strcmp(argument, "--no-failover") == 0)
-		request->no_failover = true;
-	else if (strcmp(argument, "--existing=publish") == 0)
-		request->existing = EXISTING_PUBLISH;
-	else if (strcmp(argument, "--existing=skip") == 0)
-		request->existing = EXISTING_SKIP;
-	else if (strcmp(argument, "--wal-messages=on") == 0)
-		request->wal_messages = WAL_MESSAGES_ON;
-	else if (strcmp(argument, "--wal-messages=off") == 0)
-		request->wal_messages = WAL_MESSAGES_OFF;
-	else if (strcmp(argument, "--revoke-messages") == 0)
-		request->revoke_messages = true;
-	else if (strncmp(argument, "--source-id=", 12) == 0)
-		request->source_id = argument + 12;
-	else
-		return ARG_UNKNOWN;
-	return ARG_TAKEN;
+	int choice = 0;
+	ArgResult result = arg_flag(cursor, "--accept-gap", &request->accept_gap);
+
+	if (result == ARG_UNKNOWN)
+		result = arg_flag(cursor, "--no-failover", &request->no_failover);
+	if (result == ARG_UNKNOWN)
+		result = arg_flag(cursor, "--revoke-messages", &request->revoke_messages);
+	if (result == ARG_UNKNOWN)
+		result = arg_value(cursor, "--source-id", &request->source_id, error);
+	if (result != ARG_UNKNOWN)
+		return result;
+	result = arg_choice(cursor, "--existing", "publish|skip", &choice, error);
+	if (result == ARG_TAKEN)
+	{
+		request->existing = choice == 0 ? EXISTING_PUBLISH : EXISTING_SKIP;
+		request->existing_given = true;
+	}
+	if (result != ARG_UNKNOWN)
+		return result;
+	result = arg_choice(cursor, "--wal-messages", "on|off", &choice, error);
+	if (result == ARG_TAKEN)
+		request->wal_messages = choice == 0 ? WAL_MESSAGES_ON : WAL_MESSAGES_OFF;
+	return result;
 }
 
 static ArgResult
@@ -146,7 +153,7 @@ take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *err
 	switch (command)
 	{
 		case COMMAND_INIT:
-			return take_init_argument(cursor->argv[cursor->index], &requests->init);
+			return take_init_argument(cursor, &requests->init, error);
 		case COMMAND_PEEK:
 			return peek_take_argument(cursor, &requests->peek, error);
 		case COMMAND_REPLAY:
@@ -164,6 +171,144 @@ take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *err
 		default:
 			return ARG_UNKNOWN;
 	}
+}
+
+/* -------------------------------------------------------------------------
+ * what nobody takes
+ * -------------------------------------------------------------------------
+ */
+
+/* Of all commands, for what was meant. */
+static const char *const argument_names[] = {
+	"--existing",	  "--accept-gap",	"--source-id",
+	"--no-failover",  "--wal-messages", "--revoke-messages",
+	"--json",		  "--limit",		"--from",
+	"--payload",	  "--gap",			"--since",
+	"--until",		  "--id",			"--aggregate",
+	"--dry-run",	  "--incomplete",	"--max-events",
+	"--yes",		  "--force",		"--config",
+	"--help",		  "--version",		"--check-config",
+	"--print-config", "--print-sample", NULL};
+
+/* Whether a command has an argument of this name; is_flag: one without a value. */
+static bool
+has_argument(Command command, const char *name, bool *is_flag)
+{
+	/* Alone: what needs a value refuses it, and nothing is kept. */
+	char *argv[] = {(char *) name, NULL};
+	ArgCursor cursor = {1, argv, 0};
+	Requests scratch = {.init = {.existing = EXISTING_PUBLISH}};
+	ArgResult result;
+	Error ignored;
+
+	error_clear(&ignored);
+	result = take_argument(&cursor, command, &scratch, &ignored);
+	*is_flag = result == ARG_TAKEN;
+	return result != ARG_UNKNOWN;
+}
+
+static const char *
+name_of(Command command)
+{
+	for (const CommandName *name = commands; name->name != NULL; name++)
+	{
+		if (name->command == command)
+			return name->name;
+	}
+	return "";
+}
+
+static bool
+hint_commands(Error *error)
+{
+	char names[256] = "";
+	size_t used = 0;
+
+	for (const CommandName *name = commands; name->command < COMMAND_HELP; name++)
+		used += (size_t) snprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "",
+								  name->name);
+	return error_hint(error, "The commands are %s; see --help.", names);
+}
+
+static bool
+refuse_word(const char *word, Command command, Error *error)
+{
+	const char *near = NULL;
+	size_t best = SIZE_MAX;
+
+	if (command != COMMAND_NONE)
+	{
+		error_permanent(error, EXIT_CONFIG, "unrecognized argument \"%s\"", word);
+		return error_detail(error, "The command is \"%s\".", name_of(command));
+	}
+	error_permanent(error, EXIT_CONFIG, "unrecognized command \"%s\"", word);
+	for (const CommandName *name = commands; name->name != NULL; name++)
+	{
+		size_t apart = options_misspelling(word, name->name);
+
+		if (apart < best)
+		{
+			best = apart;
+			near = name->name;
+		}
+	}
+	if (near != NULL)
+		return error_hint(error, "Did you mean \"%s\"?", near);
+	return hint_commands(error);
+}
+
+/* An argument of another command; false with nothing filled: it is of none. */
+static bool
+refuse_foreign(const char *name, Command command, Error *error)
+{
+	char owners[256] = "";
+	size_t used = 0;
+	bool is_flag;
+
+	for (const CommandName *owner = commands; owner->command < COMMAND_HELP; owner++)
+	{
+		if (has_argument(owner->command, name, &is_flag))
+			used += (size_t) snprintf(owners + used, sizeof(owners) - used, "%s\"%s\"",
+									  used > 0 ? ", " : "", owner->name);
+	}
+	if (used == 0)
+		return false;
+	error_permanent(error, EXIT_CONFIG, "\"%s\" is an option of %s", name, owners);
+	if (command == COMMAND_NONE)
+		error_hint(error, "It stands behind the command.");
+	else
+		error_detail(error, "The command is \"%s\".", name_of(command));
+	return true;
+}
+
+static bool
+refuse_option(const char *argument, Command command, Error *error)
+{
+	char name[64];
+	const char *near = NULL;
+	size_t best = SIZE_MAX;
+	bool is_flag = false;
+	int len = (int) strcspn(argument, "=");
+
+	snprintf(name, sizeof(name), "%.*s", len, argument);
+	if (has_argument(command, name, &is_flag) && is_flag)
+		return error_permanent(error, EXIT_CONFIG, "option \"%s\" takes no value", name);
+	if (refuse_foreign(name, command, error))
+		return false;
+	(void) options_refuse_argument(&relay_option_table, argument, error);
+	for (int i = 0; argument_names[i] != NULL; i++)
+	{
+		size_t apart = options_misspelling(name + strspn(name, "-"), argument_names[i] + 2);
+
+		if (apart < best)
+		{
+			best = apart;
+			near = argument_names[i];
+		}
+	}
+	if (near != NULL)
+		error_hint(error, "Did you mean \"%s\"?", near);
+	return false;
 }
 
 bool
@@ -191,7 +336,8 @@ command_line_read(int argc, char **argv, Command *command, Requests *requests, E
 				case ARG_WRONG:
 					return false;
 				default:
-					return options_refuse_argument(&relay_option_table, argument, error);
+					return argument[0] == '-' ? refuse_option(argument, *command, error)
+											  : refuse_word(argument, *command, error);
 			}
 		}
 	}

@@ -153,5 +153,7 @@ pg_error_connect(Error *error, const PGconn *conn, const char *doing)
 	(void) pg_find_sqlstate(message, sqlstate);
 	flatten(message, text, sizeof(text));
 	fill(error, pg_sqlstate_class(sqlstate), sqlstate, doing, text);
+	if (strncmp(sqlstate, "3D", 2) == 0)
+		error_hint(error, "See \"postgres.conninfo\": without dbname libpq takes the user's name.");
 	return false;
 }

@@ -58,6 +58,31 @@ typedef struct Init
 	char snapshot_name[64];
 } Init;
 
+/* What was asked for and can't be had any more. */
+static void
+warn_of_ignored(Init *init)
+{
+	char text[TEXT_SIZE];
+
+	if (init->request->existing_given)
+	{
+		snprintf(text, sizeof(text),
+				 "--existing changes nothing: what becomes of the rows was decided when the slot "
+				 "\"%s\" was registered",
+				 init->config->slot);
+		init->say(true, text, init->arg);
+	}
+	if (init->request->no_failover)
+	{
+		snprintf(text, sizeof(text),
+				 "--no-failover changes nothing: the slot \"%s\" was made before",
+				 init->config->slot);
+		init->say(true, text, init->arg);
+	}
+	if (init->request->accept_gap)
+		init->say(true, "--accept-gap changes nothing: there is no gap", init->arg);
+}
+
 static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
 {
 	char text[TEXT_SIZE];
@@ -197,9 +222,11 @@ drop_slot(Init *init, Error *error)
 	if (!init->facts.slot_found)
 		return true;
 	if (init->facts.slot_pid != 0)
-		return error_permanent(error, EXIT_NOT_INITIALIZED,
-							   "the replication slot \"%s\" is in use by process %d",
-							   init->config->slot, init->facts.slot_pid);
+	{
+		error_permanent(error, EXIT_SERVER, "the replication slot \"%s\" is in use by process %d",
+						init->config->slot, init->facts.slot_pid);
+		return error_hint(error, "Stop the relay that reads it.");
+	}
 	result = pg_command(&init->link, "drop the old slot",
 						"SELECT pg_catalog.pg_drop_replication_slot(slot_name)"
 						"  FROM pg_catalog.pg_replication_slots"
@@ -260,6 +287,11 @@ begin_generation(Init *init, Error *error)
 		return false;
 	init->generation = init->facts.generation + 1;
 	init->gap_accepted = true;
+	if (init->request->existing_given)
+		init->say(true,
+				  "--existing changes nothing after a gap: replay --gap publishes what may be "
+				  "missing",
+				  init->arg);
 	tell(init, "accepted the gap: generation %u begins", init->generation);
 	return true;
 }
@@ -291,6 +323,7 @@ settle_registration(Init *init, bool *done, Error *error)
 	{
 		tell(init, "the slot \"%s\" is registered with the source id \"%s\", generation %u",
 			 init->config->slot, init->source_id, init->generation);
+		warn_of_ignored(init);
 		*done = true;
 		return true;
 	}

@@ -26,6 +26,7 @@ typedef enum WalMessages
 typedef struct InitRequest
 {
 	ExistingRows existing;
+	bool existing_given; /* and not only the default */
 	bool accept_gap;
 	bool no_failover;	   /* no copies of the slot on standbys, where the server could have them */
 	const char *source_id; /* NULL: one is made up */

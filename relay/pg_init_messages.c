@@ -17,9 +17,12 @@
 #include "pg_command.h"
 #include "pg_registry_sql.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LOCK_NOT_AVAILABLE "55P03"
+#define LOCK_TIMEOUT "5s"
+#define HOLDERS_SIZE 512
 
 /* The signatures differ between major versions. */
 #define SQL_REVOKE                                                                                 \
@@ -42,26 +45,65 @@
 	"UPDATE outbox.relay SET wal_messages = false,"                                                \
 	"       wal_messages_until = pg_catalog.pg_current_wal_insert_lsn() WHERE slot_name = $1"
 
+/* Who holds the registration's lock. */
+#define SQL_HOLDERS                                                                                \
+	"SELECT pg_catalog.string_agg(pg_catalog.format('process %s%s%s', l.pid,"                      \
+	"         ', ' || NULLIF(a.application_name, ''),"                                             \
+	"         ', from ' || pg_catalog.host(a.client_addr)), '; ' ORDER BY l.pid)"                  \
+	"  FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"        \
+	" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"                              \
+	"   AND l.database = (SELECT oid FROM pg_catalog.pg_database"                                  \
+	"                      WHERE datname = pg_catalog.current_database())"                         \
+	"   AND l.classid::int8 = (pg_catalog.hashtext('pg_outbox.relay')::int8 & 4294967295)"         \
+	"   AND l.objid::int8 = (pg_catalog.hashtext($1)::int8 & 4294967295)"
+
 static bool
-relay_is_running(const char *slot, Error *error)
+relay_is_running(const char *slot, const char *holders, Error *error)
 {
 	error_clear(error);
-	error_permanent(error, EXIT_NOT_INITIALIZED, "a relay of the slot \"%s\" is running", slot);
+	error_permanent(error, EXIT_SERVER, "a relay of the slot \"%s\" is running", slot);
+	if (*holders != '\0')
+		error_detail(error, "Connected to this database: %s.", holders);
 	return error_hint(error, "Stop it, and those that stand by, before --wal-messages is changed: "
 							 "it would go on as before.");
 }
 
+/* The relays, as text; "" when there are none. */
 static bool
-lock_registration(PgLink *link, const char *slot, Error *error)
+find_holders(PgLink *link, const char *slot, char holders[HOLDERS_SIZE], Error *error)
 {
+	PGresult *result = pg_command(link, "look for running relays", SQL_HOLDERS, &slot, 1, error);
+
+	if (result == NULL)
+		return false;
+	snprintf(holders, HOLDERS_SIZE, "%s", PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return true;
+}
+
+/* Waits for a moment, because a relay that was just stopped may not be gone yet. */
+static bool
+lock_registration(PgLink *link, const char *slot, InitSayFn say, void *arg, Error *error)
+{
+	char holders[HOLDERS_SIZE];
+	char text[HOLDERS_SIZE + 100];
+
+	if (!find_holders(link, slot, holders, error))
+		return false;
+	if (*holders != '\0')
+	{
+		snprintf(text, sizeof(text), "waiting up to " LOCK_TIMEOUT " for running relays to end: %s",
+				 holders);
+		say(false, text, arg);
+	}
 	if (!pg_command_only(link, "lock the registration", "BEGIN", NULL, 0, error) ||
-		!pg_command_only(link, "lock the registration", "SET LOCAL lock_timeout = '10s'", NULL, 0,
-						 error))
+		!pg_command_only(link, "lock the registration",
+						 "SET LOCAL lock_timeout = '" LOCK_TIMEOUT "'", NULL, 0, error))
 		return false;
 	if (pg_command_only(link, "lock the registration", SQL_LOCK_REGISTRATION, &slot, 1, error))
 		return true;
 	if (strcmp(error->sqlstate, LOCK_NOT_AVAILABLE) == 0)
-		return relay_is_running(slot, error);
+		return relay_is_running(slot, holders, error);
 	return false;
 }
 
@@ -74,7 +116,7 @@ lock_out_writers(PgLink *link, Error *error)
 	if (strcmp(error->sqlstate, LOCK_NOT_AVAILABLE) != 0)
 		return false;
 	error_clear(error);
-	error_permanent(error, EXIT_NOT_INITIALIZED,
+	error_permanent(error, EXIT_SERVER,
 					"transactions that may have written logical messages are still open");
 	return error_hint(error, "Try again when they have ended: they hold a RowShareLock on "
 							 "outbox.relay (pg_locks).");
@@ -99,7 +141,7 @@ change(PgLink *link, const char *slot, bool on, bool *changed, Error *error)
 		return true;
 	/* A relay of an older version holds no lock. */
 	if (in_use)
-		return relay_is_running(slot, error);
+		return relay_is_running(slot, "", error);
 	if (!on && !lock_out_writers(link, error))
 		return false;
 	*changed = true;
@@ -113,7 +155,8 @@ switch_messages(PgLink *link, const char *slot, bool on, InitSayFn say, void *ar
 	bool changed;
 	Error ignored;
 
-	if (!lock_registration(link, slot, error) || !change(link, slot, on, &changed, error) ||
+	if (!lock_registration(link, slot, say, arg, error) ||
+		!change(link, slot, on, &changed, error) ||
 		!pg_command_only(link, "change the registration", "COMMIT", NULL, 0, error))
 	{
 		error_clear(&ignored);
