@@ -74,6 +74,8 @@ write_line(Progress *progress, const Load *load, const Sample *sample, MonoUsec 
 	buffer_printf(line, "offered %llu ", (unsigned long long) offered);
 	append_numbers(line, config, "accepted", accepted);
 	append_numbers(line, config, "rejected", rejected);
+	while (line->len > 0 && line->data[line->len - 1] == ' ')
+		line->data[--line->len] = '\0';
 }
 
 static int

@@ -86,11 +86,11 @@ outbox_check_headers(Jsonb *headers)
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY && is_reserved(value.val.string.val, value.val.string.len))
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_RESERVED_NAME),
-				 errmsg("header \"%.*s\" is reserved", value.val.string.len, value.val.string.val),
-				 errdetail("The relay sets this header itself."), errhint("Choose another name.")));
+			ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
+							errmsg("header \"%.*s\" is reserved", value.val.string.len,
+								   value.val.string.val),
+							errdetail("outbox-relay writes a header of this name to every record."),
+							errhint("Choose another name.")));
 		if (token == WJB_VALUE && value.type == jbvBinary)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("headers must be a flat JSON object"),

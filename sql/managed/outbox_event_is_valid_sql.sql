@@ -68,7 +68,7 @@ BEGIN
 		   OR (header.key = 'outbox-replayed'
 			   AND NOT pg_has_role((SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'outbox.event'::regclass), 'USAGE')) THEN
 			RAISE EXCEPTION USING ERRCODE = 'reserved_name', MESSAGE = format('header "%s" is reserved', header.key),
-				DETAIL = 'The relay sets this header itself.', HINT = 'Choose another name.';
+				DETAIL = 'outbox-relay writes a header of this name to every record.', HINT = 'Choose another name.';
 		ELSIF header.type IN ('object', 'array') THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'headers must be a flat JSON object',
 				DETAIL = 'The value of a header is an object or an array.',
