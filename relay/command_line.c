@@ -179,16 +179,34 @@ take_argument(ArgCursor *cursor, Command command, Requests *requests, Error *err
  */
 
 /* Of all commands, for what was meant. */
-static const char *const argument_names[] = {
-	"--existing",	  "--accept-gap",	"--source-id",
-	"--no-failover",  "--wal-messages", "--revoke-messages",
-	"--json",		  "--limit",		"--from",
-	"--payload",	  "--gap",			"--since",
-	"--until",		  "--id",			"--aggregate",
-	"--dry-run",	  "--incomplete",	"--max-events",
-	"--yes",		  "--force",		"--config",
-	"--help",		  "--version",		"--check-config",
-	"--print-config", "--print-sample", NULL};
+static const char *const argument_names[] = {"--topic",
+											 "--existing",
+											 "--accept-gap",
+											 "--source-id",
+											 "--no-failover",
+											 "--wal-messages",
+											 "--revoke-messages",
+											 "--json",
+											 "--limit",
+											 "--from",
+											 "--payload",
+											 "--gap",
+											 "--since",
+											 "--until",
+											 "--id",
+											 "--aggregate",
+											 "--dry-run",
+											 "--incomplete",
+											 "--max-events",
+											 "--yes",
+											 "--force",
+											 "--config",
+											 "--help",
+											 "--version",
+											 "--check-config",
+											 "--print-config",
+											 "--print-sample",
+											 NULL};
 
 /* Whether a command has an argument of this name; is_flag: one without a value. */
 static bool
