@@ -157,6 +157,8 @@ find_place(KafkaScan *scan, const char *topic, Error *error)
 	int64_t offset;
 	rd_kafka_resp_err_t code;
 
+	if (scan->from.wants != NULL && !scan->from.wants(topic, scan->partition, scan->arg))
+		return IO_OK;
 	code = rd_kafka_query_watermark_offsets(scan->handle, topic, (int32_t) scan->partition, &low,
 											&high, WATERMARK_TIMEOUT_MS);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -26,9 +26,13 @@ typedef struct ScannedRecord
 
 typedef void (*ScanFn)(const ScannedRecord *record, void *arg);
 
+/* Whether a partition is to be read. */
+typedef bool (*ScanWantsFn)(const char *topic, uint32_t partition, void *arg);
+
 typedef struct ScanFrom
 {
 	const TopicMap *but; /* these topics aren't read; NULL: all are.  Borrowed as well */
+	ScanWantsFn wants;	 /* with the arg of ScanFn; NULL: all of them */
 	bool tail;			 /* at most that many records of each partition, */
 	int tail_records;	 /* the last ones; else */
 	int64_t since_ms;	 /* those with this timestamp or a later one */

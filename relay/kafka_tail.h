@@ -3,8 +3,9 @@
  *	  The highest positions at the end of the recorded topics: what Kafka last
  *	  got from this source.
  *
- * Reads at most the last few records of each partition, once, at start.  Calls
- * of librdkafka that block are bounded by 500 ms each.
+ * Reads the last few records of each partition, once, at start; more, up to 8192, where they
+ * are of others or have no position.  Calls of librdkafka that block are bounded by 500 ms
+ * each.
  */
 #ifndef OUTBOX_RELAY_KAFKA_TAIL_H
 #define OUTBOX_RELAY_KAFKA_TAIL_H

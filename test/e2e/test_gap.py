@@ -114,17 +114,22 @@ def test_a_topic_that_lost_partitions_stops_the_relay(scene, exits):
     assert len(relay.problems()) == 1 and topic in relay.log()
 
 
-def test_kafka_is_ahead_of_the_server(make_scene, own, broker, exits):
-    """As when the server was restored from an earlier copy of its disk."""
+@pytest.mark.parametrize("behind", [0, 20, 400], ids=["at the end", "behind a few", "behind many"])
+def test_kafka_is_ahead_of_the_server(make_scene, own, broker, exits, behind):
+    """As when the server was restored from an earlier copy of its disk; others may have written since."""
     scene = make_scene(own.cluster("source"), None, broker)
     relay, ledger = ready_scene(scene)
     position = ledger.wait_in_topics()[0].position
-    # A record that this source would write in the far future.
+    # A record that this source would write in the far future, and then those of another source and of replay.
     producer = Producer({"bootstrap.servers": broker.servers})
     producer.produce(scene.topic("t"), b"{}", b"k", 0, headers=[
         ("id", b"01890000-0000-7000-8000-000000000001"),
         ("outbox-position", f"{position.source}/1.1/7F/10/0".encode())])
+    for number in range(behind):
+        last = ("outbox-position", f"another/1.1/7F/{number + 1:X}/0".encode()) if number % 2 else ("outbox-replayed", b"gap")
+        producer.produce(scene.topic("t"), b"{}", b"k", 0, headers=[
+            ("id", b"01890000-0000-7000-8000-000000000002"), last])
     assert producer.flush(30) == 0
     relay.start(ready=False)
     assert relay.wait_exit() == exits["EXIT_GAP"], relay.log()
-    assert len(relay.problems()) == 1
+    assert len(relay.problems()) == 1 and "7F/10" in relay.log()

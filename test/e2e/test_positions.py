@@ -84,6 +84,23 @@ def test_a_topic_that_grows_between_a_crash_and_the_next_start(scene):
     ledger.check_topics(records)
 
 
+def test_the_first_recorded_count_stays(scene):
+    """Whoever recorded it: also while this relay was about to."""
+    topic = scene.topic("t")
+    scene.broker.create_topic(topic, 5)
+    relay = scene.start_relay(**UNMARKED)
+    ledger = scene.ledger()
+    scene.sql("INSERT INTO outbox.topic (slot_name, topic, partitions) VALUES (%s, %s, 2)", (scene.slot, topic))
+    emit_many(scene, 100)
+    ledger.wait_in_topics()
+    relay.kill()
+    scene.wait_slot_free()
+    relay.start()
+    records = sent_again(scene, topic, 200)
+    check_once(ledger, records)
+    assert {record.partition for record in records} == {0, 1}
+
+
 @pytest.mark.parametrize("change", ["key", "partition", "count"])
 def test_repartition_between_a_crash_and_the_next_start(scene, exits, change):
     """All that was sent by the old map comes again by the old map, and nothing of it by the new one."""
@@ -124,6 +141,27 @@ def test_repartition_between_a_crash_and_the_next_start(scene, exits, change):
         assert all(r.partition == place(b"T", 3) for r in new)
     if change == "count":
         assert {r.partition for r in new} > {0, 1, 2}
+
+
+def test_a_message_that_is_refused_in_the_middle_leaves_no_hole(scene, exits):
+    """Of a producer with many batches under way: nothing behind the refused one gets in before it."""
+    topic = scene.topic("t")
+    scene.broker.create_topic(topic, 1)
+    scene.broker.configure_topic(topic, max_message_bytes="20000")
+    options = dict(UNMARKED, **{"kafka.batch.num.messages": "50", "reconnect.min": "10ms", "reconnect.max": "50ms"})
+    scene.initialize(**options)
+    ledger = scene.ledger()
+    scene.sql("SELECT count(outbox.emit('t', 'k', 'T', json_build_object('n', g, 'x',"
+              " repeat('x', CASE WHEN g = 701 THEN 30000 ELSE 20 END)))) FROM generate_series(1, 2000) g")
+    relay = scene.relay(**options)
+    for _ in range(2):
+        relay.start(ready=False)
+        assert relay.wait_exit() == exits["EXIT_POISON"], relay.log()
+        assert {r.position.ordinal for r in scene.broker.read(topic)} == set(range(700))
+    scene.broker.configure_topic(topic, max_message_bytes="1000000")
+    relay.start()
+    ledger.wait_in_topics()
+    check_once(ledger, scene.broker.read(topic))
 
 
 def test_late_output_of_a_relay_that_was_replaced(scene, seed):

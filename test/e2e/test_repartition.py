@@ -365,3 +365,72 @@ def test_an_event_that_the_old_settings_make_poison(scene, exits):
     scene.sql("SELECT outbox.redrive(slot => %s)", (scene.slot,))
     until(lambda: scene.broker.partitions(scene.topic("other")) and
           [r.id for r in scene.broker.read(scene.topic("other"))] == [poison], "it is redriven")
+
+
+def test_events_that_are_in_the_wal_alone(scene):
+    """They are drained as rows are."""
+    scene.broker.create_topic(scene.topic("t"), 3)
+    relay = scene.start_relay("--wal-messages=on", **{"mark.interval": "3600s", "heartbeat.interval": "3600s"})
+    scene.sql(f"ALTER DATABASE \"{scene.database}\" SET pg_outbox.storage = 'wal'")
+    old = {scene.emit("t", f"k{n}") for n in range(20)}
+    until(lambda: scene.broker.count(scene.topic("t")) == 20, "the first ones")
+    relay.kill()
+    scene.wait_slot_free()
+    old |= {scene.emit("t", f"k{n}") for n in range(20)}
+    scene.broker.grow_topic(scene.topic("t"), 6)
+    assert repartition(scene).status == 0
+    relay.start()
+    new = {scene.emit("t", f"k{n}") for n in range(20)}
+    until(lambda: scene.broker.count(scene.topic("t")) == 80, "20 a second time, and 40 more")
+    for record in scene.broker.read(scene.topic("t")):
+        assert record.id in old | new
+        assert record.partition == place(record.key, 3 if record.id in old else 6)
+        assert record.position.epoch[0] == (1 if record.id in old else 2)
+
+
+def test_each_relay_has_a_map_of_its_own(scene):
+    """Of two in one database, one may run while the other's map is changed, and keeps its own."""
+    scene.broker.create_topic(scene.topic("t"), 3)
+    other_slot = {"postgres.slot": scene.slot + "_b"}
+    relay = scene.start_relay()
+    scene.initialize("--source-id=other", **other_slot)
+    other = scene.relay("other", **other_slot).start()
+    scene.emit("t", "k")
+    until(lambda: scene.sql("SELECT count(*) FROM outbox.topic")[0][0] == 2, "both recorded it")
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    scene.broker.grow_topic(scene.topic("t"), 6)
+    assert repartition(scene).status == 0
+    assert other.running() and other.is_ready()
+    assert scene.sql("SELECT slot_name, partitions, generation FROM outbox.topic ORDER BY slot_name") == [
+        (scene.slot, 6, 2), (scene.slot + "_b", 3, 1)]
+    relay.start()
+    events = {scene.emit("t", f"k{n}") for n in range(20)}
+    until(lambda: scene.broker.count(scene.topic("t")) == 42, "from both")
+    for record in scene.broker.read(scene.topic("t")):
+        if record.id in events:
+            assert record.partition == place(record.key, 3 if record.position.source == "other" else 6)
+
+
+def test_an_extension_that_can_not_record_settings(scene, exits):
+    """That of 0.1.0: the relay runs with it and says what is missing; after the update it records."""
+    scene.sql("DROP EXTENSION pg_outbox CASCADE")
+    scene.sql("DROP SCHEMA IF EXISTS outbox CASCADE")
+    scene.sql("CREATE EXTENSION pg_outbox VERSION '0.1.0'")
+    relay = scene.start_relay()
+    assert "goes unnoticed: ALTER EXTENSION pg_outbox UPDATE" in relay.log()
+    scene.emit("t", "k")
+    until(lambda: recorded(scene), "the topic is recorded")
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    command = repartition(scene, **{"table.field.event.key": "type"})
+    assert command.status == exits["EXIT_NOT_INITIALIZED"] and "ALTER EXTENSION" in command.output, command
+    scene.sql("ALTER EXTENSION pg_outbox UPDATE")
+    command = repartition(scene, **{"table.field.event.key": "type"})
+    assert command.status == exits["EXIT_NOT_INITIALIZED"] and "no relay has recorded" in command.output, command
+    relay.start()
+    assert routing(scene)["table.field.event.key"] == "aggregateid"
+    assert "goes unnoticed" not in relay.log()
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    assert repartition(scene, **{"table.field.event.key": "type"}).status == 0
