@@ -31,6 +31,7 @@
 
 #define KAFKA_PATIENCE_USEC (15 * USEC_PER_SEC)
 #define IN_USE_PATIENCE_USEC (10 * USEC_PER_SEC)
+#define DRAIN_USEC_MIN (30 * USEC_PER_SEC)
 #define TEXT_SIZE 256
 
 const char repartition_help[] =
@@ -275,6 +276,9 @@ drain(Repartition *repartition, Error *error)
 							&repartition->own.route, &repartition->placement, error) ||
 		!poller_init(&poller, error))
 		return false;
+	/* A relay that may leave events in flight at its end would never be done here. */
+	if (repartition->own.drain_timeout_usec < DRAIN_USEC_MIN)
+		repartition->own.drain_timeout_usec = DRAIN_USEC_MIN;
 	repartition->say(false, "publishing what the old map has begun", repartition->arg);
 	ok = drain_with(repartition, &poller, error);
 	poller_free(&poller);

@@ -320,6 +320,28 @@ def test_interrupted_and_killed_at_any_point(scene, seed):
     # No event has two places: what was sent again went where it was.
 
 
+def test_killed_in_its_transaction(scene):
+    """Settings and generation are written, the count waits for a lock: none of it is there afterwards."""
+    relay, ledger = grown(scene)
+    settings = {"table.field.event.key": "type", "drain.timeout": "0"}
+    command = scene.relay("struck", command=("repartition",), **settings)
+    with scene.source.connect(scene.database, autocommit=False) as other:
+        other.execute("SELECT FROM outbox.topic FOR UPDATE")
+        command.start(ready=False)
+        until(lambda: scene.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                                " AND application_name = 'outbox-relay repartition' AND wait_event_type = 'Lock'")[0][0],
+              "it waits in its transaction")
+        command.kill()
+        other.rollback()
+    assert generation(scene) == 1 and recorded(scene) == {scene.topic("t"): (3, 1)}
+    assert routing(scene)["table.field.event.key"] == "aggregateid"
+    assert repartition(scene, **settings).status == 0
+    assert generation(scene) == 2 and recorded(scene) == {scene.topic("t"): (6, 2)}
+    scene.relay("after", **settings).start()
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
+
+
 def test_nothing_recorded_and_nothing_registered(scene, exits):
     command = repartition(scene)
     assert command.status == exits["EXIT_NOT_INITIALIZED"] and "init" in command.output
