@@ -13,6 +13,7 @@ WORKERS ?= 2
 
 # The demo's load: requests per second and the seed of everything random in it.
 RATE ?= 50
+GIVEN_RATE := $(if $(filter-out file,$(origin RATE)),--rate=$(RATE))
 SEED ?= 1
 FULL ?= 0
 
@@ -53,12 +54,12 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
-## check              all tests; check-style, -unit, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -e2e: one suite
+## check              all tests; check-style, -unit, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e:
+check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-soak check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
 
 ## check-asan         unit, fuzz and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer (20 minutes)
@@ -72,6 +73,18 @@ check-valgrind: bootstrap-valgrind install-extension
 ## check-mutants      takes each rule of positions out, and sees that its test fails (20 minutes)
 check-mutants: bootstrap-check install-extension
 	@scripts/mutants
+
+## soak               relay and consumer under a steady load: DURATION=1800 RATE=5000, into build/soak
+DURATION ?= 1800
+soak: bootstrap-check install-extension
+	@$(MAKE) --no-print-directory build
+	@test/soak/run --duration=$(DURATION) $(GIVEN_RATE)
+
+## check-outage       Kafka away for OUTAGE=300 seconds at RATE=2000: memory, loss, order
+OUTAGE ?= 300
+check-outage: bootstrap-check install-extension
+	@$(MAKE) --no-print-directory build
+	@test/soak/run --outage=$(OUTAGE) $(GIVEN_RATE)
 
 ## check-matrix       the extension with other majors of the server, in containers: MAJORS="17 18 19"
 MAJORS ?= 17 18 19
@@ -87,6 +100,11 @@ check-compat: bootstrap-check install-extension
 ROUNDS ?= 6
 bench-emit: install-extension
 	@bench/emit/run --rounds=$(ROUNDS)
+
+## bench-drain        what a relay needs for a backlog of 300,000 transactions, into build/bench/drain.json
+bench-drain: install-extension
+	@$(MAKE) --no-print-directory build
+	@bench/drain/run
 
 ## dist               the PGXN distribution of the extension: build/dist/*.zip
 dist:
@@ -104,4 +122,4 @@ help:
 .PHONY: all build $(PROGRAMS) common extension install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-matrix check-compat bench-emit dist clean help
+	check-asan check-valgrind check-mutants check-soak soak check-outage check-matrix check-compat bench-emit bench-drain dist clean help

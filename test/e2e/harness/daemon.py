@@ -176,8 +176,16 @@ class Daemon:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             return int(re.search(field + r":\s+(\d+) kB", file.read()).group(1)) * 1024
 
-    def cpu_seconds(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def cpu_seconds(self, main_thread=False):
+        """Of all threads, or of the one that main() runs in."""
+        where = f"/proc/{self.pid}/task/{self.pid}" if main_thread else f"/proc/{self.pid}"
+        with open(f"{where}/stat", encoding="ascii") as file:
             fields = file.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
