@@ -4,8 +4,6 @@
  */
 #include "lsn.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Reads 1 to 8 hexadecimal digits that fill the text. */
@@ -52,11 +50,26 @@ lsn_parse(const char *text, size_t len, PgLsn *lsn)
 	return true;
 }
 
+/* In upper case, without leading zeros; behind what is written. */
+static char *
+put_half(char *at, uint32_t half)
+{
+	int shift = 28;
+
+	while (shift > 0 && half >> shift == 0)
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*at++ = "0123456789ABCDEF"[(half >> shift) & 15];
+	return at;
+}
+
 size_t
 lsn_format(PgLsn lsn, char *text)
 {
-	int len = snprintf(text, LSN_TEXT_SIZE, "%" PRIX32 "/%" PRIX32, (uint32_t) (lsn >> 32),
-					   (uint32_t) lsn);
+	char *at = put_half(text, (uint32_t) (lsn >> 32));
 
-	return (size_t) len;
+	*at++ = '/';
+	at = put_half(at, (uint32_t) lsn);
+	*at = '\0';
+	return (size_t) (at - text);
 }

@@ -7,8 +7,6 @@
  */
 #include "position.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -45,17 +43,41 @@ position_compare(const Position *a, const Position *b)
 	return 0;
 }
 
+/* Behind what is written. */
+static char *
+put_decimal(char *at, uint64_t value)
+{
+	char digits[20];
+	int count = 0;
+
+	do
+	{
+		digits[count++] = (char) ('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	while (count > 0)
+		*at++ = digits[--count];
+	return at;
+}
+
+/* Of every event: by hand, since snprintf() would be a sixth of what a relay does. */
 size_t
 position_format(const char *source_id, const Position *position, char *text)
 {
-	char lsn[LSN_TEXT_SIZE];
-	int len;
+	size_t len = strnlen(source_id, SOURCE_ID_MAX);
+	char *at = text + len;
 
-	lsn_format(position->commit_lsn, lsn);
-	len = snprintf(text, POSITION_TEXT_SIZE, "%.*s/%" PRIu32 ".%" PRIu32 "/%s/%" PRIu64,
-				   SOURCE_ID_MAX, source_id, position->generation, position->timeline, lsn,
-				   position->ordinal);
-	return (size_t) len;
+	memcpy(text, source_id, len);
+	*at++ = '/';
+	at = put_decimal(at, position->generation);
+	*at++ = '.';
+	at = put_decimal(at, position->timeline);
+	*at++ = '/';
+	at += lsn_format(position->commit_lsn, at);
+	*at++ = '/';
+	at = put_decimal(at, position->ordinal);
+	*at = '\0';
+	return (size_t) (at - text);
 }
 
 /* A decimal number without leading zeros that fills the text. */

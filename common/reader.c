@@ -4,6 +4,7 @@
  */
 #include "reader.h"
 
+#include <endian.h>
 #include <string.h>
 
 static const uint8_t no_bytes[1];
@@ -39,42 +40,47 @@ take(Reader *reader, size_t len)
 	return start;
 }
 
-/* An integer of 1 to 8 bytes, most significant first. */
-static uint64_t
-take_integer(Reader *reader, size_t len)
-{
-	const uint8_t *bytes = take(reader, len);
-	uint64_t value = 0;
-
-	if (bytes == NULL)
-		return 0;
-	for (size_t i = 0; i < len; i++)
-		value = (value << 8) | bytes[i];
-	return value;
-}
+/* Integers are sent most significant byte first. */
 
 uint8_t
 reader_u8(Reader *reader)
 {
-	return (uint8_t) take_integer(reader, 1);
+	const uint8_t *bytes = take(reader, 1);
+
+	return bytes != NULL ? bytes[0] : 0;
 }
 
 uint16_t
 reader_u16(Reader *reader)
 {
-	return (uint16_t) take_integer(reader, 2);
+	const uint8_t *bytes = take(reader, sizeof(uint16_t));
+	uint16_t value = 0;
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return be16toh(value);
 }
 
 uint32_t
 reader_u32(Reader *reader)
 {
-	return (uint32_t) take_integer(reader, 4);
+	const uint8_t *bytes = take(reader, sizeof(uint32_t));
+	uint32_t value = 0;
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return be32toh(value);
 }
 
 uint64_t
 reader_u64(Reader *reader)
 {
-	return take_integer(reader, 8);
+	const uint8_t *bytes = take(reader, sizeof(uint64_t));
+	uint64_t value = 0;
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return be64toh(value);
 }
 
 ByteView

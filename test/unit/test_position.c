@@ -176,9 +176,14 @@ random_positions_come_back(void **state)
 		char text[POSITION_TEXT_SIZE];
 		char source_id[SOURCE_ID_MAX + 1];
 		Position back;
+		char expected[POSITION_TEXT_SIZE];
 		size_t len = position_format("src", &position, text);
 
 		assert_int_equal(len, strlen(text));
+		snprintf(expected, sizeof(expected), "src/%u.%u/%X/%X/%llu", position.generation,
+				 position.timeline, (unsigned) (position.commit_lsn >> 32),
+				 (unsigned) position.commit_lsn, (unsigned long long) position.ordinal);
+		assert_string_equal(text, expected);
 		assert_true(position_parse(text, len, source_id, &back));
 		assert_int_equal(position_compare(&position, &back), 0);
 	}
