@@ -18,6 +18,7 @@
 #include "kafka_partition.h"
 #include "peek_line.h"
 #include "pg_facts.h"
+#include "pg_link.h"
 #include "pg_source.h"
 #include "random.h"
 #include "route.h"
@@ -150,12 +151,13 @@ start_stream(Peek *peek, Error *error)
 	const RelayFacts *facts = &peek->facts;
 	const SourceIdentity *identity;
 
-	peek->source =
-		pg_source_open(config->conninfo, config->slot, config->publication, clock_mono(), error);
+	peek->source = pg_source_open(config->conninfo, config->slot, config->publication,
+								  PG_LINK_ANY_HOST, clock_mono(), error);
 	if (peek->source == NULL || !advance(peek->source, error))
 		return false;
 	identity = pg_source_identity(peek->source);
-	if (!relay_check_identity(facts, &no_memory, identity->system_identifier, identity->timeline,
+	if (!relay_check_same_server(facts, identity->started, error) ||
+		!relay_check_identity(facts, &no_memory, identity->system_identifier, identity->timeline,
 							  identity->flushed, error))
 		return false;
 	peek->end = identity->flushed;

@@ -53,7 +53,7 @@ registry_open(const RelayConfig *config, MonoUsec now, Error *error)
 	}
 	snprintf(registry->slot, sizeof(registry->slot), "%s", config->slot);
 	snprintf(registry->publication, sizeof(registry->publication), "%s", config->publication);
-	if (!pg_link_start(&registry->link, config->conninfo, false, now, error))
+	if (!pg_link_start(&registry->link, config->conninfo, false, PG_LINK_ANY_HOST, now, error))
 	{
 		registry_free(registry);
 		return NULL;
@@ -74,6 +74,12 @@ registry_free(PgRegistry *registry)
 	free(registry->routing);
 	free(registry->topics);
 	free(registry);
+}
+
+int
+registry_host(const PgRegistry *registry)
+{
+	return registry->link.host;
 }
 
 int
@@ -180,6 +186,9 @@ read_server(PgRegistry *registry, const PGresult *result)
 	facts->dead_letters_found = flag(result, 12);
 	facts->dead_letters_readable = flag(result, 13);
 	facts->dead_letters_writable = flag(result, 14);
+	facts->slot_synced = flag(result, 15);
+	facts->server_timeline = number(result, 0, 16);
+	snprintf(facts->started, sizeof(facts->started), "%s", PQgetvalue(result, 0, 17));
 }
 
 static bool
@@ -281,6 +290,12 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 			return true;
 		case REGISTRY_TOPIC:
 			reply->u.partitions = PQntuples(result) > 0 ? number(result, 0, 0) : 0;
+			return true;
+		case REGISTRY_FLUSHED:
+			reply->u.server_end = lsn_value(result, 0);
+			return true;
+		case REGISTRY_SLOT:
+			reply->u.slot_pid = PQntuples(result) > 0 ? (int) number(result, 0, 0) : 0;
 			return true;
 		case REGISTRY_LEAF_SIZE:
 			reply->u.blocks = number(result, 0, 0);

@@ -40,7 +40,9 @@ typedef enum RegistryJob
 	REGISTRY_LEAF_ROWS, /* a reply for each row, then one with u.row NULL */
 	REGISTRY_READY,
 	REGISTRY_PUBLICATION, /* that of registry_facts() is as of now */
-	REGISTRY_DEAD_LETTER  /* u.receipt */
+	REGISTRY_DEAD_LETTER, /* u.receipt */
+	REGISTRY_FLUSHED,	  /* u.server_end */
+	REGISTRY_SLOT		  /* u.slot_pid; 0: the slot is free, or gone */
 } RegistryJob;
 
 /* A row of outbox.event that was there before the slot. */
@@ -70,9 +72,10 @@ typedef struct RegistryReply
 	{
 		uint32_t partitions;
 		uint32_t blocks;
-		PgLsn server_end;	  /* MARK: of its WAL */
+		PgLsn server_end;	  /* MARK, FLUSHED: of its WAL */
 		const StoredRow *row; /* until the next registry_next() */
 		DeadLetterReceipt receipt;
+		int slot_pid;
 	} u;
 } RegistryReply;
 
@@ -100,6 +103,8 @@ extern MUST_CHECK PgRegistry *registry_look(const RelayConfig *config, Error *er
 /* IO_OK: *reply is filled, ask again; IO_AGAIN; IO_FAILED. */
 extern MUST_CHECK IoResult registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply,
 										 Error *error);
+/* Once connected: which of the connection string's hosts, as in pg_link.h. */
+extern int registry_host(const PgRegistry *registry);
 extern int registry_fd(const PgRegistry *registry);
 extern short registry_events(const PgRegistry *registry);
 extern MonoUsec registry_wake_at(const PgRegistry *registry);
@@ -107,8 +112,13 @@ extern MonoUsec registry_wake_at(const PgRegistry *registry);
 /* false: the queue is full or memory is out; nothing was queued. */
 extern MUST_CHECK bool registry_ask_facts(PgRegistry *registry);
 extern MUST_CHECK bool registry_mark(PgRegistry *registry, const MarkRequest *request);
+/* With what is known to be settled there: the mark, if it is behind it, goes with it. */
 extern MUST_CHECK bool registry_set_timeline(PgRegistry *registry, uint32_t generation,
-											 uint32_t timeline);
+											 uint32_t timeline, PgLsn settled);
+/* How far the server's WAL is on its disk. */
+extern MUST_CHECK bool registry_ask_flushed(PgRegistry *registry);
+/* Whether the slot is in use: for a relay that stands by. */
+extern MUST_CHECK bool registry_look_at_slot(PgRegistry *registry);
 /* Only where nothing is recorded yet. */
 extern MUST_CHECK bool registry_record_routing(PgRegistry *registry, uint32_t generation,
 											   const char *routing);

@@ -89,15 +89,31 @@ registry_mark(PgRegistry *registry, const MarkRequest *request)
 }
 
 bool
-registry_set_timeline(PgRegistry *registry, uint32_t generation, uint32_t timeline)
+registry_set_timeline(PgRegistry *registry, uint32_t generation, uint32_t timeline, PgLsn settled)
 {
 	char generation_text[16];
 	char timeline_text[16];
-	const char *params[] = {registry->slot, generation_text, timeline_text};
+	char lsn[LSN_TEXT_SIZE];
+	const char *params[] = {registry->slot, generation_text, timeline_text, lsn};
 
 	snprintf(generation_text, sizeof(generation_text), "%u", generation);
 	snprintf(timeline_text, sizeof(timeline_text), "%u", timeline);
-	return registry_add_job(registry, REGISTRY_TIMELINE, SQL_TIMELINE, -1, params, 3);
+	lsn_format(settled, lsn);
+	return registry_add_job(registry, REGISTRY_TIMELINE, SQL_TIMELINE, -1, params, 4);
+}
+
+bool
+registry_ask_flushed(PgRegistry *registry)
+{
+	return registry_add_job(registry, REGISTRY_FLUSHED, SQL_FLUSHED, -1, NULL, 0);
+}
+
+bool
+registry_look_at_slot(PgRegistry *registry)
+{
+	const char *params[] = {registry->slot};
+
+	return registry_add_job(registry, REGISTRY_SLOT, SQL_SLOT, -1, params, 1);
 }
 
 bool

@@ -1,7 +1,7 @@
 /*
  * pg_registry_sql.h
- *	  The statements of the ordinary connection.  For pg_registry*.c, pg_init*.c and
- *	  pg_doctor.c.
+ *	  The statements of the ordinary connection.  For pg_registry*.c, pg_init*.c,
+ *	  pg_doctor.c and pg_source.c.
  *
  * Everything is qualified by its schema; $1 is the slot's name unless said
  * otherwise.
@@ -54,6 +54,10 @@
 	"SELECT p.pubname IS NOT NULL," SQL_PUBLICATION_PROBLEM "  FROM (VALUES ($1::text)) AS one"    \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
 
+/* When the server started: no two servers, and no two lives of one, say the same. */
+#define SQL_SERVER_STARTED                                                                         \
+	"pg_catalog.extract('epoch', pg_catalog.pg_postmaster_start_time())::text"
+
 #define SQL_SERVER                                                                                 \
 	"SELECT current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"                \
 	"       current_setting('wal_level'),"                                                         \
@@ -66,7 +70,12 @@
 	"       s.wal_status = 'lost', s.active_pid, s.confirmed_flush_lsn,"                           \
 	"       p.pubname IS NOT NULL," SQL_PUBLICATION_PROBLEM ", d.oid IS NOT NULL,"                 \
 	"       pg_catalog.has_table_privilege(d.oid, 'SELECT'),"                                      \
-	"       pg_catalog.has_table_privilege(d.oid, 'INSERT')"                                       \
+	"       pg_catalog.has_table_privilege(d.oid, 'INSERT'),"                                      \
+	"       (pg_catalog.to_jsonb(s) ->> 'synced')::bool,"                                          \
+	"       CASE WHEN NOT pg_catalog.pg_is_in_recovery()"                                          \
+	"            THEN ('x' || left(pg_catalog.pg_walfile_name("                                    \
+	"                  pg_catalog.pg_current_wal_insert_lsn()), 8))::bit(32)::int4 END,"           \
+	"       " SQL_SERVER_STARTED "  "                                                              \
 	"  FROM (SELECT to_regclass('outbox.dead_letter')::oid) AS d (oid)"                            \
 	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
@@ -107,7 +116,12 @@
 	" RETURNING pg_catalog.pg_current_wal_flush_lsn()"
 
 #define SQL_TIMELINE                                                                               \
-	"UPDATE outbox.relay SET timeline = $3::int4 WHERE slot_name = $1 AND generation = $2::int4"
+	"UPDATE outbox.relay SET timeline = $3::int4, mark_lsn = GREATEST(mark_lsn, $4::pg_lsn)"       \
+	" WHERE slot_name = $1 AND generation = $2::int4"
+
+#define SQL_FLUSHED "SELECT pg_catalog.pg_current_wal_flush_lsn()"
+
+#define SQL_SLOT "SELECT active_pid FROM pg_catalog.pg_replication_slots WHERE slot_name = $1"
 
 /* $2 generation, $3 the settings.  The first to record them wins. */
 #define SQL_RECORD_ROUTING                                                                         \

@@ -14,6 +14,7 @@
 #include "exit_codes.h"
 #include "pg_error.h"
 #include "pg_link.h"
+#include "pg_registry_sql.h"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -27,6 +28,7 @@
 typedef enum SourcePhase
 {
 	SOURCE_CONNECTING,
+	SOURCE_TELLING,		/* which server it is */
 	SOURCE_IDENTIFYING, /* IDENTIFY_SYSTEM is under way */
 	SOURCE_HISTORY,		/* TIMELINE_HISTORY is under way */
 	SOURCE_IDENTIFIED,
@@ -61,8 +63,8 @@ drop_notice(void *arg, const PGresult *result)
 }
 
 PgSource *
-pg_source_open(const char *conninfo, const char *slot, const char *publication, MonoUsec now,
-			   Error *error)
+pg_source_open(const char *conninfo, const char *slot, const char *publication, int host,
+			   MonoUsec now, Error *error)
 {
 	PgSource *source = calloc(1, sizeof(*source));
 
@@ -74,7 +76,7 @@ pg_source_open(const char *conninfo, const char *slot, const char *publication, 
 	source->base.ops = &pg_source_ops;
 	snprintf(source->slot, sizeof(source->slot), "%s", slot);
 	snprintf(source->publication, sizeof(source->publication), "%s", publication);
-	if (!pg_link_start(&source->link, conninfo, true, now, error))
+	if (!pg_link_start(&source->link, conninfo, true, host, now, error))
 	{
 		free(source);
 		return NULL;
@@ -154,6 +156,18 @@ take_result(PgSource *source, PGresult **result, Error *error)
 }
 
 static bool
+read_started(PgSource *source, const PGresult *result, Error *error)
+{
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return pg_error_result(error, result, "ask for the server's start");
+	if (PQntuples(result) != 1)
+		return error_bug(error, "unexpected answer to a question for the server's start");
+	snprintf(source->identity.started, sizeof(source->identity.started), "%s",
+			 PQgetvalue(result, 0, 0));
+	return send_command(source, "IDENTIFY_SYSTEM", SOURCE_IDENTIFYING, error);
+}
+
+static bool
 read_identity(PgSource *source, const PGresult *result, Error *error)
 {
 	SourceIdentity *identity = &source->identity;
@@ -206,7 +220,8 @@ advance(PgSource *source, MonoUsec now, Error *error)
 	if (source->phase == SOURCE_CONNECTING)
 	{
 		io = pg_link_poll(&source->link, now, error);
-		if (io == IO_OK && !send_command(source, "IDENTIFY_SYSTEM", SOURCE_IDENTIFYING, error))
+		if (io == IO_OK &&
+			!send_command(source, "SELECT " SQL_SERVER_STARTED, SOURCE_TELLING, error))
 			return IO_FAILED;
 		return io;
 	}
@@ -215,6 +230,9 @@ advance(PgSource *source, MonoUsec now, Error *error)
 		return io;
 	switch (source->phase)
 	{
+		case SOURCE_TELLING:
+			ok = read_started(source, result, error);
+			break;
 		case SOURCE_IDENTIFYING:
 			ok = read_identity(source, result, error);
 			if (ok && source->identity.timeline > 1)

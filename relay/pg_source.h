@@ -2,9 +2,9 @@
  * pg_source.h
  *	  The replication connection: libpq in COPY BOTH.
  *
- *	connecting -> identifying -> [history] -> identified -> starting -> streaming
- *											   ^	 |
- *											  copying
+ *	connecting -> telling -> identifying -> [history] -> identified -> starting -> streaming
+ *														  ^		|
+ *														 copying
  *
  * pg_source_advance() moves through it without blocking, up to "identified", and
  * after pg_source_start() up to "streaming"; from then on it is a ReplSource.
@@ -13,6 +13,7 @@
 #ifndef OUTBOX_RELAY_PG_SOURCE_H
 #define OUTBOX_RELAY_PG_SOURCE_H
 
+#include "relay_check.h"
 #include "source.h"
 #include "timeline.h"
 
@@ -22,12 +23,14 @@ typedef struct SourceIdentity
 {
 	char system_identifier[24];
 	uint32_t timeline;
-	PgLsn flushed; /* the server's WAL is on its disk up to here */
+	PgLsn flushed;					   /* the server's WAL is on its disk up to here */
+	char started[SERVER_STARTED_SIZE]; /* when it did, as in RelayFacts */
 } SourceIdentity;
 
-/* Texts are copied.  NULL with the Error filled. */
+/* Texts are copied; host is as in pg_link.h.  NULL with the Error filled. */
 extern MUST_CHECK PgSource *pg_source_open(const char *conninfo, const char *slot,
-										   const char *publication, MonoUsec now, Error *error);
+										   const char *publication, int host, MonoUsec now,
+										   Error *error);
 extern void pg_source_free(PgSource *source); /* NULL is allowed; doesn't wait for the server */
 
 /* IO_OK: identified, or streaming; IO_AGAIN; IO_FAILED.  55006 in sqlstate: the slot is in use. */

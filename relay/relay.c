@@ -87,6 +87,7 @@ relay_end_session(Relay *relay)
 	relay_drop_burial(relay);
 	kafka_tail_free(relay->tail);
 	relay->tail = NULL;
+	relay->flushed_asked = relay->flushed_known = false;
 	/* First the one that a server in shutdown waits for. */
 	pg_source_free(relay->source);
 	relay->source = NULL;
@@ -421,13 +422,14 @@ wake_up(const Relay *relay, MonoUsec now)
 		case RELAY_CONNECTING:
 			return now;
 		case RELAY_WAITING:
-		case RELAY_STANDING_BY:
 			return earlier(wake_at, relay->retry_at);
+		case RELAY_STANDING_BY:
+			return relay->slot_asked ? wake_at : earlier(wake_at, relay->retry_at);
 		case RELAY_IDENTIFYING:
 		case RELAY_STARTING:
 			return earlier(wake_at, now + USEC_PER_SEC); /* its deadline is its own */
 		case RELAY_COMPARING:
-			if (!relay->routing_recorded)
+			if (!relay->routing_recorded || (relay->flushed_asked && !relay->flushed_known))
 				return wake_at;
 			return relay->tail != NULL ? earlier(wake_at, kafka_tail_wake_at(relay->tail)) : now;
 		case RELAY_SETTLING:

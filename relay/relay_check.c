@@ -5,11 +5,12 @@
  * Refuses, in this order: a server that can't do it, a database without
  * extension or registration, a publication that isn't as it must be, a slot that
  * is missing, lost, another one, or ahead of the mark, another or an older
- * server, and a Kafka that is ahead of the server.
+ * server, and a Kafka that is ahead of the server.  Two connections that lead to
+ * different servers are tried again.
  *
  * Invariants: a slot behind the mark is what a crash leaves, and fine; one ahead
  * of it was moved by somebody else, because the mark is committed before the
- * server is told.
+ * server is told, unless a standby was promoted that had copied the slot.
  */
 #include "relay_check.h"
 
@@ -33,7 +34,11 @@ relay_check_server(const RelayFacts *facts, Error *error)
 							   "PostgreSQL %d is too old: version %d or later is needed",
 							   facts->server_version / 10000, RELAY_SERVER_VERSION_MIN / 10000);
 	if (facts->in_recovery)
-		return error_transient(error, "the server is in recovery: marks can't be written");
+	{
+		error_transient(error, "the server is in recovery: marks can't be written");
+		return error_hint(error, "Of several hosts, target_session_attrs=read-write takes the "
+								 "primary.");
+	}
 	if (strcmp(facts->wal_level, "logical") != 0 &&
 		(facts->server_version < RELAY_DYNAMIC_WAL_VERSION_MIN ||
 		 strcmp(facts->wal_level, "replica") != 0))
@@ -97,6 +102,24 @@ relay_check_publication(const RelayFacts *facts, const char *publication, Error 
 							 "may not have been published.");
 }
 
+/*
+ * The mark is committed before the server hears of it, but behind itself in the WAL.  A standby that
+ * was promoted may have copied the slot's position and not have got that commit any more.
+ */
+static bool
+slot_is_ahead_by_promotion(const RelayFacts *facts)
+{
+	return facts->slot_synced && facts->server_timeline > facts->timeline;
+}
+
+PgLsn
+relay_settled(const RelayFacts *facts)
+{
+	if (facts->slot_confirmed > facts->mark_lsn && slot_is_ahead_by_promotion(facts))
+		return facts->slot_confirmed;
+	return facts->mark_lsn;
+}
+
 bool
 relay_check_slot(const RelayFacts *facts, const char *slot, Error *error)
 {
@@ -121,7 +144,7 @@ relay_check_slot(const RelayFacts *facts, const char *slot, Error *error)
 						slot);
 		return gap_hint(error);
 	}
-	if (facts->slot_confirmed > facts->mark_lsn)
+	if (facts->slot_confirmed > relay_settled(facts))
 	{
 		lsn_format(facts->slot_confirmed, confirmed);
 		lsn_format(facts->mark_lsn, mark);
@@ -170,6 +193,16 @@ check_memory(const RelayFacts *facts, const RelayMemory *memory, PgLsn flushed, 
 }
 
 bool
+relay_check_same_server(const RelayFacts *facts, const char *started, Error *error)
+{
+	if (strcmp(facts->started, started) == 0)
+		return true;
+	error_transient(error, "the two connections lead to different servers");
+	return error_detail(error, "One started at %s, the other one at %s (seconds since 1970).",
+						facts->started, started);
+}
+
+bool
 relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 					 const char *system_identifier, uint32_t timeline, PgLsn flushed, Error *error)
 {
@@ -182,10 +215,11 @@ relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 							"or the connection leads elsewhere.");
 		return gap_hint(error);
 	}
-	if (timeline < facts->timeline)
+	if (timeline < facts->timeline || (memory->valid && timeline < memory->timeline))
 	{
-		error_permanent(error, EXIT_GAP, "the server is on timeline %u, %u is registered", timeline,
-						facts->timeline);
+		error_permanent(error, EXIT_GAP, "the server is on timeline %u, %u %s", timeline,
+						timeline < facts->timeline ? facts->timeline : memory->timeline,
+						timeline < facts->timeline ? "is registered" : "was streamed already");
 		error_detail(error, "It is a former primary, or was restored from an old backup.");
 		return gap_hint(error);
 	}

@@ -16,11 +16,14 @@
 /* From here on a logical slot raises the level of the WAL by itself, from "replica". */
 #define RELAY_DYNAMIC_WAL_VERSION_MIN 190000
 
+#define SERVER_STARTED_SIZE 32
 /* What the ordinary connection found in the server.  Texts are "" when unknown. */
 typedef struct RelayFacts
 {
 	int server_version;
+	char started[SERVER_STARTED_SIZE]; /* when: another life of it says another */
 	bool in_recovery;
+	uint32_t server_timeline; /* 0: in recovery */
 	char wal_level[16];
 	int64_t wal_sender_timeout_ms; /* 0: none */
 	bool extension_found;
@@ -31,7 +34,8 @@ typedef struct RelayFacts
 	bool slot_found;
 	bool slot_here; /* of this database, logical, pgoutput */
 	bool slot_lost;
-	int slot_pid; /* 0: not in use */
+	bool slot_synced; /* a copy that a standby made, 17 and later */
+	int slot_pid;	  /* 0: not in use */
 	PgLsn slot_confirmed;
 
 	bool registered;
@@ -87,6 +91,16 @@ extern MUST_CHECK bool relay_check_dead_letters(const RelayFacts *facts, Error *
 
 /* That of facts is as init makes it. */
 extern MUST_CHECK bool relay_check_publication(const RelayFacts *facts, const char *publication,
+											   Error *error);
+
+/*
+ * Where what Kafka has ends: the mark, or on a promoted server what the primary was told, when the
+ * standby had copied that and hadn't got the mark any more.
+ */
+extern PgLsn relay_settled(const RelayFacts *facts);
+
+/* Both connections lead to the same server, and to the same life of it.  TRANSIENT. */
+extern MUST_CHECK bool relay_check_same_server(const RelayFacts *facts, const char *started,
 											   Error *error);
 
 /* The server behind the replication connection is the registered one, and not older. */

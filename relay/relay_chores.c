@@ -200,6 +200,12 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 			else
 				relay_take_facts(relay, now);
 			return;
+		case REGISTRY_FLUSHED:
+			relay_take_flushed(relay, reply, now);
+			return;
+		case REGISTRY_SLOT:
+			relay_take_slot(relay, reply, now);
+			return;
 		case REGISTRY_READY:
 			if (reply->failed)
 				relay_fail(relay, &reply->error, now);

@@ -74,41 +74,85 @@ relay_topics_are_there(Relay *relay, MonoUsec now)
 	return false;
 }
 
+void
+relay_take_flushed(Relay *relay, const RegistryReply *reply, MonoUsec now)
+{
+	if (reply->failed)
+	{
+		relay_fail(relay, &reply->error, now);
+		return;
+	}
+	relay->flushed_known = true;
+	if (reply->u.server_end > relay->identity.flushed)
+		relay->identity.flushed = reply->u.server_end;
+}
+
+/*
+ * The tail was read after the server said how far it is: another relay may have got the slot
+ * meanwhile, and published what was written since.  So before it is a gap the server is asked again.
+ * false: not yet, or failed.
+ */
+static bool
+judge_tail(Relay *relay, MonoUsec now)
+{
+	TailPosition highest;
+	Error error;
+
+	error_clear(&error);
+	if (!kafka_tail_highest(relay->tail, &highest) ||
+		relay_check_tail(&highest.position, highest.topic, highest.partition,
+						 relay->facts.generation, relay->identity.timeline, relay->identity.flushed,
+						 &error))
+		return true;
+	if (relay->flushed_known)
+		relay_fail(relay, &error, now);
+	else if (!relay->flushed_asked)
+	{
+		relay->flushed_asked = registry_ask_flushed(relay->registry);
+		if (!relay->flushed_asked)
+		{
+			error_bug(&error, "could not queue a statement");
+			relay_fail(relay, &error, now);
+		}
+	}
+	return false;
+}
+
 bool
 relay_tail_is_fine(Relay *relay, MonoUsec now)
 {
-	TailPosition highest;
 	Error error;
 
 	if (relay->tail_is_known || topic_map_count(relay->topics) == 0)
 		return true;
 	error_clear(&error);
 	if (relay->tail == NULL)
+	{
 		relay->tail = kafka_tail_open(relay->config, relay->topics, relay->forbidden,
 									  relay->facts.source_id, &error);
+		relay->tail_read = relay->flushed_asked = relay->flushed_known = false;
+	}
 	if (relay->tail == NULL)
 	{
 		relay_fail(relay, &error, now);
 		return false;
 	}
-	switch (kafka_tail_step(relay->tail, now, &error))
+	if (!relay->tail_read)
 	{
-		case IO_AGAIN:
-			return false;
-		case IO_OK:
-			break;
-		default:
-			relay_fail(relay, &error, now);
-			return false;
+		switch (kafka_tail_step(relay->tail, now, &error))
+		{
+			case IO_AGAIN:
+				return false;
+			case IO_OK:
+				relay->tail_read = true;
+				break;
+			default:
+				relay_fail(relay, &error, now);
+				return false;
+		}
 	}
-	if (kafka_tail_highest(relay->tail, &highest) &&
-		!relay_check_tail(&highest.position, highest.topic, highest.partition,
-						  relay->facts.generation, relay->identity.timeline,
-						  relay->identity.flushed, &error))
-	{
-		relay_fail(relay, &error, now);
+	if (!judge_tail(relay, now))
 		return false;
-	}
 	kafka_tail_free(relay->tail);
 	relay->tail = NULL;
 	relay->tail_is_known = true;

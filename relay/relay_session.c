@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STANDBY_USEC (1 * USEC_PER_SEC)
+#define STANDBY_USEC (200 * USEC_PER_MS)	  /* between looks at the slot */
+#define STANDBY_FACTS_USEC (5 * USEC_PER_SEC) /* between looks at all the rest */
 #define ASK_USEC (1 * USEC_PER_SEC)
 #define ROWS_PER_ROUND 1024
 #define SLOT_IN_USE "55006"
@@ -72,7 +73,39 @@ stand_by(Relay *relay, MonoUsec now)
 	relay->source = NULL;
 	relay->tail_is_known = false; /* the other one writes meanwhile */
 	relay->retry_at = now + STANDBY_USEC;
+	relay->facts_at = now + STANDBY_FACTS_USEC;
+	relay->slot_asked = false;
 	relay_set_state(relay, RELAY_STANDING_BY, now);
+}
+
+void
+relay_take_slot(Relay *relay, const RegistryReply *reply, MonoUsec now)
+{
+	relay->slot_asked = false;
+	if (relay->state != RELAY_STANDING_BY)
+		return;
+	if (reply->failed)
+		relay_fail(relay, &reply->error, now);
+	else if (reply->u.slot_pid == 0)
+	{
+		log_event(LOG_LEVEL_INFO, "the slot is free, taking over", "slot", relay->config->slot,
+				  NULL);
+		relay->facts_at = relay->retry_at = now;
+	}
+	else
+		relay->retry_at = now + STANDBY_USEC;
+}
+
+/* Often a cheap look at the slot, and now and then one at everything that stops a relay. */
+static void
+stand_by_step(Relay *relay, MonoUsec now)
+{
+	if (now < relay->retry_at || relay->slot_asked)
+		return;
+	if (now < relay->facts_at)
+		relay->slot_asked = need(registry_look_at_slot(relay->registry), relay, now);
+	else if (need(registry_ask_facts(relay->registry), relay, now))
+		relay_set_state(relay, RELAY_CHECKING, now);
 }
 
 void
@@ -81,6 +114,7 @@ relay_take_facts(Relay *relay, MonoUsec now)
 	Error error;
 
 	relay->facts = *registry_facts(relay->registry);
+	relay->facts.mark_lsn = relay_settled(&relay->facts);
 	error_clear(&error);
 	if (!relay_check_facts(&relay->facts, relay->config->slot, relay->config->publication,
 						   &error) ||
@@ -98,8 +132,9 @@ relay_take_facts(Relay *relay, MonoUsec now)
 	relay_record_routing(relay, now);
 	if (relay->state != RELAY_CHECKING)
 		return;
-	relay->source = pg_source_open(relay->config->conninfo, relay->config->slot,
-								   relay->config->publication, now, &error);
+	relay->source =
+		pg_source_open(relay->config->conninfo, relay->config->slot, relay->config->publication,
+					   registry_host(relay->registry), now, &error);
 	if (relay->source == NULL)
 		relay_fail(relay, &error, now);
 	else
@@ -119,7 +154,8 @@ take_identity(Relay *relay, MonoUsec now)
 	relay->identity = *pg_source_identity(relay->source);
 	error_clear(&error);
 	relay->memory.confirmed = pump_confirmed(relay->pump);
-	if (!relay_check_identity(&relay->facts, &relay->memory, relay->identity.system_identifier,
+	if (!relay_check_same_server(&relay->facts, relay->identity.started, &error) ||
+		!relay_check_identity(&relay->facts, &relay->memory, relay->identity.system_identifier,
 							  relay->identity.timeline, relay->identity.flushed, &error))
 	{
 		relay_fail(relay, &error, now);
@@ -142,7 +178,7 @@ take_identity(Relay *relay, MonoUsec now)
 	}
 	if (relay->identity.timeline != relay->facts.timeline &&
 		!need(registry_set_timeline(relay->registry, relay->facts.generation,
-									relay->identity.timeline),
+									relay->identity.timeline, relay->facts.mark_lsn),
 			  relay, now))
 		return;
 	relay->memory.valid = true;
@@ -384,10 +420,7 @@ relay_session_step(Relay *relay, MonoUsec now)
 			connect_registry(relay, now);
 			break;
 		case RELAY_STANDING_BY:
-			if (now < relay->retry_at)
-				break;
-			if (need(registry_ask_facts(relay->registry), relay, now))
-				relay_set_state(relay, RELAY_CHECKING, now);
+			stand_by_step(relay, now);
 			break;
 		case RELAY_IDENTIFYING:
 		case RELAY_STARTING:

@@ -58,6 +58,12 @@ class Servers:
         self.made.append((server, lambda: server.stop("immediate")))
         return server.start() if start else server
 
+    def standby(self, primary, name="standby", settings=None, slot=None):
+        """Follows the primary, which has made that physical slot for it."""
+        server = Cluster(self.base, f"{name}{len(self.made)}", self.reap, settings, primary, slot)
+        self.made.append((server, lambda: server.stop("immediate")))
+        return server.start()
+
     def broker(self, name="kafka"):
         server = Broker(self.base, f"{name}{len(self.made)}", self.reap)
         self.made.append((server, server.kill))

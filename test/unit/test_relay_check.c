@@ -108,6 +108,45 @@ has_an_exit_code_for_each_fault(void **state)
 	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
 }
 
+/* What a promotion leaves of a mark whose commit the standby didn't get any more. */
+static void
+follows_a_promotion(void **state)
+{
+	RelayFacts facts = sound_relay_facts();
+
+	(void) state;
+	assert_int_equal(relay_settled(&facts), 500);
+	facts.slot_confirmed = 600;
+	assert_int_equal(relay_settled(&facts), 500);
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+	facts.slot_synced = true; /* means nothing on a server that was not promoted since */
+	facts.server_timeline = 3;
+	assert_int_equal(relay_settled(&facts), 500);
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+	facts.server_timeline = 4;
+	assert_int_equal(relay_settled(&facts), 600);
+	expect(&facts, ERROR_CLASS_NONE, 0);
+	facts.slot_confirmed = 400;
+	assert_int_equal(relay_settled(&facts), 500);
+	facts.slot_confirmed = 600;
+	facts.slot_synced = false; /* somebody made it there */
+	expect(&facts, ERROR_CLASS_PERMANENT, EXIT_GAP);
+}
+
+static void
+wants_both_connections_on_one_server(void **state)
+{
+	RelayFacts facts = sound_relay_facts();
+	Error error;
+
+	(void) state;
+	snprintf(facts.started, sizeof(facts.started), "1795271000.123456");
+	error_clear(&error);
+	assert_true(relay_check_same_server(&facts, "1795271000.123456", &error));
+	assert_false(relay_check_same_server(&facts, "1795271000.123457", &error));
+	assert_int_equal(error.error_class, ERROR_CLASS_TRANSIENT);
+}
+
 static void
 expect_identity(const RelayMemory *memory, const char *system, uint32_t timeline, PgLsn flushed,
 				bool fine)
@@ -128,11 +167,13 @@ knows_its_server(void **state)
 	RelayMemory memory = {true, 2, 3, 500, 600};
 	RelayMemory other = {true, 1, 3, 500, 600};
 	RelayMemory later = {true, 2, 3, 501, 600};
+	RelayMemory newer = {true, 2, 4, 500, 600};
 
 	(void) state;
 	expect_identity(&none, "77", 3, 1000, true);
 	expect_identity(&none, "78", 3, 1000, false);
 	expect_identity(&none, "77", 2, 1000, false);
+	expect_identity(&newer, "77", 3, 1000, false); /* the former primary again */
 	expect_identity(&none, "77", 4, 1000, true);
 	expect_identity(&memory, "77", 3, 600, true);
 	expect_identity(&memory, "77", 3, 599, false); /* Kafka has more than the server */
@@ -212,6 +253,8 @@ main(void)
 		cmocka_unit_test(takes_what_is_as_it_must_be),
 		cmocka_unit_test(knows_which_wal_level_a_version_needs),
 		cmocka_unit_test(has_an_exit_code_for_each_fault),
+		cmocka_unit_test(follows_a_promotion),
+		cmocka_unit_test(wants_both_connections_on_one_server),
 		cmocka_unit_test(knows_its_server),
 		cmocka_unit_test(refuses_a_kafka_that_is_ahead),
 		cmocka_unit_test(keeps_recorded_partition_counts),

@@ -45,7 +45,8 @@ def server_user():
 
 
 class Cluster:
-    def __init__(self, base, name, reap, settings=None):
+    def __init__(self, base, name, reap, settings=None, standby_of=None, slot=None):
+        """standby_of: a copy of that server that follows it, over that physical slot if there is one."""
         self.name = name
         self.base = os.path.join(base, name)
         self.data = os.path.join(self.base, "data")
@@ -57,8 +58,13 @@ class Cluster:
         os.mkdir(self.base, 0o755)
         if self._as:
             os.chown(self.base, self._as["user"], self._as["group"])
-        self._run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust",
-                  "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+        if standby_of is None:
+            self._run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust",
+                      "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+        else:
+            self._run("pg_basebackup", "--pgdata", self.data, "--dbname",
+                      standby_of.conninfo("postgres"), "--write-recovery-conf", "--checkpoint", "fast",
+                      "--no-sync", *(("--slot", slot) if slot else ()))
         merged = dict(SETTINGS, listen_addresses="127.0.0.1", port=str(self.port),
                       unix_socket_directories=self.base, **(settings or {}))
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
@@ -68,8 +74,9 @@ class Cluster:
         hba = os.path.join(self.data, "pg_hba.conf")
         with open(hba, encoding="utf-8") as file:
             rest = file.read()
-        with open(hba, "w", encoding="utf-8") as file:
-            file.write("host all,replication locked 127.0.0.1/32 scram-sha-256\n" + rest)
+        if standby_of is None:
+            with open(hba, "w", encoding="utf-8") as file:
+                file.write("host all,replication locked 127.0.0.1/32 scram-sha-256\n" + rest)
         reap.pid_file(os.path.join(self.data, "postmaster.pid"))
 
     def _run(self, program, *arguments, check=True, timeout=120):
@@ -135,6 +142,23 @@ class Cluster:
         # Some may have been forked in between: without its parent each ends by itself.
         until(lambda: not any(reaper.start_time(pid) for pid in victims),
               f"all processes of {self.name} are gone")
+
+    def configure(self, **settings):
+        """Into postgresql.conf, with _ as they are; the server hears of it when it is reloaded or started."""
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
+            for key, value in settings.items():
+                file.write(f"{key} = '{value}'\n")
+        if self.running():
+            self._process.send_signal(signal.SIGHUP)
+
+    def promote(self):
+        assert self.value("postgres", "SELECT pg_promote(true, 60)"), f"{self.name} isn't promoted"
+
+    def wait_caught_up(self, primary):
+        """Until this standby has replayed what the primary has written by now."""
+        lsn = primary.value("postgres", "SELECT pg_current_wal_lsn()::text")
+        until(lambda: self.value("postgres", "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (lsn,)),
+              f"{self.name} has replayed {lsn}", 60)
 
     def log_tail(self, size=6000):
         with open(self.log_path, "rb") as file:
