@@ -12,6 +12,7 @@
 #include "pg_status.h"
 #include "relay.h"
 #include "stats.h"
+#include "tail_check.h"
 #include "version.h"
 
 #include <signal.h>
@@ -145,11 +146,21 @@ warn(const char *text, void *arg)
 
 /* What init makes lies in PostgreSQL alone, but whoever runs it wants to know. */
 static int
-init(const RelayConfig *config, const InitRequest *request)
+init(const RelayConfig *config, InitRequest *request)
 {
+	TailCheck tail = {.needed = false};
 	Error error;
 
 	error_clear(&error);
+	if (request->accept_gap && !tail_check(config, &tail, &error))
+	{
+		if (tail.needed)
+			return fail(&error);
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+		error_clear(&error);
+	}
+	request->kafka_is_ahead = tail.ahead;
+	request->kafka_generation = tail.generation;
 	if (!pg_init_run(config, request, say, NULL, &error))
 		return fail(&error);
 	if (!kafka_probe(config, KAFKA_PROBE_MS, &error))

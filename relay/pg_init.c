@@ -275,17 +275,23 @@ remember_gap(Init *init, Error *error)
 static bool
 begin_generation(Init *init, Error *error)
 {
-	const char *params[] = {init->config->slot};
+	uint32_t generation = init->facts.generation;
+	char text[16];
+	const char *params[] = {init->config->slot, text};
 
 	if (init->facts.slot_pid != 0)
 		return drop_slot(init, error); /* says that it is in use */
+	/* A server that was restored may have forgotten generations that Kafka has. */
+	if (init->request->kafka_generation > generation)
+		generation = init->request->kafka_generation;
+	init->generation = generation + 1;
+	snprintf(text, sizeof(text), "%u", init->generation);
 	if (!remember_gap(init, error) ||
 		!pg_command_only(&init->link, "begin a new generation",
-						 "UPDATE outbox.relay SET state = 'creating', generation = generation + 1 "
+						 "UPDATE outbox.relay SET state = 'creating', generation = $2::int4 "
 						 "WHERE slot_name = $1",
-						 params, 1, error))
+						 params, 2, error))
 		return false;
-	init->generation = init->facts.generation + 1;
 	init->gap_accepted = true;
 	if (init->request->existing_given)
 		init->say(true,
@@ -321,6 +327,8 @@ settle_registration(Init *init, bool *done, Error *error)
 		relay_check_identity(facts, &no_memory, init->identity.system_identifier,
 							 (uint32_t) strtoul(init->identity.timeline, NULL, 10), flushed, error))
 	{
+		if (init->request->accept_gap && init->request->kafka_is_ahead)
+			return begin_generation(init, error) && drop_slot(init, error);
 		tell(init, "the slot \"%s\" is registered with the source id \"%s\", generation %u",
 			 init->config->slot, init->source_id, init->generation);
 		warn_of_ignored(init);
@@ -475,7 +483,7 @@ init_database(Init *init, Error *error)
 	return pg_facts_read(init->config, &init->facts, NULL, error) &&
 		   relay_check_database(&init->facts, error) &&
 		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
-		   pg_link_connect(&init->replication, conninfo, true, error) &&
+		   pg_link_connect_to(&init->replication, conninfo, true, init->link.host, error) &&
 		   pg_identify(&init->replication, &init->identity, error) &&
 		   make_publication(init, error) && settle_registration(init, &done, error) &&
 		   (done || make_slot_and_finish(init, error));

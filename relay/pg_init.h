@@ -28,6 +28,8 @@ typedef struct InitRequest
 	ExistingRows existing;
 	bool existing_given; /* and not only the default */
 	bool accept_gap;
+	bool kafka_is_ahead;	   /* with accept_gap: this is a gap, too */
+	uint32_t kafka_generation; /* with accept_gap: the next one is above it; 0: unknown */
 	bool no_failover;	   /* no copies of the slot on standbys, where the server could have them */
 	const char *source_id; /* NULL: one is made up */
 	WalMessages wal_messages;
