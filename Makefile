@@ -91,6 +91,13 @@ MAJORS ?= 17 18 19
 check-matrix:
 	@test/container/matrix $(MAJORS)
 
+## check-large        one transaction of EVENTS=5000000, RESTARTS=20 of the source under load: about 5 minutes
+check-large: EVENTS ?= 5000000
+check-large: RESTARTS ?= 20
+check-large: bootstrap-check install-extension
+	@$(MAKE) --no-print-directory build
+	@EVENTS=$(EVENTS) RESTARTS=$(RESTARTS) $(PYTHON) -m pytest -q -s test/e2e/test_large.py
+
 ## check-compat       the same rows through Debezium and the relay (fetches Debezium, 48 MB)
 check-compat: bootstrap-check install-extension
 	@$(MAKE) --no-print-directory build
@@ -122,4 +129,4 @@ help:
 .PHONY: all build $(PROGRAMS) common extension install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage check-matrix check-compat bench-emit bench-drain dist clean help
+	check-asan check-valgrind check-mutants check-soak soak check-outage check-matrix check-large check-compat bench-emit bench-drain dist clean help

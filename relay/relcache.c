@@ -78,7 +78,11 @@ publication_error(Error *error, const char *problem, const char *column)
 {
 	error_permanent(error, EXIT_PUBLICATION, "published column \"%s\" of outbox.event %s", column,
 					problem);
-	return error_hint(error, "Run \"outbox-relay init\" to mend the publication.");
+	return error_hint(error,
+					  "Run \"outbox-relay init\" to mend the publication. What was written before "
+					  "that stays in the WAL as it is: to go on behind it drop the slot, run "
+					  "\"outbox-relay init --accept-gap\", start the relay, and publish those rows "
+					  "with \"outbox-relay replay --gap\".");
 }
 
 static bool
