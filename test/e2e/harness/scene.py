@@ -144,7 +144,7 @@ class Scene:
     def wait_known(self):
         """Until a heartbeat says that all events of this moment are in Kafka."""
         until(lambda: self.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
-                               " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events")
+                               " FROM outbox.event e, outbox.relay r")[0][0], "a heartbeat has seen all events", 90)
 
     def slot_lsn(self, column="confirmed_flush_lsn"):
         """As a number."""
