@@ -105,9 +105,6 @@ mutant("map-without-the-marks", "map", "relay/repartition.c",
 
 # -- no holes -------------------------------------------------------------------
 
-mutant("holes-producer-not-gapless", "holes", "relay/kafka_conf.c",
-       "{\"enable.gapless.guarantee\", \"true\"},", "{\"enable.gapless.guarantee\", \"false\"},",
-       e2e="test_positions.py::test_a_message_that_is_refused_in_the_middle_leaves_no_hole")
 mutant("holes-messages-time-out", "holes", "relay/kafka_conf.c",
        "{\"message.timeout.ms\", \"0\"},", "{\"message.timeout.ms\", \"1000\"},",
        unit="test_kafka_faults:answers_slower_than_every_timeout")
