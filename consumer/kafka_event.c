@@ -105,6 +105,54 @@ take_rebalance(KafkaInbox *inbox, InboxEvent *event)
 	return true;
 }
 
+/* Whether somebody has to do something before Kafka can be read; then the error is filled. */
+static bool
+is_refused(KafkaInbox *inbox, rd_kafka_resp_err_t code, const char *text, Error *error)
+{
+	KafkaTrouble trouble = KAFKA_TROUBLE_OTHER;
+
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+			trouble = KAFKA_TROUBLE_AUTHENTICATION;
+			break;
+		case RD_KAFKA_RESP_ERR__SSL:
+			trouble = KAFKA_TROUBLE_SSL;
+			break;
+		case RD_KAFKA_RESP_ERR__TRANSPORT:
+			trouble = KAFKA_TROUBLE_TRANSPORT;
+			break;
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+			error_permanent(error, EXIT_PERMISSION, "Kafka: %s", text);
+			error_hint(error,
+					   "Add the ACL Read on the handlers' topics, or on their prefix, for the "
+					   "consumer's principal; it includes Describe.");
+			return true;
+		case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+			error_permanent(error, EXIT_PERMISSION, "Kafka: %s", text);
+			error_hint(error, "Add the ACL Read on the group of consumer.group, for the consumer's "
+							  "principal.");
+			return true;
+		default:
+			return false;
+	}
+	return kafka_refusal(error, trouble, text, inbox->certificate, (uint32_t) rd_kafka_version());
+}
+
+/* Whether any broker has ever answered. */
+static bool
+has_answer(KafkaInbox *inbox)
+{
+	char *cluster = inbox->answered ? NULL : rd_kafka_clusterid(inbox->rk, 0);
+
+	if (cluster != NULL)
+	{
+		inbox->answered = true;
+		rd_kafka_mem_free(inbox->rk, cluster);
+	}
+	return inbox->answered;
+}
+
 static bool
 take_error(KafkaInbox *inbox, InboxEvent *event)
 {
@@ -122,6 +170,13 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 		event->place_count = 1;
 	}
 	event->type = INBOX_TROUBLE;
+	if (is_refused(inbox, code, text, &event->error))
+	{
+		/* Access lists are the cluster's; the rest is changed at brokers one by one. */
+		if (code > RD_KAFKA_RESP_ERR_NO_ERROR || !has_answer(inbox))
+			event->type = INBOX_FATAL;
+		return true;
+	}
 	switch (code)
 	{
 		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
@@ -168,6 +223,7 @@ take_log(KafkaInbox *inbox, InboxEvent *event)
 
 	if (rd_kafka_event_log(inbox->event, &facility, &text, &level) != 0)
 		return false;
+	kafka_certificate_note(inbox->certificate, facility, text);
 	event->type = level <= 4 ? INBOX_TROUBLE : INBOX_NOTE;
 	error_transient(&event->error, "librdkafka: %s: %s", facility, text);
 	return true;

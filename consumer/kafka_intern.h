@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "inbox.h"
+#include "kafka_refusal.h"
 
 #define KAFKA_HEADERS_MAX 256 /* of one record; more are passed over */
 
@@ -26,6 +27,8 @@ typedef struct KafkaInbox
 	bool drained; /* the queue was empty at the end of the last poll */
 	bool closing;
 	bool closed;
+	bool answered; /* by some broker */
+	char certificate[KAFKA_CERTIFICATE_TEXT];
 } KafkaInbox;
 
 /*

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define LIBRARY_RECOMMENDED 0x020500ff
+#define LIBRARY_SCRAM 0x020601ff
 #define REPLICAS_WANTED 3
 
 /* Says it about one topic; false: there is nothing to say. */
@@ -37,6 +38,14 @@ check_library(const BrokerFacts *facts, Finding *finding)
 	bool fatal = facts->library < 0x020201ff;
 	bool batches = facts->library >= 0x020200ff && facts->library < LIBRARY_RECOMMENDED;
 
+	if (facts->uses_scram && facts->library < LIBRARY_SCRAM)
+	{
+		finding_set(finding, FINDING_WARNING,
+					"version %s can't log in to Kafka 4 and later with SCRAM", facts->library_text);
+		finding_mend(finding, REMEDY_ADVICE,
+					 "install librdkafka 2.6.1 or later, or use PLAIN over TLS or a certificate");
+		return;
+	}
 	if (!fatal && !batches)
 	{
 		finding_set(finding, FINDING_OK, "version %s", facts->library_text);
@@ -62,9 +71,12 @@ check_reach(const BrokerFacts *facts, const DoctorSetup *setup, Finding *finding
 	}
 	finding_set(finding, FINDING_ERROR, "%s (asked: %s)", facts->reach.message,
 				setup->kafka_servers);
-	finding_mend(finding, REMEDY_ADVICE,
-				 "start the brokers, or mend kafka.bootstrap.servers and the kafka.* settings for "
-				 "TLS and SASL");
+	finding_mend(
+		finding, REMEDY_ADVICE, "%s",
+		facts->reach.hint[0] != '\0'
+			? facts->reach.hint
+			: "start the brokers, or mend kafka.bootstrap.servers and the kafka.* settings "
+			  "for TLS and SASL");
 }
 
 /* For topics that are yet to be made. */

@@ -34,6 +34,7 @@ typedef struct BrokerFacts
 {
 	int library; /* as librdkafka numbers its versions: 0x020002ff is 2.0.2 */
 	const char *library_text;
+	bool uses_scram;			/* kafka.sasl.mechanism is one of SCRAM's */
 	int64_t producer_max_bytes; /* message.max.bytes of the producer */
 
 	Error reach;

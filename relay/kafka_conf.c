@@ -6,7 +6,7 @@
  *
  * Invariants: the properties that carry the guarantees are set last; librdkafka
  * only ever reports through a queue that we poll, so none of its threads runs
- * our code.
+ * our code, but for a function without state: name_problem().
  */
 #include "kafka_conf.h"
 
@@ -108,6 +108,40 @@ find_near_property(const char *name, char near[PROPERTY_NAME_SIZE])
 	return best < SIZE_MAX;
 }
 
+/*
+ * Called by librdkafka's threads: only here is it known what is wrong with a certificate.  What is
+ * written to reason comes through the log's queue.
+ */
+static int
+name_problem(rd_kafka_t *handle, const char *broker, int32_t broker_id, int *x509_error, int depth,
+			 const char *certificate, size_t size, char *reason, size_t reason_size, void *opaque)
+{
+	(void) handle;
+	(void) broker;
+	(void) broker_id;
+	(void) depth;
+	(void) certificate;
+	(void) size;
+	(void) opaque;
+	if (*x509_error == 0)
+		return 1;
+	snprintf(reason, reason_size, "%s", kafka_certificate_problem(*x509_error));
+	return 0;
+}
+
+/* A library without SSL has no use for it. */
+static void
+explain_certificates(rd_kafka_conf_t *conf)
+{
+	char value[8] = "";
+	size_t size = sizeof(value);
+
+	if (rd_kafka_conf_get(conf, "enable.ssl.certificate.verification", value, &size) ==
+			RD_KAFKA_CONF_OK &&
+		strcmp(value, "true") == 0)
+		(void) rd_kafka_conf_set_ssl_cert_verify_cb(conf, name_problem);
+}
+
 static bool
 set_property(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin,
 			 Error *error)
@@ -202,7 +236,10 @@ kafka_conf_create(const RelayConfig *config, KafkaRole role, Error *error)
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
 	if (conf != NULL && fill_conf(conf, config, role, error))
+	{
+		explain_certificates(conf);
 		return conf;
+	}
 	if (conf == NULL)
 		error_bug(error, "out of memory");
 	else
@@ -260,6 +297,63 @@ kafka_library_version(void)
 	return rd_kafka_version_str();
 }
 
+bool
+kafka_event_refusal(rd_kafka_event_t *event, char certificate[KAFKA_CERTIFICATE_TEXT], Error *error)
+{
+	KafkaTrouble trouble = KAFKA_TROUBLE_OTHER;
+	const char *facility;
+	const char *text;
+	int level;
+
+	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG)
+	{
+		if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
+			kafka_certificate_note(certificate, facility, text);
+		return false;
+	}
+	if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
+		return false;
+	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__AUTHENTICATION)
+		trouble = KAFKA_TROUBLE_AUTHENTICATION;
+	else if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__SSL)
+		trouble = KAFKA_TROUBLE_SSL;
+	else if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TRANSPORT)
+		trouble = KAFKA_TROUBLE_TRANSPORT;
+	return kafka_refusal(error, trouble, rd_kafka_event_error_string(event), certificate,
+						 (uint32_t) rd_kafka_version());
+}
+
+void
+kafka_conf_explain(rd_kafka_conf_t *conf)
+{
+	rd_kafka_conf_set_events(conf,
+							 RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+}
+
+bool
+kafka_explain(rd_kafka_t *handle, Error *error)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(handle);
+	char certificate[KAFKA_CERTIFICATE_TEXT] = "";
+	rd_kafka_event_t *event;
+	Error why;
+
+	error_clear(&why);
+	(void) rd_kafka_set_log_queue(handle, queue);
+	while ((event = rd_kafka_queue_poll(queue, 0)) != NULL)
+	{
+		if (kafka_event_refusal(event, certificate, &why))
+			*error = why;
+		else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
+				 rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TRANSPORT &&
+				 why.error_class == ERROR_CLASS_NONE)
+			error_detail(error, "%s", rd_kafka_event_error_string(event));
+		rd_kafka_event_destroy(event);
+	}
+	rd_kafka_queue_destroy(queue);
+	return false;
+}
+
 /* What lets such an event through, if anything does. */
 static const char *
 hint_for(rd_kafka_resp_err_t code)
@@ -272,7 +366,13 @@ hint_for(rd_kafka_resp_err_t code)
 				   "(1000000 unless set); pg_outbox.max_event_bytes keeps such events from being "
 				   "written.";
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-			return "Let the relay's principal write to the topic (and describe it).";
+			return "Add the ACL Write on the topic, or on its prefix, for the relay's principal; "
+				   "it "
+				   "includes Describe.";
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+			return "An idempotent producer needs the ACL Write on a topic, or IdempotentWrite on "
+				   "the "
+				   "cluster before Kafka 2.8; transactions need Write on their TransactionalId.";
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
 			return "A compacted topic takes no event without an aggregateid.";
 		default:

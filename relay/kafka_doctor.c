@@ -41,6 +41,16 @@ producer_limit(const rd_kafka_conf_t *conf)
 	return number_of(value);
 }
 
+static bool
+has_scram(const rd_kafka_conf_t *conf)
+{
+	char value[32];
+	size_t size = sizeof(value);
+
+	return rd_kafka_conf_get(conf, "sasl.mechanisms", value, &size) == RD_KAFKA_CONF_OK &&
+		   strncmp(value, "SCRAM", 5) == 0;
+}
+
 /* -------------------------------------------------------------------------
  * metadata
  * -------------------------------------------------------------------------
@@ -77,7 +87,10 @@ read_metadata(rd_kafka_t *handle, BrokerFacts *facts, int *broker)
 	rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 1, NULL, &metadata, METADATA_TIMEOUT_MS);
 
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return error_transient(&facts->reach, "Kafka doesn't answer: %s", rd_kafka_err2str(code));
+	{
+		error_transient(&facts->reach, "Kafka doesn't answer: %s", rd_kafka_err2str(code));
+		return kafka_explain(handle, &facts->reach);
+	}
 	facts->brokers = metadata->broker_cnt;
 	*broker = metadata->broker_cnt > 0 ? metadata->brokers[0].id : -1;
 	for (int i = 0; i < facts->topic_count; i++)
@@ -227,6 +240,9 @@ kafka_doctor_look(const RelayConfig *config, BrokerFacts *facts)
 	rd_kafka_t *handle;
 	int broker = -1;
 
+	if (conf != NULL)
+		kafka_conf_explain(conf);
+	facts->uses_scram = conf != NULL && has_scram(conf);
 	facts->library = rd_kafka_version();
 	facts->library_text = rd_kafka_version_str();
 	facts->default_replicas = facts->min_insync_replicas = BROKER_VALUE_UNKNOWN;

@@ -10,6 +10,7 @@
 #include "kafka_scan.h"
 
 #include "envelope.h"
+#include "exit_codes.h"
 #include "kafka_conf.h"
 
 #include <librdkafka/rdkafka.h>
@@ -36,6 +37,7 @@ struct KafkaScan
 	int end_count;							/* room for them */
 	int left;								/* of them, not read to the end */
 	bool assigned;
+	char certificate[KAFKA_CERTIFICATE_TEXT];
 	MonoUsec deadline; /* 0: not set yet */
 	MonoUsec wake_at;
 };
@@ -57,6 +59,8 @@ kafka_scan_open(const RelayConfig *config, const TopicMap *topics, const ScanFro
 	scan->take = take;
 	scan->arg = arg;
 	conf = kafka_conf_create(config, KAFKA_READER, error);
+	if (conf != NULL)
+		kafka_conf_explain(conf);
 	scan->handle = conf != NULL ? kafka_handle_create(conf, KAFKA_READER, error) : NULL;
 	if (scan->handle == NULL)
 	{
@@ -104,11 +108,29 @@ is_left_out(const KafkaScan *scan, const char *topic)
 	return scan->from.but != NULL && topic_map_find(scan->from.but, topic, &index, &partitions);
 }
 
+/* Nobody but the owner of the access lists can help. */
+static bool
+is_forbidden(rd_kafka_resp_err_t code, const char *topic, Error *error)
+{
+	if (code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		return false;
+	error_permanent(error, EXIT_PERMISSION, "could not read the topic \"%s\": %s", topic,
+					rd_kafka_err2str(code));
+	kafka_error_name(error, code);
+	error_hint(error,
+			   "Add the ACL Read on the topic, or on its prefix, for the relay's principal; it "
+			   "includes Describe.");
+	return true;
+}
+
 static bool
 no_place(const KafkaScan *scan, const char *topic, rd_kafka_resp_err_t code, Error *error)
 {
-	return error_transient(error, "could not find the end of topic \"%s\" partition %u: %s", topic,
-						   scan->partition, rd_kafka_err2str(code));
+	if (is_forbidden(code, topic, error))
+		return false;
+	error_transient(error, "could not find the end of topic \"%s\" partition %u: %s", topic,
+					scan->partition, rd_kafka_err2str(code));
+	return kafka_explain(scan->handle, error);
 }
 
 /* The first record of that time; the end when there is none. */
@@ -234,7 +256,10 @@ take_error(KafkaScan *scan, rd_kafka_event_t *event, Error *error)
 {
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
 	rd_kafka_topic_partition_t *place;
+	bool forbidden = false;
 
+	if (kafka_event_refusal(event, scan->certificate, error))
+		return IO_FAILED;
 	switch (code)
 	{
 		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
@@ -249,8 +274,18 @@ take_error(KafkaScan *scan, rd_kafka_event_t *event, Error *error)
 		case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
 		case RD_KAFKA_RESP_ERR__RESOLVE:
 			return IO_OK; /* it connects again by itself, until our deadline */
+		case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+			return IO_OK; /* librdkafka looks for the group's coordinator; we need none */
 		default:
-			error_transient(error, "could not read the end of a topic: %s", rd_kafka_err2str(code));
+			place = rd_kafka_event_topic_partition(event);
+			if (place != NULL)
+			{
+				forbidden = is_forbidden(code, place->topic, error);
+				rd_kafka_topic_partition_destroy(place);
+			}
+			if (!forbidden)
+				error_transient(error, "could not read the end of a topic: %s",
+								rd_kafka_err2str(code));
 			return IO_FAILED;
 	}
 }
@@ -277,6 +312,9 @@ take_event(KafkaScan *scan, Error *error)
 			break;
 		case RD_KAFKA_EVENT_ERROR:
 			io = take_error(scan, event, error);
+			break;
+		case RD_KAFKA_EVENT_LOG:
+			(void) kafka_event_refusal(event, scan->certificate, error);
 			break;
 		default:
 			break;

@@ -14,6 +14,7 @@
  */
 #include "kafka_sink.h"
 
+#include "exit_codes.h"
 #include "kafka_partition.h"
 
 #include <errno.h>
@@ -57,6 +58,8 @@ typedef struct KafkaSink
 	int fd;
 	bool failed;
 	bool cut_off;
+	Error refusal; /* class NONE: none */
+	char certificate[KAFKA_CERTIFICATE_TEXT];
 } KafkaSink;
 
 static const EventSinkOps kafka_sink_ops;
@@ -158,6 +161,31 @@ bool
 kafka_sink_is_cut_off(const EventSink *base)
 {
 	return ((const KafkaSink *) base)->cut_off;
+}
+
+bool
+kafka_sink_refusal(EventSink *base, Error *refusal)
+{
+	KafkaSink *sink = (KafkaSink *) base;
+
+	if (sink->refusal.error_class == ERROR_CLASS_NONE)
+		return false;
+	*refusal = sink->refusal;
+	error_clear(&sink->refusal);
+	return true;
+}
+
+bool
+kafka_sink_has_answer(const EventSink *base)
+{
+	const KafkaSink *sink = (const KafkaSink *) base;
+	/* Of the last answer; doesn't wait for one. */
+	char *cluster = rd_kafka_clusterid(sink->handle, 0);
+
+	if (cluster == NULL)
+		return false;
+	rd_kafka_mem_free(sink->handle, cluster);
+	return true;
 }
 
 /* NULL with the Error filled; a pointer lives until the next call. */
@@ -398,6 +426,27 @@ report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, v
 	deliver(&delivery, arg);
 }
 
+/* A producer without the right to be one: no event is to blame, and the next would fail alike. */
+static bool
+is_forbidden(KafkaSink *sink)
+{
+	char reason[256];
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(sink->handle, reason, sizeof(reason));
+
+	if (code != RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED &&
+		code != RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+		return false;
+	error_clear(&sink->refusal);
+	error_permanent(&sink->refusal, EXIT_PERMISSION, "Kafka refused the producer: %s", reason);
+	kafka_error_name(&sink->refusal, code);
+	return !error_hint(
+		&sink->refusal,
+		code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
+			? "Add the ACL Write on the relay's topics, or on their prefix, for the "
+			  "relay's principal (IdempotentWrite on the cluster before Kafka 2.8)."
+			: "Add the ACL Write on the TransactionalId, for the relay's principal.");
+}
+
 static void
 take_error(KafkaSink *sink, rd_kafka_event_t *event)
 {
@@ -407,6 +456,10 @@ take_error(KafkaSink *sink, rd_kafka_event_t *event)
 		sink->failed = true;
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		sink->cut_off = true;
+	if (sink->failed && is_forbidden(sink))
+		return;
+	if (kafka_event_refusal(event, sink->certificate, &sink->refusal))
+		return;
 	if (sink->hooks.log != NULL)
 		sink->hooks.log(4, rd_kafka_event_error_string(event), sink->hooks.arg);
 }
@@ -418,6 +471,7 @@ take_log(KafkaSink *sink, rd_kafka_event_t *event)
 	const char *text;
 	int level;
 
+	(void) kafka_event_refusal(event, sink->certificate, &sink->refusal);
 	if (sink->hooks.log == NULL || rd_kafka_event_log(event, &facility, &text, &level) != 0)
 		return;
 	/* It calls the property experimental each time; docs/decisions/0030 has what it does. */

@@ -32,6 +32,15 @@ extern struct rd_kafka_s *kafka_sink_handle(EventSink *sink);
 extern struct rd_kafka_topic_s *kafka_sink_topic(EventSink *sink, const char *topic,
 												 uint32_t topic_index, Error *error);
 
+/*
+ * What a broker refused us for, or we refused it for, since the last call (PERMANENT,
+ * EXIT_PERMISSION); false: nothing.  With a code it is for access lists, which are the
+ * whole cluster's.
+ */
+extern bool kafka_sink_refusal(EventSink *sink, Error *refusal);
+/* Whether this producer has ever had an answer. */
+extern bool kafka_sink_has_answer(const EventSink *sink);
+
 /* No broker answers at the moment, as far as librdkafka said. */
 extern bool kafka_sink_is_cut_off(const EventSink *sink);
 

@@ -176,6 +176,11 @@ creation_refused(const TopicMaker *maker, rd_kafka_resp_err_t code, const char *
 			break;
 	}
 	kafka_error_name(error, code);
+	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+		code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+		error_hint(error,
+				   "Add the ACL Create on the topic, on its prefix or on the cluster, for the "
+				   "relay's principal; or make the topic yourself.");
 	return false;
 }
 

@@ -165,8 +165,9 @@ init(const RelayConfig *config, InitRequest *request)
 		return fail(&error);
 	if (!kafka_probe(config, KAFKA_PROBE_MS, &error))
 	{
-		error_hint(&error, "outbox-relay run waits until it does. Is \"kafka.bootstrap.servers\" "
-						   "right?");
+		if (error.hint[0] == '\0')
+			error_hint(&error, "outbox-relay run waits until it does. Is "
+							   "\"kafka.bootstrap.servers\" right?");
 		log_error(LOG_LEVEL_WARNING, &error, "servers",
 				  options_text(config->options, "kafka.bootstrap.servers"), NULL);
 	}

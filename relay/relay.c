@@ -108,7 +108,10 @@ close_sink(Relay *relay)
 {
 	relay_drop_topic(relay);
 	if (relay->sink != NULL)
+	{
+		relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
 		relay->sink->ops->close(relay->sink);
+	}
 	relay->sink = NULL;
 }
 
@@ -371,6 +374,27 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 	}
 }
 
+/*
+ * A broker that refuses us, or can't be trusted, before any has answered: somebody has to do
+ * something.  Later it is waited for like one that is away, for certificates and passwords are
+ * changed at brokers one by one; access lists are not.
+ */
+static void
+take_refusal(Relay *relay, MonoUsec now)
+{
+	unsigned long suppressed;
+	Error error;
+
+	error_clear(&error);
+	if (relay->sink == NULL || !kafka_sink_refusal(relay->sink, &error))
+		return;
+	relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
+	if ((!relay->kafka_answered || error.code[0] != '\0') && !relay_is_ending(relay))
+		relay_fail(relay, &error, now);
+	else if (log_limit_pass(&relay->refusal_log, now, 5 * USEC_PER_SEC, &suppressed))
+		log_error(LOG_LEVEL_WARNING, &error, "peer", "kafka", NULL);
+}
+
 static void
 watch(Relay *relay)
 {
@@ -452,6 +476,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 {
 	bool more = settle(relay, now, wall);
 
+	take_refusal(relay, now);
 	listen_to_registry(relay, now);
 	relay_topic_step(relay, now);
 	relay_burial_step(relay, now);

@@ -99,6 +99,8 @@ struct Relay
 	MonoUsec publication_at; /* when it is looked at next */
 	LogLimit job_log;
 	LogLimit kafka_log;
+	LogLimit refusal_log;
+	bool kafka_answered; /* some producer of ours had an answer */
 
 	MonoUsec drain_deadline;
 	bool drained; /* nothing was sent that isn't marked */

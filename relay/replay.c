@@ -306,6 +306,8 @@ send_rows(Replay *replay, Error *error)
 			*error = replay->failure;
 			return false;
 		}
+		if (kafka_sink_refusal(replay->sink, error))
+			return false;
 		if (!take_row(replay, error))
 			return false;
 		if (replay->held && !publish(replay, error))

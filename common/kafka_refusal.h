@@ -1,0 +1,44 @@
+/*
+ * kafka_refusal.h
+ *	  What librdkafka says when a broker and a client don't trust each other, as an Error
+ *	  that somebody can act on.  Pure: texts in, an Error out.
+ *
+ * Such a connection is tried again by librdkafka for as long as it takes; whether a program
+ * waits with it is the program's choice (docs/decisions/0107).
+ */
+#ifndef OUTBOX_COMMON_KAFKA_REFUSAL_H
+#define OUTBOX_COMMON_KAFKA_REFUSAL_H
+
+#include "error.h"
+
+#include <stdint.h>
+
+#define KAFKA_CERTIFICATE_TEXT 160
+
+typedef enum KafkaTrouble
+{
+	KAFKA_TROUBLE_OTHER,
+	KAFKA_TROUBLE_TRANSPORT,	 /* _TRANSPORT */
+	KAFKA_TROUBLE_SSL,			 /* _SSL */
+	KAFKA_TROUBLE_AUTHENTICATION /* _AUTHENTICATION */
+} KafkaTrouble;
+
+/* In words, what OpenSSL's number for a certificate that can't be verified means. */
+extern const char *kafka_certificate_problem(int x509_error);
+
+/*
+ * Keeps the words of the line that librdkafka logs of a certificate (facility SSLCERTVRFY),
+ * for the refusal that follows; anything else changes nothing.
+ */
+extern void kafka_certificate_note(char kept[KAFKA_CERTIFICATE_TEXT], const char *facility,
+								   const char *text);
+
+/*
+ * Whether somebody has to do something before this broker can be talked to; then the Error is
+ * PERMANENT with EXIT_PERMISSION, with a hint.  certificate: what was kept, or "";
+ * library_version: rd_kafka_version().
+ */
+extern bool kafka_refusal(Error *error, KafkaTrouble trouble, const char *text,
+						  const char *certificate, uint32_t library_version);
+
+#endif
