@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "pg_refusal.h"
 
 #define TEXT_MAX 400
 
@@ -150,15 +151,28 @@ pg_failure_connect(TargetFailure *failure, const PGconn *conn)
 {
 	char sqlstate[6];
 	const char *message;
+	const char *hint;
 	char text[TEXT_MAX];
+	char line[512];
 	int exit_code = EXIT_PERMISSION;
 
 	find_sqlstate(PQerrorMessage(conn), sqlstate, &message);
 	first_line(message, text, sizeof(text));
+	hint = sqlstate[0] == '\0' ? pg_refusal_tls_hint(message) : NULL;
 	if (strncmp(sqlstate, "3D", 2) == 0)
 		exit_code = EXIT_CONFIG;
-	fill(failure, sqlstate, exit_code, "connect to the target",
+	/* As after a wrong password: it would be so the next time. */
+	fill(failure, hint != NULL ? "28000" : sqlstate, exit_code, "connect to the target",
 		 text[0] != '\0' ? text : "connection was closed");
+	if (hint != NULL)
+		error_hint(&failure->error, "%s", hint);
+	else if (strncmp(sqlstate, "28", 2) == 0 && pg_refusal_hba_line(text, line, sizeof(line)))
+		error_hint(&failure->error,
+				   "%sAdd this line to pg_hba.conf, above the others, and reload: %s",
+				   pg_refusal_encryption_hint(message), line);
+	else if (strcmp(sqlstate, "28P01") == 0)
+		error_hint(&failure->error, "See target.password_file, or the file that PGPASSFILE or "
+									"passfile= names.");
 	if (exit_code == EXIT_CONFIG)
 		error_hint(&failure->error, "See \"target.conninfo\": without dbname libpq takes the "
 									"user's name.");

@@ -8,45 +8,9 @@
  */
 #include "doctor_intern.h"
 
-#include <stdio.h>
+#include "pg_refusal.h"
+
 #include <string.h>
-
-/* The n-th text in double quotes; false when there is none. */
-static bool
-quoted_text(const char *message, int n, char *out, size_t size)
-{
-	const char *start = message;
-	const char *end = NULL;
-
-	for (int i = 0; i <= n; i++)
-	{
-		start = strchr(end != NULL ? end + 1 : start, '"');
-		end = start != NULL ? strchr(++start, '"') : NULL;
-		if (end == NULL)
-			return false;
-	}
-	return (size_t) snprintf(out, size, "%.*s", (int) (end - start), start) < size;
-}
-
-bool
-doctor_hba_line(const char *message, char *out, size_t size)
-{
-	const char *at = strstr(message, "pg_hba.conf");
-	char host[128];
-	char user[128];
-	char database[128];
-	int len;
-
-	if (at == NULL || !quoted_text(at, 0, host, sizeof(host)) ||
-		!quoted_text(at, 1, user, sizeof(user)) || !quoted_text(at, 2, database, sizeof(database)))
-		return false;
-	if (strcmp(host, "[local]") == 0)
-		len = snprintf(out, size, "local \"%s\" \"%s\" scram-sha-256", database, user);
-	else
-		len = snprintf(out, size, "host \"%s\" \"%s\" %s/%s scram-sha-256", database, user, host,
-					   strchr(host, ':') != NULL ? "128" : "32");
-	return len >= 0 && (size_t) len < size;
-}
 
 void
 doctor_check_connection(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
@@ -61,7 +25,7 @@ doctor_check_connection(const ServerFacts *facts, const DoctorSetup *setup, Find
 		return;
 	}
 	finding_set_error(finding, FINDING_ERROR, error);
-	if (doctor_hba_line(error->message, line, sizeof(line)))
+	if (pg_refusal_hba_line(error->message, line, sizeof(line)))
 		finding_mend(finding, REMEDY_HBA, "%s", line);
 	else if (strcmp(error->sqlstate, "28P01") == 0)
 		finding_mend(finding, REMEDY_ADVICE,
@@ -70,6 +34,8 @@ doctor_check_connection(const ServerFacts *facts, const DoctorSetup *setup, Find
 		finding_mend(finding, REMEDY_ADVICE,
 					 "make the role with CREATE ROLE ... LOGIN REPLICATION, or name another one "
 					 "in postgres.conninfo");
+	else if (error->sqlstate[0] == '\0' && error->hint[0] != '\0')
+		finding_mend(finding, REMEDY_ADVICE, "%s", error->hint);
 	else if (strcmp(error->sqlstate, "3D000") == 0)
 		finding_mend(finding, REMEDY_ADVICE, "name a database that exists in postgres.conninfo");
 	else if (strcmp(error->sqlstate, "53300") == 0)
@@ -105,7 +71,7 @@ doctor_check_replication(const ServerFacts *facts, const DoctorSetup *setup, Fin
 		return;
 	}
 	finding_set_error(finding, FINDING_ERROR, error);
-	if (doctor_hba_line(error->message, line, sizeof(line)))
+	if (pg_refusal_hba_line(error->message, line, sizeof(line)))
 		finding_mend(finding, REMEDY_HBA, "%s", line);
 	else if (strcmp(error->sqlstate, "42501") == 0 || strncmp(error->sqlstate, "28", 2) == 0)
 		finding_mend(finding, REMEDY_SQL, "ALTER ROLE %s REPLICATION", facts->role);

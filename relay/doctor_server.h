@@ -81,10 +81,4 @@ typedef struct ServerFacts
 extern void doctor_check_server(const ServerFacts *facts, const DoctorSetup *setup, FindingFn tell,
 								void *arg);
 
-/*
- * The line of pg_hba.conf for what the server refused, from its message; false when it is
- * something else.
- */
-extern bool doctor_hba_line(const char *message, char *out, size_t size);
-
 #endif

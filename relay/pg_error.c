@@ -2,12 +2,14 @@
  * pg_error.c
  *	  Errors of the server and of libpq as Error values.
  *
- * Invariants: a message is one line; a class is chosen by SQLSTATE alone, never
- * by the words of a message, which may be translated.
+ * Invariants: a message is one line; a class is chosen by SQLSTATE, never by the
+ * words of the server's message, which may be translated.  Only what libpq itself
+ * says of TLS has no SQLSTATE: pg_refusal.h.
  */
 #include "pg_error.h"
 
 #include "exit_codes.h"
+#include "pg_refusal.h"
 
 #include <ctype.h>
 #include <libpq-fe.h>
@@ -130,6 +132,8 @@ pg_error_result(Error *error, const PGresult *result, const char *doing)
 		error_detail(error, "%s", detail);
 	if (hint != NULL)
 		error_hint(error, "%s", hint);
+	else if (strcmp(sqlstate, "42501") == 0)
+		error_hint(error, "outbox-relay doctor, as this role, prints the GRANT that is missing.");
 	return false;
 }
 
@@ -147,12 +151,27 @@ bool
 pg_error_connect(Error *error, const PGconn *conn, const char *doing)
 {
 	const char *message = PQerrorMessage(conn);
+	const char *hint = NULL;
+	SqlstateClass outcome;
 	char sqlstate[6] = "";
 	char text[400];
+	char line[512];
 
 	(void) pg_find_sqlstate(message, sqlstate);
 	flatten(message, text, sizeof(text));
-	fill(error, pg_sqlstate_class(sqlstate), sqlstate, doing, text);
+	if (sqlstate[0] == '\0' && (hint = pg_refusal_tls_hint(message)) != NULL)
+		outcome = (SqlstateClass){ERROR_CLASS_PERMANENT, EXIT_PERMISSION};
+	else
+		outcome = pg_sqlstate_class(sqlstate);
+	fill(error, outcome, sqlstate, doing, text);
+	if (hint != NULL)
+		return error_hint(error, "%s", hint);
+	if (strncmp(sqlstate, "28", 2) == 0 && pg_refusal_hba_line(message, line, sizeof(line)))
+		return error_hint(error, "%sAdd this line to pg_hba.conf, above the others, and reload: %s",
+						  pg_refusal_encryption_hint(message), line);
+	if (strcmp(sqlstate, "28P01") == 0)
+		return error_hint(error, "See postgres.password_file, or the file that PGPASSFILE or "
+								 "passfile= names.");
 	if (strncmp(sqlstate, "3D", 2) == 0)
 		error_hint(error, "See \"postgres.conninfo\": without dbname libpq takes the user's name.");
 	return false;

@@ -5,6 +5,8 @@
  */
 #include "doctoring.h"
 
+#include "pg_refusal.h"
+
 static void
 is_content_with_what_is_as_it_must_be(void **state)
 {
@@ -48,13 +50,13 @@ says_why_there_is_no_connection(void **state)
 		"connection", FINDING_ERROR, REMEDY_ADVICE, NULL);
 	EXPECT(error_transient(&facts.connection, "refused"), "connection", FINDING_ERROR,
 		   REMEDY_ADVICE, NULL);
-	assert_true(doctor_hba_line("pg_hba.conf \"::1\" \"u\" \"d\"", line, sizeof(line)));
+	assert_true(pg_refusal_hba_line("pg_hba.conf \"::1\" \"u\" \"d\"", line, sizeof(line)));
 	assert_string_equal(line, "host \"d\" \"u\" ::1/128 scram-sha-256");
-	assert_true(doctor_hba_line("pg_hba.conf \"[local]\" \"u\" \"d\"", line, sizeof(line)));
+	assert_true(pg_refusal_hba_line("pg_hba.conf \"[local]\" \"u\" \"d\"", line, sizeof(line)));
 	assert_string_equal(line, "local \"d\" \"u\" scram-sha-256");
-	assert_false(doctor_hba_line("role \"u\" does not exist", line, sizeof(line)));
-	assert_false(doctor_hba_line("pg_hba.conf \"a\" \"b\" \"c", line, sizeof(line)));
-	assert_false(doctor_hba_line("pg_hba.conf \"[local]\" \"u\" \"d\"", line, 10));
+	assert_false(pg_refusal_hba_line("role \"u\" does not exist", line, sizeof(line)));
+	assert_false(pg_refusal_hba_line("pg_hba.conf \"a\" \"b\" \"c", line, sizeof(line)));
+	assert_false(pg_refusal_hba_line("pg_hba.conf \"[local]\" \"u\" \"d\"", line, 10));
 }
 
 static void

@@ -1,0 +1,188 @@
+/*
+ * test_refusal.c
+ *	  What mends a connection that one side refuses, from the words of librdkafka and libpq.
+ *	  The texts are as librdkafka 2.0.2 and libpq 15 gave them.
+ */
+#include "unit.h"
+
+#include "exit_codes.h"
+#include "kafka_refusal.h"
+#include "pg_refusal.h"
+
+#define V2_0_2 0x020002ff
+#define V2_6_0 0x020600ff
+#define V2_6_1 0x020601ff
+
+static Error error;
+
+static bool
+refused(KafkaTrouble trouble, const char *text, const char *certificate, uint32_t version)
+{
+	error_clear(&error);
+	if (!kafka_refusal(&error, trouble, text, certificate, version))
+		return false;
+	assert_int_equal(error.error_class, ERROR_CLASS_PERMANENT);
+	assert_int_equal(error.exit_code, EXIT_PERMISSION);
+	assert_true(error.hint[0] != '\0');
+	return true;
+}
+
+static void
+names_what_a_certificate_lacks(void **state)
+{
+	static const char text[] =
+		"ssl://h:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate "
+		"verify "
+		"failed: broker certificate could not be verified (after 16ms in state SSL_HANDSHAKE)";
+	static const struct
+	{
+		int number;
+		const char *words;
+		const char *hint;
+	} cases[] = {{10, "it has expired", "new certificate"},
+				 {9, "it isn't valid yet", "clocks"},
+				 {62, "it is for another host name", "advertised.listeners"},
+				 {64, "it is for another address", "advertised.listeners"},
+				 {19, "its CA isn't a trusted one", "kafka.ssl.ca.location"},
+				 {20, "its CA isn't a trusted one", "kafka.ssl.ca.location"},
+				 {7, "it can't be verified", "kafka.ssl.ca.location"}};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		char kept[KAFKA_CERTIFICATE_TEXT] = "";
+		char line[300];
+
+		snprintf(line, sizeof(line),
+				 "[thrd:x]: ssl://h:1/bootstrap: Broker SSL certificate verification callback "
+				 "failed: %s",
+				 kafka_certificate_problem(cases[i].number));
+		kafka_certificate_note(kept, "FAIL", line);
+		assert_string_equal(kept, "");
+		kafka_certificate_note(kept, "SSLCERTVRFY", line);
+		assert_string_equal(kept, cases[i].words);
+		assert_true(refused(KAFKA_TROUBLE_SSL, text, kept, V2_0_2));
+		assert_non_null(strstr(error.message, cases[i].words));
+		assert_non_null(strstr(error.hint, cases[i].hint));
+		assert_null(strstr(error.detail, "(after"));
+	}
+	assert_true(refused(KAFKA_TROUBLE_SSL, text, "", V2_0_2));
+}
+
+static void
+tells_a_refused_client(void **state)
+{
+	static const char *const alerts[] = {
+		"ssl://h:1/bootstrap: Receive failed: error:0A000412:SSL routines::sslv3 alert bad "
+		"certificate: SSL alert number 42 (after 20ms in state APIVERSION_QUERY)",
+		"ssl://h:1/bootstrap: Receive failed: error:0A000416:SSL routines::sslv3 alert certificate "
+		"unknown: SSL alert number 46 (after 42ms in state APIVERSION_QUERY)",
+		"ssl://h:1/bootstrap: error:0A000418:SSL routines::tlsv1 alert unknown ca: SSL alert "
+		"number "
+		"48",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(alerts); i++)
+	{
+		assert_true(refused(KAFKA_TROUBLE_TRANSPORT, alerts[i], "", V2_0_2));
+		assert_non_null(strstr(error.hint, "kafka.ssl.certificate.location"));
+	}
+}
+
+static void
+tells_a_refused_login(void **state)
+{
+	static const char scram[] =
+		"sasl_ssl://h:1/bootstrap: SASL authentication error: Authentication failed during "
+		"authentication due to invalid credentials with SASL mechanism SCRAM-SHA-512 (after 342ms "
+		"in state AUTH_REQ)";
+
+	(void) state;
+	assert_true(refused(KAFKA_TROUBLE_AUTHENTICATION,
+						"sasl_plaintext://h:1/bootstrap: SASL authentication error: Authentication "
+						"failed: Invalid username or password (after 301ms in state AUTH_REQ)",
+						"", V2_0_2));
+	assert_non_null(strstr(error.hint, "kafka.sasl.password"));
+	assert_null(strstr(error.message, "(after"));
+	assert_true(refused(KAFKA_TROUBLE_AUTHENTICATION, scram, "", V2_0_2));
+	assert_non_null(strstr(error.hint, "librdkafka 2.0.2 can't do SCRAM with Kafka 4"));
+	assert_true(refused(KAFKA_TROUBLE_AUTHENTICATION, scram, "", V2_6_0));
+	assert_non_null(strstr(error.hint, "2.6.1"));
+	assert_true(refused(KAFKA_TROUBLE_AUTHENTICATION, scram, "", V2_6_1));
+	assert_null(strstr(error.hint, "2.6.1"));
+	assert_true(refused(KAFKA_TROUBLE_AUTHENTICATION,
+						"sasl_plaintext://h:1/bootstrap: SASL PLAIN mechanism handshake failed: "
+						"Broker: Unsupported SASL mechanism: broker's supported mechanisms: SCRAM",
+						"", V2_0_2));
+	assert_non_null(strstr(error.hint, "kafka.sasl.mechanism"));
+}
+
+static void
+lets_pass_what_may_pass(void **state)
+{
+	static const char *const texts[] = {
+		"ssl://h:1/bootstrap: SSL handshake failed: error:0A000126:SSL routines::unexpected eof "
+		"while reading",
+		"h:1/bootstrap: Disconnected while requesting ApiVersion: might be caused by incorrect "
+		"security.protocol configuration",
+		"h:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+		"",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(texts); i++)
+	{
+		assert_false(refused(KAFKA_TROUBLE_SSL, texts[i], "it has expired", V2_0_2));
+		assert_false(refused(KAFKA_TROUBLE_TRANSPORT, texts[i], "", V2_0_2));
+	}
+	assert_false(refused(KAFKA_TROUBLE_OTHER, "certificate verify failed", "", V2_0_2));
+}
+
+static void
+hints_at_what_libpq_lacks(void **state)
+{
+	static const struct
+	{
+		const char *message;
+		const char *hint;
+	} cases[] = {
+		{"connection to server at \"localhost\" (127.0.0.1), port 1 failed: SSL error: certificate "
+		 "verify failed\n",
+		 "sslrootcert"},
+		{"server certificate for \"localhost\" does not match host name \"127.0.0.1\"\n", "host="},
+		{"root certificate file \"/x\" does not exist\nEither provide the file\n", "sslrootcert"},
+		{"server does not support SSL, but SSL was required\n", "sslmode"},
+		{"private key file \"/x\" has group or world access; file must have permissions u=rw\n",
+		 "chmod 600"},
+		{"certificate present, but not private key file \"/x\"\n", "sslkey"},
+		{"could not read certificate file \"/x\": No such file or directory\n", "sslcert"},
+		{"channel binding required, but SSL not in use\n", "channel_binding"},
+		{"SSL error: tlsv1 alert unknown ca\n", "sslcert"},
+		{"port 1 failed: fe_sendauth: no password supplied\n", "password_file"},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		const char *hint = pg_refusal_tls_hint(cases[i].message);
+
+		if (hint == NULL || strstr(hint, cases[i].hint) == NULL)
+			fail_msg("%s: %s", cases[i].message, hint != NULL ? hint : "nothing");
+	}
+	assert_null(pg_refusal_tls_hint("connection to server failed: Connection refused\n"));
+	assert_null(pg_refusal_tls_hint("SSL connection has been closed unexpectedly\n"));
+	assert_null(pg_refusal_tls_hint(""));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_what_a_certificate_lacks), cmocka_unit_test(tells_a_refused_client),
+		cmocka_unit_test(tells_a_refused_login),		  cmocka_unit_test(lets_pass_what_may_pass),
+		cmocka_unit_test(hints_at_what_libpq_lacks),
+	};
+
+	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
+}
