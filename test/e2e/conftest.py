@@ -17,6 +17,7 @@ from harness.kafka import Broker
 from harness.paths import exit_codes
 from harness.reaper import Reaper
 from harness.scene import Scene
+from harness.secure_kafka import SecureBroker
 
 
 def pytest_configure(config):
@@ -69,6 +70,11 @@ class Servers:
         self.made.append((server, server.kill))
         return server
 
+    def secure_broker(self):
+        server = SecureBroker(self.base, f"secure{len(self.made)}", self.reap)
+        self.made.append((server, server.kill))
+        return server
+
     def finish(self):
         while self.made:
             self.made.pop()[1]()
@@ -96,6 +102,11 @@ def target(shared):
 @pytest.fixture(scope="session")
 def broker(shared):
     return shared.broker()
+
+
+@pytest.fixture(scope="session")
+def secure_broker(shared):
+    return shared.secure_broker()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ class Daemon:
         self.name = name
         self.command = list(command)
         self.options = options
+        self.variables = {}     # of its environment, besides the settings
         self.http_port = free_port()
         self.log_path = os.path.join(scene.base, name + ".log")
         self._reap = scene.reap
@@ -37,6 +38,7 @@ class Daemon:
         """Nothing of the tester's own settings gets through to the program."""
         kept = {k: v for k, v in os.environ.items()
                 if not k.startswith(("PG", "OUTBOX_", "KAFKA"))}
+        kept.update(self.variables)
         settings = dict(self.options)
         settings.setdefault("http.listen", f"127.0.0.1:{self.http_port}")
         for key, value in settings.items():

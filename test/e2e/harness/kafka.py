@@ -17,7 +17,7 @@ _TOPIC, _LITERAL, _DENY, _ANY = 2, 3, 2, 1
 _OPERATIONS = {"all": 2, "read": 3, "write": 4, "describe": 8}
 
 
-def _string(text):
+def string(text):
     return struct.pack(">h", len(text.encode())) + text.encode()
 
 
@@ -70,7 +70,9 @@ class Position:
 
 
 class Broker:
-    def __init__(self, base, name, reap):
+    def __init__(self, base, name, reap, environment=None):
+        """environment: for scripts/kafka."""
+        self._environment = {**os.environ, **(environment or {})}
         self.name = name
         self.base = os.path.join(base, name)
         reap.pid_file(os.path.join(self.base, "pid"))
@@ -82,7 +84,7 @@ class Broker:
         self.up = True
 
     def _script(self, verb):
-        done = subprocess.run([SCRIPT, verb, self.base], stdin=subprocess.DEVNULL, check=False,
+        done = subprocess.run([SCRIPT, verb, self.base], env=self._environment, stdin=subprocess.DEVNULL, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               timeout=180)
         assert done.returncode == 0, f"scripts/kafka {verb}: {done.stdout}"
@@ -148,7 +150,7 @@ class Broker:
 
     def delete_records(self, topic, partition, before):
         """As retention does: the partition begins at "before" then (-1: at its end)."""
-        answer = self._ask(21, struct.pack(">i", 1) + _string(topic)
+        answer = self._ask(21, struct.pack(">i", 1) + string(topic)
                            + struct.pack(">iiqi", 1, partition, before, 20000))
         low, error = struct.unpack(">qh", answer[-10:])
         assert error == 0, f"could not delete records: error {error}"
@@ -165,15 +167,15 @@ class Broker:
 
     def forbid(self, topic, operation="write"):
         """Nobody may do this any more; "all" stands for everything."""
-        answer = self._ask(30, struct.pack(">ib", 1, _TOPIC) + _string(topic)
-                           + struct.pack(">b", _LITERAL) + _string("User:*") + _string("*")
+        answer = self._ask(30, struct.pack(">ib", 1, _TOPIC) + string(topic)
+                           + struct.pack(">b", _LITERAL) + string("User:*") + string("*")
                            + struct.pack(">bb", _OPERATIONS[operation], _DENY))
         error, = struct.unpack(">h", answer[8:10])
         assert error == 0, f"could not forbid: error {error}"
 
     def allow(self, topic):
         """What forbid() took."""
-        answer = self._ask(31, struct.pack(">ib", 1, _TOPIC) + _string(topic)
+        answer = self._ask(31, struct.pack(">ib", 1, _TOPIC) + string(topic)
                            + struct.pack(">bhhbb", _LITERAL, -1, -1, _ANY, _ANY))
         error, = struct.unpack(">h", answer[8:10])
         assert error == 0, f"could not allow: error {error}"
