@@ -16,13 +16,15 @@ class Authority:
         self.directory = os.path.join(directory, name)
         os.mkdir(self.directory, 0o755)
         self.ca = os.path.join(self.directory, "ca.crt")
+        self._issued = 0
         self._key = os.path.join(self.directory, "ca.key")
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                  "-subj", f"/CN=outbox test {name}", "-keyout", self._key, "-out", self.ca)
 
     def issue(self, name, hosts=(), days=2, password=None):
         """(certificate, key): paths of PEM files; days < 0: expired.  A host is DNS:x or IP:x."""
-        base = os.path.join(self.directory, name)
+        self._issued += 1
+        base = os.path.join(self.directory, f"{name}-{self._issued}")
         request, extensions = base + ".csr", base + ".ext"
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                  "-keyout", base + ".plain", "-out", request)
