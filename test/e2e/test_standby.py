@@ -13,7 +13,7 @@ QUICK = {"mark.interval": "200ms", "reconnect.min": "10ms", "reconnect.max": "10
 
 def streaming(relays):
     """The one that streams; None while nobody does."""
-    found = [r for r in relays if r.running() and r.metric("outbox_relay_streaming")]
+    found = [r for r in relays if r.is_ready() and r.metric("outbox_relay_streaming")]
     return found[0] if found else None
 
 
