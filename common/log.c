@@ -2,8 +2,8 @@
  * log.c
  *	  One line an event, one write(2) a line.
  *
- * What log_init() set is only read afterwards, and a line is built in a buffer
- * of its own, so any thread may log.  A line has at most LOG_LINE_MAX bytes; a
+ * What log_init() set is read as atoms (the component is set once), and a line is built in
+ * a buffer of its own, so any thread may log.  A line has at most LOG_LINE_MAX bytes; a
  * field that does not fit is left out and the line says "truncated".  Text that
  * is not valid UTF-8 is repaired, and nothing in a field can start a new line.
  */
@@ -11,7 +11,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buffer.h"
@@ -21,10 +25,26 @@
 #define LOG_COMPONENT_MAX 32
 
 static char log_component[LOG_COMPONENT_MAX] = "outbox";
-static LogLevel log_threshold = LOG_LEVEL_INFO;
-static bool log_as_json = true;
+static _Atomic int log_threshold = LOG_LEVEL_INFO;
+static atomic_bool log_as_json = true;
+static atomic_bool log_to_journal = false;
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
+static const char level_priorities[] = {'7', '6', '4', '3'};
+
+/* Whether JOURNAL_STREAM, "device:inode", is about this very stderr. */
+static bool
+stderr_is_the_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat here;
+	char *inode;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &here) != 0 ||
+		strtoull(stream, &inode, 10) != (unsigned long long) here.st_dev || *inode != ':')
+		return false;
+	return strtoull(inode + 1, NULL, 10) == (unsigned long long) here.st_ino;
+}
 
 void
 log_init(const char *component, LogLevel level, LogFormat format)
@@ -33,9 +53,13 @@ log_init(const char *component, LogLevel level, LogFormat format)
 
 	if (len >= sizeof(log_component))
 		len = sizeof(log_component) - 1;
-	memcpy(log_component, component, len);
-	log_component[len] = '\0';
-	log_threshold = level;
+	if (strncmp(log_component, component, sizeof(log_component)) != 0)
+	{
+		memcpy(log_component, component, len);
+		log_component[len] = '\0';
+	}
+	log_threshold = (int) level;
+	log_to_journal = stderr_is_the_journal();
 	log_as_json =
 		format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
 }
@@ -148,6 +172,8 @@ start_line(Buffer *line, LogLevel level, const char *message)
 
 	clock_format(clock_wall(), at);
 	buffer_init(line, LOG_LINE_MAX - LOG_TAIL_ROOM);
+	if (log_to_journal)
+		buffer_printf(line, "<%c>", level_priorities[level]);
 	if (log_as_json)
 	{
 		buffer_printf(line, "{\"ts\":\"%s\",\"level\":\"%s\",\"component\":", at,
@@ -213,7 +239,7 @@ log_event(LogLevel level, const char *message, ...)
 	bool truncated = false;
 	va_list args;
 
-	if (level < log_threshold)
+	if ((int) level < log_threshold)
 		return;
 	start_line(&line, level, message);
 	va_start(args, message);
@@ -231,12 +257,14 @@ log_error(LogLevel level, const Error *error, ...)
 	bool truncated = false;
 	va_list args;
 
-	if (level < log_threshold)
+	if ((int) level < log_threshold)
 		return;
 	start_line(&line, level, error->message);
 	append_field(&line, "class", error_class_name(error->error_class), &truncated);
 	if (error->sqlstate[0] != '\0')
 		append_field(&line, "sqlstate", error->sqlstate, &truncated);
+	if (error->code[0] != '\0')
+		append_field(&line, "code", error->code, &truncated);
 	if (error->detail[0] != '\0')
 		append_field(&line, "detail", error->detail, &truncated);
 	if (error->hint[0] != '\0')
@@ -260,4 +288,46 @@ log_limit_pass(LogLimit *limit, MonoUsec now, int64_t interval_usec, unsigned lo
 	limit->suppressed = 0;
 	limit->next_at = now > MONO_NEVER - interval_usec ? MONO_NEVER : now + interval_usec;
 	return true;
+}
+
+/* FNV-1a over everything but digits; never 0. */
+static uint64_t
+kind_of(const char *text)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (; *text != '\0'; text++)
+	{
+		if (*text < '0' || *text > '9')
+			hash = (hash ^ (uint8_t) *text) * UINT64_C(1099511628211);
+	}
+	return hash != 0 ? hash : 1;
+}
+
+bool
+log_repeat_pass(LogRepeat *repeat, const char *text, MonoUsec now, int64_t interval_usec,
+				unsigned long *suppressed)
+{
+	uint64_t kind = kind_of(text);
+	unsigned at;
+
+	for (at = 0; at < LOG_KINDS; at++)
+	{
+		if (repeat->kinds[at].kind == kind)
+			return log_limit_pass(&repeat->kinds[at].limit, now, interval_usec, suppressed);
+	}
+	at = repeat->next;
+	repeat->next = (repeat->next + 1) % LOG_KINDS;
+	repeat->kinds[at].kind = kind;
+	repeat->kinds[at].limit = (LogLimit){0};
+	return log_limit_pass(&repeat->kinds[at].limit, now, interval_usec, suppressed);
+}
+
+const char *
+log_count(unsigned long suppressed, char *room)
+{
+	if (suppressed == 0)
+		return NULL;
+	snprintf(room, LOG_COUNT_SIZE, "%lu", suppressed);
+	return room;
 }

@@ -109,6 +109,22 @@ metrics_family(Buffer *out, const char *name, const char *type, const char *help
 	buffer_printf(out, "\n# TYPE %s %s\n", name, type);
 }
 
+void
+metrics_describe(Buffer *out, const MetricSpec *spec)
+{
+	metrics_family(out, spec->name, spec->type, spec->help);
+}
+
+void
+metrics_print_markdown(const MetricSpec *specs, bool head, FILE *out)
+{
+	if (head)
+		fputs("| metric | type | labels | what it says |\n|---|---|---|---|\n", out);
+	for (; specs->name != NULL; specs++)
+		fprintf(out, "| `%s` | %s | %s | %s |\n", specs->name, specs->type, specs->labels,
+				specs->help);
+}
+
 /* name, a suffix, and the labels in braces when there are any. */
 static void
 append_series(Buffer *out, const char *name, const char *suffix, const char *labels)

@@ -9,6 +9,7 @@
 #define OUTBOX_COMMON_METRICS_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "buffer.h"
 
@@ -23,12 +24,28 @@ typedef struct Histogram
 	uint64_t count;
 } Histogram;
 
+/*
+ * One row of a program's table of metrics, from which /metrics and docs/metrics.md are
+ * made.  labels is for people: "" or "peer (postgres, kafka)".
+ */
+typedef struct MetricSpec
+{
+	const char *name;
+	const char *type; /* "counter", "gauge" or "histogram" */
+	const char *labels;
+	const char *help;
+} MetricSpec;
+
 extern void histogram_init(Histogram *histogram, const double *bounds, int bound_count);
 extern void histogram_observe(Histogram *histogram, double value);
 /* The upper bound of its bucket: 0 when nothing was observed, INFINITY beyond the last bound. */
 extern double histogram_quantile(const Histogram *histogram, double q);
 
 extern void metrics_family(Buffer *out, const char *name, const char *type, const char *help);
+/* HELP and TYPE of a row.  A family without a sample says that the value isn't known. */
+extern void metrics_describe(Buffer *out, const MetricSpec *spec);
+/* The rows up to one without a name, as lines of a table; the head once, with "head". */
+extern void metrics_print_markdown(const MetricSpec *specs, bool head, FILE *out);
 /* labels is "" or "peer=\"kafka\",state=\"open\"" with values that went through metrics_label(). */
 extern void metrics_uint(Buffer *out, const char *name, const char *labels, uint64_t value);
 extern void metrics_double(Buffer *out, const char *name, const char *labels, double value);

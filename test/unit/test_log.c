@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -321,6 +322,68 @@ limits_repetition(void **state)
 	assert_false(log_limit_pass(&limit, MONO_NEVER - 1, 10, &suppressed));
 }
 
+static void
+limits_repetition_by_kind(void **state)
+{
+	LogRepeat repeat = {0};
+	unsigned long suppressed = 99;
+	char text[24];
+	char room[LOG_COUNT_SIZE];
+
+	(void) state;
+	assert_true(log_repeat_pass(&repeat, "no answer in 5 ms", 100, 1000, &suppressed));
+	assert_int_equal(suppressed, 0);
+	assert_null(log_count(suppressed, room));
+	assert_true(log_repeat_pass(&repeat, "refused", 100, 1000, &suppressed));
+	assert_false(log_repeat_pass(&repeat, "no answer in 17 ms", 200, 1000, &suppressed));
+	assert_false(log_repeat_pass(&repeat, "refused", 300, 1000, &suppressed));
+	assert_false(log_repeat_pass(&repeat, "no answer in 17 ms", 400, 1000, &suppressed));
+	assert_true(log_repeat_pass(&repeat, "no answer in 6 ms", 1100, 1000, &suppressed));
+	assert_int_equal(suppressed, 2);
+	assert_string_equal(log_count(suppressed, room), "2");
+
+	/* More kinds than there is room for: they pass, and the one that came first is new again. */
+	for (int i = 0; i < LOG_KINDS; i++)
+	{
+		snprintf(text, sizeof(text), "kind %c", 'a' + i);
+		assert_true(log_repeat_pass(&repeat, text, 1100, 1000, &suppressed));
+	}
+	assert_true(log_repeat_pass(&repeat, "refused", 1100, 1000, &suppressed));
+	assert_false(log_repeat_pass(&repeat, "kind h", 1100, 1000, &suppressed));
+}
+
+/* What the journal needs: the level before each line, and only where the journal listens. */
+static void
+tells_the_journal_the_level(void **state)
+{
+	struct stat here;
+	char stream[64];
+
+	(void) state;
+	assert_int_equal(fstat(STDERR_FILENO, &here), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long) here.st_dev,
+			 (unsigned long long) here.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("relay", LOG_LEVEL_DEBUG, LOG_FORMAT_JSON);
+	log_event(LOG_LEVEL_ERROR, "bad", NULL);
+	assert_memory_equal(next_line(), "<3>{\"ts\"", 8);
+	log_event(LOG_LEVEL_WARNING, "odd", NULL);
+	assert_memory_equal(next_line(), "<4>{", 4);
+	log_event(LOG_LEVEL_INFO, "good", NULL);
+	assert_memory_equal(next_line(), "<6>{", 4);
+	log_event(LOG_LEVEL_DEBUG, "fine", NULL);
+	assert_memory_equal(next_line(), "<7>{", 4);
+
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long) here.st_dev,
+			 (unsigned long long) here.st_ino + 1);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("relay", LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	log_event(LOG_LEVEL_INFO, "elsewhere", NULL);
+	assert_int_equal(next_line()[0], '{');
+	unsetenv("JOURNAL_STREAM");
+	log_init("relay", LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+}
+
 int
 main(void)
 {
@@ -335,6 +398,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(threads_do_not_mix_their_lines, setup, teardown),
 		cmocka_unit_test(parses_names),
 		cmocka_unit_test(limits_repetition),
+		cmocka_unit_test(limits_repetition_by_kind),
+		cmocka_unit_test_setup_teardown(tells_the_journal_the_level, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
