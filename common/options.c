@@ -430,6 +430,21 @@ options_origin(const Options *options, const char *name)
 	return value_of(options, name)->origin;
 }
 
+OptionCounts
+options_count(const Options *options)
+{
+	OptionCounts counts = {0};
+
+	for (size_t i = 0; options->table->specs[i].name != NULL; i++)
+	{
+		counts.defaults += options->values[i].source == OPTION_SOURCE_DEFAULT;
+		counts.file += options->values[i].source == OPTION_SOURCE_FILE;
+		counts.env += options->values[i].source == OPTION_SOURCE_ENV;
+		counts.args += options->values[i].source >= OPTION_SOURCE_ARGS;
+	}
+	return counts;
+}
+
 bool
 options_each_passthrough(const Options *options, OptionVisitor visit, void *arg, Error *error)
 {

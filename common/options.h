@@ -138,6 +138,17 @@ extern const char *options_origin(
 	const Options *options,
 	const char *name); /* "default", "file x:3", "environment OUTBOX_RELAY_X", "command line" */
 
+/* How many settings of the table come from where. */
+typedef struct OptionCounts
+{
+	int defaults;
+	int file;
+	int env;
+	int args;
+} OptionCounts;
+
+extern OptionCounts options_count(const Options *options);
+
 typedef bool (*OptionVisitor)(const char *name, const char *value, const char *origin, void *arg,
 							  Error *error);
 

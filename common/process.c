@@ -136,7 +136,7 @@ process_metrics_write(Buffer *out)
 	char text[STAT_SIZE];
 	double cpu = NAN;
 	double resident = NAN;
-	double virtual = NAN;
+	double address_space = NAN;
 	double most = NAN;
 	int fds = count_fds();
 
@@ -148,14 +148,14 @@ process_metrics_write(Buffer *out)
 		double page = (double) sysconf(_SC_PAGESIZE);
 		char *next;
 
-		virtual = (double) strtoull(text, &next, 10) * page;
+		address_space = (double) strtoull(text, &next, 10) * page;
 		resident = (double) strtoull(next, NULL, 10) * page;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		most = limit.rlim_cur == RLIM_INFINITY ? INFINITY : (double) limit.rlim_cur;
 	write_one(out, CPU, cpu);
 	write_one(out, RESIDENT, resident);
-	write_one(out, VIRTUAL, virtual);
+	write_one(out, VIRTUAL, address_space);
 	write_one(out, OPEN_FDS, fds >= 0 ? fds : NAN);
 	write_one(out, MAX_FDS, most);
 	write_one(out, START, start_time());

@@ -6,6 +6,7 @@
  * in the group, every partition begun, the target there, the breaker closed.
  */
 #include "consumer_intern.h"
+#include "consumer_metrics.h"
 
 #include <string.h>
 
@@ -102,60 +103,6 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_append_str(out, "}\n");
 }
 
-static void
-write_lag(const Consumer *consumer, Buffer *out)
-{
-	metrics_family(out, "outbox_consumer_lag_records", "gauge",
-				   "Records of a partition that are in Kafka and not in the target.");
-	for (int slot = 0; slot < consumer->partitions.count; slot++)
-	{
-		const Partition *partition = &consumer->partitions.items[slot];
-		int64_t lag = partition_lag(partition);
-		char number[16];
-		Buffer labels;
-
-		if (partition->state == PARTITION_FREE || lag < 0)
-			continue;
-		snprintf(number, sizeof(number), "%d", partition->partition);
-		buffer_init(&labels, 1024);
-		metrics_label(&labels, "topic", partition->topic);
-		metrics_label(&labels, "partition", number);
-		metrics_uint(out, "outbox_consumer_lag_records", labels.data, (uint64_t) lag);
-		buffer_free(&labels);
-	}
-	metrics_family(out, "outbox_consumer_lag_seconds", "gauge",
-				   "Age of the oldest event that was read and isn't applied; without one, the time "
-				   "since there are records that aren't read.");
-	metrics_double(out, "outbox_consumer_lag_seconds", "", consumer_lag_seconds(consumer));
-}
-
-static void
-gauge(Buffer *out, const char *name, const char *help, uint64_t value)
-{
-	metrics_family(out, name, "gauge", help);
-	metrics_uint(out, name, "", value);
-}
-
-static void
-write_metrics(const Consumer *consumer, Buffer *out)
-{
-	TargetState state = consumer->target->methods->state(consumer->target);
-
-	gauge(out, "circuit_breaker_state",
-		  "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
-		  (uint64_t) consumer->breaker.state);
-	write_lag(consumer, out);
-	gauge(out, "outbox_consumer_ready", "1 when events can flow.", why_not_ready(consumer) == NULL);
-	gauge(out, "outbox_consumer_target_connected", "1 while there is a session in the target.",
-		  state == TARGET_IDLE || state == TARGET_BUSY);
-	gauge(out, "outbox_consumer_partitions", "Partitions that are read.",
-		  (uint64_t) partitions_count(&consumer->partitions, PARTITION_ACTIVE));
-	gauge(out, "outbox_consumer_paused", "1 while partitions are paused.", consumer->paused);
-	gauge(out, "outbox_consumer_waiting_records", "Records in memory that aren't applied.",
-		  batch_left(consumer->applying) + consumer->filling->count);
-	stats_write(&consumer->stats, out);
-}
-
 bool
 consumer_http(const char *method, const char *path, HttpResponse *response, void *arg)
 {
@@ -180,7 +127,7 @@ consumer_http(const char *method, const char *path, HttpResponse *response, void
 	else if (strcmp(path, "/metrics") == 0)
 	{
 		response->content_type = "text/plain; version=0.0.4; charset=utf-8";
-		write_metrics(consumer, body);
+		consumer_metrics_write(consumer, why_not_ready(consumer) == NULL, body);
 	}
 	else
 		known = false;

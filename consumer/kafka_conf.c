@@ -165,3 +165,9 @@ kafka_conf_check(const Options *options, const char *group, Error *error)
 	rd_kafka_conf_destroy(conf);
 	return true;
 }
+
+const char *
+kafka_library_version(void)
+{
+	return rd_kafka_version_str();
+}

@@ -19,4 +19,6 @@ extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const Options *optio
 /* Only checks. */
 extern MUST_CHECK bool kafka_conf_check(const Options *options, const char *group, Error *error);
 
+extern const char *kafka_library_version(void);
+
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "consumer.h"
+#include "consumer_metrics.h"
 #include "exit_codes.h"
 #include "http.h"
 #include "kafka_conf.h"
@@ -19,6 +20,7 @@
 #include "pg_admin.h"
 #include "pg_target.h"
 #include "poller.h"
+#include "process.h"
 #include "random.h"
 #include "version.h"
 
@@ -31,7 +33,8 @@ typedef enum Command
 	COMMAND_CHECK_CONFIG,
 	COMMAND_PRINT_CONFIG,
 	COMMAND_PRINT_SAMPLE,
-	COMMAND_PRINT_MARKDOWN
+	COMMAND_PRINT_MARKDOWN,
+	COMMAND_PRINT_METRICS
 } Command;
 
 typedef struct Daemon
@@ -60,6 +63,7 @@ print_help(void)
 		   "  outbox-consumer --print-config      print each setting and where it is from\n"
 		   "  outbox-consumer --print-sample      a configuration file with every setting\n"
 		   "  outbox-consumer --print-markdown    the settings as a table for the documentation\n"
+		   "  outbox-consumer --print-metrics     what /metrics serves, as such a table\n"
 		   "  outbox-consumer --help | --version\n\n"
 		   "  --config FILE    read settings and \"[handler TOPIC]\" sections from FILE\n\n");
 	options_print_help(&consumer_option_table, stdout);
@@ -98,7 +102,8 @@ take_command(int *argc, char **argv)
 					{"--check-config", COMMAND_CHECK_CONFIG},
 					{"--print-config", COMMAND_PRINT_CONFIG},
 					{"--print-sample", COMMAND_PRINT_SAMPLE},
-					{"--print-markdown", COMMAND_PRINT_MARKDOWN}};
+					{"--print-markdown", COMMAND_PRINT_MARKDOWN},
+					{"--print-metrics", COMMAND_PRINT_METRICS}};
 	Command command = COMMAND_NONE;
 	int kept = 1;
 
@@ -345,6 +350,10 @@ run_command(Command command, const Options *options)
 			return EXIT_OK;
 		case COMMAND_PRINT_MARKDOWN:
 			options_print_markdown(&consumer_option_table, stdout);
+			return EXIT_OK;
+		case COMMAND_PRINT_METRICS:
+			metrics_print_markdown(consumer_metrics, true, stdout);
+			metrics_print_markdown(process_metrics, false, stdout);
 			return EXIT_OK;
 		case COMMAND_NONE:
 			break;

@@ -30,6 +30,5 @@ typedef struct Stats
 } Stats;
 
 extern void stats_init(Stats *stats);
-extern void stats_write(const Stats *stats, Buffer *out);
 
 #endif

@@ -36,6 +36,7 @@ static const CommandName commands[] = {
 	{"--print-config", COMMAND_PRINT_CONFIG},
 	{"--print-sample", COMMAND_PRINT_SAMPLE},
 	{"--print-markdown", COMMAND_PRINT_MARKDOWN},
+	{"--print-metrics", COMMAND_PRINT_METRICS},
 	{NULL, COMMAND_NONE},
 };
 
@@ -105,6 +106,7 @@ command_line_help(void)
 		"  --print-config    each setting with its value and where it came from\n"
 		"  --print-sample    a configuration file with every setting\n"
 		"  --print-markdown  the settings as a table for the documentation\n"
+		"  --print-metrics   what /metrics serves, as such a table\n"
 		"  --config FILE     read settings from FILE\n"
 		"\n",
 		peek_help, replay_help, verify_help, repartition_help);

@@ -188,6 +188,20 @@ kafka_sink_has_answer(const EventSink *base)
 	return true;
 }
 
+bool
+kafka_sink_probe(EventSink *base, int timeout_ms)
+{
+	KafkaSink *sink = (KafkaSink *) base;
+	const struct rd_kafka_metadata *metadata = NULL;
+
+	if (rd_kafka_metadata(sink->handle, 0, NULL, &metadata, timeout_ms) !=
+		RD_KAFKA_RESP_ERR_NO_ERROR)
+		return false;
+	rd_kafka_metadata_destroy(metadata);
+	sink->cut_off = false;
+	return true;
+}
+
 /* NULL with the Error filled; a pointer lives until the next call. */
 static SinkTopic *
 use_topic(KafkaSink *sink, const char *name, uint32_t index, Error *error)

@@ -44,4 +44,7 @@ extern bool kafka_sink_has_answer(const EventSink *sink);
 /* No broker answers at the moment, as far as librdkafka said. */
 extern bool kafka_sink_is_cut_off(const EventSink *sink);
 
+/* Asks any broker for a sign of life, and waits that long for it; true ends being cut off. */
+extern bool kafka_sink_probe(EventSink *sink, int timeout_ms);
+
 #endif

@@ -10,7 +10,9 @@
 #include "log.h"
 #include "pg_link.h"
 #include "pg_status.h"
+#include "process.h"
 #include "relay.h"
+#include "relay_metrics.h"
 #include "stats.h"
 #include "tail_check.h"
 #include "version.h"
@@ -81,7 +83,8 @@ run(const RelayConfig *config)
 	Poller poller;
 	Relay *relay;
 	HttpServer *http = NULL;
-	StatsPages pages = {NULL, OUTBOX_VERSION};
+	ReloadInfo reload = {.successful = true, .at = clock_wall()};
+	StatsPages pages = {NULL, config->options, &reload};
 	MonoUsec wake_at = 0;
 	MonoUsec now;
 	Error error;
@@ -302,6 +305,10 @@ main(int argc, char **argv)
 			break;
 		case COMMAND_PRINT_SAMPLE:
 			options_print_sample(&relay_option_table, stdout);
+			break;
+		case COMMAND_PRINT_METRICS:
+			metrics_print_markdown(relay_metrics, true, stdout);
+			metrics_print_markdown(process_metrics, false, stdout);
 			break;
 		case COMMAND_PRINT_MARKDOWN:
 			options_print_markdown(&relay_option_table, stdout);

@@ -220,6 +220,16 @@ pg_link_connect(PgLink *link, const char *conninfo, bool replication, Error *err
 	return pg_link_connect_to(link, conninfo, replication, PG_LINK_ANY_HOST, error);
 }
 
+const char *
+pg_library_version(void)
+{
+	static char text[24];
+	int version = PQlibVersion();
+
+	snprintf(text, sizeof(text), "%d.%d", version / 10000, version % 10000);
+	return text;
+}
+
 int
 pg_link_fd(const PgLink *link)
 {

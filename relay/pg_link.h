@@ -48,6 +48,8 @@ extern MUST_CHECK bool pg_link_connect(PgLink *link, const char *conninfo, bool 
 									   Error *error);
 extern MUST_CHECK bool pg_link_connect_to(PgLink *link, const char *conninfo, bool replication,
 										  int host, Error *error);
+/* Of libpq, such as "15.20". */
+extern const char *pg_library_version(void);
 extern int pg_link_fd(const PgLink *link); /* -1 when closed */
 extern void pg_link_close(PgLink *link);   /* doesn't wait for the server */
 

@@ -165,6 +165,29 @@ read_publication(RelayFacts *facts, const PGresult *result, int column)
 			 PQgetvalue(result, 0, column + 1));
 }
 
+/* -1: null */
+static int64_t
+size_value(const PGresult *result, int column)
+{
+	return PQgetisnull(result, 0, column) ? -1 : strtoll(PQgetvalue(result, 0, column), NULL, 10);
+}
+
+static SlotFacts
+read_slot(const PGresult *result)
+{
+	SlotFacts slot = {
+		.found = flag(result, 0),
+		.safe_wal_size = size_value(result, 2),
+		.retained = size_value(result, 3),
+		.unconfirmed = size_value(result, 4),
+		.server_end = lsn_value(result, 5),
+		.gap_open = flag(result, 6),
+	};
+
+	snprintf(slot.wal_status, sizeof(slot.wal_status), "%s", PQgetvalue(result, 0, 1));
+	return slot;
+}
+
 static void
 read_server(PgRegistry *registry, const PGresult *result)
 {
@@ -287,6 +310,9 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 			return true;
 		case REGISTRY_PUBLICATION:
 			read_publication(&registry->facts, result, 0);
+			return true;
+		case REGISTRY_SLOT_FACTS:
+			reply->u.slot = read_slot(result);
 			return true;
 		case REGISTRY_TOPIC:
 			reply->u.partitions = PQntuples(result) > 0 ? number(result, 0, 0) : 0;

@@ -42,7 +42,8 @@ typedef enum RegistryJob
 	REGISTRY_PUBLICATION, /* that of registry_facts() is as of now */
 	REGISTRY_DEAD_LETTER, /* u.receipt */
 	REGISTRY_FLUSHED,	  /* u.server_end */
-	REGISTRY_SLOT		  /* u.slot_pid; 0: the slot is free, or gone */
+	REGISTRY_SLOT,		  /* u.slot_pid; 0: the slot is free, or gone */
+	REGISTRY_SLOT_FACTS	  /* u.slot */
 } RegistryJob;
 
 /* A row of outbox.event that was there before the slot. */
@@ -62,6 +63,18 @@ typedef struct StoredRow
 	bool payload_is_bytes;
 } StoredRow;
 
+/* How the slot is, for people: a look at it changes nothing. */
+typedef struct SlotFacts
+{
+	bool found;
+	char wal_status[16];   /* reserved, extended, unreserved, lost; "": not known */
+	int64_t safe_wal_size; /* bytes; -1: no limit is set */
+	int64_t retained;	   /* bytes from its restart_lsn to the end of the WAL */
+	int64_t unconfirmed;   /* bytes from its confirmed_flush_lsn to there */
+	PgLsn server_end;
+	bool gap_open; /* an accepted gap wasn't replayed */
+} SlotFacts;
+
 typedef struct RegistryReply
 {
 	RegistryJob job;
@@ -76,6 +89,7 @@ typedef struct RegistryReply
 		const StoredRow *row; /* until the next registry_next() */
 		DeadLetterReceipt receipt;
 		int slot_pid;
+		SlotFacts slot;
 	} u;
 } RegistryReply;
 
@@ -127,6 +141,7 @@ extern MUST_CHECK bool registry_record_topic(PgRegistry *registry, uint32_t gene
 extern MUST_CHECK bool registry_heartbeat(PgRegistry *registry);
 extern MUST_CHECK bool registry_maintain(PgRegistry *registry);
 extern MUST_CHECK bool registry_look_at_publication(PgRegistry *registry);
+extern MUST_CHECK bool registry_ask_slot_facts(PgRegistry *registry);
 extern MUST_CHECK bool registry_ask_leaf_size(PgRegistry *registry, unsigned leaf);
 /* The rows from a TID up to a block that the start snapshot saw, in their order. */
 extern MUST_CHECK bool registry_read_leaf(PgRegistry *registry, unsigned leaf, uint32_t block,

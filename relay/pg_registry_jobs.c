@@ -162,6 +162,14 @@ registry_look_at_publication(PgRegistry *registry)
 }
 
 bool
+registry_ask_slot_facts(PgRegistry *registry)
+{
+	const char *params[] = {registry->slot};
+
+	return registry_add_job(registry, REGISTRY_SLOT_FACTS, SQL_SLOT_FACTS, -1, params, 1);
+}
+
+bool
 registry_ask_leaf_size(PgRegistry *registry, unsigned leaf)
 {
 	return registry_add_job(registry, REGISTRY_LEAF_SIZE, NULL, (int) leaf, NULL, 0);

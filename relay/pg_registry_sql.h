@@ -92,6 +92,16 @@
 	"       pg_catalog.to_jsonb(r) ->> 'routing'"                                                  \
 	"  FROM outbox.relay r WHERE slot_name = $1"
 
+/* The end of the WAL is as of the look: later than the slot's positions, or the same. */
+#define SQL_SLOT_FACTS                                                                             \
+	"SELECT s.slot_name IS NOT NULL, s.wal_status, s.safe_wal_size,"                               \
+	"       GREATEST(f.lsn - s.restart_lsn, 0), GREATEST(f.lsn - s.confirmed_flush_lsn, 0),"       \
+	"       f.lsn,"                                                                                \
+	"       EXISTS (SELECT FROM outbox.relay r WHERE r.slot_name = $1"                             \
+	"                AND pg_catalog.to_jsonb(r) ->> 'gap_snapshot' IS NOT NULL)"                   \
+	"  FROM (SELECT pg_catalog.pg_current_wal_flush_lsn()) AS f (lsn)"                             \
+	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"
+
 /*
  * Held as long as the connection lives: what a session has learned of its registration
  * stays true.  outbox-relay init takes the same lock alone to change wal_messages, and

@@ -61,6 +61,7 @@ pump_report(Pump *pump, ReplSource *source, MonoUsec now, PgUsec wall, Error *er
 	StatusUpdate update = feedback_due(&pump->feedback, pump->durable, now);
 	uint8_t message[WAL_STATUS_SIZE];
 
+	pump->wall = wall;
 	if (!update.send)
 		return PUMP_IDLE;
 	walframe_build_status(message, pump->durable, pump->durable, wall, update.ask);
@@ -289,6 +290,25 @@ apply_pending(Pump *pump, EventSink *sink, Error *error)
 	}
 }
 
+/* Each event once, however often it is held. */
+static void
+count_pending(Pump *pump)
+{
+	const Assembled *pending = &pump->pending;
+
+	if (pending->kind == ASSEMBLED_BEGIN)
+		pump->read_event = false;
+	if (pending->kind != ASSEMBLED_EVENT)
+		return;
+	pump->stats.events_read++;
+	if (pump->read_event)
+		return;
+	pump->read_event = true;
+	pump->stats.transactions_read++;
+	histogram_observe(&pump->stats.read_seconds,
+					  (double) (pump->wall - pending->event.commit_time) / (double) USEC_PER_SEC);
+}
+
 /* Fills pump->pending; PUMP_MORE: held, or a keepalive that was dealt with. */
 static PumpVerdict
 take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
@@ -311,6 +331,7 @@ take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
 	if (!pgoutput_decode(frame.payload, &message, error) ||
 		!assembler_take(pump->assembler, &message, &pump->pending, error))
 		return PUMP_STOP;
+	count_pending(pump);
 	pump->held = true;
 	return PUMP_MORE;
 }

@@ -59,8 +59,10 @@ typedef enum PumpVerdict
 typedef struct PumpStats
 {
 	uint64_t frames;
-	uint64_t transactions;	   /* with events */
-	uint64_t events_published; /* given to the sink */
+	uint64_t events_read;		/* that came out of the stream */
+	uint64_t transactions_read; /* with events */
+	uint64_t transactions;		/* with events */
+	uint64_t events_published;	/* given to the sink */
 	uint64_t events_settled;
 	uint64_t bytes_settled;
 	uint64_t events_suppressed; /* not published again */
@@ -70,6 +72,7 @@ typedef struct PumpStats
 	PgLsn server_end;			/* the server's WAL, as the stream said last */
 	Position last;				/* the highest settled event; commit_lsn invalid: none */
 	Histogram delivery_seconds; /* from commit to acknowledgement */
+	Histogram read_seconds;		/* from commit to the first event of a transaction being read */
 } PumpStats;
 
 extern Pump *pump_create(const PumpConfig *config); /* NULL: out of memory */
@@ -173,6 +176,8 @@ extern PgLsn pump_durable(const Pump *pump);
 extern uint32_t pump_in_flight(const Pump *pump);
 extern uint64_t pump_in_flight_bytes(const Pump *pump);
 extern PgUsec pump_oldest_commit_time(const Pump *pump);
+/* With events, and all of them acknowledged or dead letters. */
+extern uint64_t pump_transactions_settled(const Pump *pump);
 extern const PumpStats *pump_stats(const Pump *pump);
 
 #endif

@@ -37,6 +37,9 @@ struct Pump
 	PgLsn messages_before; /* for the assembler */
 	Router *router;
 	PumpStats stats;
+	uint64_t transactions_settled; /* in windows before this one */
+	PgUsec wall;				   /* of this round */
+	bool read_event;			   /* of the transaction that is being read */
 
 	PgLsn durable;		 /* R */
 	PgLsn start_lsn;	 /* of this stream */

@@ -100,6 +100,12 @@ pump_oldest_commit_time(const Pump *pump)
 	return window_oldest_commit_time(pump->window);
 }
 
+uint64_t
+pump_transactions_settled(const Pump *pump)
+{
+	return pump->transactions_settled + window_transactions_settled(pump->window);
+}
+
 const PumpStats *
 pump_stats(const Pump *pump)
 {

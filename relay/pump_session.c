@@ -30,6 +30,8 @@ pump_create(const PumpConfig *config)
 	}
 	histogram_init(&pump->stats.delivery_seconds, delivery_bounds,
 				   (int) (sizeof(delivery_bounds) / sizeof(delivery_bounds[0])));
+	histogram_init(&pump->stats.read_seconds, delivery_bounds,
+				   (int) (sizeof(delivery_bounds) / sizeof(delivery_bounds[0])));
 	return pump;
 }
 
@@ -56,6 +58,7 @@ pump_forget(Pump *pump, Error *error)
 
 	if (window == NULL)
 		return error_bug(error, "out of memory");
+	pump->transactions_settled += window_transactions_settled(pump->window);
 	window_free(pump->window);
 	pump->window = window;
 	pump->durable = LSN_INVALID;

@@ -81,7 +81,10 @@ PumpVerdict
 pump_settle(Pump *pump, EventSink *sink, PgUsec wall, Error *error)
 {
 	SettleContext context = {pump, wall};
-	int count = sink->ops->drain(sink, take_delivery, &context, DELIVERIES_PER_ROUND);
+	int count;
+
+	pump->wall = wall;
+	count = sink->ops->drain(sink, take_delivery, &context, DELIVERIES_PER_ROUND);
 
 	if (!pump->failed)
 		return count >= DELIVERIES_PER_ROUND ? PUMP_MORE : PUMP_IDLE;

@@ -77,6 +77,8 @@ relay_create(const RelayConfig *config, Poller *poller, MonoUsec now, Error *err
 	}
 	relay->state = RELAY_CONNECTING;
 	relay->state_since = now;
+	relay->now = now;
+	lag_init(&relay->lag, now);
 	return relay;
 }
 
@@ -100,6 +102,8 @@ relay_end_session(Relay *relay)
 	relay->maintain_in_flight = false;
 	relay->publication_in_flight = false;
 	relay->routing_in_flight = false;
+	relay->standby_pid = 0;
+	relay_slot_end(relay, relay->now);
 	pump_source_lost(relay->pump);
 }
 
@@ -147,11 +151,16 @@ relay_events_done(const Relay *relay)
 	return count;
 }
 
-void
-relay_fail(Relay *relay, const Error *error, MonoUsec now)
+/* peer NULL: it says nothing of a peer. */
+static void
+fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
 {
+	RelayPeer of = peer != NULL ? *peer : PEER_KAFKA;
 	char delay[24];
+	char count[LOG_COUNT_SIZE];
+	unsigned long repeated;
 
+	relay_note_error(relay, error);
 	if (relay_is_ending(relay))
 	{
 		/* No second chance at the end: what isn't marked comes again. */
@@ -166,16 +175,36 @@ relay_fail(Relay *relay, const Error *error, MonoUsec now)
 		relay_begin_end(relay, now);
 		return;
 	}
+	if (peer != NULL)
+		relay_peer_lost(relay, of, now);
 	if (relay_events_done(relay) > relay->done_at_start ||
 		(relay->state == RELAY_STREAMING && now - relay->state_since > STEADY_USEC))
 		backoff_reset(&relay->backoff);
 	relay->done_at_start = relay_events_done(relay);
 	relay->retry_at = backoff_next(&relay->backoff, now, &relay->random);
 	snprintf(delay, sizeof(delay), "%lld", (long long) ((relay->retry_at - now) / USEC_PER_MS));
-	log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), "retry_in_ms",
-			  delay, NULL);
+	if (relay_may_complain(relay, of, error->message, now, &repeated))
+		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(of), "state",
+				  relay_state_name(relay->state), "retry_in_ms", delay, "repeated",
+				  log_count(repeated, count), NULL);
 	relay_end_session(relay);
 	relay_set_state(relay, RELAY_WAITING, now);
+}
+
+void
+relay_fail(Relay *relay, const Error *error, MonoUsec now)
+{
+	static const RelayPeer peer = PEER_POSTGRES;
+
+	fail(relay, &peer, error, now);
+}
+
+void
+relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now)
+{
+	static const RelayPeer peer = PEER_KAFKA;
+
+	fail(relay, &peer, error, now);
 }
 
 void
@@ -183,17 +212,13 @@ relay_lose_sink(Relay *relay, const Error *error, MonoUsec now)
 {
 	pump_sink_lost(relay->pump);
 	close_sink(relay);
-	if (relay->state == RELAY_DRAINING)
+	if (relay->state == RELAY_DRAINING || relay->state == RELAY_WAITING)
 	{
-		log_error(LOG_LEVEL_WARNING, error, "peer", "kafka", NULL);
+		relay_note_error(relay, error);
+		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(PEER_KAFKA), NULL);
 		return;
 	}
-	if (relay->state == RELAY_WAITING)
-	{
-		log_error(LOG_LEVEL_WARNING, error, "peer", "kafka", NULL);
-		return;
-	}
-	relay_fail(relay, error, now);
+	fail(relay, NULL, error, now);
 }
 
 /* Whether to go on in this round. */
@@ -390,7 +415,7 @@ take_refusal(Relay *relay, MonoUsec now)
 		return;
 	relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
 	if ((!relay->kafka_answered || error.code[0] != '\0') && !relay_is_ending(relay))
-		relay_fail(relay, &error, now);
+		relay_fail_kafka(relay, &error, now);
 	else if (log_limit_pass(&relay->refusal_log, now, 5 * USEC_PER_SEC, &suppressed))
 		log_error(LOG_LEVEL_WARNING, &error, "peer", "kafka", NULL);
 }
@@ -436,6 +461,7 @@ wake_up(const Relay *relay, MonoUsec now)
 {
 	MonoUsec wake_at = relay->registry != NULL ? registry_wake_at(relay->registry) : MONO_NEVER;
 
+	wake_at = earlier(wake_at, relay_kafka_wake_at(relay));
 	if (relay->burial == BURIAL_WAITING)
 		wake_at = earlier(wake_at, relay->burial_retry_at);
 	if (relay->topic_wanted && !relay->topic_recording)
@@ -474,9 +500,13 @@ wake_up(const Relay *relay, MonoUsec now)
 bool
 relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 {
-	bool more = settle(relay, now, wall);
+	bool more;
 
+	relay->now = now;
+	more = settle(relay, now, wall);
 	take_refusal(relay, now);
+	relay_kafka_step(relay, now);
+	lag_confirmed(&relay->lag, pump_confirmed(relay->pump));
 	listen_to_registry(relay, now);
 	relay_topic_step(relay, now);
 	relay_burial_step(relay, now);

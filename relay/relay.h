@@ -16,6 +16,7 @@
 #ifndef OUTBOX_RELAY_RELAY_H
 #define OUTBOX_RELAY_RELAY_H
 
+#include "pg_registry.h"
 #include "poller.h"
 #include "pump.h"
 #include "relay_options.h"
@@ -40,7 +41,29 @@ typedef enum RelayState
 	RELAY_STOPPED
 } RelayState;
 
+#define RELAY_STATES (RELAY_STOPPED + 1)
+
 extern const char *relay_state_name(RelayState state);
+
+/* What a relay is to its slot. */
+typedef enum RelayRole
+{
+	ROLE_ACTIVE,  /* it has the slot, or is about to take or to give it up */
+	ROLE_STANDBY, /* another one has it */
+	ROLE_NONE	  /* not known yet, or not connected */
+} RelayRole;
+#define RELAY_ROLES (ROLE_NONE + 1)
+
+extern const char *relay_role_name(RelayRole role);
+
+typedef enum RelayPeer
+{
+	PEER_POSTGRES,
+	PEER_KAFKA
+} RelayPeer;
+#define RELAY_PEERS (PEER_KAFKA + 1)
+
+extern const char *relay_peer_name(RelayPeer peer);
 
 /* config and poller are borrowed. */
 extern MUST_CHECK Relay *relay_create(const RelayConfig *config, Poller *poller, MonoUsec now,
@@ -62,7 +85,6 @@ typedef struct RelayStatus
 {
 	RelayState state;
 	bool ready;
-	const char *reason; /* why it isn't ready; "" */
 	const char *slot;
 	const char *source_id; /* "" until known */
 	uint32_t generation;
@@ -81,8 +103,22 @@ typedef struct RelayStatus
 	uint32_t grown_topics; /* that have more partitions than recorded */
 	bool drained;		   /* once stopped: nothing was sent that isn't marked */
 	const PumpStats *pump;
+
+	RelayRole role;
+	bool peer_up[RELAY_PEERS];
+	uint64_t recoveries[RELAY_PEERS]; /* outages that are over */
+	const uint64_t *errors;			  /* by class */
+	const Error *last_error;		  /* class NONE: there was none */
+	UnixUsec last_error_at;
+	uint64_t transactions_settled;
+	bool lag_is_known; /* else another relay has the slot */
+	double lag_seconds;
+	bool lag_bytes_known; /* else the server can't be asked */
+	uint64_t lag_bytes;
+	const SlotFacts *slot_facts; /* NULL: not known at the moment */
+	int server_version;			 /* such as 150020; 0: never connected */
 } RelayStatus;
 
-extern void relay_describe(const Relay *relay, RelayStatus *status);
+extern void relay_describe(const Relay *relay, MonoUsec now, PgUsec wall, RelayStatus *status);
 
 #endif

@@ -96,6 +96,7 @@ relay_chores_step(Relay *relay, MonoUsec now)
 {
 	(void) relay_start_mark(relay, false, now);
 	look_at_publication(relay, now);
+	relay_slot_look(relay, now);
 	start_heartbeat(relay, now);
 	start_maintenance(relay, now);
 }
@@ -118,6 +119,7 @@ relay_chores_wake_at(const Relay *relay)
 		wake_at = earlier(wake_at, relay->heartbeat_at);
 	if (!relay->publication_in_flight)
 		wake_at = earlier(wake_at, relay->publication_at);
+	wake_at = earlier(wake_at, relay_slot_wake_at(relay));
 	if (!relay->maintain_in_flight && relay->config->maintain_interval_usec > 0)
 		wake_at = earlier(wake_at, relay->maintain_at);
 	return wake_at;
@@ -126,10 +128,13 @@ relay_chores_wake_at(const Relay *relay)
 static void
 complain(Relay *relay, const Error *error, const char *doing, MonoUsec now)
 {
-	unsigned long suppressed;
+	unsigned long repeated;
+	char count[LOG_COUNT_SIZE];
 
-	if (log_limit_pass(&relay->job_log, now, JOB_LOG_USEC, &suppressed))
-		log_error(LOG_LEVEL_WARNING, error, "job", doing, NULL);
+	relay_note_error(relay, error);
+	if (log_repeat_pass(&relay->job_log, error->message, now, JOB_LOG_USEC, &repeated))
+		log_error(LOG_LEVEL_WARNING, error, "job", doing, "repeated", log_count(repeated, count),
+				  NULL);
 }
 
 static void
@@ -161,7 +166,7 @@ take_mark(Relay *relay, const RegistryReply *reply, MonoUsec now)
 		return;
 	}
 	pump_marked(relay->pump, &relay->mark, now);
-	pump_server_at(relay->pump, reply->u.server_end);
+	relay_server_at(relay, reply->u.server_end, now);
 	relay->memory.mark_lsn = pump_durable(relay->pump);
 }
 
@@ -184,6 +189,9 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 			break;
 		case REGISTRY_PUBLICATION:
 			take_publication(relay, reply, now);
+			break;
+		case REGISTRY_SLOT_FACTS:
+			relay_slot_take(relay, reply, now);
 			break;
 		case REGISTRY_DEAD_LETTER:
 			relay_take_burial(relay, reply, now);
@@ -220,6 +228,7 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 				 reply->job == REGISTRY_HEARTBEAT	  ? "heartbeat"
 				 : reply->job == REGISTRY_MAINTAIN	  ? "maintain"
 				 : reply->job == REGISTRY_PUBLICATION ? "publication"
+				 : reply->job == REGISTRY_SLOT_FACTS  ? "slot"
 													  : "timeline",
 				 now);
 }

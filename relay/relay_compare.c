@@ -65,7 +65,7 @@ relay_topics_are_there(Relay *relay, MonoUsec now)
 			relay->next_topic++;
 			return false;
 		}
-		relay_fail(relay, &error, now);
+		relay_fail_kafka(relay, &error, now);
 		return false;
 	}
 	if (grew && !log_growth(relay, topic, recorded, present, now))
@@ -134,7 +134,7 @@ relay_tail_is_fine(Relay *relay, MonoUsec now)
 	}
 	if (relay->tail == NULL)
 	{
-		relay_fail(relay, &error, now);
+		relay_fail_kafka(relay, &error, now);
 		return false;
 	}
 	if (!relay->tail_read)
@@ -147,7 +147,7 @@ relay_tail_is_fine(Relay *relay, MonoUsec now)
 				relay->tail_read = true;
 				break;
 			default:
-				relay_fail(relay, &error, now);
+				relay_fail_kafka(relay, &error, now);
 				return false;
 		}
 	}

@@ -10,6 +10,7 @@
 #include "kafka_sink.h"
 #include "kafka_tail.h"
 #include "kafka_topics.h"
+#include "lag.h"
 #include "log.h"
 #include "pg_registry.h"
 #include "pg_source.h"
@@ -17,6 +18,19 @@
 #include "relay.h"
 
 #define PUBLICATION_USEC (10 * USEC_PER_SEC) /* how often it is looked at */
+
+#define SLOT_LOOK_USEC PUBLICATION_USEC /* at the same time */
+
+/* Whether a peer answers. */
+typedef struct PeerHealth
+{
+	bool away;
+	bool cut_off; /* Kafka's client said so */
+	MonoUsec since;
+	uint64_t failures; /* of this outage */
+	uint64_t recoveries;
+	LogRepeat repeat;
+} PeerHealth;
 
 /* What becomes of the event that pump_poison() shows. */
 typedef enum Burial
@@ -34,6 +48,7 @@ struct Relay
 	int source_slot;
 	int sink_slot;
 
+	MonoUsec now; /* of this round */
 	RelayState state;
 	MonoUsec state_since;
 	MonoUsec retry_at; /* WAITING, STANDING_BY */
@@ -97,10 +112,21 @@ struct Relay
 	MonoUsec maintain_at;
 	bool publication_in_flight;
 	MonoUsec publication_at; /* when it is looked at next */
-	LogLimit job_log;
-	LogLimit kafka_log;
 	LogLimit refusal_log;
 	bool kafka_answered; /* some producer of ours had an answer */
+	LogRepeat job_log;
+
+	PeerHealth peers[RELAY_PEERS];
+	MonoUsec probe_at; /* of Kafka, while it is cut off */
+	uint64_t errors[ERROR_CLASS_BUG + 1];
+	Error last_error; /* class NONE: there was none */
+	UnixUsec last_error_at;
+
+	LagClock lag;
+	bool slot_in_flight;
+	MonoUsec slot_at; /* when it is looked at next */
+	SlotFacts slot;
+	MonoUsec slot_seen_at;
 
 	MonoUsec drain_deadline;
 	bool drained; /* nothing was sent that isn't marked */
@@ -116,6 +142,8 @@ extern uint64_t relay_events_done(const Relay *relay);
 extern void relay_set_state(Relay *relay, RelayState state, MonoUsec now);
 /* By its class: try again later, or drain and stop. */
 extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
+/* The same of an error that came from Kafka. */
+extern void relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
 /* Closes both connections to PostgreSQL at once. */
 extern void relay_end_session(Relay *relay);
@@ -125,6 +153,26 @@ extern bool relay_report(Relay *relay, MonoUsec now, PgUsec wall);
 extern bool relay_flush_source(Relay *relay, MonoUsec now);
 /* true: more to do at once */
 extern bool relay_read_stream(Relay *relay, MonoUsec now);
+
+/* relay_peers.c */
+extern void relay_note_error(Relay *relay, const Error *error);
+extern void relay_peer_lost(Relay *relay, RelayPeer peer, MonoUsec now);
+extern void relay_peer_back(Relay *relay, RelayPeer peer, MonoUsec now);
+/* Whether a complaint goes into the log; *suppressed: those of its kind before it that didn't. */
+extern bool relay_may_complain(Relay *relay, RelayPeer peer, const char *text, MonoUsec now,
+							   unsigned long *suppressed);
+extern void relay_kafka_step(Relay *relay, MonoUsec now);
+extern MonoUsec relay_kafka_wake_at(const Relay *relay);
+
+/* relay_slot.c */
+extern void relay_slot_begin(Relay *relay, MonoUsec now); /* a stream began */
+extern void relay_slot_end(Relay *relay, MonoUsec now);	  /* the session is over */
+extern void relay_slot_look(Relay *relay, MonoUsec now);
+extern MonoUsec relay_slot_wake_at(const Relay *relay);
+extern void relay_slot_take(Relay *relay, const RegistryReply *reply, MonoUsec now);
+extern bool relay_slot_is_known(const Relay *relay, MonoUsec now);
+/* The end of its WAL, as the server said just now. */
+extern void relay_server_at(Relay *relay, PgLsn server_end, MonoUsec now);
 
 /* relay_end.c */
 extern bool relay_is_ending(const Relay *relay);

@@ -68,6 +68,8 @@ stand_by(Relay *relay, MonoUsec now)
 				  "pid", pid, NULL);
 		relay->standby_pid = relay->facts.slot_pid;
 	}
+	relay_peer_back(relay, PEER_POSTGRES, now);
+	lag_stand_by(&relay->lag, now);
 	if (relay->source != NULL)
 		pg_source_free(relay->source);
 	relay->source = NULL;
@@ -185,6 +187,7 @@ take_identity(Relay *relay, MonoUsec now)
 	relay->memory.generation = relay->facts.generation;
 	relay->memory.timeline = relay->identity.timeline;
 	relay->memory.mark_lsn = relay->facts.mark_lsn;
+	relay_peer_back(relay, PEER_POSTGRES, now);
 	relay_set_state(relay, RELAY_SETTLING, now);
 }
 
@@ -228,6 +231,7 @@ advance_source(Relay *relay, MonoUsec now)
 	relay->publication_at = now + PUBLICATION_USEC; /* it was looked at just now */
 	/* A heartbeat of the last session may be lost with it, and so may one of the last relay. */
 	relay->heartbeat_events = UINT64_MAX;
+	relay_slot_begin(relay, now);
 	relay_set_state(relay, RELAY_STREAMING, now);
 }
 
@@ -291,11 +295,13 @@ static void
 log_kafka(int level, const char *text, void *arg)
 {
 	Relay *relay = arg;
-	unsigned long suppressed;
+	unsigned long repeated;
+	char count[LOG_COUNT_SIZE];
 
 	/* The same complaint of each connection attempt, for hours: now and then is enough. */
-	if (log_limit_pass(&relay->kafka_log, clock_mono(), 5 * USEC_PER_SEC, &suppressed))
-		log_event(level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, "peer", "kafka", NULL);
+	if (relay_may_complain(relay, PEER_KAFKA, text, relay->now, &repeated))
+		log_event(level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, "peer",
+				  relay_peer_name(PEER_KAFKA), "repeated", log_count(repeated, count), NULL);
 }
 
 static bool
@@ -310,7 +316,7 @@ open_sink(Relay *relay, MonoUsec now)
 	relay->sink = kafka_sink_open(relay->config, relay->batch_bytes, &hooks, &error);
 	if (relay->sink == NULL)
 	{
-		relay_fail(relay, &error, now);
+		relay_fail_kafka(relay, &error, now);
 		return false;
 	}
 	relay->sinks++;
@@ -436,6 +442,8 @@ relay_session_step(Relay *relay, MonoUsec now)
 			if (!relay->routing_recorded || !relay_topics_are_there(relay, now) ||
 				!relay_tail_is_fine(relay, now))
 				break;
+			if (topic_map_count(relay->topics) > 0 && !kafka_sink_is_cut_off(relay->sink))
+				relay_peer_back(relay, PEER_KAFKA, now);
 			if (relay->facts.backfill)
 				start_backfill(relay, now);
 			else

@@ -219,7 +219,7 @@ judge_drain(const Repartition *repartition, const Relay *relay, bool interrupted
 	}
 	if (interrupted)
 		return not_drained("interrupted before everything that was sent is confirmed", error);
-	relay_describe(relay, &status);
+	relay_describe(relay, clock_mono(), clock_pg(), &status);
 	if (!status.drained || repartition->target == LSN_INVALID ||
 		status.durable < repartition->target)
 		return not_drained("Kafka has not acknowledged everything that was sent", error);
@@ -251,7 +251,7 @@ drain_with(Repartition *repartition, Poller *poller, Error *error)
 		}
 		if (!relay_step(relay, now, clock_pg(), &wake_at))
 			break;
-		relay_describe(relay, &status);
+		relay_describe(relay, clock_mono(), clock_pg(), &status);
 		if (!over && !interrupted &&
 			drain_is_over(repartition, &status, now, &standing_by_since, error))
 		{

@@ -48,6 +48,7 @@ typedef struct TransactionSlot
 	PgLsn end_lsn; /* LSN_INVALID: open */
 	PgUsec commit_time;
 	uint32_t unsettled;
+	bool has_events;
 } TransactionSlot;
 
 typedef struct Ring
@@ -71,6 +72,7 @@ struct DeliveryWindow
 	uint64_t next_ordinal;	 /* of the open transaction: what it may have next */
 	uint64_t ordinal_before; /* next_ordinal before the newest event */
 	DeliveryToken newest;	 /* what may be retracted; 0: nothing */
+	uint64_t transactions_settled;
 };
 
 static uint32_t
@@ -197,6 +199,7 @@ advance(DeliveryWindow *window)
 		if (first->end_lsn == LSN_INVALID || first->unsettled > 0)
 			break;
 		window->confirmed = first->end_lsn;
+		window->transactions_settled += first->has_events;
 		ring_drop_first(&window->transaction_ring);
 	}
 }
@@ -254,6 +257,7 @@ window_add(DeliveryWindow *window, uint64_t ordinal, uint32_t bytes, DeliveryTok
 	event->bytes = bytes;
 	event->state = SLOT_IN_FLIGHT;
 	newest_transaction(window)->unsettled++;
+	newest_transaction(window)->has_events = true;
 	window->in_flight++;
 	window->bytes += bytes;
 	window->ordinal_before = window->next_ordinal;
@@ -371,6 +375,12 @@ bool
 window_in_transaction(const DeliveryWindow *window)
 {
 	return window->transaction_ring.used > 0 && newest_transaction(window)->end_lsn == LSN_INVALID;
+}
+
+uint64_t
+window_transactions_settled(const DeliveryWindow *window)
+{
+	return window->transactions_settled;
 }
 
 uint32_t

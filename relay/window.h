@@ -96,6 +96,8 @@ extern PgLsn window_confirmed(const DeliveryWindow *window);
 extern ResumePoint window_resume_point(const DeliveryWindow *window);
 extern bool window_is_idle(const DeliveryWindow *window); /* nothing open, nothing in flight */
 extern bool window_in_transaction(const DeliveryWindow *window);
+/* Committed ones with events that left, all their events settled; a reset doesn't change it. */
+extern uint64_t window_transactions_settled(const DeliveryWindow *window);
 extern uint32_t window_events(const DeliveryWindow *window); /* unsettled; bytes too */
 extern uint64_t window_bytes(const DeliveryWindow *window);
 /* Commit time of the oldest transaction with an unsettled event; 0: none. */

@@ -33,6 +33,7 @@ LINK_test_handlers = consumer/handlers.o consumer/handler_sql.o consumer/sql_sca
 LINK_test_heartbeat = relay/heartbeat.o
 LINK_test_id_set = relay/id_set.o
 LINK_test_json_compact = relay/json_compact.o
+LINK_test_lag = relay/lag.o
 LINK_test_ledger = compare/ledger.o
 LINK_test_kafka_faults = $(PUMP) $(KAFKA_SINK) $(ROUTER)
 LINK_test_kafka_refusals = $(PUMP) $(KAFKA_SINK) $(ROUTER)

@@ -1,0 +1,211 @@
+/*
+ * consumer_metrics.c
+ *	  /metrics of the consumer.
+ *
+ * Refuses nothing; only formats.
+ *
+ * Invariants: every family of the table is written, in its order; labels with a known set of
+ * values are there from the start.
+ */
+#include "consumer_metrics.h"
+
+#include "consumer_intern.h"
+#include "kafka_conf.h"
+#include "process.h"
+#include "version.h"
+
+#include <stdio.h>
+
+typedef enum ConsumerMetric
+{
+	METRIC_BUILD_INFO,
+	METRIC_BREAKER_STATE,
+	METRIC_LAG_RECORDS,
+	METRIC_LAG_SECONDS,
+	METRIC_READY,
+	METRIC_TARGET_CONNECTED,
+	METRIC_PARTITIONS,
+	METRIC_PAUSED,
+	METRIC_WAITING_RECORDS,
+	METRIC_RECEIVED_RECORDS,
+	METRIC_APPLIED_EVENTS,
+	METRIC_DUPLICATE_EVENTS,
+	METRIC_BATCHES,
+	METRIC_RETRIES,
+	METRIC_UNKNOWN_COMMITS,
+	METRIC_CONNECTS,
+	METRIC_REBALANCES,
+	METRIC_PAUSES,
+	METRIC_STALLS,
+	METRIC_BREAKER_TRANSITIONS,
+	METRIC_BATCH_RECORDS,
+	METRIC_BATCH_SECONDS,
+	METRIC_EVENT_SECONDS
+} ConsumerMetric;
+
+const MetricSpec consumer_metrics[] = {
+	[METRIC_BUILD_INFO] = {"outbox_consumer_build_info", "gauge", "version, librdkafka",
+						   "1, for its labels: which outbox-consumer this is, with which library."},
+	[METRIC_BREAKER_STATE] = {"circuit_breaker_state", "gauge", "",
+							  "State of the circuit breaker: 0 closed, 1 half-open, 2 open."},
+	[METRIC_LAG_RECORDS] = {"outbox_consumer_lag_records", "gauge", "topic, partition",
+							"Records of a partition that are in Kafka and not in the target."},
+	[METRIC_LAG_SECONDS] =
+		{"outbox_consumer_lag_seconds", "gauge", "",
+		 "Age of the oldest event that was read and isn't applied; without one, the time "
+		 "since there are records that aren't read."},
+	[METRIC_READY] = {"outbox_consumer_ready", "gauge", "",
+					  "1 when events can flow: what /readyz says."},
+	[METRIC_TARGET_CONNECTED] = {"outbox_consumer_target_connected", "gauge", "",
+								 "1 while there is a session in the target."},
+	[METRIC_PARTITIONS] = {"outbox_consumer_partitions", "gauge", "", "Partitions that are read."},
+	[METRIC_PAUSED] = {"outbox_consumer_paused", "gauge", "", "1 while partitions are paused."},
+	[METRIC_WAITING_RECORDS] = {"outbox_consumer_waiting_records", "gauge", "",
+								"Records in memory that aren't applied."},
+	[METRIC_RECEIVED_RECORDS] = {"outbox_consumer_received_records_total", "counter", "",
+								 "Records taken from Kafka."},
+	[METRIC_APPLIED_EVENTS] = {"outbox_consumer_applied_events_total", "counter", "",
+							   "Events whose handlers were committed."},
+	[METRIC_DUPLICATE_EVENTS] = {"outbox_consumer_duplicate_events_total", "counter", "",
+								 "Repetitions that were dropped by their position."},
+	[METRIC_BATCHES] = {"outbox_consumer_batches_total", "counter", "",
+						"Transactions committed in the target."},
+	[METRIC_RETRIES] = {"outbox_consumer_retries_total", "counter",
+						"class (infrastructure, transient, data, configuration, fenced)",
+						"Failures of the target after which it was tried again, by class."},
+	[METRIC_UNKNOWN_COMMITS] = {"outbox_consumer_unknown_commits_total", "counter", "",
+								"Commits whose outcome had to be read from the progress."},
+	[METRIC_CONNECTS] = {"outbox_consumer_connects_total", "counter", "",
+						 "Connections made to the target."},
+	[METRIC_REBALANCES] = {"outbox_consumer_rebalances_total", "counter", "",
+						   "Assignments and revocations of the group."},
+	[METRIC_PAUSES] = {"outbox_consumer_pauses_total", "counter", "",
+					   "Times that partitions were paused."},
+	[METRIC_STALLS] = {"outbox_consumer_stalls_total", "counter", "",
+					   "Times that a partition with records gave none for long and was read anew."},
+	[METRIC_BREAKER_TRANSITIONS] =
+		{"outbox_consumer_breaker_transitions_total", "counter", "state (closed, half-open, open)",
+		 "Transitions of the circuit breaker, by the state that it came to."},
+	[METRIC_BATCH_RECORDS] = {"outbox_consumer_batch_records", "histogram", "",
+							  "Records of a transaction."},
+	[METRIC_BATCH_SECONDS] = {"outbox_consumer_batch_seconds", "histogram", "",
+							  "Time that a transaction took."},
+	[METRIC_EVENT_SECONDS] =
+		{"outbox_consumer_event_seconds", "histogram", "",
+		 "Time from an event's own time to its commit in the target; one of each batch "
+		 "and partition."},
+	{NULL, NULL, NULL, NULL},
+};
+
+static void
+describe(Buffer *out, ConsumerMetric metric)
+{
+	metrics_describe(out, &consumer_metrics[metric]);
+}
+
+static void
+number(Buffer *out, ConsumerMetric metric, uint64_t value)
+{
+	describe(out, metric);
+	metrics_uint(out, consumer_metrics[metric].name, "", value);
+}
+
+static void
+labelled(Buffer *out, ConsumerMetric metric, const char *label, const char *label_value,
+		 uint64_t value)
+{
+	Buffer labels;
+
+	buffer_init(&labels, 256);
+	metrics_label(&labels, label, label_value);
+	metrics_uint(out, consumer_metrics[metric].name, labels.data, value);
+	buffer_free(&labels);
+}
+
+static void
+histogram(Buffer *out, ConsumerMetric metric, const Histogram *values)
+{
+	describe(out, metric);
+	metrics_histogram(out, consumer_metrics[metric].name, "", values);
+}
+
+static void
+write_build_info(Buffer *out)
+{
+	Buffer labels;
+
+	buffer_init(&labels, 256);
+	metrics_label(&labels, "version", OUTBOX_VERSION);
+	metrics_label(&labels, "librdkafka", kafka_library_version());
+	describe(out, METRIC_BUILD_INFO);
+	metrics_uint(out, consumer_metrics[METRIC_BUILD_INFO].name, labels.data, 1);
+	buffer_free(&labels);
+}
+
+static void
+write_lag(const Consumer *consumer, Buffer *out)
+{
+	describe(out, METRIC_LAG_RECORDS);
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		const Partition *partition = &consumer->partitions.items[slot];
+		int64_t lag = partition_lag(partition);
+		char partition_text[16];
+		Buffer labels;
+
+		if (partition->state == PARTITION_FREE || lag < 0)
+			continue;
+		snprintf(partition_text, sizeof(partition_text), "%d", partition->partition);
+		buffer_init(&labels, 1024);
+		metrics_label(&labels, "topic", partition->topic);
+		metrics_label(&labels, "partition", partition_text);
+		metrics_uint(out, consumer_metrics[METRIC_LAG_RECORDS].name, labels.data, (uint64_t) lag);
+		buffer_free(&labels);
+	}
+	describe(out, METRIC_LAG_SECONDS);
+	metrics_double(out, consumer_metrics[METRIC_LAG_SECONDS].name, "",
+				   consumer_lag_seconds(consumer));
+}
+
+static void
+write_stats(const Stats *stats, Buffer *out)
+{
+	number(out, METRIC_RECEIVED_RECORDS, stats->received);
+	number(out, METRIC_APPLIED_EVENTS, stats->applied);
+	number(out, METRIC_DUPLICATE_EVENTS, stats->duplicates);
+	number(out, METRIC_BATCHES, stats->batches);
+	describe(out, METRIC_RETRIES);
+	for (int i = 0; i < FAILURE_CLASSES; i++)
+		labelled(out, METRIC_RETRIES, "class", failure_class_name((FailureClass) i),
+				 stats->failures[i]);
+	number(out, METRIC_UNKNOWN_COMMITS, stats->unknown_commits);
+	number(out, METRIC_CONNECTS, stats->connects);
+	number(out, METRIC_REBALANCES, stats->rebalances);
+	number(out, METRIC_PAUSES, stats->pauses);
+	number(out, METRIC_STALLS, stats->stalls);
+	describe(out, METRIC_BREAKER_TRANSITIONS);
+	for (int i = 0; i < 3; i++)
+		labelled(out, METRIC_BREAKER_TRANSITIONS, "state", breaker_state_name((BreakerState) i),
+				 stats->transitions[i]);
+	histogram(out, METRIC_BATCH_RECORDS, &stats->batch_records);
+	histogram(out, METRIC_BATCH_SECONDS, &stats->batch_seconds);
+	histogram(out, METRIC_EVENT_SECONDS, &stats->event_seconds);
+}
+
+void
+consumer_metrics_write(const Consumer *consumer, bool ready, Buffer *out)
+{
+	TargetState state = consumer->target->methods->state(consumer->target);
+
+	write_build_info(out);
+	number(out, METRIC_BREAKER_STATE, (uint64_t) consumer->breaker.state);
+	write_lag(consumer, out);
+	number(out, METRIC_READY, ready);
+	number(out, METRIC_TARGET_CONNECTED, state == TARGET_IDLE || state == TARGET_BUSY);
+	number(out, METRIC_PARTITIONS,
+		   (uint64_t) partitions_count(&consumer->partitions, PARTITION_ACTIVE));
+	number(out, METRIC_PAUSED, consumer->paused);
+	number(out, METRIC_WAITING_RECORDS, batch_left(consumer->applying) + consumer->filling->count);
+	write_stats(&consumer->stats, out);
+	process_metrics_write(out);
+}

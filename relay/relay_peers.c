@@ -1,0 +1,104 @@
+/*
+ * relay_peers.c
+ *	  PostgreSQL and Kafka as peers: whether they answer, what went wrong, and the one line
+ *	  that says that an outage is over.
+ *
+ * Refuses nothing; what becomes of an error is decided elsewhere.
+ *
+ * Invariants: an outage is announced by its first error, and ends with one line; in between
+ * equal complaints are logged once a minute with their number.
+ */
+#include "relay_intern.h"
+
+#include <stdio.h>
+
+#define REPEAT_USEC (60 * USEC_PER_SEC)
+#define PROBE_USEC (2 * USEC_PER_SEC)
+#define PROBE_MS 100
+
+static const char *const peer_names[] = {"postgres", "kafka"};
+static const char *const recoveries[] = {"PostgreSQL is reachable again",
+										 "Kafka is reachable again"};
+
+const char *
+relay_peer_name(RelayPeer peer)
+{
+	return peer_names[peer];
+}
+
+void
+relay_note_error(Relay *relay, const Error *error)
+{
+	relay->errors[error->error_class]++;
+	relay->last_error = *error;
+	relay->last_error_at = clock_wall();
+}
+
+void
+relay_peer_lost(Relay *relay, RelayPeer peer, MonoUsec now)
+{
+	PeerHealth *health = &relay->peers[peer];
+
+	if (!health->away)
+		*health = (PeerHealth){.away = true, .since = now, .recoveries = health->recoveries};
+	health->failures++;
+}
+
+void
+relay_peer_back(Relay *relay, RelayPeer peer, MonoUsec now)
+{
+	PeerHealth *health = &relay->peers[peer];
+	char seconds[24];
+	char failures[24];
+
+	if (!health->away)
+		return;
+	snprintf(seconds, sizeof(seconds), "%.3f",
+			 (double) (now - health->since) / (double) USEC_PER_SEC);
+	snprintf(failures, sizeof(failures), "%llu", (unsigned long long) health->failures);
+	log_event(LOG_LEVEL_INFO, recoveries[peer], "peer", peer_names[peer], "away_seconds", seconds,
+			  "failures", failures, NULL);
+	*health = (PeerHealth){.recoveries = health->recoveries + 1};
+}
+
+bool
+relay_may_complain(Relay *relay, RelayPeer peer, const char *text, MonoUsec now,
+				   unsigned long *suppressed)
+{
+	return log_repeat_pass(&relay->peers[peer].repeat, text, now, REPEAT_USEC, suppressed);
+}
+
+/*
+ * The client says when no broker answers any more, but not when one does again: a relay that
+ * has nothing to send would never hear of it.
+ */
+void
+relay_kafka_step(Relay *relay, MonoUsec now)
+{
+	PeerHealth *health = &relay->peers[PEER_KAFKA];
+
+	if (relay->sink == NULL)
+		return;
+	if (kafka_sink_is_cut_off(relay->sink))
+	{
+		if (!health->cut_off)
+		{
+			relay_peer_lost(relay, PEER_KAFKA, now);
+			health->cut_off = true;
+			relay->probe_at = now + PROBE_USEC;
+		}
+		if (now < relay->probe_at)
+			return;
+		relay->probe_at = now + PROBE_USEC;
+		if (!kafka_sink_probe(relay->sink, PROBE_MS))
+			return;
+	}
+	if (health->cut_off)
+		relay_peer_back(relay, PEER_KAFKA, now);
+}
+
+MonoUsec
+relay_kafka_wake_at(const Relay *relay)
+{
+	return relay->sink != NULL && kafka_sink_is_cut_off(relay->sink) ? relay->probe_at : MONO_NEVER;
+}
