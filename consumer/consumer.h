@@ -46,6 +46,9 @@ extern void consumer_stop(Consumer *consumer, MonoUsec now);
 /* The exit status and, unless it is 0, why. */
 extern int consumer_exit(const Consumer *consumer, const Error **error);
 
+/* NULL: events can flow. */
+extern const char *consumer_why_not_ready(const Consumer *consumer);
+
 /* For http_start(); arg is the Consumer. */
 extern bool consumer_http(const char *method, const char *path, HttpResponse *response, void *arg);
 

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-static const char *
-why_not_ready(const Consumer *consumer)
+const char *
+consumer_why_not_ready(const Consumer *consumer)
 {
 	TargetState state = consumer->target->methods->state(consumer->target);
 
@@ -80,7 +80,7 @@ write_partitions(const Consumer *consumer, Buffer *out)
 static void
 write_status(const Consumer *consumer, Buffer *out)
 {
-	const char *why = why_not_ready(consumer);
+	const char *why = consumer_why_not_ready(consumer);
 
 	buffer_append_str(out, "{");
 	append_text(out, "group", consumer->config->group);
@@ -114,7 +114,7 @@ consumer_http(const char *method, const char *path, HttpResponse *response, void
 		buffer_append_str(body, "ok\n");
 	else if (strcmp(path, "/readyz") == 0)
 	{
-		const char *why = why_not_ready(consumer);
+		const char *why = consumer_why_not_ready(consumer);
 
 		response->status = why == NULL ? 200 : 503;
 		buffer_printf(body, "%s\n", why == NULL ? "ready" : why);
@@ -127,7 +127,7 @@ consumer_http(const char *method, const char *path, HttpResponse *response, void
 	else if (strcmp(path, "/metrics") == 0)
 	{
 		response->content_type = "text/plain; version=0.0.4; charset=utf-8";
-		consumer_metrics_write(consumer, why_not_ready(consumer) == NULL, body);
+		consumer_metrics_write(consumer, consumer_why_not_ready(consumer) == NULL, body);
 	}
 	else
 		known = false;

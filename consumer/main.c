@@ -17,6 +17,7 @@
 #include "kafka_conf.h"
 #include "kafka_inbox.h"
 #include "log.h"
+#include "notify.h"
 #include "pg_admin.h"
 #include "pg_target.h"
 #include "poller.h"
@@ -46,6 +47,7 @@ typedef struct Daemon
 	Target *target;
 	Consumer *consumer;
 	HttpServer *http;
+	Notifier notifier;
 	int inbox_slot;
 	int target_slot;
 	int http_slot;
@@ -178,6 +180,12 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 	daemon->inbox_slot = poller_add(&daemon->poller);
 	daemon->target_slot = poller_add(&daemon->poller);
 	daemon->http_slot = poller_add(&daemon->poller);
+	/* Without a manager to be told the program runs all the same. */
+	if (!notify_init(&daemon->notifier, error))
+	{
+		log_error(LOG_LEVEL_WARNING, error, NULL);
+		error_clear(error);
+	}
 	daemon->inbox = kafka_inbox_create(options, daemon->config.group, daemon->handlers.topics,
 									   daemon->handlers.topic_count, error);
 	if (daemon->inbox == NULL)
@@ -201,6 +209,7 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 static void
 stop_daemon(Daemon *daemon)
 {
+	notify_close(&daemon->notifier);
 	http_stop(daemon->http);
 	consumer_destroy(daemon->consumer);
 	if (daemon->target != NULL)
@@ -217,6 +226,12 @@ wait_for_work(Daemon *daemon)
 	MonoUsec now = clock_mono();
 	MonoUsec wake_at = consumer_wake_at(daemon->consumer, now);
 	const TargetClass *target = daemon->target->methods;
+	const char *why_not = consumer_why_not_ready(daemon->consumer);
+
+	notify_turn(&daemon->notifier, why_not == NULL, why_not == NULL ? "applying events" : why_not,
+				now);
+	if (notify_wake_at(&daemon->notifier) < wake_at)
+		wake_at = notify_wake_at(&daemon->notifier);
 
 	poller_watch(&daemon->poller, daemon->inbox_slot, daemon->inbox->methods->fd(daemon->inbox),
 				 consumer_wants_records(daemon->consumer) ? POLLIN : 0);
@@ -250,6 +265,7 @@ run_loop(Daemon *daemon)
 			 n > 0; n--)
 		{
 			log_event(LOG_LEVEL_INFO, "stopping", NULL);
+			notify_stopping(&daemon->notifier);
 			consumer_stop(daemon->consumer, clock_mono());
 		}
 		if (poller_take_signal(&daemon->poller, SIGHUP) > 0)
@@ -268,7 +284,7 @@ run_loop(Daemon *daemon)
 static int
 run(const Options *options, bool only_check)
 {
-	Daemon daemon = {.poller.count = 0};
+	Daemon daemon = {.poller.count = 0, .notifier.fd = -1};
 	Error error;
 	int status;
 

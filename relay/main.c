@@ -8,6 +8,7 @@
 #include "kafka_conf.h"
 #include "kafka_probe.h"
 #include "log.h"
+#include "notify.h"
 #include "pg_link.h"
 #include "pg_status.h"
 #include "process.h"
@@ -39,6 +40,34 @@ say(bool warning, const char *text, void *arg)
 {
 	(void) arg;
 	log_event(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, NULL);
+}
+
+/* Without a manager to be told the program runs all the same. */
+static void
+find_manager(Notifier *notifier)
+{
+	Error error;
+
+	error_clear(&error);
+	if (!notify_init(notifier, &error))
+		log_error(LOG_LEVEL_WARNING, &error, NULL);
+}
+
+static void
+tell_manager(Notifier *notifier, const Relay *relay, MonoUsec now, MonoUsec *wake_at)
+{
+	char line[STATS_LINE_SIZE];
+	RelayStatus status;
+
+	if (notifier->fd < 0)
+		return;
+	relay_describe(relay, now, clock_pg(), &status);
+	stats_line(&status, line);
+	if (relay_is_stopping(relay))
+		notify_stopping(notifier);
+	notify_turn(notifier, status.ready, line, now);
+	if (notify_wake_at(notifier) < *wake_at)
+		*wake_at = notify_wake_at(notifier);
 }
 
 static void
@@ -81,6 +110,7 @@ static int
 run(const RelayConfig *config)
 {
 	Poller poller;
+	Notifier notifier;
 	Relay *relay;
 	HttpServer *http = NULL;
 	ReloadInfo reload = {.successful = true, .at = clock_wall()};
@@ -99,6 +129,7 @@ run(const RelayConfig *config)
 		return fail(&error);
 	pages.relay = relay;
 	http_slot = poller_add(&poller);
+	find_manager(&notifier);
 	if (*config->http_listen != '\0')
 	{
 		http = http_start(config->http_listen, stats_serve, &pages, &error);
@@ -116,6 +147,7 @@ run(const RelayConfig *config)
 		if (!relay_step(relay, now, clock_pg(), &wake_at))
 			break;
 		serve(http, &poller, http_slot, now, &wake_at);
+		tell_manager(&notifier, relay, now, &wake_at);
 		poller_wait(&poller, now, wake_at);
 	}
 	status = relay_exit_code(relay);
@@ -123,6 +155,7 @@ run(const RelayConfig *config)
 		log_error(LOG_LEVEL_ERROR, relay_error(relay), NULL);
 	else
 		log_event(LOG_LEVEL_INFO, "stopped", NULL);
+	notify_close(&notifier);
 	http_stop(http);
 	relay_free(relay);
 	poller_free(&poller);

@@ -76,6 +76,9 @@ extern MUST_CHECK bool relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoU
 /* Drain and stop; a second time: stop at once. */
 extern void relay_stop(Relay *relay, MonoUsec now);
 
+/* It was told to stop, or met an error that stops it: nothing new is begun. */
+extern bool relay_is_stopping(const Relay *relay);
+
 /* Once stopped: 0, or that of the error that stopped it (class NONE: on request). */
 extern int relay_exit_code(const Relay *relay);
 extern const Error *relay_error(const Relay *relay);

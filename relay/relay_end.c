@@ -24,6 +24,12 @@ relay_is_ending(const Relay *relay)
 		   relay->state == RELAY_CLOSING || relay->state == RELAY_STOPPED;
 }
 
+bool
+relay_is_stopping(const Relay *relay)
+{
+	return relay_is_ending(relay);
+}
+
 void
 relay_begin_end(Relay *relay, MonoUsec now)
 {
