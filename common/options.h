@@ -56,7 +56,7 @@ typedef enum OptionType
 } OptionType;
 
 #define OPTION_SECRET 0x01	   /* masked in --print-config */
-#define OPTION_RELOADABLE 0x02 /* SIGHUP takes it */
+#define OPTION_RELOADABLE 0x02 /* SIGHUP takes it; the others need a restart */
 #define OPTION_CONNINFO 0x04 /* libpq's; the passwords in it are masked (as in any "*.conninfo") */
 
 typedef struct OptionSpec
@@ -74,9 +74,10 @@ typedef struct OptionSpec
 
 typedef struct OptionTable
 {
-	const char *program;	  /* "outbox-relay" */
-	const char *env_prefix;	  /* "OUTBOX_RELAY" */
-	const char *passthrough;  /* "kafka." or NULL */
+	const char *program;	 /* "outbox-relay" */
+	const char *env_prefix;	 /* "OUTBOX_RELAY" */
+	const char *passthrough; /* "kafka." or NULL */
+	bool passthrough_reloadable;
 	const char *section_kind; /* "handler" or NULL */
 	const OptionSpec *specs;  /* ended by a NULL name */
 } OptionTable;
@@ -161,6 +162,23 @@ typedef bool (*SectionVisitor)(const char *section, const char *key, const char 
 							   const char *origin, void *arg, Error *error);
 extern MUST_CHECK bool options_each_section(const Options *options, SectionVisitor visit, void *arg,
 											Error *error);
+
+/*
+ * For a reload.  fresh is of the same table and was loaded from the same sources.  Names are full
+ * ("kafka.linger.ms"); origin is that of the new value.
+ */
+typedef void (*OptionChangeVisitor)(const char *name, const char *origin, bool reloadable,
+									void *arg);
+extern void options_each_change(const Options *current, const Options *fresh,
+								OptionChangeVisitor visit, void *arg);
+/* PERMANENT with EXIT_CONFIG, naming them, when settings differ that only a restart can change. */
+extern MUST_CHECK bool options_check_reload(const Options *current, const Options *fresh,
+											Error *error);
+/*
+ * After options_check_reload(): current has fresh's values, and fresh is only good for
+ * options_free().  Texts that didn't change stay where they are; the others go with fresh.
+ */
+extern void options_adopt(Options *current, Options *fresh);
 
 extern void options_print_help(const OptionTable *table, FILE *out);   /* the options, grouped */
 extern void options_print_config(const Options *options, FILE *out);   /* name = value  # origin */

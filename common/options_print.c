@@ -362,14 +362,14 @@ options_print_markdown(const OptionTable *table, FILE *out)
 			print_cell(out, spec->default_value);
 			fputc('`', out);
 		}
-		fprintf(out, " | %s | ", spec->flags & OPTION_RELOADABLE ? "yes" : "no");
+		fprintf(out, " | %s | ", spec->flags & OPTION_RELOADABLE ? "yes" : "restart");
 		print_cell(out, spec->help);
 		fputs(" |\n", out);
 		buffer_free(&expected);
 	}
 	if (table->passthrough != NULL)
 		fprintf(out,
-				"| `%s<property>` | text | the library's | no | Any other property of the client "
+				"| `%s<property>` | text | the library's | %s | Any other property of the client "
 				"library. |\n",
-				table->passthrough);
+				table->passthrough, table->passthrough_reloadable ? "yes" : "restart");
 }

@@ -78,6 +78,11 @@ typedef struct PumpStats
 extern Pump *pump_create(const PumpConfig *config); /* NULL: out of memory */
 extern void pump_free(Pump *pump);
 
+/* Other settings, from now on; the window's limits are for pump_resize(). */
+extern void pump_configure(Pump *pump, const PumpConfig *config, int64_t feedback_interval_usec);
+/* The window's limits, while nothing is in flight (BUG else). */
+extern MUST_CHECK bool pump_resize(Pump *pump, const WindowLimits *limits, Error *error);
+
 /* -------------------------------------------------------------------------
  * sessions
  * -------------------------------------------------------------------------

@@ -36,6 +36,23 @@ pump_create(const PumpConfig *config)
 }
 
 void
+pump_configure(Pump *pump, const PumpConfig *config, int64_t feedback_interval_usec)
+{
+	pump->config.mark_interval_usec = config->mark_interval_usec;
+	pump->config.mark_idle_bytes = config->mark_idle_bytes;
+	pump->feedback.config.interval_usec = feedback_interval_usec;
+}
+
+bool
+pump_resize(Pump *pump, const WindowLimits *limits, Error *error)
+{
+	if (!window_resize(pump->window, limits, error))
+		return false;
+	pump->config.window = *limits;
+	return true;
+}
+
+void
 pump_free(Pump *pump)
 {
 	if (pump == NULL)

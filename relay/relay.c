@@ -20,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SILENCE_USEC (60 * USEC_PER_SEC)
-#define STEADY_USEC (30 * USEC_PER_SEC)
 #define BATCH_BYTES_FIRST 524288 /* half of librdkafka's default */
 #define BATCH_BYTES_MIN 8192
 #define SOON_USEC (10 * USEC_PER_MS)
@@ -42,12 +40,7 @@ relay_create(const RelayConfig *config, Poller *poller, MonoUsec now, Error *err
 	BackoffConfig backoff = {config->reconnect_min_usec / 2, config->reconnect_min_usec,
 							 config->reconnect_max_usec};
 	BackoffConfig topic_backoff = {50 * USEC_PER_MS, 100 * USEC_PER_MS, 2 * USEC_PER_SEC};
-	PumpConfig pump = {
-		.slot = config->slot,
-		.window = {config->window_events, config->window_transactions, config->window_bytes},
-		.mark_interval_usec = config->mark_interval_usec,
-		.mark_idle_bytes = config->mark_idle_bytes,
-		.silence_usec = SILENCE_USEC};
+	PumpConfig pump = relay_pump_config(config);
 	Relay *relay = calloc(1, sizeof(*relay));
 
 	if (relay == NULL)
@@ -107,8 +100,8 @@ relay_end_session(Relay *relay)
 	pump_source_lost(relay->pump);
 }
 
-static void
-close_sink(Relay *relay)
+void
+relay_close_sink(Relay *relay)
 {
 	relay_drop_topic(relay);
 	if (relay->sink != NULL)
@@ -126,7 +119,7 @@ relay_free(Relay *relay)
 		return;
 	if (relay->pump != NULL)
 		relay_end_session(relay);
-	close_sink(relay);
+	relay_close_sink(relay);
 	router_free(relay->router);
 	topic_map_free(relay->topics);
 	topic_map_free(relay->forbidden);
@@ -151,74 +144,18 @@ relay_events_done(const Relay *relay)
 	return count;
 }
 
-/* peer NULL: it says nothing of a peer. */
-static void
-fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
-{
-	RelayPeer of = peer != NULL ? *peer : PEER_KAFKA;
-	char delay[24];
-	char count[LOG_COUNT_SIZE];
-	unsigned long repeated;
-
-	relay_note_error(relay, error);
-	if (relay_is_ending(relay))
-	{
-		/* No second chance at the end: what isn't marked comes again. */
-		log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), NULL);
-		relay_end_session(relay);
-		relay_set_state(relay, RELAY_STOPPED, now);
-		return;
-	}
-	if (error->error_class != ERROR_CLASS_TRANSIENT)
-	{
-		relay->stop_error = *error;
-		relay_begin_end(relay, now);
-		return;
-	}
-	if (peer != NULL)
-		relay_peer_lost(relay, of, now);
-	if (relay_events_done(relay) > relay->done_at_start ||
-		(relay->state == RELAY_STREAMING && now - relay->state_since > STEADY_USEC))
-		backoff_reset(&relay->backoff);
-	relay->done_at_start = relay_events_done(relay);
-	relay->retry_at = backoff_next(&relay->backoff, now, &relay->random);
-	snprintf(delay, sizeof(delay), "%lld", (long long) ((relay->retry_at - now) / USEC_PER_MS));
-	if (relay_may_complain(relay, of, error->message, now, &repeated))
-		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(of), "state",
-				  relay_state_name(relay->state), "retry_in_ms", delay, "repeated",
-				  log_count(repeated, count), NULL);
-	relay_end_session(relay);
-	relay_set_state(relay, RELAY_WAITING, now);
-}
-
-void
-relay_fail(Relay *relay, const Error *error, MonoUsec now)
-{
-	static const RelayPeer peer = PEER_POSTGRES;
-
-	fail(relay, &peer, error, now);
-}
-
-void
-relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now)
-{
-	static const RelayPeer peer = PEER_KAFKA;
-
-	fail(relay, &peer, error, now);
-}
-
 void
 relay_lose_sink(Relay *relay, const Error *error, MonoUsec now)
 {
 	pump_sink_lost(relay->pump);
-	close_sink(relay);
+	relay_close_sink(relay);
 	if (relay->state == RELAY_DRAINING || relay->state == RELAY_WAITING)
 	{
 		relay_note_error(relay, error);
 		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(PEER_KAFKA), NULL);
 		return;
 	}
-	fail(relay, NULL, error, now);
+	relay_fail_session(relay, error, now);
 }
 
 /* Whether to go on in this round. */
@@ -315,7 +252,7 @@ relay_read_stream(Relay *relay, MonoUsec now)
 	PumpVerdict verdict;
 	Error error;
 
-	if (relay->topic_wanted || relay->burial != BURIAL_NONE)
+	if (relay->topic_wanted || relay->burial != BURIAL_NONE || relay->renewing)
 	{
 		relay->reading = false;
 		return false;
@@ -388,7 +325,7 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 		case PUMP_STOP:
 			/* The sink is done for, too; what it failed with stays in flight. */
 			pump_sink_lost(relay->pump);
-			close_sink(relay);
+			relay_close_sink(relay);
 			relay_fail(relay, &error, now);
 			return true;
 		default:
@@ -462,6 +399,8 @@ wake_up(const Relay *relay, MonoUsec now)
 	MonoUsec wake_at = relay->registry != NULL ? registry_wake_at(relay->registry) : MONO_NEVER;
 
 	wake_at = earlier(wake_at, relay_kafka_wake_at(relay));
+	if (relay->renewing)
+		wake_at = earlier(wake_at, relay->renew_deadline);
 	if (relay->burial == BURIAL_WAITING)
 		wake_at = earlier(wake_at, relay->burial_retry_at);
 	if (relay->topic_wanted && !relay->topic_recording)
@@ -505,6 +444,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 	relay->now = now;
 	more = settle(relay, now, wall);
 	take_refusal(relay, now);
+	relay_renew_step(relay, now);
 	relay_kafka_step(relay, now);
 	lag_confirmed(&relay->lag, pump_confirmed(relay->pump));
 	listen_to_registry(relay, now);

@@ -70,6 +70,13 @@ extern MUST_CHECK Relay *relay_create(const RelayConfig *config, Poller *poller,
 									  Error *error);
 extern void relay_free(Relay *relay);
 
+/*
+ * The configuration that it borrows has other values.  New limits of the window, and a new producer
+ * when "producer" says so, come when nothing is in flight, at the latest after drain.timeout:
+ * then what is in flight goes again.  Connections in use stay.
+ */
+extern void relay_reconfigure(Relay *relay, bool producer, MonoUsec now);
+
 /* One round; false: stopped.  *wake_at is when the next one is due without an event. */
 extern MUST_CHECK bool relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at);
 

@@ -122,6 +122,9 @@ struct Relay
 	Error last_error; /* class NONE: there was none */
 	UnixUsec last_error_at;
 
+	bool renewing; /* producer and window wait for nothing being in flight */
+	MonoUsec renew_deadline;
+
 	LagClock lag;
 	bool slot_in_flight;
 	MonoUsec slot_at; /* when it is looked at next */
@@ -144,6 +147,8 @@ extern void relay_set_state(Relay *relay, RelayState state, MonoUsec now);
 extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
 /* The same of an error that came from Kafka. */
 extern void relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now);
+/* The same, when no peer is away: one thing failed. */
+extern void relay_fail_session(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
 /* Closes both connections to PostgreSQL at once. */
 extern void relay_end_session(Relay *relay);
@@ -173,6 +178,17 @@ extern void relay_slot_take(Relay *relay, const RegistryReply *reply, MonoUsec n
 extern bool relay_slot_is_known(const Relay *relay, MonoUsec now);
 /* The end of its WAL, as the server said just now. */
 extern void relay_server_at(Relay *relay, PgLsn server_end, MonoUsec now);
+
+/* relay_renew.c */
+extern void relay_renew_step(Relay *relay, MonoUsec now);
+extern PumpConfig relay_pump_config(const RelayConfig *config);
+extern int64_t relay_feedback_interval(const Relay *relay);
+
+/* relay.c */
+extern void relay_close_sink(Relay *relay);
+
+/* relay_session.c: makes the producer when there is none; false: it failed */
+extern bool relay_open_sink(Relay *relay, MonoUsec now);
 
 /* relay_end.c */
 extern bool relay_is_ending(const Relay *relay);

@@ -17,7 +17,7 @@
 #define SLOT_NAME_MAX 63
 
 static const OptionSpec relay_specs[] = {
-	{"postgres.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO,
+	{"postgres.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO | OPTION_RELOADABLE,
 	 "How to reach the source database: a libpq connection string or URI. Empty: libpq's own "
 	 "environment, service file and password file decide."},
 	{"postgres.password", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_SECRET,
@@ -26,7 +26,7 @@ static const OptionSpec relay_specs[] = {
 	 "The replication slot, and the name of the registration in outbox.relay."},
 	{"postgres.publication", OPTION_TEXT, "pg_outbox", 0, 0, NULL, "", 0,
 	 "The publication of outbox.event."},
-	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_RELOADABLE,
 	 "Brokers to start from, as host:port,host:port. Required. Any other librdkafka property can "
 	 "be set in the same way, but for those that carry the guarantees."},
 	{"message.profile", OPTION_ENUM, "debezium", 0, 0, "debezium|cloudevents", "", 0,
@@ -70,11 +70,11 @@ static const OptionSpec relay_specs[] = {
 	{"topics.pattern", OPTION_TEXT, ROUTE_PATTERN_DEFAULT, 0, 0, NULL, "", 0,
 	 "The topic of an event. {routedByValue} stands for the value of route.by.field; "
 	 "{aggregatetype} is the same when that is the field."},
-	{"topics.create", OPTION_BOOL, "on", 0, 0, NULL, "", 0,
+	{"topics.create", OPTION_BOOL, "on", 0, 0, NULL, "", OPTION_RELOADABLE,
 	 "Make a topic that is missing when its first event comes. Off: such an event is poison."},
-	{"topics.partitions", OPTION_INT, "3", 1, 10000, NULL, "", 0,
+	{"topics.partitions", OPTION_INT, "3", 1, 10000, NULL, "", OPTION_RELOADABLE,
 	 "Partitions of a topic that is made."},
-	{"topics.replication_factor", OPTION_INT, "-1", -1, 100, NULL, "", 0,
+	{"topics.replication_factor", OPTION_INT, "-1", -1, 100, NULL, "", OPTION_RELOADABLE,
 	 "Replicas of a topic that is made; -1: the broker's default."},
 	{"poison.policy", OPTION_ENUM, "stop", 0, 0, "stop|dead-letter", "", 0,
 	 "What becomes of an event that can never be published: too large, a topic that is forbidden, "
@@ -82,42 +82,47 @@ static const OptionSpec relay_specs[] = {
 	 "that a setting needs and that is missing or unfit, a row or a message that is no event. "
 	 "stop: the relay ends with status 15 (17 for a message). dead-letter: it goes to "
 	 "outbox.dead_letter, and the stream goes on."},
-	{"window.events", OPTION_INT, "65536", 1, 4194304, NULL, "events", 0,
+	{"window.events", OPTION_INT, "65536", 1, 4194304, NULL, "events", OPTION_RELOADABLE,
 	 "At most this many events are in flight to Kafka."},
-	{"window.bytes", OPTION_BYTES, "16MB", 1024, INT64_C(4294967296), NULL, "bytes", 0,
+	{"window.bytes", OPTION_BYTES, "16MB", 1024, INT64_C(4294967296), NULL, "bytes",
+	 OPTION_RELOADABLE,
 	 "At most this many bytes are in flight to Kafka; one larger event passes alone."},
-	{"window.transactions", OPTION_INT, "65536", 1, 4194304, NULL, "transactions", 0,
-	 "At most this many transactions are in flight to Kafka."},
-	{"mark.interval", OPTION_DURATION, "1s", 10, 3600000, NULL, "ms", 0,
+	{"window.transactions", OPTION_INT, "65536", 1, 4194304, NULL, "transactions",
+	 OPTION_RELOADABLE, "At most this many transactions are in flight to Kafka."},
+	{"mark.interval", OPTION_DURATION, "1s", 10, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "At most this often the position up to which Kafka has everything is committed to "
 	 "outbox.relay. PostgreSQL may drop WAL only behind it."},
-	{"mark.idle_bytes", OPTION_BYTES, "1MB", 65536, INT64_C(1099511627776), NULL, "bytes", 0,
+	{"mark.idle_bytes", OPTION_BYTES, "1MB", 65536, INT64_C(1099511627776), NULL, "bytes",
+	 OPTION_RELOADABLE,
 	 "Without events, a mark is written when this much WAL of others lies behind the last one."},
-	{"heartbeat.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", 0,
+	{"heartbeat.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "At most this often, and only after events, a heartbeat goes through the WAL. It records "
 	 "what a lost slot could have missed."},
-	{"maintain.interval", OPTION_DURATION, "60s", 0, 86400000, NULL, "ms", 0,
+	{"maintain.interval", OPTION_DURATION, "60s", 0, 86400000, NULL, "ms", OPTION_RELOADABLE,
 	 "How often outbox.maintain() is called; 0: never."},
-	{"feedback.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", 0,
+	{"feedback.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "How often the server hears from the relay when there is nothing new. A quarter of "
 	 "wal_sender_timeout if that is less."},
-	{"drain.timeout", OPTION_DURATION, "30s", 0, 3600000, NULL, "ms", 0,
+	{"drain.timeout", OPTION_DURATION, "30s", 0, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "After SIGTERM, wait at most this long for what is in flight, and for the rest of a "
 	 "transaction "
 	 "that was begun."},
-	{"reconnect.min", OPTION_DURATION, "100ms", 1, 600000, NULL, "ms", 0,
+	{"reconnect.min", OPTION_DURATION, "100ms", 1, 600000, NULL, "ms", OPTION_RELOADABLE,
 	 "The first delay before a lost connection is tried again."},
-	{"reconnect.max", OPTION_DURATION, "30s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},
-	{"http.listen", OPTION_TEXT, "127.0.0.1:9187", 0, 0, NULL, "", 0,
+	{"reconnect.max", OPTION_DURATION, "30s", 1, 3600000, NULL, "ms", OPTION_RELOADABLE,
+	 "The longest such delay."},
+	{"http.listen", OPTION_TEXT, "127.0.0.1:9187", 0, 0, NULL, "", OPTION_RELOADABLE,
 	 "Where /healthz, /readyz, /status and /metrics are served; empty: nowhere."},
-	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0, "What is logged."},
-	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", 0,
+	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", OPTION_RELOADABLE,
+	 "What is logged."},
+	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", OPTION_RELOADABLE,
 	 "auto: text on a terminal, JSON elsewhere."},
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};
 
 const OptionTable relay_option_table = {.program = "outbox-relay",
 										.env_prefix = "OUTBOX_RELAY",
 										.passthrough = "kafka.",
+										.passthrough_reloadable = true,
 										.section_kind = NULL,
 										.specs = relay_specs};
 

@@ -3,7 +3,7 @@
  *	  PostgreSQL and Kafka as peers: whether they answer, what went wrong, and the one line
  *	  that says that an outage is over.
  *
- * Refuses nothing; what becomes of an error is decided elsewhere.
+ * Refuses nothing: the class of an error decides what becomes of it (relay.c).
  *
  * Invariants: an outage is announced by its first error, and ends with one line; in between
  * equal complaints are logged once a minute with their number.
@@ -15,6 +15,7 @@
 #define REPEAT_USEC (60 * USEC_PER_SEC)
 #define PROBE_USEC (2 * USEC_PER_SEC)
 #define PROBE_MS 100
+#define STEADY_USEC (30 * USEC_PER_SEC)
 
 static const char *const peer_names[] = {"postgres", "kafka"};
 static const char *const recoveries[] = {"PostgreSQL is reachable again",
@@ -66,6 +67,68 @@ relay_may_complain(Relay *relay, RelayPeer peer, const char *text, MonoUsec now,
 				   unsigned long *suppressed)
 {
 	return log_repeat_pass(&relay->peers[peer].repeat, text, now, REPEAT_USEC, suppressed);
+}
+
+/* peer NULL: it says nothing of a peer. */
+static void
+fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
+{
+	RelayPeer of = peer != NULL ? *peer : PEER_KAFKA;
+	char delay[24];
+	char count[LOG_COUNT_SIZE];
+	unsigned long repeated;
+
+	relay_note_error(relay, error);
+	if (relay_is_ending(relay))
+	{
+		/* No second chance at the end: what isn't marked comes again. */
+		log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), NULL);
+		relay_end_session(relay);
+		relay_set_state(relay, RELAY_STOPPED, now);
+		return;
+	}
+	if (error->error_class != ERROR_CLASS_TRANSIENT)
+	{
+		relay->stop_error = *error;
+		relay_begin_end(relay, now);
+		return;
+	}
+	if (peer != NULL)
+		relay_peer_lost(relay, of, now);
+	if (relay_events_done(relay) > relay->done_at_start ||
+		(relay->state == RELAY_STREAMING && now - relay->state_since > STEADY_USEC))
+		backoff_reset(&relay->backoff);
+	relay->done_at_start = relay_events_done(relay);
+	relay->retry_at = backoff_next(&relay->backoff, now, &relay->random);
+	snprintf(delay, sizeof(delay), "%lld", (long long) ((relay->retry_at - now) / USEC_PER_MS));
+	if (relay_may_complain(relay, of, error->message, now, &repeated))
+		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(of), "state",
+				  relay_state_name(relay->state), "retry_in_ms", delay, "repeated",
+				  log_count(repeated, count), NULL);
+	relay_end_session(relay);
+	relay_set_state(relay, RELAY_WAITING, now);
+}
+
+void
+relay_fail(Relay *relay, const Error *error, MonoUsec now)
+{
+	static const RelayPeer peer = PEER_POSTGRES;
+
+	fail(relay, &peer, error, now);
+}
+
+void
+relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now)
+{
+	static const RelayPeer peer = PEER_KAFKA;
+
+	fail(relay, &peer, error, now);
+}
+
+void
+relay_fail_session(Relay *relay, const Error *error, MonoUsec now)
+{
+	fail(relay, NULL, error, now);
 }
 
 /*

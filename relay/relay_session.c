@@ -238,13 +238,10 @@ advance_source(Relay *relay, MonoUsec now)
 static bool
 start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
 {
-	int64_t timeout_usec = relay->facts.wal_sender_timeout_ms * USEC_PER_MS;
-	FeedbackConfig feedback = {relay->config->feedback_interval_usec, ASK_USEC};
+	FeedbackConfig feedback = {relay_feedback_interval(relay), ASK_USEC};
 	DeadLetterReceipt receipt;
 	Error error;
 
-	if (timeout_usec > 0 && feedback.interval_usec > timeout_usec / 4)
-		feedback.interval_usec = timeout_usec / 4;
 	error_clear(&error);
 	pump_take_messages(relay->pump, relay->facts.messages_before);
 	/* Whatever the policy is by now: it was decided when the row was written. */
@@ -304,8 +301,8 @@ log_kafka(int level, const char *text, void *arg)
 				  relay_peer_name(PEER_KAFKA), "repeated", log_count(repeated, count), NULL);
 }
 
-static bool
-open_sink(Relay *relay, MonoUsec now)
+bool
+relay_open_sink(Relay *relay, MonoUsec now)
 {
 	KafkaSinkHooks hooks = {log_kafka, relay};
 	Error error;
@@ -383,6 +380,8 @@ relay_backfill_step(Relay *relay, MonoUsec now)
 {
 	Error error;
 
+	if (relay->renewing)
+		return;
 	error_clear(&error);
 	for (int i = 0; i < ROWS_PER_ROUND; i++)
 	{
@@ -433,7 +432,7 @@ relay_session_step(Relay *relay, MonoUsec now)
 			advance_source(relay, now);
 			break;
 		case RELAY_SETTLING:
-			if (pump_in_flight(relay->pump) > 0 || !open_sink(relay, now))
+			if (pump_in_flight(relay->pump) > 0 || !relay_open_sink(relay, now))
 				break;
 			relay->next_topic = 0;
 			relay_set_state(relay, RELAY_COMPARING, now);

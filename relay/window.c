@@ -165,6 +165,40 @@ window_free(DeliveryWindow *window)
 	free(window);
 }
 
+bool
+window_resize(DeliveryWindow *window, const WindowLimits *limits, Error *error)
+{
+	EventSlot *events;
+	TransactionSlot *transactions;
+
+	if (window->event_ring.used > 0 || window->transaction_ring.used > 1 ||
+		limits->max_events == 0 || limits->max_transactions == 0)
+		return error_bug(error, "delivery window: limits changed with events in flight");
+	events = calloc(limits->max_events, sizeof(*events));
+	transactions = calloc(limits->max_transactions, sizeof(*transactions));
+	if (events == NULL || transactions == NULL)
+	{
+		free(events);
+		free(transactions);
+		return error_bug(error, "out of memory");
+	}
+	/* Slots keep their generation: tokens from before are stale for ever. */
+	for (uint32_t i = 0; i < limits->max_events && i < window->event_ring.size; i++)
+		events[i].generation = window->events[i].generation;
+	if (window->transaction_ring.used == 1)
+		transactions[0] = *newest_transaction(window);
+	free(window->events);
+	free(window->transactions);
+	window->events = events;
+	window->transactions = transactions;
+	window->limits = *limits;
+	window->event_ring = (Ring){.size = limits->max_events};
+	window->transaction_ring =
+		(Ring){.size = limits->max_transactions, .used = window->transaction_ring.used};
+	window->newest = 0;
+	return true;
+}
+
 void
 window_reset(DeliveryWindow *window, PgLsn start_lsn)
 {

@@ -61,6 +61,12 @@ typedef struct DeliveryWindow DeliveryWindow;
 /* NULL: out of memory, or a limit of 0 events or transactions. */
 extern DeliveryWindow *window_create(const WindowLimits *limits);
 extern void window_free(DeliveryWindow *window);
+/*
+ * Other limits; false (BUG): an event is in flight, a committed transaction waits, a limit is 0, or
+ * there is no memory.  An open transaction goes on.
+ */
+extern MUST_CHECK bool window_resize(DeliveryWindow *window, const WindowLimits *limits,
+									 Error *error);
 
 /*
  * Forget all that is in flight; confirmed becomes start_lsn if that is higher.
