@@ -74,12 +74,12 @@ typedef struct OptionSpec
 
 typedef struct OptionTable
 {
-	const char *program;	 /* "outbox-relay" */
-	const char *env_prefix;	 /* "OUTBOX_RELAY" */
-	const char *passthrough; /* "kafka." or NULL */
-	bool passthrough_reloadable;
-	const char *section_kind; /* "handler" or NULL */
-	const OptionSpec *specs;  /* ended by a NULL name */
+	const char *program;		 /* "outbox-relay" */
+	const char *env_prefix;		 /* "OUTBOX_RELAY" */
+	const char *passthrough;	 /* "kafka." or NULL */
+	const char *section_kind;	 /* "handler" or NULL */
+	const OptionSpec *specs;	 /* ended by a NULL name */
+	bool passthrough_reloadable; /* SIGHUP takes what is below the prefix */
 } OptionTable;
 
 typedef struct Options Options;

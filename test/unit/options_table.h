@@ -33,7 +33,7 @@ static const OptionSpec sample_specs[] = {
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL},
 };
 
-static const OptionTable sample_table = {"outbox-sample", "OUTBOX_SAMPLE", "kafka.", "handler",
-										 sample_specs};
+static const OptionTable sample_table = {"outbox-sample", "OUTBOX_SAMPLE", "kafka.",
+										 "handler",		  sample_specs,	   false};
 
 #endif

@@ -183,8 +183,8 @@ the_reference_has_a_row_for_each(void **state)
 	assert_int_equal(rows, LENGTH(sample_specs) - 1 + 3);
 	expect_in(text,
 			  "| `topics.create` | on or off | `on` | yes | Make topics that are missing. |\n");
-	expect_in(text, "| `postgres.conninfo` | text | empty | no |");
-	expect_in(text, "| `http.password` | text | none | no |");
+	expect_in(text, "| `postgres.conninfo` | text | empty | restart |");
+	expect_in(text, "| `http.password` | text | none | restart |");
 	expect_in(text, "| `kafka.<property>` |");
 	free(text);
 }

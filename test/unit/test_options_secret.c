@@ -17,7 +17,7 @@ static const OptionSpec specs[] = {
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL},
 };
 
-static const OptionTable table = {"outbox-sample", "OUTBOX_SAMPLE", "kafka.", NULL, specs};
+static const OptionTable table = {"outbox-sample", "OUTBOX_SAMPLE", "kafka.", NULL, specs, false};
 
 static Options *options;
 static Error error;

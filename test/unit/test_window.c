@@ -450,6 +450,45 @@ a_lone_event_takes_the_first_slot(void **state)
 	window_free(window);
 }
 
+static void
+limits_change_while_nothing_is_in_flight(void **state)
+{
+	DeliveryWindow *window = create(4, 4, 1000);
+	const WindowLimits small = {1, 1, 1000};
+	const WindowLimits large = {8, 8, 1000};
+	const WindowLimits none = {0, 1, 1000};
+	DeliveryToken old;
+	DeliveryToken token;
+	Error error;
+
+	(void) state;
+	begin(window, 100);
+	old = add(window, 0);
+	assert_false(window_resize(window, &large, &error));
+	assert_true(window_settle(window, old, NULL));
+	assert_false(window_resize(window, &none, &error));
+	/* The open transaction goes on: its ordinals, its position, its end. */
+	assert_true(window_resize(window, &small, &error));
+	assert_true(window_in_transaction(window));
+	expect_resume(window, LSN_INVALID, 100, 1);
+	token = add(window, 1);
+	assert_true(token != old);
+	assert_false(window_settle(window, old, NULL));
+	assert_int_equal(window_add(window, 2, 10, &old, &error), IO_FULL);
+	assert_true(window_settle(window, token, NULL));
+	commit(window, 110);
+	assert_true(window_confirmed(window) == 110);
+	assert_true(window_transactions_settled(window) == 1);
+
+	assert_true(window_resize(window, &large, &error));
+	begin(window, 200);
+	for (uint64_t i = 0; i < 8; i++)
+		(void) add(window, i);
+	assert_int_equal(window_add(window, 8, 10, &old, &error), IO_FULL);
+	assert_true(window_confirmed(window) == 110);
+	window_free(window);
+}
+
 int
 main(void)
 {
@@ -470,6 +509,7 @@ main(void)
 		cmocka_unit_test(calls_out_of_order_are_bugs),
 		cmocka_unit_test(nothing_is_allocated_later),
 		cmocka_unit_test(a_lone_event_takes_the_first_slot),
+		cmocka_unit_test(limits_change_while_nothing_is_in_flight),
 	};
 
 	return cmocka_run_group_tests_name("window", tests, NULL, NULL);
