@@ -208,6 +208,7 @@ static const char *const argument_names[] = {"--topic",
 											 "--check-config",
 											 "--print-config",
 											 "--print-sample",
+											 "--print-metrics",
 											 NULL};
 
 /* Whether a command has an argument of this name; is_flag: one without a value. */

@@ -226,7 +226,8 @@ turn(Daemon *daemon)
 	notify_stopping(&daemon->notifier);
 	status = relay_exit_code(daemon->relay);
 	if (status != EXIT_OK)
-		log_error(LOG_LEVEL_ERROR, relay_error(daemon->relay), NULL);
+		log_error(LOG_LEVEL_ERROR, relay_error(daemon->relay),
+				  EVENT_TRACE_FIELDS(relay_error_event(daemon->relay)), NULL);
 	else
 		log_event(LOG_LEVEL_INFO, "stopped", NULL);
 	return status;

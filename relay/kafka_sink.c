@@ -415,7 +415,7 @@ static void
 report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, void *arg)
 {
 	PartitionRun *run = find_run(sink, message);
-	Delivery delivery;
+	Delivery delivery = {0};
 
 	if (run != NULL && run->in_flight > 0)
 		run->in_flight--;
@@ -433,6 +433,8 @@ report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, v
 	else
 	{
 		sink->failed = true;
+		delivery.topic = rd_kafka_topic_name(message->rkt);
+		delivery.partition = message->partition;
 		delivery.certainly_not_persisted =
 			rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
 		kafka_error_fill(&delivery.error, message->err, "publish an event");

@@ -150,6 +150,7 @@ poisoned(Pump *pump, const OutboxEvent *event, PoisonCause cause, Error *error)
 
 	if (window_events(pump->window) > 0)
 		return PUMP_HELD;
+	event_trace_fill(&pump->trace, event, pump->routed.topic, pump->xid);
 	pump->subject.topic[0] = '\0';
 	remember_subject(pump, event);
 	if (error->detail[0] == '\0' || event->problem == NULL)
@@ -179,6 +180,12 @@ pump_topic_refused(Pump *pump, const Error *error)
 	const Position *position = &pump->subject.position;
 
 	pump_condemn(pump, (StreamPoint){position->commit_lsn, position->ordinal}, error);
+}
+
+const EventTrace *
+pump_trace(const Pump *pump)
+{
+	return &pump->trace;
 }
 
 const Poison *
@@ -331,6 +338,8 @@ take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
 	if (!pgoutput_decode(frame.payload, &message, error) ||
 		!assembler_take(pump->assembler, &message, &pump->pending, error))
 		return PUMP_STOP;
+	if (message.kind == PGOUTPUT_BEGIN)
+		pump->xid = message.u.begin.xid;
 	count_pending(pump);
 	pump->held = true;
 	return PUMP_MORE;

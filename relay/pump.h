@@ -26,6 +26,7 @@
 #define OUTBOX_RELAY_PUMP_H
 
 #include "event.h"
+#include "event_trace.h"
 #include "feedback.h"
 #include "metrics.h"
 #include "poison.h"
@@ -139,6 +140,11 @@ extern const char *pump_wanted_topic(const Pump *pump);
 extern void pump_topic_refused(Pump *pump, const Error *error);
 /* After PUMP_POISON; its views live until anything is read. */
 extern const Poison *pump_poison(const Pump *pump);
+/*
+ * Which event it is, after PUMP_POISON, and after what pump_settle() said of a failed delivery: then
+ * maybe its place alone.
+ */
+extern const EventTrace *pump_trace(const Pump *pump);
 /* Its dead letter is committed: false (BUG) for another event's. */
 extern MUST_CHECK bool pump_buried(Pump *pump, const DeadLetterReceipt *receipt, Error *error);
 /*

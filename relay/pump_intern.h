@@ -60,7 +60,9 @@ struct Pump
 	bool failed;			   /* a delivery */
 	bool lone;				   /* and its event was alone: condemned */
 	Error failure;
-	Subject subject; /* the event published last */
+	EventTrace trace; /* of what failed, or is poison */
+	uint32_t xid;	  /* of the transaction that is being read */
+	Subject subject;  /* the event published last */
 
 	StreamPoint condemned; /* found out to be poison; commit_lsn invalid: none is */
 	PoisonCause sentence;

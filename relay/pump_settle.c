@@ -44,10 +44,14 @@ take_failure(Pump *pump, const Delivery *delivery)
 		return;
 	pump->failed = true;
 	pump->failure = delivery->error;
+	event_trace_place(&pump->trace, event.commit_lsn, event.ordinal, delivery->topic,
+					  delivery->topic != NULL ? delivery->partition : -1);
 	pump->lone =
 		of_the_event && window_events(pump->window) == 1 && delivery->certainly_not_persisted;
-	if (pump->lone)
-		pump_condemn(pump, point, &delivery->error);
+	if (!pump->lone)
+		return;
+	uuid_format(pump->subject.id, pump->trace.id);
+	pump_condemn(pump, point, &delivery->error);
 }
 
 static void

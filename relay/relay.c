@@ -152,7 +152,9 @@ relay_lose_sink(Relay *relay, const Error *error, MonoUsec now)
 	if (relay->state == RELAY_DRAINING || relay->state == RELAY_WAITING)
 	{
 		relay_note_error(relay, error);
-		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(PEER_KAFKA), NULL);
+		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(PEER_KAFKA),
+				  EVENT_TRACE_FIELDS(&relay->culprit), NULL);
+		relay->culprit = (EventTrace){0};
 		return;
 	}
 	relay_fail_session(relay, error, now);
@@ -307,6 +309,8 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 		return false;
 	error_clear(&error);
 	verdict = pump_settle(relay->pump, relay->sink, wall, &error);
+	if (verdict != PUMP_IDLE && verdict != PUMP_MORE)
+		relay->culprit = *pump_trace(relay->pump);
 	switch (verdict)
 	{
 		case PUMP_IDLE:

@@ -89,6 +89,8 @@ extern bool relay_is_stopping(const Relay *relay);
 /* Once stopped: 0, or that of the error that stopped it (class NONE: on request). */
 extern int relay_exit_code(const Relay *relay);
 extern const Error *relay_error(const Relay *relay);
+/* The event that it is about; empty: none. */
+extern const EventTrace *relay_error_event(const Relay *relay);
 
 /* What people and Prometheus ask for. */
 typedef struct RelayStatus

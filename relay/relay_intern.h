@@ -119,7 +119,9 @@ struct Relay
 	PeerHealth peers[RELAY_PEERS];
 	MonoUsec probe_at; /* of Kafka, while it is cut off */
 	uint64_t errors[ERROR_CLASS_BUG + 1];
-	Error last_error; /* class NONE: there was none */
+	EventTrace culprit;	   /* of the error that is being dealt with; empty: it is about none */
+	EventTrace stop_event; /* of stop_error */
+	Error last_error;	   /* class NONE: there was none */
 	UnixUsec last_error_at;
 
 	bool renewing; /* producer and window wait for nothing being in flight */

@@ -77,12 +77,15 @@ fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
 	char delay[24];
 	char count[LOG_COUNT_SIZE];
 	unsigned long repeated;
+	const EventTrace culprit = relay->culprit;
 
 	relay_note_error(relay, error);
+	relay->culprit = (EventTrace){0};
 	if (relay_is_ending(relay))
 	{
 		/* No second chance at the end: what isn't marked comes again. */
-		log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state), NULL);
+		log_error(LOG_LEVEL_WARNING, error, "state", relay_state_name(relay->state),
+				  EVENT_TRACE_FIELDS(&culprit), NULL);
 		relay_end_session(relay);
 		relay_set_state(relay, RELAY_STOPPED, now);
 		return;
@@ -90,6 +93,7 @@ fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
 	if (error->error_class != ERROR_CLASS_TRANSIENT)
 	{
 		relay->stop_error = *error;
+		relay->stop_event = culprit;
 		relay_begin_end(relay, now);
 		return;
 	}
@@ -104,7 +108,7 @@ fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
 	if (relay_may_complain(relay, of, error->message, now, &repeated))
 		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(of), "state",
 				  relay_state_name(relay->state), "retry_in_ms", delay, "repeated",
-				  log_count(repeated, count), NULL);
+				  log_count(repeated, count), EVENT_TRACE_FIELDS(&culprit), NULL);
 	relay_end_session(relay);
 	relay_set_state(relay, RELAY_WAITING, now);
 }

@@ -70,6 +70,7 @@ relay_bury(Relay *relay, const Error *error, MonoUsec now)
 {
 	if (!relay_keeps_dead_letters(relay))
 	{
+		relay->culprit = *pump_trace(relay->pump);
 		relay_fail(relay, error, now);
 		return false;
 	}
@@ -97,6 +98,7 @@ relay_burial_step(Relay *relay, MonoUsec now)
 static void
 log_burial(const Relay *relay, const Poison *poison)
 {
+	const EventTrace *trace = pump_trace(relay->pump);
 	char position[POSITION_TEXT_SIZE];
 	char id[UUID_TEXT_SIZE];
 
@@ -105,7 +107,9 @@ log_burial(const Relay *relay, const Poison *poison)
 	log_event(LOG_LEVEL_WARNING, "dead-lettered an event", "id", poison->event.no_id ? NULL : id,
 			  "position", position, "topic", poison->has_topic ? poison->topic : NULL, "reason",
 			  poison_cause_name(poison->cause), "error", poison->error.message, "hint",
-			  poison->error.hint[0] != '\0' ? poison->error.hint : NULL, NULL);
+			  poison->error.hint[0] != '\0' ? poison->error.hint : NULL, "lsn",
+			  EVENT_TRACE_FIELD(trace->lsn), "xid", EVENT_TRACE_FIELD(trace->xid), "traceparent",
+			  EVENT_TRACE_FIELD(trace->traceparent), NULL);
 }
 
 void

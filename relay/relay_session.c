@@ -86,6 +86,7 @@ relay_take_slot(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	relay->slot_asked = false;
 	if (relay->state != RELAY_STANDING_BY)
 		return;
+	lag_stand_by(&relay->lag, now);
 	if (reply->failed)
 		relay_fail(relay, &reply->error, now);
 	else if (reply->u.slot_pid == 0)

@@ -69,6 +69,12 @@ relay_error(const Relay *relay)
 	return &relay->stop_error;
 }
 
+const EventTrace *
+relay_error_event(const Relay *relay)
+{
+	return &relay->stop_event;
+}
+
 void
 relay_describe(const Relay *relay, MonoUsec now, PgUsec wall, RelayStatus *status)
 {

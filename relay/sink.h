@@ -27,6 +27,8 @@ typedef struct Delivery
 	DeliveryToken token;
 	bool delivered;
 	bool certainly_not_persisted; /* of a failed one */
+	const char *topic;			  /* of a failed one, until the callback ends; NULL: not known */
+	int32_t partition;			  /* with topic */
 	Error error; /* of a failed one; PERMANENT when this event can never be accepted */
 } Delivery;
 

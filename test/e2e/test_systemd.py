@@ -75,12 +75,11 @@ def test_a_relay_s_life(make_scene, own_source, broker, managed):
     until(lambda: len(manager.of("WATCHDOG")) > beats + 5, "signs of life")
     own_source.start()
     relay.wait_ready()
-    assert manager.of("READY") == ["1"], "it is said once"
+    # Again only when the manager had no room for something.
+    assert set(manager.of("READY")) == {"1"}
     assert relay.stop() == 0
-    assert manager.of("STOPPING") == ["1"]
+    assert set(manager.of("STOPPING")) == {"1"}
     assert manager.lines().index("READY=1") < manager.lines().index("STOPPING=1")
-    gaps = [b - a for (a, x), (b, y) in zip(beaten := [h for h in manager.heard if h[1] == "WATCHDOG=1"], beaten[1:])]
-    assert len(gaps) > 10
 
 
 def test_a_loop_that_stands_still_gives_no_sign(scene, managed):
@@ -111,10 +110,10 @@ def test_a_standby_is_ready(scene, managed):
 
 def test_a_relay_without_kafka_is_not_ready_yet(make_scene, source, own_broker, managed):
     scene = make_scene(source, None, own_broker)
-    scene.start_relay().stop()
+    relay = scene.start_relay()
+    ledger = scene.ledger()
     scene.emit("t", "k")
-    relay = scene.relay().start()
-    scene.ledger().wait_in_topics()
+    ledger.wait_in_topics()
     assert relay.stop() == 0
     own_broker.stop()
     manager = managed(os.path.join(scene.base, "notify"), scene.relay("later"))
@@ -134,15 +133,16 @@ def test_a_consumer_s_life(make_scene, source, target, broker, managed):
     scene = make_scene(source, target, broker)
     scene.start_relay()
     scene.apply_all("t")
+    ledger = scene.ledger()
     scene.emit("t", "k")
-    scene.ledger().wait_in_topics()
+    ledger.wait_in_topics()
     consumer = scene.consumer()
     manager = managed(os.path.join(scene.base, "notify"), consumer, WATCHDOG_USEC=400000)
     manager.wait("READY=1")
     manager.wait("STATUS=applying events")
     until(lambda: len(manager.of("WATCHDOG")) > 5, "signs of life")
     assert consumer.stop() == 0
-    assert manager.of("STOPPING") == ["1"]
+    assert set(manager.of("STOPPING")) == {"1"}
 
 
 @pytest.mark.parametrize("unit", UNITS)
