@@ -26,8 +26,10 @@
 #include "event.h"
 #include "route_settings.h"
 
-#define TOPIC_NAME_MAX 249 /* Kafka's limit */
-#define ROUTE_MAX_HEADERS 64
+#define TOPIC_NAME_MAX 249	 /* Kafka's limit */
+#define ROUTE_OWN_HEADERS 64 /* of an event, beside those that settings name */
+/* And those of the relay: the profile's, the position, what settings place (32 at most). */
+#define ROUTE_MAX_HEADERS (ROUTE_OWN_HEADERS + 48)
 #define ROUTE_VALUE_MAX ((size_t) 128 << 20) /* bytes of a payload that a value is made of */
 #define PARTITION_BY_KEY (-1)
 

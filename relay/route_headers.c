@@ -46,7 +46,7 @@ make_scratch(OwnHeaders *own, size_t size, Error *error)
 static bool
 too_many(Error *error)
 {
-	return error_permanent(error, EXIT_POISON, "more than %d headers", ROUTE_MAX_HEADERS);
+	return error_permanent(error, EXIT_POISON, "more than %d headers", ROUTE_OWN_HEADERS);
 }
 
 static bool
@@ -88,7 +88,7 @@ take_member(OwnHeaders *own, const OutboxEvent *event, const FlatJsonMember *mem
 			own->content_type = member->value;
 		return true;
 	}
-	if (own->count == ROUTE_MAX_HEADERS)
+	if (own->count == ROUTE_OWN_HEADERS)
 		return too_many(error);
 	own->items[own->count++] = (RoutedHeader){member->name, member->value};
 	return true;

@@ -14,7 +14,7 @@
 typedef struct OwnHeaders
 {
 	int count;
-	RoutedHeader items[ROUTE_MAX_HEADERS]; /* those that go out */
+	RoutedHeader items[ROUTE_OWN_HEADERS]; /* those that go out */
 	ByteView content_type;				   /* cloudevents alone, and not among them */
 	FieldValue members[FIELD_MEMBERS_MAX]; /* those that settings name */
 	uint8_t *scratch;

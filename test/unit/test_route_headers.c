@@ -69,13 +69,13 @@ the_number_of_headers_is_bounded(void **state)
 	Buffer json;
 
 	buffer_init(&json, 1 << 16);
-	many_headers(&json, ROUTE_MAX_HEADERS - 3);
+	many_headers(&json, ROUTE_OWN_HEADERS);
 	fixture->event.headers = buffer_view(&json);
 	route(fixture);
-	assert_int_equal(fixture->routed.header_count, ROUTE_MAX_HEADERS);
-	expect_header(fixture, ROUTE_MAX_HEADERS - 1, "outbox-position", POSITION_TEXT);
+	assert_int_equal(fixture->routed.header_count, ROUTE_OWN_HEADERS + 3);
+	expect_header(fixture, ROUTE_OWN_HEADERS + 2, "outbox-position", POSITION_TEXT);
 
-	many_headers(&json, ROUTE_MAX_HEADERS - 2);
+	many_headers(&json, ROUTE_OWN_HEADERS + 1);
 	fixture->event.headers = buffer_view(&json);
 	expect_rejected(fixture);
 	many_headers(&json, 1000);
@@ -120,12 +120,12 @@ a_replayed_event_has_room_for_as_many_headers(void **state)
 
 	buffer_init(&json, 1 << 16);
 	fixture->event.replayed = view_of("gap");
-	many_headers(&json, ROUTE_MAX_HEADERS - 3);
+	many_headers(&json, ROUTE_OWN_HEADERS);
 	fixture->event.headers = buffer_view(&json);
 	route(fixture);
-	assert_int_equal(fixture->routed.header_count, ROUTE_MAX_HEADERS + 1);
-	expect_header(fixture, ROUTE_MAX_HEADERS - 1, "outbox-replayed", "gap");
-	many_headers(&json, ROUTE_MAX_HEADERS - 2);
+	assert_int_equal(fixture->routed.header_count, ROUTE_OWN_HEADERS + 4);
+	expect_header(fixture, ROUTE_OWN_HEADERS + 2, "outbox-replayed", "gap");
+	many_headers(&json, ROUTE_OWN_HEADERS + 1);
 	fixture->event.headers = buffer_view(&json);
 	expect_rejected(fixture);
 	buffer_free(&json);
