@@ -123,10 +123,31 @@ is_forbidden(rd_kafka_resp_err_t code, const char *topic, Error *error)
 	return true;
 }
 
+/* A query of such a topic only says that it knows no leader. */
+static rd_kafka_resp_err_t
+topic_error(const KafkaScan *scan, const char *topic)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_topic_t *handle = rd_kafka_topic_new(scan->handle, topic, NULL);
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	if (handle == NULL)
+		return code;
+	if (rd_kafka_metadata(scan->handle, 0, handle, &metadata, WATERMARK_TIMEOUT_MS) ==
+		RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		if (metadata->topic_cnt == 1)
+			code = metadata->topics[0].err;
+		rd_kafka_metadata_destroy(metadata);
+	}
+	rd_kafka_topic_destroy(handle);
+	return code;
+}
+
 static bool
 no_place(const KafkaScan *scan, const char *topic, rd_kafka_resp_err_t code, Error *error)
 {
-	if (is_forbidden(code, topic, error))
+	if (is_forbidden(code, topic, error) || is_forbidden(topic_error(scan, topic), topic, error))
 		return false;
 	error_transient(error, "could not find the end of topic \"%s\" partition %u: %s", topic,
 					scan->partition, rd_kafka_err2str(code));

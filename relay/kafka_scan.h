@@ -46,7 +46,7 @@ extern MUST_CHECK KafkaScan *kafka_scan_open(const RelayConfig *config, const To
 											 Error *error);
 /*
  * IO_OK: all was read; IO_AGAIN: call again at kafka_scan_wake_at(); IO_FAILED: TRANSIENT, also when
- * nothing came for 20 seconds.
+ * nothing came for 20 seconds, or EXIT_PERMISSION.
  */
 extern MUST_CHECK IoResult kafka_scan_step(KafkaScan *scan, MonoUsec now, Error *error);
 extern MonoUsec kafka_scan_wake_at(const KafkaScan *scan);
