@@ -404,8 +404,11 @@ take_insert(Assembler *assembler, const PgoutputMessage *message, Assembled *out
 	{
 		error_permanent(error, EXIT_PUBLICATION,
 						"a row of outbox.event was published under the name of its partition");
-		return error_hint(error, "The publication must have publish_via_partition_root = true: run "
-								 "\"outbox-relay init\" to mend it.");
+		return error_hint(error,
+						  "The publication must have publish_via_partition_root = true: run "
+						  "\"outbox-relay init\" to mend it. When it has, the slot holds rows "
+						  "from before: drop it, then outbox-relay init --accept-gap, and "
+						  "replay --gap.");
 	}
 	return take_event(assembler, relation, message, out, error);
 }

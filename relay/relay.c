@@ -13,8 +13,6 @@
  */
 #include "relay_intern.h"
 
-#include "exit_codes.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +177,9 @@ relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUs
 		case PUMP_SINK_LOST:
 			relay_lose_sink(relay, error, now);
 			return false;
+		case PUMP_SOURCE_LOST:
+			relay_lose_source(relay, error, now);
+			return false;
 		default:
 			relay_fail(relay, error, now);
 			return false;
@@ -333,7 +334,7 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 			relay_fail(relay, &error, now);
 			return true;
 		default:
-			if (error.exit_code == EXIT_POISON)
+			if (poison_cause_of(error.code) == POISON_TOO_LARGE)
 				shrink_batches(relay);
 			relay_lose_sink(relay, &error, now);
 			return true;

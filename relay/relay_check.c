@@ -98,8 +98,25 @@ relay_check_publication(const RelayFacts *facts, const char *publication, Error 
 						publication, facts->publication_problem);
 	else
 		return true;
-	return error_hint(error, "outbox-relay init makes it so. Events that were written meanwhile "
-							 "may not have been published.");
+	return error_hint(error,
+					  "outbox-relay init makes it so. Events that were written meanwhile may "
+					  "not have been published: outbox-relay verify tells which.");
+}
+
+bool
+relay_publication_is_younger(const char *slot, const char *publication, Error *error)
+{
+	error_permanent(error, EXIT_GAP,
+					"the replication slot \"%s\" can't be read on: the publication \"%s\" was "
+					"dropped and made again",
+					slot, publication);
+	error_detail(error,
+				 "The server reads WAL with the catalogs of its time, and in a part that the "
+				 "slot is still to give there was no such publication.");
+	return error_hint(error,
+					  "Drop the slot: SELECT pg_drop_replication_slot('%s'). Then outbox-relay "
+					  "init --accept-gap, start the relay, and outbox-relay replay --gap.",
+					  slot);
 }
 
 /*

@@ -103,6 +103,12 @@ extern PgLsn relay_settled(const RelayFacts *facts);
 extern MUST_CHECK bool relay_check_same_server(const RelayFacts *facts, const char *started,
 											   Error *error);
 
+/*
+ * The stream says that there is no such publication, and the check before it found it: fills the
+ * error and returns false.
+ */
+extern bool relay_publication_is_younger(const char *slot, const char *publication, Error *error);
+
 /* The server behind the replication connection is the registered one, and not older. */
 extern MUST_CHECK bool relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 											const char *system_identifier, uint32_t timeline,

@@ -79,13 +79,14 @@ struct Relay
 	uint32_t next_topic;	 /* COMPARING: which one is looked at */
 	TopicMap *grown;		 /* topics that have more partitions than recorded, and were logged */
 	KafkaTail *tail;
-	bool tail_read;		/* to its end */
-	bool flushed_asked; /* whether the server has come to the tail meanwhile */
-	bool flushed_known; /* the answer came */
-	bool tail_is_known; /* compared once in this life of the server and of ours */
-	int standby_pid;	/* logged */
-	MonoUsec facts_at;	/* STANDING_BY: when all of them are asked for again */
-	bool slot_asked;	/* STANDING_BY: the answer is under way */
+	bool tail_read;			 /* to its end */
+	bool flushed_asked;		 /* whether the server has come to the tail meanwhile */
+	bool flushed_known;		 /* the answer came */
+	bool tail_is_known;		 /* compared once in this life of the server and of ours */
+	int standby_pid;		 /* logged */
+	MonoUsec facts_at;		 /* STANDING_BY: when all of them are asked for again */
+	bool slot_asked;		 /* STANDING_BY: the answer is under way */
+	bool publication_missed; /* by the last stream */
 
 	TopicMaker *maker;
 	bool topic_wanted;
@@ -207,6 +208,7 @@ extern void relay_take_facts(Relay *relay, MonoUsec now);
 extern void relay_take_flushed(Relay *relay, const RegistryReply *reply, MonoUsec now);
 /* While standing by: whether the slot is still in use. */
 extern void relay_take_slot(Relay *relay, const RegistryReply *reply, MonoUsec now);
+extern void relay_lose_source(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_backfilled(Relay *relay, MonoUsec now);
 extern void relay_backfill_step(Relay *relay, MonoUsec now);
 

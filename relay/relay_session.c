@@ -21,6 +21,7 @@
 #define ASK_USEC (1 * USEC_PER_SEC)
 #define ROWS_PER_ROUND 1024
 #define SLOT_IN_USE "55006"
+#define UNDEFINED_OBJECT "42704"
 
 static bool
 need(bool ok, Relay *relay, MonoUsec now)
@@ -282,6 +283,28 @@ start_stream(Relay *relay, MonoUsec now)
 	log_event(LOG_LEVEL_INFO, "starting replication", "slot", relay->config->slot, "lsn", text,
 			  "source", relay->facts.source_id, NULL);
 	relay_set_state(relay, RELAY_STARTING, now);
+}
+
+/*
+ * That there is no such publication may mean that it was dropped just now: the check of the next
+ * session says so.  When that found it, and the stream says the same again, no later one will
+ * get past this point.
+ */
+void
+relay_lose_source(Relay *relay, const Error *error, MonoUsec now)
+{
+	bool missed = strcmp(error->sqlstate, UNDEFINED_OBJECT) == 0;
+	Error gap;
+
+	if (missed && relay->publication_missed)
+	{
+		error_clear(&gap);
+		(void) relay_publication_is_younger(relay->config->slot, relay->config->publication, &gap);
+		relay_fail(relay, &gap, now);
+		return;
+	}
+	relay->publication_missed = missed;
+	relay_fail(relay, error, now);
 }
 
 /* -------------------------------------------------------------------------
