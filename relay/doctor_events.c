@@ -73,6 +73,7 @@ doctor_check_gap(const ServerFacts *facts, const DoctorSetup *setup, Finding *fi
 	finding_set(
 		finding, FINDING_WARNING,
 		"an accepted gap is open: what the lost slot may have missed wasn't published again, "
-		"and outbox.event has it for pg_outbox.retention");
+		"and outbox.event has it for pg_outbox.retention; when a part of it is gone, replay "
+		"ends with status 10 and asks for --incomplete");
 	finding_mend_by_relay(finding, setup, "replay --gap");
 }

@@ -33,15 +33,16 @@
 	"       pg_catalog.set_config('application_name', 'outbox-relay doctor', false)"
 
 /*
- * What the relay needs (docs/sql.md, "Privileges"), as the statements that are missing.
- * Objects that an older version doesn't have are left out.
+ * What every relay needs (docs/sql.md, "Privileges"), as the statements that are missing.
+ * Objects that an older version doesn't have are left out; those on outbox.dead_letter are
+ * doctor_check_dead_letters()' affair.
  */
 #define SQL_MISSING_GRANTS                                                                         \
 	"WITH outbox AS (SELECT oid FROM pg_namespace WHERE nspname = 'outbox'),"                      \
 	" wanted (relname, privilege) AS (VALUES"                                                      \
 	"  ('relay', 'SELECT'), ('relay', 'INSERT'), ('relay', 'UPDATE'),"                             \
 	"  ('topic', 'SELECT'), ('topic', 'INSERT'), ('topic', 'UPDATE'),"                             \
-	"  ('dead_letter', 'SELECT'), ('dead_letter', 'INSERT'), ('event', 'SELECT'),"                 \
+	"  ('event', 'SELECT'),"                                                                       \
 	"  ('event_0', 'SELECT'), ('event_1', 'SELECT'), ('event_2', 'SELECT'),"                       \
 	"  ('rotation', 'SELECT')),"                                                                   \
 	" missing AS ("                                                                                \

@@ -259,11 +259,14 @@ def test_privileges(scene):
         scene.sql(f"REVOKE UPDATE ON outbox.relay FROM {role}")
         assert patient.heals("privileges", user=role)["remedy"]["line"] == \
             f"GRANT UPDATE ON outbox.relay TO {role}"
-        patient.extra["poison.policy"] = "dead-letter"
+        # The table of dead letters is asked for where they are written, and nowhere else.
         patient.sees("dead letters", "ok", user=role)
-        scene.sql(f"REVOKE INSERT ON outbox.dead_letter FROM {role}")
-        assert patient.heals("dead letters", "error", "sql", user=role)["remedy"]["line"] == \
-            f"GRANT SELECT, INSERT ON outbox.dead_letter TO {role}"
+        patient.extra["poison.policy"] = "dead-letter"
+        for taken in (None, "INSERT", "SELECT"):
+            if taken is not None:
+                scene.sql(f"REVOKE {taken} ON outbox.dead_letter FROM {role}")
+            assert patient.heals("dead letters", "error", "sql", user=role)["remedy"]["line"] == \
+                f"GRANT SELECT, INSERT ON outbox.dead_letter TO {role}"
     finally:
         scene.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
