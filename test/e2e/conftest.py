@@ -109,6 +109,14 @@ def secure_broker(shared):
     return shared.secure_broker()
 
 
+@pytest.fixture(scope="session")
+def strict_broker(shared):
+    """Its access lists count."""
+    broker = shared.broker("strict")
+    broker.require_acls()
+    return broker
+
+
 @pytest.fixture
 def own(base, reap):
     """Servers of this test alone."""

@@ -230,13 +230,6 @@ def dead_lettered(relay, reason):
     return relay.metrics()[f'outbox_relay_events_dead_lettered_total{{reason="{reason}"}}']
 
 
-@pytest.fixture(scope="session")
-def strict_broker(shared):
-    broker = shared.broker("strict")
-    broker.require_acls()
-    return broker
-
-
 def play_both_policies(scene, exits, cause):
     """First it stops, and nothing passes; then it is given up, and the rest goes on in order."""
     topic = scene.topic("t")

@@ -124,6 +124,22 @@ SETTLES = [
     ("window.c", "	if (window_is_idle(window) && wal_end > window->confirmed)", "	if (window->confirmed = wal_end)"),
     ("window.c", "	*newest_transaction(window) =\n", "	window->confirmed = commit_lsn;\n	*newest_transaction(window) =\n"),
     ("relay_end.c", "	relay_end_session(relay);\n", "	relay->pump->durable = 1;\n	relay_end_session(relay);\n"),
+    ("pump.c", "		case ASSEMBLED_EVENT:\n", "		case ASSEMBLED_EVENT:\n			if (pending->event.payload.len == 0)\n"
+     "				return PUMP_MORE;\n"),
+    ("pump.c", "	pump->held = true;\n", "	pump->held = pump->pending.event.payload.len > 0;\n"),
+    ("pump.c", "	if (io != IO_FAILED)\n		return PUMP_HELD;\n",
+     "	if (io != IO_FAILED)\n		return PUMP_HELD;\n	if (event->payload.len > 900000)\n		return verdict_of(IO_OK);\n"),
+    ("pump.c", "message, pump->durable, pump->durable,", "message, pump->stats.server_end, pump->durable,"),
+    ("pump_marks.c", "confirmed > pump->durable ? confirmed : pump->durable,", "pump->stats.server_end,"),
+    ("pump_session.c", "window_reset(pump->window, mark_lsn)", "window_reset(pump->window, pump->stats.server_end)"),
+    ("pump_session.c", "window_confirmed(pump->window));\n	pump->failed", "pump->stats.server_end);\n	pump->failed"),
+    ("pump_settle.c", "	if (pump->failed)\n		return;", "	if (pump->failed || !poison_is(&delivery->error))\n		return;"),
+    ("relay_session.c", "start_pump(relay, relay->facts.mark_lsn,", "start_pump(relay, relay->identity.flushed,"),
+    ("relay_session.c", "	relay->facts.mark_lsn = relay->facts.start_lsn;", "	relay->facts.mark_lsn = relay->identity.flushed;"),
+    ("relay_chores.c", ".mark_lsn = relay->mark.mark_lsn,", ".mark_lsn = relay->identity.flushed,"),
+    ("kafka_sink.c", "	if (!may_follow(run, sink->now))\n", "	if (event->value.len == 0)\n		return IO_OK;\n"
+     "	if (!may_follow(run, sink->now))\n"),
+    ("assemble.c", "	if (relation->kind == RELATION_FOREIGN)\n", "	if (relation->kind == RELATION_FOREIGN || out == NULL)\n"),
     ("assemble.c", "	if (event->aggregate_type.data == NULL)\n",
      "	if (event->aggregate_type.data == NULL)\n		return true;\n	if (false)\n"),
 ]
@@ -145,3 +161,34 @@ def test_a_path_that_confirms_without_proof_is_found(base, file, old, new):
         source.write(text.replace(old, new, 1))
     done = run(os.path.join(TOP, "scripts", "check-settled"), there)
     assert done.returncode == 1 and file in done.stdout, done.stdout
+
+
+# ---------------------------------------------------------------------------
+# check-faults
+# ---------------------------------------------------------------------------
+
+def test_every_fault_has_its_test():
+    done = run(os.path.join(TOP, "scripts", "check-faults"))
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("old, new", [
+    ("::test_the_relay_stops_at_a_gap`", "::test_the_relay_stops_at_a_gap_no_more`"),
+    ("`e2e/test_gap.py::", "`e2e/test_no_gap.py::"),
+    ("::leaders_that_move`", "::leaders`"),
+    ("`unit/test_kafka_faults.c::leaders_that_move`", "it can't be tested"),
+    ("::takes_a_keepalive_only_at_rest`", "::give_relation`"),
+])
+def test_a_fault_without_a_test_is_found(base, old, new):
+    there = os.path.join(base, "faults-" + str(free_port()))
+    os.mkdir(there)
+    os.symlink(os.path.join(TOP, "test"), os.path.join(there, "test"))
+    shutil.copytree(os.path.join(TOP, "docs"), os.path.join(there, "docs"))
+    page = os.path.join(there, "docs", "faults.md")
+    with open(page, encoding="utf-8") as source:
+        text = source.read()
+    assert old in text, "the page has changed: mend this test"
+    with open(page, "w", encoding="utf-8") as source:
+        source.write(text.replace(old, new, 1))
+    done = run(os.path.join(TOP, "scripts", "check-faults"), there)
+    assert done.returncode == 1 and "docs/faults.md" in done.stdout, done.stdout

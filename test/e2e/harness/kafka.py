@@ -1,5 +1,7 @@
 """A real broker, through scripts/kafka, and readers of its topics."""
 import os
+import re
+import signal
 import socket
 import struct
 import subprocess
@@ -97,6 +99,17 @@ class Broker:
         self.up = False
         self._script("kill")
 
+    def pause(self):
+        """It stands still, and its connections stay: no answer, no hang-up."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
+        with open(os.path.join(self.base, "pid"), encoding="ascii") as file:
+            os.kill(int(file.read()), number)
+
     def restart(self):
         self._script("restart")
         self.up = True
@@ -136,6 +149,15 @@ class Broker:
     def configure_topic(self, topic, **settings):
         """Property names with _ for the dots."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic, set_config={
+            name.replace("_", "."): value for name, value in settings.items()})
+        for future in self.admin().alter_configs([resource]).values():
+            future.result(20)
+
+    def configure(self, **settings):
+        """Of the broker itself, while it runs."""
+        with open(os.path.join(self.base, "server.properties"), encoding="ascii") as file:
+            node = re.search(r"^node\.id=(\d+)", file.read(), re.M).group(1)
+        resource = ConfigResource(ConfigResource.Type.BROKER, node, set_config={
             name.replace("_", "."): value for name, value in settings.items()})
         for future in self.admin().alter_configs([resource]).values():
             future.result(20)
