@@ -52,13 +52,27 @@ static const Property producer_properties[] = {
 	{NULL, NULL},
 };
 
+/*
+ * A message that fails takes its transaction with it, so that there is no hole to be seen.
+ * It waits for the brokers as long as they are away: the coordinator gives up the transaction.
+ */
+static const Property transaction_properties[] = {
+	{"enable.idempotence", "true"},
+	{"acks", "all"},
+	{"message.timeout.ms", "0"},
+	{"max.in.flight.requests.per.connection", "5"},
+	{"delivery.report.only.error", "false"},
+	{"log.queue", "true"},
+	{NULL, NULL},
+};
+
 static const Property reader_properties[] = {
 	{"group.id", "outbox-relay-tail"}, /* needed by the interface, never joined */
 	{"enable.auto.commit", "false"},
 	{"enable.auto.offset.store", "false"},
 	{"enable.partition.eof", "true"},
 	{"auto.offset.reset", "error"},
-	{"isolation.level", "read_uncommitted"},
+	{"isolation.level", "read_committed"},
 	{"queued.max.messages.kbytes", "8192"},
 	{"allow.auto.create.topics", "false"},
 	{"log.queue", "true"},
@@ -222,12 +236,16 @@ fill_conf(rd_kafka_conf_t *conf, const RelayConfig *config, KafkaRole role, Erro
 		if (!set_property(conf, property->name, property->value, "built-in", error))
 			return false;
 	}
-	if (role == KAFKA_PRODUCER && !set_queue_limits(conf, config, error))
+	if (role != KAFKA_READER && !set_queue_limits(conf, config, error))
 		return false;
 	return set_property(conf, "bootstrap.servers", options_text(options, "kafka.bootstrap.servers"),
 						options_origin(options, "kafka.bootstrap.servers"), error) &&
 		   options_each_passthrough(options, take_setting, &setting, error) &&
-		   set_all(conf, role == KAFKA_PRODUCER ? producer_properties : reader_properties, error);
+		   set_all(conf,
+				   role == KAFKA_PRODUCER		? producer_properties
+				   : role == KAFKA_TRANSACTIONS ? transaction_properties
+												: reader_properties,
+				   error);
 }
 
 rd_kafka_conf_t *
@@ -260,13 +278,22 @@ kafka_conf_limit_batch(rd_kafka_conf_t *conf, uint32_t bytes, Error *error)
 	return set_property(conf, "batch.size", value, "built-in", error);
 }
 
+bool
+kafka_conf_set_transactions(rd_kafka_conf_t *conf, const char *id, int64_t timeout_ms, Error *error)
+{
+	char timeout[24];
+
+	snprintf(timeout, sizeof(timeout), "%lld", (long long) timeout_ms);
+	return set_property(conf, "transactional.id", id, "built-in", error) &&
+		   set_property(conf, "transaction.timeout.ms", timeout, "built-in", error);
+}
+
 rd_kafka_t *
 kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 {
 	char reason[ERROR_TEXT_SIZE];
-	rd_kafka_t *handle =
-		rd_kafka_new(role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, reason,
-					 sizeof(reason));
+	rd_kafka_t *handle = rd_kafka_new(role == KAFKA_READER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER,
+									  conf, reason, sizeof(reason));
 
 	if (handle != NULL)
 		return handle;
@@ -278,13 +305,20 @@ kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 bool
 kafka_conf_check(const RelayConfig *config, Error *error)
 {
-	rd_kafka_conf_t *conf = kafka_conf_create(config, KAFKA_PRODUCER, error);
+	KafkaRole role = config->exactly_once ? KAFKA_TRANSACTIONS : KAFKA_PRODUCER;
+	rd_kafka_conf_t *conf = kafka_conf_create(config, role, error);
 	rd_kafka_t *handle;
 
 	if (conf == NULL)
 		return false;
 	/* Some contradictions only show when a client is made; it connects to nobody yet. */
-	handle = kafka_handle_create(conf, KAFKA_PRODUCER, error);
+	if (config->exactly_once &&
+		!kafka_conf_set_transactions(conf, "check", config->transaction_timeout_ms, error))
+	{
+		rd_kafka_conf_destroy(conf);
+		return false;
+	}
+	handle = kafka_handle_create(conf, role, error);
 	if (handle == NULL)
 		return false;
 	rd_kafka_destroy(handle);
@@ -372,7 +406,13 @@ hint_for(rd_kafka_resp_err_t code)
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 			return "An idempotent producer needs the ACL Write on a topic, or IdempotentWrite on "
 				   "the "
-				   "cluster before Kafka 2.8; transactions need Write on their TransactionalId.";
+				   "cluster before Kafka 2.8.";
+		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+			return "Add the ACLs Write and Describe on the TransactionalId (transaction.id), for "
+				   "the "
+				   "relay's principal.";
+		case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+			return "transaction.timeout is above the broker's transaction.max.timeout.ms.";
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
 			return "A compacted topic takes no event without an aggregateid.";
 		default:
@@ -400,7 +440,11 @@ kafka_error_fill(Error *error, int code, const char *doing)
 			error_permanent(error, EXIT_POISON, "could not %s: %s", doing, reason);
 			break;
 		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
 			error_permanent(error, EXIT_PERMISSION, "could not %s: %s", doing, reason);
+			break;
+		case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+			error_permanent(error, EXIT_CONFIG, "could not %s: %s", doing, reason);
 			break;
 		default:
 			error_transient(error, "could not %s: %s", doing, reason);

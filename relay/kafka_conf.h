@@ -16,7 +16,8 @@ struct rd_kafka_s;
 typedef enum KafkaRole
 {
 	KAFKA_PRODUCER,
-	KAFKA_READER /* reads the tail at start */
+	KAFKA_TRANSACTIONS, /* a producer of transactions; the owner sets its id */
+	KAFKA_READER		/* reads the tail at start, and what others committed */
 } KafkaRole;
 
 /* What librdkafka says; level as in syslog(3).  Called from the thread that drains. */
@@ -28,6 +29,9 @@ extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const RelayConfig *c
 /* Batches of at most that many bytes, if they aren't smaller already. */
 extern MUST_CHECK bool kafka_conf_limit_batch(struct rd_kafka_conf_s *conf, uint32_t bytes,
 											  Error *error);
+/* Who writes the transactions; a later producer with the same id fences off this one. */
+extern MUST_CHECK bool kafka_conf_set_transactions(struct rd_kafka_conf_s *conf, const char *id,
+												   int64_t timeout_ms, Error *error);
 /* NULL with the Error filled; conf is consumed. */
 extern MUST_CHECK struct rd_kafka_s *kafka_handle_create(struct rd_kafka_conf_s *conf,
 														 KafkaRole role, Error *error);

@@ -3,7 +3,8 @@
  *	  An idempotent, gapless producer as an EventSink.
  *
  * Refuses everything after the first failed delivery or fatal error, until it is
- * replaced: what librdkafka would send after it could leave a hole.  Refuses for now
+ * replaced: what librdkafka would send after it could leave a hole.  Without transactions
+ * (those are in kafka_sink_transactions.c) it refuses for now
  * (IO_FULL) what would follow the first message of a partition before that one is
  * acknowledged: a broker that knows nothing yet of a producer takes any sequence
  * number from it, so that the second message would get in when the first is refused.
@@ -12,13 +13,12 @@
  * exactly one report; the partition is always explicit; the eventfd doesn't
  * block, for librdkafka writes to it while it holds a lock.
  */
-#include "kafka_sink.h"
+#include "kafka_sink_intern.h"
 
 #include "exit_codes.h"
 #include "kafka_partition.h"
 
 #include <errno.h>
-#include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -28,39 +28,6 @@
 #define MESSAGE_FIELDS 8
 /* Far less than the producer.id.expiration.ms (1 day) after which a broker forgets a producer. */
 #define RUN_QUIET_USEC (60 * USEC_PER_SEC)
-
-/* What this producer sent to a partition. */
-typedef struct PartitionRun
-{
-	uint32_t in_flight;
-	bool open; /* the broker acknowledged something */
-	MonoUsec acknowledged_at;
-} PartitionRun;
-
-typedef struct SinkTopic
-{
-	rd_kafka_topic_t *handle; /* NULL: not used yet */
-	PartitionRun *runs;
-	uint32_t run_count;
-} SinkTopic;
-
-typedef struct KafkaSink
-{
-	EventSink base;
-	KafkaSinkHooks hooks;
-	rd_kafka_t *handle;
-	rd_kafka_queue_t *queue;
-	rd_kafka_event_t *event; /* of which not every report was taken */
-	SinkTopic *topics;
-	uint32_t topic_count;
-	uint32_t reported_topic; /* of the last report: the next is often of the same */
-	MonoUsec now;			 /* of the last drain() */
-	int fd;
-	bool failed;
-	bool cut_off;
-	Error refusal; /* class NONE: none */
-	char certificate[KAFKA_CERTIFICATE_TEXT];
-} KafkaSink;
 
 static const EventSinkOps kafka_sink_ops;
 
@@ -88,13 +55,14 @@ forget_topic(SinkTopic *topic)
 	*topic = (SinkTopic){0};
 }
 
-static void
-sink_close(EventSink *base)
+void
+kafka_sink_close(EventSink *base)
 {
 	KafkaSink *sink = (KafkaSink *) base;
 
 	if (sink == NULL)
 		return;
+	kafka_sink_end_transactions(sink);
 	if (sink->event != NULL)
 		rd_kafka_event_destroy(sink->event);
 	for (uint32_t i = 0; i < sink->topic_count; i++)
@@ -118,10 +86,31 @@ sink_close(EventSink *base)
 	free(sink);
 }
 
-EventSink *
-kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes, const KafkaSinkHooks *hooks,
-				Error *error)
+static rd_kafka_conf_t *
+make_conf(const RelayConfig *config, KafkaRole role, uint32_t batch_bytes,
+		  const KafkaTransactions *transactions, Error *error)
 {
+	rd_kafka_conf_t *conf = kafka_conf_create(config, role, error);
+
+	if (conf == NULL)
+		return NULL;
+	if ((batch_bytes > 0 && !kafka_conf_limit_batch(conf, batch_bytes, error)) ||
+		(transactions != NULL &&
+		 !kafka_conf_set_transactions(conf, transactions->id, config->transaction_timeout_ms,
+									  error)))
+	{
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+	return conf;
+}
+
+EventSink *
+kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes,
+				const KafkaTransactions *transactions, const KafkaSinkHooks *hooks, Error *error)
+{
+	KafkaRole role = transactions != NULL ? KAFKA_TRANSACTIONS : KAFKA_PRODUCER;
 	KafkaSink *sink = calloc(1, sizeof(*sink));
 	rd_kafka_conf_t *conf;
 
@@ -133,19 +122,17 @@ kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes, const KafkaSink
 	sink->base.ops = &kafka_sink_ops;
 	sink->hooks = *hooks;
 	sink->fd = -1;
-	conf = kafka_conf_create(config, KAFKA_PRODUCER, error);
-	if (conf == NULL || (batch_bytes > 0 && !kafka_conf_limit_batch(conf, batch_bytes, error)))
+	conf = make_conf(config, role, batch_bytes, transactions, error);
+	if (conf == NULL)
 	{
-		if (conf != NULL)
-			rd_kafka_conf_destroy(conf);
 		free(sink);
 		return NULL;
 	}
-	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
-	sink->handle = kafka_handle_create(conf, KAFKA_PRODUCER, error);
-	if (sink->handle == NULL || !start_queue(sink, error))
+	sink->handle = kafka_handle_create(conf, role, error);
+	if (sink->handle == NULL || !start_queue(sink, error) ||
+		(transactions != NULL && !kafka_sink_start_transactions(sink, config, transactions, error)))
 	{
-		sink_close(&sink->base);
+		kafka_sink_close(&sink->base);
 		return NULL;
 	}
 	return &sink->base;
@@ -333,8 +320,8 @@ data_or_null(ByteView view)
 	return view.data == NULL ? NULL : view.data;
 }
 
-static IoResult
-sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Error *error)
+IoResult
+kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Error *error)
 {
 	KafkaSink *sink = (KafkaSink *) base;
 	SinkTopic *topic;
@@ -346,6 +333,9 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 	rd_kafka_vu_t fields[MESSAGE_FIELDS];
 	int n = 0;
 
+	/* Also when it failed, as long as the reason is on its way. */
+	if (sink->transaction != TRANSACTION_NONE && sink->transaction != TRANSACTION_OPEN)
+		return IO_FULL;
 	if (sink->failed)
 	{
 		error_transient(error, "the producer failed and is to be replaced");
@@ -361,7 +351,8 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 		error_bug(error, "out of memory");
 		return IO_FAILED;
 	}
-	if (!may_follow(run, sink->now))
+	/* In a transaction a hole is never seen. */
+	if (sink->transaction == TRANSACTION_NONE && !may_follow(run, sink->now))
 		return IO_FULL;
 	headers = make_headers(event);
 	if (headers == NULL)
@@ -392,6 +383,7 @@ sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 	if (failure == NULL)
 	{
 		run->in_flight++;
+		sink->begun = true;
 		return IO_OK;
 	}
 	/* The headers are ours again. */
@@ -424,6 +416,8 @@ report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, v
 	if (delivery.delivered)
 	{
 		sink->cut_off = false;
+		delivery.written = sink->transaction != TRANSACTION_NONE;
+		delivery.delivered = !delivery.written;
 		if (run != NULL)
 		{
 			run->open = true;
@@ -433,13 +427,19 @@ report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, v
 	else
 	{
 		sink->failed = true;
+		if (kafka_sink_takes_purged(sink, message))
+			return;
 		delivery.topic = rd_kafka_topic_name(message->rkt);
 		delivery.partition = message->partition;
 		delivery.certainly_not_persisted =
 			rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
 		kafka_error_fill(&delivery.error, message->err, "publish an event");
+		if (delivery.token == 0)
+			kafka_sink_blame_position(&delivery.error);
 	}
-	deliver(&delivery, arg);
+	/* That the position of a transaction is written says nothing about an event. */
+	if (delivery.token != 0 || !delivery.written)
+		deliver(&delivery, arg);
 }
 
 /* A producer without the right to be one: no event is to blame, and the next would fail alike. */
@@ -469,7 +469,10 @@ take_error(KafkaSink *sink, rd_kafka_event_t *event)
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event))
+	{
 		sink->failed = true;
+		sink->doomed = sink->transaction != TRANSACTION_NONE;
+	}
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		sink->cut_off = true;
 	if (sink->failed && is_forbidden(sink))
@@ -495,8 +498,8 @@ take_log(KafkaSink *sink, rd_kafka_event_t *event)
 		sink->hooks.log(level, text, sink->hooks.arg);
 }
 
-static int
-sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
+int
+kafka_sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 {
 	KafkaSink *sink = (KafkaSink *) base;
 	uint64_t wakeups;
@@ -539,18 +542,20 @@ sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 		rd_kafka_event_destroy(sink->event);
 		sink->event = NULL;
 	}
+	if (count < max && sink->transaction != TRANSACTION_NONE)
+		count += kafka_sink_drain_thread(sink, deliver, arg);
 	return count;
 }
 
-static int
-sink_fd(const EventSink *base)
+int
+kafka_sink_fd(const EventSink *base)
 {
 	return ((const KafkaSink *) base)->fd;
 }
 
 static const EventSinkOps kafka_sink_ops = {
-	.publish = sink_publish,
-	.drain = sink_drain,
-	.fd = sink_fd,
-	.close = sink_close,
+	.publish = kafka_sink_publish,
+	.drain = kafka_sink_drain,
+	.fd = kafka_sink_fd,
+	.close = kafka_sink_close,
 };

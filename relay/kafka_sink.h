@@ -1,6 +1,6 @@
 /*
  * kafka_sink.h
- *	  An idempotent, gapless producer as an EventSink.
+ *	  An idempotent, gapless producer as an EventSink, or one of transactions.
  *
  * librdkafka reports through its main queue, which writes to an eventfd: the
  * owner polls that and calls drain().  See sink.h for the contract.
@@ -21,11 +21,29 @@ typedef struct KafkaSinkHooks
 } KafkaSinkHooks;
 
 /*
- * batch_bytes limits a batch, 0: as configured.  Nothing is connected yet when it
- * returns.  NULL with the Error filled.
+ * Of a sink with transactions.  The position that each comes to is a record of the position
+ * topic, partition 0: key "<source id>/<slot>", value a position before which everything is
+ * in Kafka.  Copied.
+ */
+typedef struct KafkaTransactions
+{
+	const char *id; /* transactional.id: the sink fences off earlier ones with the same */
+	const char *source_id;
+	const char *slot;
+} KafkaTransactions;
+
+/*
+ * batch_bytes limits a batch, 0: as configured.  transactions: NULL for a sink without them.
+ * Nothing is connected yet when it returns.  NULL with the Error filled.
  */
 extern MUST_CHECK EventSink *kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes,
+											 const KafkaTransactions *transactions,
 											 const KafkaSinkHooks *hooks, Error *error);
+
+/* Earlier producers with its transactional id are fenced off, and what they left open is ended. */
+extern bool kafka_sink_is_ready(const EventSink *sink);
+/* It was fenced off by a later one, or Kafka gave up its transaction: both look the same. */
+extern bool kafka_sink_is_fenced(const EventSink *sink);
 
 /* For kafka_topics.c: the handle, and that of a topic (NULL with the Error filled). */
 extern struct rd_kafka_s *kafka_sink_handle(EventSink *sink);

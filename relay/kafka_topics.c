@@ -24,6 +24,7 @@
 #define CREATE_POLL_USEC (20 * USEC_PER_MS)
 #define LOOK_AGAIN_USEC (50 * USEC_PER_MS)
 #define ERROR_TEXT_SIZE 256
+#define COMPACTED_SEGMENT_BYTES "16777216"
 
 typedef enum MakerPhase
 {
@@ -38,6 +39,7 @@ struct TopicMaker
 	bool may_create;
 	int partitions;
 	int replication_factor;
+	bool compacted;
 	char topic[TOPIC_NAME_MAX + 1];
 	uint32_t topic_index;
 	MakerPhase phase;
@@ -103,6 +105,19 @@ topic_maker_start(EventSink *sink, const RelayConfig *config, const char *topic,
 	return maker;
 }
 
+TopicMaker *
+topic_maker_start_compacted(EventSink *sink, const RelayConfig *config, const char *topic,
+							uint32_t topic_index, Error *error)
+{
+	TopicMaker *maker = topic_maker_start(sink, config, topic, topic_index, error);
+
+	if (maker == NULL)
+		return NULL;
+	maker->partitions = 1;
+	maker->compacted = true;
+	return maker;
+}
+
 void
 topic_maker_free(TopicMaker *maker)
 {
@@ -137,6 +152,12 @@ send_create(TopicMaker *maker, Error *error)
 	if (topic == NULL)
 		return error_permanent(error, EXIT_CONFIG, "could not make the topic \"%s\": %s",
 							   maker->topic, reason);
+	if (maker->compacted)
+	{
+		/* Small segments: only closed ones are compacted. */
+		(void) rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact");
+		(void) rd_kafka_NewTopic_set_config(topic, "segment.bytes", COMPACTED_SEGMENT_BYTES);
+	}
 	options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	maker->queue = rd_kafka_queue_new(handle);
 	(void) rd_kafka_AdminOptions_set_request_timeout(options, CREATE_TIMEOUT_MS, reason,

@@ -22,6 +22,11 @@ typedef struct TopicMaker TopicMaker;
 extern MUST_CHECK TopicMaker *topic_maker_start(EventSink *sink, const RelayConfig *config,
 												const char *topic, uint32_t topic_index,
 												Error *error);
+/* One that keeps the last record of each key: one partition, whatever the settings say. */
+extern MUST_CHECK TopicMaker *topic_maker_start_compacted(EventSink *sink,
+														  const RelayConfig *config,
+														  const char *topic, uint32_t topic_index,
+														  Error *error);
 /*
  * IO_OK: it is there, with *partitions; IO_AGAIN: call again soon; IO_FAILED:
  * TRANSIENT (start again later), or PERMANENT (it can't be made, or must not).

@@ -239,6 +239,8 @@ read_registration(PgRegistry *registry, const PGresult *result, Error *error)
 	facts->wal_messages = flag(result, 8);
 	facts->messages_before = facts->wal_messages ? UINT64_MAX : lsn_value(result, 9);
 	facts->gap_open = flag(result, 10);
+	facts->delivery_recorded = flag(result, 13);
+	facts->exactly_once = !PQgetisnull(result, 0, 14) && number(result, 0, 14) == facts->generation;
 	facts->routing_kept = flag(result, 11);
 	if (PQgetisnull(result, 0, 12))
 		return true;

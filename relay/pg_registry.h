@@ -42,8 +42,9 @@ typedef enum RegistryJob
 	REGISTRY_PUBLICATION, /* that of registry_facts() is as of now */
 	REGISTRY_DEAD_LETTER, /* u.receipt */
 	REGISTRY_FLUSHED,	  /* u.server_end */
-	REGISTRY_SLOT,		  /* u.slot_pid; 0: the slot is free, or gone */
-	REGISTRY_SLOT_FACTS	  /* u.slot */
+	REGISTRY_DELIVERY,
+	REGISTRY_SLOT,		/* u.slot_pid; 0: the slot is free, or gone */
+	REGISTRY_SLOT_FACTS /* u.slot */
 } RegistryJob;
 
 /* A row of outbox.event that was there before the slot. */
@@ -80,7 +81,7 @@ typedef struct RegistryReply
 	RegistryJob job;
 	bool failed; /* error says why */
 	Error error;
-	uint64_t rows; /* changed, by MARK, TIMELINE, READY */
+	uint64_t rows; /* changed, by MARK, TIMELINE, READY, DELIVERY */
 	union
 	{
 		uint32_t partitions;
@@ -136,6 +137,9 @@ extern MUST_CHECK bool registry_look_at_slot(PgRegistry *registry);
 /* Only where nothing is recorded yet. */
 extern MUST_CHECK bool registry_record_routing(PgRegistry *registry, uint32_t generation,
 											   const char *routing);
+/* How the relay of this registration publishes from now on. */
+extern MUST_CHECK bool registry_set_delivery(PgRegistry *registry, uint32_t generation,
+											 bool exactly_once);
 extern MUST_CHECK bool registry_record_topic(PgRegistry *registry, uint32_t generation,
 											 const char *topic, uint32_t partitions);
 extern MUST_CHECK bool registry_heartbeat(PgRegistry *registry);

@@ -127,6 +127,16 @@ registry_record_routing(PgRegistry *registry, uint32_t generation, const char *r
 }
 
 bool
+registry_set_delivery(PgRegistry *registry, uint32_t generation, bool exactly_once)
+{
+	char generation_text[16];
+	const char *params[] = {registry->slot, generation_text, exactly_once ? generation_text : NULL};
+
+	snprintf(generation_text, sizeof(generation_text), "%u", generation);
+	return registry_add_job(registry, REGISTRY_DELIVERY, SQL_DELIVERY, -1, params, 3);
+}
+
+bool
 registry_record_topic(PgRegistry *registry, uint32_t generation, const char *topic,
 					  uint32_t partitions)
 {

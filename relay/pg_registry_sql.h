@@ -80,16 +80,15 @@
 	"  LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1"                            \
 	"  LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $2"
 
-/*
- * Through jsonb: version 0.1.0 of the extension has neither wal_messages_until nor gap_snapshot
- * nor routing.
- */
+/* Through jsonb: version 0.1.0 of the extension has none of these columns. */
 #define SQL_REGISTRATION                                                                           \
 	"SELECT state, generation, source_id, system_identifier, timeline, start_lsn, mark_lsn,"       \
 	"       last_position, wal_messages, pg_catalog.to_jsonb(r) ->> 'wal_messages_until',"         \
 	"       pg_catalog.to_jsonb(r) ->> 'gap_snapshot' IS NOT NULL,"                                \
 	"       pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'routing'),"                           \
-	"       pg_catalog.to_jsonb(r) ->> 'routing'"                                                  \
+	"       pg_catalog.to_jsonb(r) ->> 'routing',"                                                 \
+	"       pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'exactly_once_generation'),"           \
+	"       pg_catalog.to_jsonb(r) ->> 'exactly_once_generation'"                                  \
 	"  FROM outbox.relay r WHERE slot_name = $1"
 
 /* The end of the WAL is as of the look: later than the slot's positions, or the same. */
@@ -124,6 +123,11 @@
 	"                               + $6::int8 * INTERVAL '1 microsecond', heartbeat_at)"          \
 	" WHERE slot_name = $1 AND generation = $2::int4"                                              \
 	" RETURNING pg_catalog.pg_current_wal_flush_lsn()"
+
+/* $2 generation, $3 the same, or null */
+#define SQL_DELIVERY                                                                               \
+	"UPDATE outbox.relay SET exactly_once_generation = $3::int4"                                   \
+	" WHERE slot_name = $1 AND generation = $2::int4"
 
 #define SQL_TIMELINE                                                                               \
 	"UPDATE outbox.relay SET timeline = $3::int4, mark_lsn = GREATEST(mark_lsn, $4::pg_lsn)"       \

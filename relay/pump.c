@@ -96,9 +96,13 @@ pump_begin(Pump *pump, PgLsn commit_lsn, PgUsec commit_time, Error *error)
 {
 	PumpVerdict verdict = PUMP_MORE;
 
+	if (pump_is_full(pump, commit_lsn))
+		return PUMP_HELD;
 	pump->suppressed = commit_lsn < pump->start_lsn;
 	if (!pump->suppressed)
 		verdict = verdict_of(window_begin(pump->window, commit_lsn, commit_time, error));
+	if (verdict == PUMP_HELD)
+		pump->kafka.due = pump->kafka.open; /* only its end makes room */
 	if (verdict == PUMP_MORE)
 	{
 		pump->in_transaction = true;
@@ -119,6 +123,7 @@ pump_commit(Pump *pump, PgLsn end_lsn, Error *error)
 		return verdict;
 	pump->in_transaction = false;
 	pump->suppressed = false;
+	pump_count_commit(pump, end_lsn);
 	if (pump->published > 0)
 		pump->stats.transactions++;
 	if (pump->published > 0 || pump->settled_before)
@@ -132,7 +137,7 @@ may_go(Pump *pump, StreamPoint point)
 {
 	if (pump->careful_until.commit_lsn == LSN_INVALID)
 		return true;
-	if (window_events(pump->window) > 0)
+	if (window_unacknowledged(pump->window) > 0)
 		return false;
 	if (point_before(pump->careful_until, point))
 		pump->careful_until = (StreamPoint){0};
@@ -146,10 +151,12 @@ may_go(Pump *pump, StreamPoint point)
 static PumpVerdict
 poisoned(Pump *pump, const OutboxEvent *event, PoisonCause cause, Error *error)
 {
+	StreamPoint point = {event->position.commit_lsn, event->position.ordinal};
 	Poison *poison = &pump->poison;
+	PumpVerdict verdict = pump_clear_the_way(pump, point, error);
 
-	if (window_events(pump->window) > 0)
-		return PUMP_HELD;
+	if (verdict != PUMP_MORE)
+		return verdict;
 	event_trace_fill(&pump->trace, event, pump->routed.topic, pump->xid);
 	pump->subject.topic[0] = '\0';
 	remember_subject(pump, event);
@@ -158,8 +165,7 @@ poisoned(Pump *pump, const OutboxEvent *event, PoisonCause cause, Error *error)
 	poison->cause = cause;
 	poison->error = *error;
 	poison->event = *event;
-	poison->proven = is_point(pump->condemned,
-							  (StreamPoint){event->position.commit_lsn, event->position.ordinal});
+	poison->proven = is_point(pump->condemned, point);
 	poison->topic_index = pump->routed.topic_index;
 	poison->has_topic = pump->routed.topic != NULL;
 	snprintf(poison->topic, sizeof(poison->topic), "%s",
@@ -245,6 +251,7 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 		remember_subject(pump, event);
 		pump->stats.events_published++;
 		pump->published++;
+		pump_count_published(pump, point, pump->routed.size);
 		return PUMP_MORE;
 	}
 	window_retract(pump->window, token);
@@ -379,6 +386,7 @@ pump_is_amid_transaction(const Pump *pump)
 PumpVerdict
 pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *error)
 {
+	pump->now = now;
 	for (int i = 0; i < FRAMES_PER_ROUND; i++)
 	{
 		PumpVerdict verdict;
@@ -391,8 +399,12 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 			switch (source->ops->next(source, &frame, error))
 			{
 				case IO_OK:
+					pump->kafka.idle = false;
 					break;
 				case IO_AGAIN:
+					if (!pump->kafka.idle)
+						pump->kafka.idle_since = now;
+					pump->kafka.idle = true;
 					return listen_on(pump, now, error);
 				case IO_END:
 					error_transient(error, "the server ended the replication stream");

@@ -21,6 +21,9 @@
  *	P6 An event is settled by a delivery report, or by the receipt of its dead letter
  *	   (pump_buried()), and by nothing else.  Poison is given up only when everything
  *	   before it is settled.
+ *	P7 Into a sink with transactions: one is committed between transactions of the stream,
+ *	   with the position behind the last.  It is committed within one only when that would
+ *	   outlive it (TransactionLimits), or before a dead letter of that very transaction.
  */
 #ifndef OUTBOX_RELAY_PUMP_H
 #define OUTBOX_RELAY_PUMP_H
@@ -36,6 +39,18 @@
 
 typedef struct Pump Pump;
 
+/* Of a sink that has transactions; else unused. */
+typedef struct TransactionLimits
+{
+	int64_t linger_usec;   /* nothing to read for this long: it is committed */
+	int64_t interval_usec; /* 0: it has none.  Then no further one of the stream is taken up, */
+	uint64_t events;	   /* or from this many events on, */
+	uint64_t bytes;		   /* or bytes */
+	int64_t split_usec;	   /* one of the stream that takes longer is split, */
+	uint64_t split_events; /* or that has more events; 0: not because of that */
+	bool whole;			   /* poison ends the relay: nothing of its transaction is to be seen */
+} TransactionLimits;
+
 typedef struct PumpConfig
 {
 	const char *slot; /* whose heartbeats are ours; not copied */
@@ -43,6 +58,7 @@ typedef struct PumpConfig
 	int64_t mark_interval_usec;
 	uint64_t mark_idle_bytes;
 	int64_t silence_usec; /* a stream that doesn't answer for this long is lost */
+	TransactionLimits transactions;
 } PumpConfig;
 
 typedef enum PumpVerdict
@@ -70,10 +86,12 @@ typedef struct PumpStats
 	uint64_t deliveries_failed;
 	uint64_t dead_lettered[POISON_CAUSE_COUNT];
 	uint64_t marks;
-	PgLsn server_end;			/* the server's WAL, as the stream said last */
-	Position last;				/* the highest settled event; commit_lsn invalid: none */
-	Histogram delivery_seconds; /* from commit to acknowledgement */
-	Histogram read_seconds;		/* from commit to the first event of a transaction being read */
+	uint64_t kafka_commits;		 /* of a sink with transactions */
+	uint64_t transactions_split; /* of the stream, because of their time or size */
+	PgLsn server_end;			 /* the server's WAL, as the stream said last */
+	Position last;				 /* the highest settled event; commit_lsn invalid: none */
+	Histogram delivery_seconds;	 /* from commit to acknowledgement */
+	Histogram read_seconds;		 /* from commit to the first event of a transaction being read */
 } PumpStats;
 
 extern Pump *pump_create(const PumpConfig *config); /* NULL: out of memory */
@@ -161,6 +179,31 @@ extern MUST_CHECK PumpVerdict pump_begin(Pump *pump, PgLsn commit_lsn, PgUsec co
 extern MUST_CHECK PumpVerdict pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink,
 										   Error *error);
 extern MUST_CHECK PumpVerdict pump_commit(Pump *pump, PgLsn end_lsn, Error *error);
+
+/* -------------------------------------------------------------------------
+ * a sink with transactions; with another one these do nothing
+ * -------------------------------------------------------------------------
+ */
+
+/*
+ * Once a round, while there is a sink: commits what is due.  end: nothing more comes, so that
+ * whatever may be committed is due.  PUMP_IDLE, or a verdict of a sink.
+ */
+extern MUST_CHECK PumpVerdict pump_transact(Pump *pump, EventSink *sink, bool end, MonoUsec now,
+											Error *error);
+extern MonoUsec pump_transact_wake_at(const Pump *pump);
+/*
+ * The open transaction has a part of one of the stream whose rest won't come: the source is
+ * lost or the stream ends.  The sink is to be replaced: what was written goes again.
+ */
+extern bool pump_is_torn(const Pump *pump);
+/* Its last commit split a transaction of the stream: true once for each transaction. */
+extern bool pump_take_split(Pump *pump, Position *where);
+/*
+ * Before pump_start(): Kafka has everything before that position, of this generation and
+ * of the timeline of the WAL there; none of it is published again.
+ */
+extern void pump_is_in_kafka(Pump *pump, const Position *before);
 
 /* -------------------------------------------------------------------------
  * marks

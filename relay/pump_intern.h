@@ -26,6 +26,27 @@ typedef struct Subject
 	Position position;
 } Subject;
 
+/* The transaction of the sink. */
+typedef struct KafkaTransaction
+{
+	bool open;		 /* something was published in it */
+	bool ending;	 /* until its end is reported */
+	bool amid;		 /* its last event is of a transaction of the stream that goes on */
+	bool split;		 /* that one was committed in part before */
+	bool split_told; /* and somebody asked */
+	bool due;		 /* to be committed even so: something waits for it */
+	bool idle;		 /* nothing to read at the moment, */
+	MonoUsec idle_since;
+	MonoUsec opened_at;
+	uint64_t events;
+	uint64_t bytes;
+	uint64_t amid_events; /* since the last commit, of the transaction of the stream */
+	StreamPoint first;
+	StreamPoint last;
+	StreamPoint written; /* the highest of the reports */
+	PgLsn end_lsn;		 /* of the last whole transaction in it */
+} KafkaTransaction;
+
 struct Pump
 {
 	PumpConfig config;
@@ -70,10 +91,28 @@ struct Pump
 	Poison poison;
 	StreamPoint buried; /* the last one that became a dead letter */
 
+	MonoUsec now; /* of this round */
+	KafkaTransaction kafka;
+	PgLsn commit_before; /* commit LSN of a transaction that is to begin one of Kafka */
+
 	Heartbeats heartbeats;
 	PgLsn last_event_end; /* of the newest transaction with events */
 	MonoUsec marked_at;
 };
+
+/* pump_transaction.c */
+extern void pump_count_published(Pump *pump, StreamPoint point, uint32_t bytes);
+extern void pump_count_commit(Pump *pump, PgLsn end_lsn);
+/* Whether the next transaction of the stream has to wait for the commit of Kafka's. */
+extern bool pump_is_full(Pump *pump, PgLsn commit_lsn);
+/* PUMP_MORE: poison there may be given up now. */
+extern MUST_CHECK PumpVerdict pump_clear_the_way(Pump *pump, StreamPoint point, Error *error);
+extern Position pump_position_of(const Pump *pump, StreamPoint point);
+
+/* pump_settle.c */
+extern void pump_remember_last(Pump *pump, StreamPoint point);
+extern void pump_take_written(Pump *pump, StreamPoint point);
+extern void pump_take_end(Pump *pump, PgUsec wall);
 
 extern void pump_condemn(Pump *pump, StreamPoint point, const Error *error);
 extern void pump_forget_condemned(Pump *pump);

@@ -86,6 +86,8 @@ pump_forget(Pump *pump, Error *error)
 	pump->stats.server_end = LSN_INVALID;
 	pump->failed = false;
 	pump->lone = false;
+	pump->kafka = (KafkaTransaction){0};
+	pump->commit_before = LSN_INVALID;
 	pump_forget_condemned(pump);
 	heartbeats_free(&pump->heartbeats);
 	pump_source_lost(pump);
@@ -98,6 +100,7 @@ pump_source_lost(Pump *pump)
 	pump->held = false;
 	pump->listening = false;
 	pump->in_transaction = false;
+	pump->kafka.amid = false;
 	heartbeats_free(&pump->heartbeats);
 }
 
@@ -121,6 +124,7 @@ pump_sink_lost(Pump *pump)
 	window_reset(pump->window, window_confirmed(pump->window));
 	pump->failed = false;
 	pump->lone = false;
+	pump->kafka = (KafkaTransaction){.split = pump->kafka.split, .last = pump->kafka.last};
 	pump_source_lost(pump);
 }
 

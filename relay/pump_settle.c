@@ -2,6 +2,7 @@
  * pump_settle.c
  *	  How an event becomes settled: its delivery report, or its dead letter.
  *
+ * In a transaction of the sink an event is written first, and settles when that is committed.
  * Refuses everything else: no event leaves the pump by another door.  A failure that is
  * about one message takes its whole batch with it: the events up to the last that failed
  * so are sent again one at a time ("careful"), until the culprit is alone.
@@ -35,23 +36,33 @@ take_failure(Pump *pump, const Delivery *delivery)
 	Settled event;
 
 	pump->stats.deliveries_failed++;
-	if (!window_peek(pump->window, delivery->token, &event))
+	if (delivery->token == 0)
+		point = pump->kafka.last; /* some event of the transaction, or none */
+	else if (window_peek(pump->window, delivery->token, &event))
+		point = (StreamPoint){event.commit_lsn, event.ordinal};
+	else
 		return;
-	point = (StreamPoint){event.commit_lsn, event.ordinal};
 	if (of_the_event && point_before(pump->careful_until, point))
 		pump->careful_until = point;
 	if (pump->failed)
 		return;
 	pump->failed = true;
 	pump->failure = delivery->error;
-	event_trace_place(&pump->trace, event.commit_lsn, event.ordinal, delivery->topic,
+	event_trace_place(&pump->trace, point.commit_lsn, point.ordinal, delivery->topic,
 					  delivery->topic != NULL ? delivery->partition : -1);
-	pump->lone =
-		of_the_event && window_events(pump->window) == 1 && delivery->certainly_not_persisted;
+	pump->lone = of_the_event && delivery->token != 0 && window_unacknowledged(pump->window) == 1 &&
+				 delivery->certainly_not_persisted;
 	if (!pump->lone)
 		return;
 	uuid_format(pump->subject.id, pump->trace.id);
 	pump_condemn(pump, point, &delivery->error);
+}
+
+void
+pump_remember_last(Pump *pump, StreamPoint point)
+{
+	if (point_before((StreamPoint){pump->stats.last.commit_lsn, pump->stats.last.ordinal}, point))
+		pump->stats.last = pump_position_of(pump, point);
 }
 
 static void
@@ -62,9 +73,21 @@ take_delivery(const Delivery *delivery, void *arg)
 	uint64_t bytes = window_bytes(pump->window);
 	Settled settled;
 
+	if (delivery->written)
+	{
+		if (window_write(pump->window, delivery->token, &settled))
+			pump_take_written(pump, (StreamPoint){settled.commit_lsn, settled.ordinal});
+		pump->stats.bytes_settled += bytes - window_bytes(pump->window);
+		return;
+	}
 	if (!delivery->delivered)
 	{
 		take_failure(pump, delivery);
+		return;
+	}
+	if (delivery->token == 0)
+	{
+		pump_take_end(pump, context->wall);
 		return;
 	}
 	if (!window_settle(pump->window, delivery->token, &settled))
@@ -74,11 +97,7 @@ take_delivery(const Delivery *delivery, void *arg)
 	if (settled.commit_time != 0)
 		histogram_observe(&pump->stats.delivery_seconds,
 						  (double) (context->wall - settled.commit_time) / (double) USEC_PER_SEC);
-	if (point_before((StreamPoint){pump->stats.last.commit_lsn, pump->stats.last.ordinal},
-					 (StreamPoint){settled.commit_lsn, settled.ordinal}))
-		pump->stats.last =
-			(Position){pump->generation, timeline_of(&pump->timelines, settled.commit_lsn),
-					   settled.commit_lsn, settled.ordinal};
+	pump_remember_last(pump, (StreamPoint){settled.commit_lsn, settled.ordinal});
 }
 
 PumpVerdict
@@ -151,4 +170,54 @@ void
 pump_is_behind(Pump *pump, const DeadLetterReceipt *receipt)
 {
 	settle_up_to(pump, receipt);
+}
+
+/* -------------------------------------------------------------------------
+ * transactions of the sink
+ * -------------------------------------------------------------------------
+ */
+
+void
+pump_take_written(Pump *pump, StreamPoint point)
+{
+	if (point_before(pump->kafka.written, point))
+		pump->kafka.written = point;
+}
+
+static void
+observe(PgUsec commit_time, uint32_t events, void *arg)
+{
+	SettleContext *context = arg;
+	Pump *pump = context->pump;
+
+	pump->stats.events_settled += events;
+	for (uint32_t i = 0; i < events && commit_time != 0; i++)
+		histogram_observe(&pump->stats.delivery_seconds,
+						  (double) (context->wall - commit_time) / (double) USEC_PER_SEC);
+}
+
+void
+pump_take_end(Pump *pump, PgUsec wall)
+{
+	SettleContext context = {pump, wall};
+	KafkaTransaction *kafka = &pump->kafka;
+
+	if (!kafka->ending)
+		return; /* of an anchor: it held no event */
+	window_settle_written(pump->window, observe, &context);
+	pump_remember_last(pump, kafka->written);
+	pump->stats.kafka_commits++;
+	kafka->open = kafka->ending = kafka->due = false;
+	kafka->amid_events = 0;
+}
+
+void
+pump_is_in_kafka(Pump *pump, const Position *before)
+{
+	StreamPoint point = {before->commit_lsn, before->ordinal};
+
+	if (point_before(pump->resume, point))
+		pump->resume = point;
+	if (point_before(pump->condemned, point))
+		pump_forget_condemned(pump);
 }

@@ -81,6 +81,8 @@ relay_end_session(Relay *relay)
 	kafka_tail_free(relay->tail);
 	relay->tail = NULL;
 	relay->flushed_asked = relay->flushed_known = false;
+	if (relay->delivery != DELIVERY_KNOWN)
+		relay_forget_delivery(relay);
 	/* First the one that a server in shutdown waits for. */
 	pg_source_free(relay->source);
 	relay->source = NULL;
@@ -95,6 +97,7 @@ relay_end_session(Relay *relay)
 	relay->routing_in_flight = false;
 	relay->standby_pid = 0;
 	relay_slot_end(relay, relay->now);
+	relay_drop_torn(relay);
 	pump_source_lost(relay->pump);
 }
 
@@ -102,6 +105,15 @@ void
 relay_close_sink(Relay *relay)
 {
 	relay_drop_topic(relay);
+	relay_forget_delivery(relay);
+	if (relay->sink != NULL && kafka_sink_is_fenced(relay->sink))
+	{
+		relay->fenced++;
+		log_event(LOG_LEVEL_WARNING,
+				  "another relay with the same transactional id has taken over, or Kafka has given "
+				  "up the transaction: nothing more is published by this producer",
+				  "slot", relay->config->slot, NULL);
+	}
 	if (relay->sink != NULL)
 	{
 		relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
@@ -255,7 +267,8 @@ relay_read_stream(Relay *relay, MonoUsec now)
 	PumpVerdict verdict;
 	Error error;
 
-	if (relay->topic_wanted || relay->burial != BURIAL_NONE || relay->renewing)
+	if (relay->topic_wanted || relay->burial != BURIAL_NONE ||
+		(relay->renewing && !relay->config->exactly_once))
 	{
 		relay->reading = false;
 		return false;
@@ -319,7 +332,7 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 		case PUMP_MORE:
 			return true;
 		case PUMP_POISON:
-			if (relay_keeps_dead_letters(relay))
+			if (relay_keeps_dead_letters(relay) || relay->config->exactly_once)
 			{
 				/* Its producer is done for; the event comes again, and is buried then. */
 				error.error_class = ERROR_CLASS_TRANSIENT;
@@ -425,19 +438,23 @@ wake_up(const Relay *relay, MonoUsec now)
 		case RELAY_COMPARING:
 			if (!relay->routing_recorded || (relay->flushed_asked && !relay->flushed_known))
 				return wake_at;
-			return relay->tail != NULL ? earlier(wake_at, kafka_tail_wake_at(relay->tail)) : now;
+			if (relay->tail != NULL)
+				return earlier(wake_at, kafka_tail_wake_at(relay->tail));
+			return relay_is_comparing_topics(relay)
+					   ? now
+					   : earlier(wake_at, relay_delivery_wake_at(relay, now));
 		case RELAY_SETTLING:
 			return pump_in_flight(relay->pump) == 0 ? now : wake_at;
 		case RELAY_STREAMING:
 			return earlier(earlier(wake_at, relay_chores_wake_at(relay)),
-						   pump_wake_at(relay->pump));
+						   earlier(pump_wake_at(relay->pump), pump_transact_wake_at(relay->pump)));
 		case RELAY_DRAINING:
 		case RELAY_MARKING:
 		case RELAY_CLOSING:
 			return earlier(earlier(wake_at, pump_wake_at(relay->pump)),
 						   relay->state == RELAY_CLOSING ? now + SOON_USEC : relay->drain_deadline);
 		default:
-			return wake_at;
+			return earlier(wake_at, pump_transact_wake_at(relay->pump));
 	}
 }
 
@@ -461,8 +478,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 			more |= stream_step(relay, now, wall);
 			break;
 		case RELAY_BACKFILLING:
-			relay_backfill_step(relay, now);
-			more |= relay->state == RELAY_STREAMING;
+			more |= relay_backfill_step(relay, now);
 			break;
 		case RELAY_DRAINING:
 		case RELAY_MARKING:
@@ -476,6 +492,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 			more |= relay->state == RELAY_STREAMING;
 			break;
 	}
+	relay_transact(relay, now);
 	watch(relay);
 	*wake_at = more ? now : wake_up(relay, now);
 	return relay->state != RELAY_STOPPED;

@@ -10,7 +10,7 @@
  *
  *	streaming -> draining -> marking -> closing -> stopped		on request, or to stop
  *
- * One thread; relay_step() never blocks, but for look-ups in Kafka that are
+ * One thread (kafka_transactions.h has the other one); relay_step() never blocks, but for look-ups in Kafka that are
  * bounded by 500 ms and for the system's resolver.
  */
 #ifndef OUTBOX_RELAY_RELAY_H
@@ -111,6 +111,7 @@ typedef struct RelayStatus
 	int slot_pid;			/* of the one that has the slot, while standing by */
 	uint64_t sessions;
 	uint64_t sinks;
+	uint64_t fenced;
 	uint64_t backfilled;
 	uint32_t grown_topics; /* that have more partitions than recorded */
 	bool drained;		   /* once stopped: nothing was sent that isn't marked */

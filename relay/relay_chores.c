@@ -199,6 +199,9 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 		case REGISTRY_ROUTING:
 			relay_take_routing(relay, reply, now);
 			return;
+		case REGISTRY_DELIVERY:
+			relay_take_delivery(relay, reply, now);
+			return;
 		case REGISTRY_TOPIC:
 			relay_take_topic(relay, reply, now);
 			return;

@@ -40,6 +40,12 @@ log_growth(Relay *relay, const char *topic, uint32_t recorded, uint32_t present,
 	return true;
 }
 
+bool
+relay_is_comparing_topics(const Relay *relay)
+{
+	return relay->next_topic < topic_map_count(relay->topics);
+}
+
 /* One look a round; false: not yet, or failed. */
 bool
 relay_topics_are_there(Relay *relay, MonoUsec now)
@@ -95,14 +101,14 @@ relay_take_flushed(Relay *relay, const RegistryReply *reply, MonoUsec now)
 static bool
 judge_tail(Relay *relay, MonoUsec now)
 {
-	TailPosition highest;
+	const TailPosition *highest = &relay->highest;
 	Error error;
 
 	error_clear(&error);
-	if (!kafka_tail_highest(relay->tail, &highest) ||
-		relay_check_tail(&highest.position, highest.topic, highest.partition,
-						 relay->facts.generation, relay->identity.timeline, relay->identity.flushed,
-						 &error))
+	relay->has_tail = kafka_tail_highest(relay->tail, &relay->highest);
+	if (!relay->has_tail || relay_check_tail(&highest->position, highest->topic, highest->partition,
+											 relay->facts.generation, relay->identity.timeline,
+											 relay->identity.flushed, &error))
 		return true;
 	if (relay->flushed_known)
 		relay_fail(relay, &error, now);
@@ -123,7 +129,10 @@ relay_tail_is_fine(Relay *relay, MonoUsec now)
 {
 	Error error;
 
-	if (relay->tail_is_known || topic_map_count(relay->topics) == 0)
+	if (relay->tail_is_known)
+		return true;
+	relay->has_tail = false;
+	if (topic_map_count(relay->topics) == 0)
 		return true;
 	error_clear(&error);
 	if (relay->tail == NULL)

@@ -96,6 +96,8 @@ end_step(Relay *relay, MonoUsec now, PgUsec wall)
 
 	if (relay->state == RELAY_DRAINING)
 	{
+		if (!relay_finishes(relay))
+			relay_drop_torn(relay);
 		if ((pump_in_flight(relay->pump) > 0 || relay_finishes(relay)) &&
 			now < relay->drain_deadline)
 			return;

@@ -7,6 +7,7 @@
 
 #include "backfill.h"
 #include "backoff.h"
+#include "kafka_position.h"
 #include "kafka_sink.h"
 #include "kafka_tail.h"
 #include "kafka_topics.h"
@@ -16,6 +17,7 @@
 #include "pg_source.h"
 #include "route_record.h"
 #include "relay.h"
+#include "relay_check_delivery.h"
 
 #define PUBLICATION_USEC (10 * USEC_PER_SEC) /* how often it is looked at */
 
@@ -39,6 +41,18 @@ typedef enum Burial
 	BURIAL_WRITING, /* its dead letter is under way */
 	BURIAL_WAITING	/* until burial_retry_at, then the pump is asked again */
 } Burial;
+
+/* How far the way of relay_delivery.c was gone with this producer. */
+typedef enum DeliveryStep
+{
+	DELIVERY_UNKNOWN,
+	DELIVERY_READING,
+	DELIVERY_DECIDING,
+	DELIVERY_MAKING,
+	DELIVERY_ANCHORING,
+	DELIVERY_RECORDING,
+	DELIVERY_KNOWN
+} DeliveryStep;
 
 struct Relay
 {
@@ -79,14 +93,24 @@ struct Relay
 	uint32_t next_topic;	 /* COMPARING: which one is looked at */
 	TopicMap *grown;		 /* topics that have more partitions than recorded, and were logged */
 	KafkaTail *tail;
-	bool tail_read;			 /* to its end */
-	bool flushed_asked;		 /* whether the server has come to the tail meanwhile */
-	bool flushed_known;		 /* the answer came */
-	bool tail_is_known;		 /* compared once in this life of the server and of ours */
-	int standby_pid;		 /* logged */
-	MonoUsec facts_at;		 /* STANDING_BY: when all of them are asked for again */
-	bool slot_asked;		 /* STANDING_BY: the answer is under way */
-	bool publication_missed; /* by the last stream */
+	bool tail_read;		/* to its end */
+	bool flushed_asked; /* whether the server has come to the tail meanwhile */
+	bool flushed_known; /* the answer came */
+	bool tail_is_known; /* compared once in this life of the server and of ours */
+	bool has_tail;
+	TailPosition highest; /* of it */
+	DeliveryStep delivery;
+	DeliveryStart delivery_start;
+	EventSink *fence; /* for a relay that publishes at least once, and follows another one */
+	KafkaPosition *position;
+	TopicMaker *position_maker;
+	bool position_topic_is_there;
+	bool has_position;
+	Position position_before; /* what the position topic said */
+	int standby_pid;		  /* logged */
+	MonoUsec facts_at;		  /* STANDING_BY: when all of them are asked for again */
+	bool slot_asked;		  /* STANDING_BY: the answer is under way */
+	bool publication_missed;  /* by the last stream */
 
 	TopicMaker *maker;
 	bool topic_wanted;
@@ -140,6 +164,7 @@ struct Relay
 
 	uint64_t sessions;
 	uint64_t sinks;
+	uint64_t fenced;
 	uint64_t backfilled;
 };
 
@@ -152,6 +177,7 @@ extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now);
 /* The same, when no peer is away: one thing failed. */
 extern void relay_fail_session(Relay *relay, const Error *error, MonoUsec now);
+extern void relay_close_sink(Relay *relay);
 extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
 /* Closes both connections to PostgreSQL at once. */
 extern void relay_end_session(Relay *relay);
@@ -187,9 +213,6 @@ extern void relay_renew_step(Relay *relay, MonoUsec now);
 extern PumpConfig relay_pump_config(const RelayConfig *config);
 extern int64_t relay_feedback_interval(const Relay *relay);
 
-/* relay.c */
-extern void relay_close_sink(Relay *relay);
-
 /* relay_session.c: makes the producer when there is none; false: it failed */
 extern bool relay_open_sink(Relay *relay, MonoUsec now);
 
@@ -204,13 +227,16 @@ extern bool relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall);
 /* relay_session.c: from connecting to streaming */
 extern void relay_session_step(Relay *relay, MonoUsec now);
 extern void relay_take_facts(Relay *relay, MonoUsec now);
+/* NULL with the Error filled. */
+extern MUST_CHECK EventSink *relay_open_producer(Relay *relay, bool transactions, Error *error);
 /* The answer to how far the server's WAL is by now. */
 extern void relay_take_flushed(Relay *relay, const RegistryReply *reply, MonoUsec now);
 /* While standing by: whether the slot is still in use. */
 extern void relay_take_slot(Relay *relay, const RegistryReply *reply, MonoUsec now);
 extern void relay_lose_source(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_backfilled(Relay *relay, MonoUsec now);
-extern void relay_backfill_step(Relay *relay, MonoUsec now);
+/* true: more to do at once */
+extern bool relay_backfill_step(Relay *relay, MonoUsec now);
 
 /* relay_routing.c: the settings that decide where events go, and those that are recorded */
 extern MUST_CHECK bool relay_check_routing(const Relay *relay, Error *error);
@@ -222,7 +248,22 @@ extern MUST_CHECK bool relay_load_topics(Relay *relay, Error *error);
 
 /* relay_compare.c: false: not yet, or failed */
 extern bool relay_topics_are_there(Relay *relay, MonoUsec now);
+/* Not every one was looked at. */
+extern bool relay_is_comparing_topics(const Relay *relay);
 extern bool relay_tail_is_fine(Relay *relay, MonoUsec now);
+
+/* relay_delivery.c: Kafka transactions */
+extern TransactionLimits relay_transaction_limits(const RelayConfig *config);
+extern bool relay_delivery_is_known(Relay *relay, MonoUsec now); /* false: not yet, or failed */
+extern MonoUsec relay_delivery_wake_at(const Relay *relay, MonoUsec now);
+extern void relay_take_delivery(Relay *relay, const RegistryReply *reply, MonoUsec now);
+/* Everything before it is in Kafka; false: there are no transactions. */
+extern bool relay_delivery_point(const Relay *relay, Position *before);
+extern void relay_forget_delivery(Relay *relay);
+extern const char *relay_transactional_id(const Relay *relay, char text[192]);
+extern void relay_transact(Relay *relay, MonoUsec now);
+/* The rest of what was begun won't come in this session. */
+extern void relay_drop_torn(Relay *relay);
 
 /* relay_topics.c: a topic that the map lacks */
 extern void relay_want_topic(Relay *relay);

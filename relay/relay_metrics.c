@@ -54,6 +54,9 @@ typedef enum RelayMetric
 	MARKS,
 	SESSIONS,
 	PRODUCERS,
+	KAFKA_COMMITS,
+	TRANSACTIONS_SPLIT,
+	FENCED,
 	RECONNECTS,
 	ERRORS,
 	SLOT_WAL_STATUS,
@@ -141,6 +144,12 @@ const MetricSpec relay_metrics[] = {
 	[MARKS] = {"outbox_relay_marks_total", "counter", "", "Marks committed to outbox.relay."},
 	[SESSIONS] = {"outbox_relay_sessions_total", "counter", "", "Replication streams started."},
 	[PRODUCERS] = {"outbox_relay_producers_total", "counter", "", "Kafka producers made."},
+	[KAFKA_COMMITS] = {"outbox_relay_kafka_commits_total", "counter", "",
+					   "Kafka transactions committed, with delivery = exactly-once."},
+	[TRANSACTIONS_SPLIT] = {"outbox_relay_transactions_split_total", "counter", "",
+							"PostgreSQL transactions that were too much for one of Kafka."},
+	[FENCED] = {"outbox_relay_fenced_total", "counter", "",
+				"Producers that another relay fenced off, or whose transaction Kafka gave up."},
 	[RECONNECTS] = {"outbox_relay_reconnects_total", "counter", "peer (postgres, kafka)",
 					"Times that a peer was reached again after it was lost."},
 	[ERRORS] = {"outbox_relay_errors_total", "counter", "class (transient, permanent, bug)",
@@ -304,6 +313,9 @@ write_failures(Buffer *out, const RelayStatus *status)
 	number(out, MARKS, status->pump->marks);
 	number(out, SESSIONS, status->sessions);
 	number(out, PRODUCERS, status->sinks);
+	number(out, KAFKA_COMMITS, status->pump->kafka_commits);
+	number(out, TRANSACTIONS_SPLIT, status->pump->transactions_split);
+	number(out, FENCED, status->fenced);
 	describe(out, RECONNECTS);
 	for (int i = 0; i < RELAY_PEERS; i++)
 		labelled(out, RECONNECTS, "peer", relay_peer_name((RelayPeer) i), status->recoveries[i]);

@@ -17,6 +17,10 @@
 #define SLOT_NAME_MAX 63
 
 static const OptionSpec relay_specs[] = {
+	{"delivery", OPTION_ENUM, "at-least-once", 0, 0, "at-least-once|exactly-once", "", 0,
+	 "at-least-once: what a crash leaves in doubt is sent again. exactly-once: events go in Kafka "
+	 "transactions that hold whole PostgreSQL transactions and the position that they come to; who "
+	 "reads with isolation.level=read_committed sees each once."},
 	{"postgres.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO | OPTION_RELOADABLE,
 	 "How to reach the source database: a libpq connection string or URI. Empty: libpq's own "
 	 "environment, service file and password file decide."},
@@ -76,6 +80,25 @@ static const OptionSpec relay_specs[] = {
 	 "Partitions of a topic that is made."},
 	{"topics.replication_factor", OPTION_INT, "-1", -1, 100, NULL, "", OPTION_RELOADABLE,
 	 "Replicas of a topic that is made; -1: the broker's default."},
+	{"transaction.id", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "The transactional.id of delivery = exactly-once: a relay that starts with it fences off the "
+	 "one before. Empty: pg_outbox.<source id>.<slot>."},
+	{"transaction.timeout", OPTION_DURATION, "60s", 1000, 86400000, NULL, "ms", 0,
+	 "After this long Kafka gives up an open transaction (transaction.timeout.ms). A PostgreSQL "
+	 "transaction that takes more than half of it to publish is split."},
+	{"transaction.linger", OPTION_DURATION, "5ms", 0, 60000, NULL, "ms", 0,
+	 "A Kafka transaction is committed when nothing more was there to read for this long."},
+	{"transaction.interval", OPTION_DURATION, "500ms", 1, 3600000, NULL, "ms", 0,
+	 "At most this long a Kafka transaction takes up further PostgreSQL transactions."},
+	{"transaction.events", OPTION_INT, "50000", 1, 4194304, NULL, "events", 0,
+	 "From this many events on a Kafka transaction takes up no further PostgreSQL transaction."},
+	{"transaction.bytes", OPTION_BYTES, "64MB", 1024, INT64_C(1099511627776), NULL, "bytes", 0,
+	 "From this many bytes on a Kafka transaction takes up no further PostgreSQL transaction."},
+	{"transaction.split.events", OPTION_INT, "0", 0, INT64_C(1000000000000), NULL, "events", 0,
+	 "A PostgreSQL transaction with more events than this is published in several Kafka "
+	 "transactions; 0: only one that takes too long is."},
+	{"transaction.position.topic", OPTION_TEXT, "outbox.position", 0, 0, NULL, "", 0,
+	 "The compacted topic with the position of each relay, written in its Kafka transactions."},
 	{"poison.policy", OPTION_ENUM, "stop", 0, 0, "stop|dead-letter", "", 0,
 	 "What becomes of an event that can never be published: too large, a topic that is forbidden, "
 	 "unknown (with topics.create off) or has no legal name, headers that can't be made, a field "
@@ -252,6 +275,22 @@ check_route(const RelayConfig *config, Error *error)
 	return false;
 }
 
+static bool
+check_transactions(const RelayConfig *config, Error *error)
+{
+	const char *topic = config->position_topic;
+
+	if (!topic_name_valid(topic, strlen(topic)))
+		return error_permanent(
+			error, EXIT_CONFIG, "%s: \"transaction.position.topic\" is no name of a topic: \"%s\"",
+			options_origin(config->options, "transaction.position.topic"), topic);
+	if (config->transaction_interval_usec > config->transaction_timeout_ms * USEC_PER_MS / 2)
+		return error_permanent(
+			error, EXIT_CONFIG,
+			"\"transaction.interval\" is longer than half of \"transaction.timeout\"");
+	return true;
+}
+
 bool
 relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 {
@@ -267,6 +306,15 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 		.topic_partitions = (int) options_int(options, "topics.partitions"),
 		.topic_replication_factor = (int) options_int(options, "topics.replication_factor"),
 		.poison_policy = (PoisonPolicy) options_enum(options, "poison.policy"),
+		.exactly_once = options_enum(options, "delivery") == 1,
+		.transaction_id = options_text(options, "transaction.id"),
+		.position_topic = options_text(options, "transaction.position.topic"),
+		.transaction_timeout_ms = options_int(options, "transaction.timeout"),
+		.transaction_linger_usec = duration_usec(options, "transaction.linger"),
+		.transaction_interval_usec = duration_usec(options, "transaction.interval"),
+		.transaction_events = (uint64_t) options_int(options, "transaction.events"),
+		.transaction_bytes = (uint64_t) options_int(options, "transaction.bytes"),
+		.transaction_split_events = (uint64_t) options_int(options, "transaction.split.events"),
 		.window_events = (uint32_t) options_int(options, "window.events"),
 		.window_transactions = (uint32_t) options_int(options, "window.transactions"),
 		.window_bytes = (uint64_t) options_int(options, "window.bytes"),
@@ -306,5 +354,5 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 	if (config->reconnect_min_usec > config->reconnect_max_usec)
 		return error_permanent(error, EXIT_CONFIG,
 							   "\"reconnect.min\" is longer than \"reconnect.max\"");
-	return true;
+	return check_transactions(config, error);
 }

@@ -25,6 +25,15 @@ typedef struct RelayConfig
 	int topic_partitions;
 	int topic_replication_factor; /* -1: the broker's default */
 	PoisonPolicy poison_policy;
+	bool exactly_once;			/* else at least once */
+	const char *transaction_id; /* "": made of source id and slot */
+	const char *position_topic;
+	int64_t transaction_timeout_ms;
+	int64_t transaction_linger_usec;
+	int64_t transaction_interval_usec;
+	uint64_t transaction_events;
+	uint64_t transaction_bytes;
+	uint64_t transaction_split_events; /* 0: never because of that */
 	uint32_t window_events;
 	uint32_t window_transactions;
 	uint64_t window_bytes;

@@ -25,7 +25,8 @@ relay_pump_config(const RelayConfig *config)
 						.window = window_limits(config),
 						.mark_interval_usec = config->mark_interval_usec,
 						.mark_idle_bytes = config->mark_idle_bytes,
-						.silence_usec = SILENCE_USEC};
+						.silence_usec = SILENCE_USEC,
+						.transactions = relay_transaction_limits(config)};
 }
 
 /* A quarter of wal_sender_timeout at most. */
@@ -67,6 +68,9 @@ relay_reconfigure(Relay *relay, bool producer, MonoUsec now)
 		return;
 	relay->renewing = true;
 	relay->renew_deadline = now + config->drain_timeout_usec;
+	/* The rest of a transaction goes with its beginning. */
+	if (config->exactly_once)
+		pump_finish(relay->pump);
 }
 
 /* Whether this state goes on with a producer: the others get theirs in SETTLING. */
@@ -97,6 +101,12 @@ relay_renew_step(Relay *relay, MonoUsec now)
 	if (pump_in_flight(relay->pump) > 0)
 	{
 		error_transient(&error, "the producer was replaced with events in flight, they go again");
+		relay_lose_sink(relay, &error, now);
+	}
+	/* A producer of transactions fences off the one before, and reads its position. */
+	else if (relay->config->exactly_once && needs_sink(relay))
+	{
+		error_transient(&error, "the producer is replaced: its settings were changed");
 		relay_lose_sink(relay, &error, now);
 	}
 	else

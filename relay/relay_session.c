@@ -75,6 +75,13 @@ stand_by(Relay *relay, MonoUsec now)
 		pg_source_free(relay->source);
 	relay->source = NULL;
 	relay->tail_is_known = false; /* the other one writes meanwhile */
+	relay_forget_delivery(relay);
+	if (relay->config->exactly_once)
+	{
+		/* Its producer is fenced off; only Kafka knows what was committed last. */
+		pump_sink_lost(relay->pump);
+		relay_close_sink(relay);
+	}
 	relay->retry_at = now + STANDBY_USEC;
 	relay->facts_at = now + STANDBY_FACTS_USEC;
 	relay->slot_asked = false;
@@ -123,6 +130,7 @@ relay_take_facts(Relay *relay, MonoUsec now)
 	if (!relay_check_facts(&relay->facts, relay->config->slot, relay->config->publication,
 						   &error) ||
 		(relay_keeps_dead_letters(relay) && !relay_check_dead_letters(&relay->facts, &error)) ||
+		(relay->config->exactly_once && !relay_check_delivery_column(&relay->facts, &error)) ||
 		!relay_check_routing(relay, &error) || !relay_load_topics(relay, &error))
 	{
 		relay_fail(relay, &error, now);
@@ -170,9 +178,7 @@ take_identity(Relay *relay, MonoUsec now)
 		/* A promoted standby may lack what the old primary sent: only its mark counts. */
 		log_event(LOG_LEVEL_WARNING, "the server is on a new timeline, starting from its mark",
 				  NULL);
-		if (relay->sink != NULL)
-			relay->sink->ops->close(relay->sink);
-		relay->sink = NULL;
+		relay_close_sink(relay);
 		relay->tail_is_known = false;
 		if (!pump_forget(relay->pump, &error))
 		{
@@ -242,6 +248,7 @@ start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
 {
 	FeedbackConfig feedback = {relay_feedback_interval(relay), ASK_USEC};
 	DeadLetterReceipt receipt;
+	Position before;
 	Error error;
 
 	error_clear(&error);
@@ -254,6 +261,8 @@ start_pump(Relay *relay, PgLsn mark_lsn, PgLsn *start_lsn, MonoUsec now)
 					  relay->facts.last_dead_letter, NULL);
 		pump_is_behind(relay->pump, &receipt);
 	}
+	if (relay_delivery_point(relay, &before))
+		pump_is_in_kafka(relay->pump, &before);
 	if (pump_start(relay->pump, relay->facts.generation, pg_source_timelines(relay->source),
 				   relay->router, mark_lsn, &feedback, now, start_lsn, &error))
 	{
@@ -325,16 +334,30 @@ log_kafka(int level, const char *text, void *arg)
 				  relay_peer_name(PEER_KAFKA), "repeated", log_count(repeated, count), NULL);
 }
 
+EventSink *
+relay_open_producer(Relay *relay, bool transactions, Error *error)
+{
+	KafkaSinkHooks hooks = {log_kafka, relay};
+	char id[192];
+	KafkaTransactions who = {
+		.id = relay_transactional_id(relay, id),
+		.source_id = relay->facts.source_id,
+		.slot = relay->config->slot,
+	};
+
+	return kafka_sink_open(relay->config, relay->batch_bytes, transactions ? &who : NULL, &hooks,
+						   error);
+}
+
 bool
 relay_open_sink(Relay *relay, MonoUsec now)
 {
-	KafkaSinkHooks hooks = {log_kafka, relay};
 	Error error;
 
 	if (relay->sink != NULL)
 		return true;
 	error_clear(&error);
-	relay->sink = kafka_sink_open(relay->config, relay->batch_bytes, &hooks, &error);
+	relay->sink = relay_open_producer(relay, relay->config->exactly_once, &error);
 	if (relay->sink == NULL)
 	{
 		relay_fail_kafka(relay, &error, now);
@@ -399,26 +422,28 @@ fetch_rows(Relay *relay, MonoUsec now)
 	return relay_take_verdict(relay, verdict, &error, now);
 }
 
-void
+bool
 relay_backfill_step(Relay *relay, MonoUsec now)
 {
+	bool more = true;
 	Error error;
 
 	if (relay->renewing)
 		return;
 	error_clear(&error);
-	for (int i = 0; i < ROWS_PER_ROUND; i++)
+	for (int i = 0; more && i < ROWS_PER_ROUND; i++)
 	{
 		if (!relay->topic_wanted && relay->burial == BURIAL_NONE &&
 			!relay_take_verdict(relay, backfill_go_on(&relay->backfill, &error), &error, now))
-			return;
-		if (!fetch_rows(relay, now))
-			break;
+			return relay->state == RELAY_STREAMING;
+		more = fetch_rows(relay, now);
 	}
 	if (relay->state == RELAY_BACKFILLING && relay->backfill.published && !relay->backfill_ready &&
 		pump_in_flight(relay->pump) == 0)
 		relay->backfill_ready =
 			need(registry_ready(relay->registry, relay->facts.generation), relay, now);
+	/* Rows that libpq has read already make no descriptor readable. */
+	return more || relay->state == RELAY_STREAMING;
 }
 
 void
@@ -463,7 +488,7 @@ relay_session_step(Relay *relay, MonoUsec now)
 			break;
 		case RELAY_COMPARING:
 			if (!relay->routing_recorded || !relay_topics_are_there(relay, now) ||
-				!relay_tail_is_fine(relay, now))
+				!relay_delivery_is_known(relay, now) || !relay_tail_is_fine(relay, now))
 				break;
 			if (topic_map_count(relay->topics) > 0 && !kafka_sink_is_cut_off(relay->sink))
 				relay_peer_back(relay, PEER_KAFKA, now);

@@ -100,6 +100,7 @@ relay_describe(const Relay *relay, MonoUsec now, PgUsec wall, RelayStatus *statu
 		.slot_pid = relay->state == RELAY_STANDING_BY ? relay->facts.slot_pid : 0,
 		.sessions = relay->sessions,
 		.sinks = relay->sinks,
+		.fenced = relay->fenced,
 		.backfilled = relay->backfilled,
 		.grown_topics = topic_map_count(relay->grown),
 		.drained = relay->drained,

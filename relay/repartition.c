@@ -159,7 +159,7 @@ static bool
 look_at_kafka(Repartition *repartition, Error *error)
 {
 	KafkaSinkHooks hooks = {take_kafka_log, repartition};
-	EventSink *sink = kafka_sink_open(repartition->config, 0, &hooks, error);
+	EventSink *sink = kafka_sink_open(repartition->config, 0, NULL, &hooks, error);
 	bool ok = sink != NULL;
 
 	for (uint32_t i = 0; ok && i < repartition->plan.topic_count; i++)

@@ -175,7 +175,7 @@ open_sink(Replay *replay, Error *error)
 	replay->window = window_create(&limits);
 	if (replay->window == NULL)
 		return error_bug(error, "out of memory");
-	replay->sink = kafka_sink_open(config, 0, &hooks, error);
+	replay->sink = kafka_sink_open(config, 0, NULL, &hooks, error);
 	return replay->sink != NULL && window_begin(replay->window, COMMIT_LSN, 0, error) == IO_OK;
 }
 

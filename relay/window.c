@@ -2,9 +2,9 @@
  * window.c
  *	  What is in flight between PostgreSQL and Kafka, and what may be confirmed.
  *
- * Two rings.  An event's slot stays until every event before it has settled, so
- * the first slot is the first unsettled event, and a window of n events never has
- * to repeat more than n after a failure.  A transaction's slot stays until it and
+ * Two rings.  An event's slot stays until every event before it has settled or is written,
+ * so the first slot is the first that Kafka doesn't have, and a window of n events never has
+ * to repeat more than n after a failure, but for what a Kafka transaction held.  A transaction's slot stays until it and
  * all before it are committed and settled; then confirmed moves over it.
  *
  *	 transactions	[ t1: 2 unsettled ][ t2: 0 ][ t3: 1, open ]
@@ -17,7 +17,8 @@
  * an end at or below its start; and tokens that aren't in flight.
  *
  * Invariants: I1-I6 of window.h, and
- *	- the first event slot is unsettled, or there is none;
+ *	- the first event slot is in flight, or there is none;
+ *	- "first_written" is the first written event whose slot has left, when there is any;
  *	- the first transaction is open or has an unsettled event, or there is none;
  *	- a ring that runs empty starts again at its first slot, so that a window that
  *	  is mostly idle touches little of its memory.
@@ -30,6 +31,7 @@ typedef enum SlotState
 {
 	SLOT_FREE,
 	SLOT_IN_FLIGHT,
+	SLOT_WRITTEN,
 	SLOT_SETTLED
 } SlotState;
 
@@ -49,6 +51,7 @@ typedef struct TransactionSlot
 	PgUsec commit_time;
 	uint32_t unsettled;
 	bool has_events;
+	uint32_t written; /* of those */
 } TransactionSlot;
 
 typedef struct Ring
@@ -66,8 +69,12 @@ struct DeliveryWindow
 	EventSlot *events;
 	TransactionSlot *transactions;
 	uint32_t in_flight;
-	uint64_t bytes;
+	uint32_t written;
+	uint64_t bytes; /* in flight */
 	PgLsn confirmed;
+	PgLsn
+		first_written; /* commit LSN of the first written event without a slot; LSN_INVALID: none */
+	uint64_t first_written_ordinal;
 	PgLsn last_end;			 /* of the newest committed transaction; LSN_INVALID: none */
 	uint64_t next_ordinal;	 /* of the open transaction: what it may have next */
 	uint64_t ordinal_before; /* next_ordinal before the newest event */
@@ -171,7 +178,7 @@ window_resize(DeliveryWindow *window, const WindowLimits *limits, Error *error)
 	EventSlot *events;
 	TransactionSlot *transactions;
 
-	if (window->event_ring.used > 0 || window->transaction_ring.used > 1 ||
+	if (window->event_ring.used > 0 || window->written > 0 || window->transaction_ring.used > 1 ||
 		limits->max_events == 0 || limits->max_transactions == 0)
 		return error_bug(error, "delivery window: limits changed with events in flight");
 	events = calloc(limits->max_events, sizeof(*events));
@@ -210,6 +217,8 @@ window_reset(DeliveryWindow *window, PgLsn start_lsn)
 	window->transaction_ring.first = 0;
 	window->transaction_ring.used = 0;
 	window->in_flight = 0;
+	window->written = 0;
+	window->first_written = LSN_INVALID;
 	window->bytes = 0;
 	window->last_end = LSN_INVALID;
 	window->newest = 0;
@@ -221,9 +230,16 @@ window_reset(DeliveryWindow *window, PgLsn start_lsn)
 static void
 advance(DeliveryWindow *window)
 {
-	while (window->event_ring.used > 0 && first_event(window)->state == SLOT_SETTLED)
+	while (window->event_ring.used > 0 && first_event(window)->state != SLOT_IN_FLIGHT)
 	{
-		first_event(window)->state = SLOT_FREE;
+		EventSlot *event = first_event(window);
+
+		if (event->state == SLOT_WRITTEN && window->first_written == LSN_INVALID)
+		{
+			window->first_written = window->transactions[event->transaction].commit_lsn;
+			window->first_written_ordinal = event->ordinal;
+		}
+		event->state = SLOT_FREE;
 		ring_drop_first(&window->event_ring);
 	}
 	while (window->transaction_ring.used > 0)
@@ -305,7 +321,8 @@ static void
 release(DeliveryWindow *window, EventSlot *event, SlotState state)
 {
 	event->state = state;
-	window->transactions[event->transaction].unsettled--;
+	if (state != SLOT_WRITTEN)
+		window->transactions[event->transaction].unsettled--;
 	window->in_flight--;
 	window->bytes -= event->bytes;
 }
@@ -366,6 +383,49 @@ window_settle(DeliveryWindow *window, DeliveryToken token, Settled *settled)
 	return true;
 }
 
+bool
+window_write(DeliveryWindow *window, DeliveryToken token, Settled *written)
+{
+	EventSlot *event = find_event(window, token);
+
+	if (event == NULL)
+		return false;
+	if (written != NULL)
+		(void) window_peek(window, token, written);
+	release(window, event, SLOT_WRITTEN);
+	window->transactions[event->transaction].written++;
+	window->written++;
+	advance(window);
+	return true;
+}
+
+void
+window_settle_written(DeliveryWindow *window, SettledFn fn, void *arg)
+{
+	for (uint32_t i = 0; i < window->event_ring.used; i++)
+	{
+		EventSlot *event = &window->events[ring_slot(&window->event_ring, i)];
+
+		if (event->state == SLOT_WRITTEN)
+			event->state = SLOT_SETTLED;
+	}
+	for (uint32_t i = 0; i < window->transaction_ring.used && window->written > 0; i++)
+	{
+		TransactionSlot *transaction =
+			&window->transactions[ring_slot(&window->transaction_ring, i)];
+
+		if (transaction->written == 0)
+			continue;
+		if (fn != NULL)
+			fn(transaction->commit_time, transaction->written, arg);
+		window->written -= transaction->written;
+		transaction->unsettled -= transaction->written;
+		transaction->written = 0;
+	}
+	window->first_written = LSN_INVALID;
+	advance(window);
+}
+
 void
 window_idle_at(DeliveryWindow *window, PgLsn wal_end)
 {
@@ -384,7 +444,12 @@ window_resume_point(const DeliveryWindow *window)
 {
 	ResumePoint point = {window->confirmed, LSN_INVALID, 0};
 
-	if (window->event_ring.used > 0)
+	if (window->first_written != LSN_INVALID)
+	{
+		point.commit_lsn = window->first_written;
+		point.ordinal = window->first_written_ordinal;
+	}
+	else if (window->event_ring.used > 0)
 	{
 		const EventSlot *event = first_event(window);
 
@@ -420,6 +485,12 @@ window_transactions_settled(const DeliveryWindow *window)
 uint32_t
 window_events(const DeliveryWindow *window)
 {
+	return window->in_flight + window->written;
+}
+
+uint32_t
+window_unacknowledged(const DeliveryWindow *window)
+{
 	return window->in_flight;
 }
 
@@ -432,7 +503,7 @@ window_bytes(const DeliveryWindow *window)
 PgUsec
 window_oldest_commit_time(const DeliveryWindow *window)
 {
-	if (window->event_ring.used == 0)
+	if (window_events(window) == 0)
 		return 0;
-	return window->transactions[first_event(window)->transaction].commit_time;
+	return window->transactions[window->transaction_ring.first].commit_time;
 }

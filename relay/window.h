@@ -3,7 +3,8 @@
  *	  What is in flight between PostgreSQL and Kafka, and what may be confirmed.
  *
  * Transactions enter in commit order, events in order within the open one.
- * Events settle (Kafka acknowledged them) in any order.
+ * Events settle (Kafka acknowledged them) in any order.  In a Kafka transaction they are
+ * written first, in any order, and settle all at once when it is committed.
  *
  *	 confirmed          oldest                        newest
  *		 |  ...settled... | t1: 2 of 5 open | t2: done | t3: open, still growing
@@ -14,12 +15,15 @@
  *	   transactions with no unsettled event, or a later idle position.
  *	I3 the order of settling doesn't matter.
  *	I4 memory is bounded by the limits given at init; nothing is allocated later.
- *	I5 a token settles once; a stale token (settled, or from before a reset) is refused.
+ *	I5 a token settles once, or is written once; a stale token (settled, written, or from
+ *	   before a reset) is refused.
  *	I6 an idle position (keepalive) is adopted only when nothing is open or in
  *	   flight; it may equal the commit LSN of the next transaction.
  *
  * A transaction may have more events than the window: it holds in-flight events
- * only, settled ones at the front leave, so a transaction of any size passes.
+ * only, settled and written ones at the front leave, so a transaction of any size passes,
+ * and so does a Kafka transaction.  Written events take neither room nor bytes; they are
+ * counted, and the first of them is remembered.
  * A token is a slot index and a generation, never a pointer, and never 0.
  */
 #ifndef OUTBOX_RELAY_WINDOW_H
@@ -93,6 +97,12 @@ extern MUST_CHECK IoResult window_commit(DeliveryWindow *window, PgLsn end_lsn, 
 
 /* false: stale token, nothing changed.  settled may be NULL. */
 extern bool window_settle(DeliveryWindow *window, DeliveryToken token, Settled *settled);
+/* Kafka has it in a transaction that is open.  false: stale token.  written may be NULL. */
+extern bool window_write(DeliveryWindow *window, DeliveryToken token, Settled *written);
+/* Of one transaction: how many events settled at once, and when it was committed. */
+typedef void (*SettledFn)(PgUsec commit_time, uint32_t events, void *arg);
+/* The Kafka transaction is committed: all that was written settles.  fn may be NULL. */
+extern void window_settle_written(DeliveryWindow *window, SettledFn fn, void *arg);
 /* What a token stands for, without settling it; false: stale. */
 extern bool window_peek(const DeliveryWindow *window, DeliveryToken token, Settled *event);
 
@@ -104,8 +114,9 @@ extern bool window_is_idle(const DeliveryWindow *window); /* nothing open, nothi
 extern bool window_in_transaction(const DeliveryWindow *window);
 /* Committed ones with events that left, all their events settled; a reset doesn't change it. */
 extern uint64_t window_transactions_settled(const DeliveryWindow *window);
-extern uint32_t window_events(const DeliveryWindow *window); /* unsettled; bytes too */
-extern uint64_t window_bytes(const DeliveryWindow *window);
+extern uint32_t window_events(const DeliveryWindow *window);		 /* unsettled */
+extern uint32_t window_unacknowledged(const DeliveryWindow *window); /* and not written */
+extern uint64_t window_bytes(const DeliveryWindow *window);			 /* of those */
 /* Commit time of the oldest transaction with an unsettled event; 0: none. */
 extern PgUsec window_oldest_commit_time(const DeliveryWindow *window);
 

@@ -73,7 +73,7 @@ SELECT col_is_pk('outbox', 'topic', '{slot_name,topic}'::name[], 'a count a topi
 SELECT fk_ok('outbox', 'topic', 'slot_name', 'outbox', 'relay', 'slot_name');
 SELECT has_column('outbox', 'relay', c, 'outbox.relay.' || c)
   FROM unnest('{slot_name,publication,source_id,generation,state,system_identifier,timeline,start_lsn,start_snapshot,mark_lsn,mark_at,
-				last_position,heartbeat_snapshot,heartbeat_at,wal_messages,created_at,gap_snapshot}'::name[]) AS c;
+				last_position,heartbeat_snapshot,heartbeat_at,wal_messages,created_at,gap_snapshot,exactly_once_generation}'::name[]) AS c;
 
 SELECT has_view('outbox', 'status', 'outbox.status');
 SELECT has_column('outbox', 'status', c, 'outbox.status.' || c)

@@ -9,6 +9,8 @@ ROUTER = relay/route.o relay/route_headers.o relay/route_rules.o relay/topic_rul
 	relay/placement.o relay/field.o relay/envelope_json.o relay/json_compact.o relay/event_time.o relay/flat_json.o
 KAFKA_SINK = relay/kafka_sink.o relay/kafka_conf.o relay/kafka_partition.o relay/relay_options.o
 PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/poison.o relay/heartbeat.o relay/event_trace.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/message.o
+KAFKA_SINK = relay/kafka_sink.o relay/kafka_sink_transactions.o relay/kafka_transactions.o relay/kafka_conf.o relay/kafka_partition.o relay/relay_options.o
+PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/pump_transaction.o relay/poison.o relay/heartbeat.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/message.o
 
 LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
 LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
@@ -51,7 +53,9 @@ LINK_test_poison = relay/poison.o
 LINK_test_positions = consumer/positions.o
 LINK_test_pump = $(PUMP) $(ROUTER)
 LINK_test_pump_poison = $(PUMP) $(ROUTER)
+LINK_test_pump_transaction = $(PUMP) $(ROUTER)
 LINK_test_relay_check = relay/relay_check.o
+LINK_test_relay_check_delivery = relay/relay_check_delivery.o relay/timeline.o
 LINK_test_relay_options = relay/relay_options.o $(ROUTER)
 LINK_test_repartition_plan = relay/repartition_plan.o relay/route_record.o relay/relay_check.o $(ROUTER)
 LINK_test_report = compare/report.o compare/report_json.o compare/timeline.o compare/sample.o compare/ledger.o compare/mode.o compare/compare_options.o compare/files.o

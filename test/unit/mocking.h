@@ -342,7 +342,7 @@ open_kafka_sink(const RelayConfig *config)
 	EventSink *sink;
 
 	error_clear(&error);
-	sink = kafka_sink_open(config, 0, &hooks, &error);
+	sink = kafka_sink_open(config, 0, NULL, &hooks, &error);
 	if (sink == NULL)
 		fail_msg("%s", error.message);
 	return sink;

@@ -44,6 +44,13 @@ typedef struct FakeSink
 	IoResult refuse;
 	int refuse_exit;
 	const char *code; /* Kafka's name of what it refuses for good; NULL: none */
+
+	bool has_transactions;
+	bool ending;
+	bool end_reported; /* with the next reports, when nothing else is left */
+	bool fail_end;
+	int commits;
+	Position committed; /* of the last commit() */
 } FakeSink;
 
 typedef struct Bench
@@ -131,6 +138,8 @@ fake_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Err
 	}
 	if (sink->refuse != IO_OK)
 		return sink->refuse;
+	if (sink->ending)
+		return IO_FULL;
 	assert_true(sink->count < TOKENS_MAX);
 	snprintf(sink->keys[sink->count], sizeof(sink->keys[0]), "%.*s", (int) event->key.len,
 			 (const char *) event->key.data);
@@ -150,7 +159,8 @@ fake_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 	while (sink->to_report > 0 && reported < max)
 	{
 		Delivery delivery = {.token = sink->tokens[0],
-							 .delivered = !sink->fail_next,
+							 .delivered = !sink->fail_next && !sink->has_transactions,
+							 .written = !sink->fail_next && sink->has_transactions,
 							 .certainly_not_persisted = sink->certainly};
 
 		error_clear(&delivery.error);
@@ -169,7 +179,32 @@ fake_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 		sink->to_report--;
 		reported++;
 	}
+	if (sink->ending && sink->end_reported && sink->count == 0 && reported < max)
+	{
+		Delivery end = {.token = 0, .delivered = !sink->fail_end};
+
+		error_clear(&end.error);
+		if (sink->fail_end)
+			(void) error_transient(&end.error, "could not commit");
+		sink->ending = sink->end_reported = false;
+		deliver(&end, arg);
+		reported++;
+	}
 	return reported;
+}
+
+static inline IoResult
+fake_commit(EventSink *base, const Position *before, Error *error)
+{
+	FakeSink *sink = (FakeSink *) base;
+
+	(void) error;
+	if (sink->ending)
+		return IO_AGAIN;
+	sink->ending = true;
+	sink->commits++;
+	sink->committed = *before;
+	return IO_OK;
 }
 
 static inline int
@@ -185,7 +220,8 @@ fake_sink_close(EventSink *base)
 	(void) base;
 }
 
-static const EventSinkOps fake_sink_ops = {fake_publish, fake_drain, fake_sink_fd, fake_sink_close};
+static const EventSinkOps fake_sink_ops = {fake_publish, fake_drain, fake_sink_fd, fake_sink_close,
+										   fake_commit};
 
 /* --- frames --- */
 
@@ -389,13 +425,16 @@ deliver_refusal(Bench *bench, int count, const char *code, bool certainly)
 static inline void
 replace_sink(Bench *bench)
 {
+	bool transactions = bench->sink.has_transactions;
+
 	pump_sink_lost(bench->pump);
 	memset(&bench->sink, 0, sizeof(bench->sink));
 	bench->sink.base.ops = &fake_sink_ops;
+	bench->sink.has_transactions = transactions;
 }
 
 static inline int
-set_up(void **state)
+set_up_with(void **state, const TransactionLimits *transactions)
 {
 	PumpConfig config = {.slot = "s",
 						 .window = {8, 4, 1 << 20},
@@ -407,6 +446,9 @@ set_up(void **state)
 	assert_non_null(bench);
 	bench->source.base.ops = &fake_source_ops;
 	bench->sink.base.ops = &fake_sink_ops;
+	bench->sink.has_transactions = transactions != NULL;
+	if (transactions != NULL)
+		config.transactions = *transactions;
 	bench->now = START_AT;
 	error_clear(&bench->error);
 	timeline_init(&bench->timelines, 1);
@@ -419,6 +461,12 @@ set_up(void **state)
 	assert_int_equal(start_stream(bench, 100), 100);
 	*state = bench;
 	return 0;
+}
+
+static inline int
+set_up(void **state)
+{
+	return set_up_with(state, NULL);
 }
 
 static inline int

@@ -42,7 +42,8 @@ help_sample_and_reference_agree(void **state)
 	(void) state;
 	for (const OptionSpec *spec = relay_option_table.specs; spec->name != NULL; spec++)
 	{
-		const char *key = strchr(spec->name, '.') + 1;
+		const char *dot = strchr(spec->name, '.');
+		const char *key = dot != NULL ? dot + 1 : spec->name;
 		char flag[80];
 
 		snprintf(flag, sizeof(flag), "--%s", spec->name);

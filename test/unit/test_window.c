@@ -489,6 +489,72 @@ limits_change_while_nothing_is_in_flight(void **state)
 	window_free(window);
 }
 
+static void
+count_settled(PgUsec commit_time, uint32_t events, void *arg)
+{
+	uint64_t *sum = arg;
+
+	*sum += (uint64_t) commit_time * events;
+}
+
+/* In a Kafka transaction: written events take no room, and settle all at once. */
+static void
+written_events_settle_together(void **state)
+{
+	DeliveryWindow *window = create(4, 16, 1000);
+	DeliveryToken late;
+	uint64_t sum = 0;
+
+	(void) state;
+	begin(window, 100);
+	for (uint64_t i = 0; i < 6; i++)
+		assert_true(window_write(window, add(window, i), NULL));
+	commit(window, 110);
+	begin(window, 120);
+	late = add(window, 0);
+	assert_true(window_write(window, add(window, 1), NULL)); /* before the one in front of it */
+	assert_int_equal(window_events(window), 8);
+	assert_int_equal(window_unacknowledged(window), 1);
+	assert_int_equal(window_bytes(window), 10);
+	assert_int_equal(window_confirmed(window), 0);
+	assert_false(window_is_idle(window));
+	assert_int_equal(window_oldest_commit_time(window), 1000);
+	assert_true(window_write(window, late, NULL));
+	assert_false(window_write(window, late, NULL));
+	assert_false(window_settle(window, late, NULL));
+	commit(window, 130);
+	assert_int_equal(window_confirmed(window), 0);
+	window_settle_written(window, count_settled, &sum);
+	assert_int_equal(sum, 1000 * 6 + 1200 * 2);
+	assert_int_equal(window_confirmed(window), 130);
+	assert_int_equal(window_events(window), 0);
+	assert_true(window_is_idle(window));
+	window_free(window);
+}
+
+/* What was written and not committed goes again from its first event. */
+static void
+a_resume_point_is_before_what_is_written(void **state)
+{
+	DeliveryWindow *window = create(4, 16, 1000);
+	ResumePoint point;
+
+	(void) state;
+	begin(window, 100);
+	assert_true(window_write(window, add(window, 0), NULL));
+	window_settle_written(window, NULL, NULL);
+	for (uint64_t i = 3; i < 9; i++)
+		assert_true(window_write(window, add(window, i), NULL));
+	(void) add(window, 9);
+	point = window_resume_point(window);
+	assert_int_equal(point.commit_lsn, 100);
+	assert_int_equal(point.ordinal, 3);
+	window_reset(window, 0);
+	assert_int_equal(window_events(window), 0);
+	assert_int_equal(window_resume_point(window).commit_lsn, LSN_INVALID);
+	window_free(window);
+}
+
 int
 main(void)
 {
@@ -510,6 +576,8 @@ main(void)
 		cmocka_unit_test(nothing_is_allocated_later),
 		cmocka_unit_test(a_lone_event_takes_the_first_slot),
 		cmocka_unit_test(limits_change_while_nothing_is_in_flight),
+		cmocka_unit_test(written_events_settle_together),
+		cmocka_unit_test(a_resume_point_is_before_what_is_written),
 	};
 
 	return cmocka_run_group_tests_name("window", tests, NULL, NULL);

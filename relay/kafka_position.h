@@ -1,0 +1,32 @@
+/*
+ * kafka_position.h
+ *	  How far the Kafka transactions of a relay came: the last committed record of the
+ *	  position topic with its key.
+ *
+ * Reads partition 0 from near its end, and further back until a record of that key is
+ * found.  A relay of another slot may have a transaction open there, which hides what was
+ * committed behind its first record: the end counts as reached only when nothing is hidden
+ * that was there at the beginning.  Calls of librdkafka that block are bounded by 500 ms each.
+ */
+#ifndef OUTBOX_RELAY_KAFKA_POSITION_H
+#define OUTBOX_RELAY_KAFKA_POSITION_H
+
+#include "clock.h"
+#include "position.h"
+#include "relay_options.h"
+
+typedef struct KafkaPosition KafkaPosition;
+
+extern MUST_CHECK KafkaPosition *kafka_position_open(const RelayConfig *config,
+													 const char *source_id, Error *error);
+/*
+ * IO_OK: it is known; IO_AGAIN: call again at kafka_position_wake_at(); IO_FAILED: TRANSIENT, or
+ * PERMANENT for a record that can't be read.
+ */
+extern MUST_CHECK IoResult kafka_position_step(KafkaPosition *reader, MonoUsec now, Error *error);
+extern MonoUsec kafka_position_wake_at(const KafkaPosition *reader);
+/* Everything before it is in Kafka; false: no such record. */
+extern bool kafka_position_found(const KafkaPosition *reader, Position *before);
+extern void kafka_position_free(KafkaPosition *reader); /* NULL is allowed */
+
+#endif

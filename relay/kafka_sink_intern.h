@@ -1,0 +1,93 @@
+/*
+ * kafka_sink_intern.h
+ *	  What the files of the sink share.  For kafka_sink*.c alone.
+ */
+#ifndef OUTBOX_RELAY_KAFKA_SINK_INTERN_H
+#define OUTBOX_RELAY_KAFKA_SINK_INTERN_H
+
+#include "kafka_sink.h"
+#include "kafka_transactions.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define POSITION_KEY_SIZE (SOURCE_ID_MAX + 1 + 64)
+
+/* What this producer sent to a partition. */
+typedef struct PartitionRun
+{
+	uint32_t in_flight;
+	bool open; /* the broker acknowledged something */
+	MonoUsec acknowledged_at;
+} PartitionRun;
+
+typedef struct SinkTopic
+{
+	rd_kafka_topic_t *handle; /* NULL: not used yet */
+	PartitionRun *runs;
+	uint32_t run_count;
+} SinkTopic;
+
+/*
+ *	starting --init--> open --commit()--> ending --> open
+ *
+ * and any failure ends the sink.
+ */
+typedef enum TransactionState
+{
+	TRANSACTION_NONE, /* a sink without them */
+	TRANSACTION_STARTING,
+	TRANSACTION_OPEN,
+	TRANSACTION_ENDING
+} TransactionState;
+
+typedef struct KafkaSink
+{
+	EventSink base;
+	KafkaSinkHooks hooks;
+	rd_kafka_t *handle;
+	rd_kafka_queue_t *queue;
+	rd_kafka_event_t *event; /* of which not every report was taken */
+	SinkTopic *topics;
+	uint32_t topic_count;
+	uint32_t reported_topic; /* of the last report: the next is often of the same */
+	MonoUsec now;			 /* of the last drain() */
+	int fd;
+	bool failed;
+	bool cut_off;
+	Error refusal; /* class NONE: none */
+	char certificate[KAFKA_CERTIFICATE_TEXT];
+
+	TransactionState transaction;
+	TxnThread *thread;
+	bool begun; /* something was published in this transaction */
+	bool fenced;
+	bool doomed;	 /* a fatal error isn't reported yet */
+	uint32_t purged; /* events that went down with the transaction: the thread knows why */
+	DeliveryToken purged_token;
+	bool purged_certainly; /* it isn't persisted */
+	char source_id[SOURCE_ID_MAX + 1];
+	char position_key[POSITION_KEY_SIZE];
+	rd_kafka_topic_t *position_topic;
+} KafkaSink;
+
+/* kafka_sink_transactions.c */
+extern const EventSinkOps kafka_sink_transactional_ops;
+extern MUST_CHECK bool kafka_sink_start_transactions(KafkaSink *sink, const RelayConfig *config,
+													 const KafkaTransactions *transactions,
+													 Error *error);
+/* What the thread says; how many reports there were. */
+extern int kafka_sink_drain_thread(KafkaSink *sink, DeliveryFn deliver, void *arg);
+/* true: the message went down with its transaction; it is reported when it is known why. */
+extern bool kafka_sink_takes_purged(KafkaSink *sink, const rd_kafka_message_t *message);
+/* Of the record with the position: no event is to blame. */
+extern void kafka_sink_blame_position(Error *error);
+extern void kafka_sink_end_transactions(KafkaSink *sink);
+
+/* kafka_sink.c */
+extern IoResult kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token,
+								   Error *error);
+extern int kafka_sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max);
+extern int kafka_sink_fd(const EventSink *base);
+extern void kafka_sink_close(EventSink *base);
+
+#endif
