@@ -6,7 +6,7 @@ import socket
 import struct
 import subprocess
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 from . import paths
@@ -219,25 +219,26 @@ class Broker:
     def reader(self, *topics):
         return Reader(self, topics)
 
-    def read(self, *topics):
+    def read(self, *topics, isolation="read_committed"):
         """All records that the topics have now, in the order of each partition."""
-        with self.reader(*topics) as reader:
+        with Reader(self, topics, isolation) as reader:
             return reader.to_end()
 
     def count(self, *topics):
-        """How many records the topics have, by their watermarks."""
-        with self.reader(*topics) as reader:
+        """How many records the topics have, by their watermarks, also of open transactions."""
+        with Reader(self, topics, "read_uncommitted") as reader:
             return sum(high - low for low, high in reader.watermarks().values())
 
 
 class Reader:
     """Reads whole topics from their beginning, as it likes, in no group."""
 
-    def __init__(self, broker, topics):
+    def __init__(self, broker, topics, isolation="read_committed"):
         self._consumer = Consumer({
             "bootstrap.servers": broker.servers, "group.id": "e2e-reader",
             "enable.auto.commit": False, "auto.offset.reset": "earliest",
-            "log_level": 0, "reconnect.backoff.max.ms": 500, "fetch.wait.max.ms": 5, "isolation.level": "read_committed",
+            "log_level": 0, "reconnect.backoff.max.ms": 500, "fetch.wait.max.ms": 5, "isolation.level": isolation,
+            "enable.partition.eof": True,
             "message.max.bytes": 10000000, "allow.auto.create.topics": False})
         self._places = [TopicPartition(topic, number, 0) for topic in topics
                         for number in range(broker.partitions(topic))]
@@ -270,11 +271,13 @@ class Reader:
 
     def poll(self, timeout=0.1):
         message = self._consumer.poll(timeout)
-        if message is None:
-            return None
-        return self._record(message)
+        return None if message is None else self._record(message)
 
     def _record(self, message):
+        """None for the end of a partition, which may be behind records that nobody sees."""
+        if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+            self._next[(message.topic(), message.partition())] = message.offset()
+            return None
         assert not message.error(), message.error()
         record = Record(message)
         self._next[(record.topic, record.partition)] = record.offset + 1
@@ -301,9 +304,10 @@ class Reader:
         def step():
             for message in self._consumer.consume(5000, 0.1):
                 record = self._record(message)
-                records.append(record)
-                place = (record.topic, record.partition)
-                if record.offset >= missing.get(place, record.offset + 2) - 1:
+                if record is not None:
+                    records.append(record)
+                place = (message.topic(), message.partition())
+                if self._next[place] >= missing.get(place, self._next[place] + 1):
                     del missing[place]
             return not missing
         if missing:
