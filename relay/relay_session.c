@@ -428,8 +428,8 @@ relay_backfill_step(Relay *relay, MonoUsec now)
 	bool more = true;
 	Error error;
 
-	if (relay->renewing)
-		return;
+	if (relay->renewing && !relay->config->exactly_once)
+		return false;
 	error_clear(&error);
 	for (int i = 0; more && i < ROWS_PER_ROUND; i++)
 	{
