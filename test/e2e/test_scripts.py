@@ -152,26 +152,6 @@ SETTLES = [
 ]
 
 
-def test_each_guarantee_has_a_test():
-    done = run(os.path.join(TOP, "scripts", "check-guarantees"))
-    assert done.returncode == 0 and not done.stdout, done.stdout
-
-
-@pytest.mark.parametrize("old, new, said", [
-    ("::test_a_committed_event_is_published", "::test_of_nothing", "there is no test e2e/test_publish.py::test_of_nothing"),
-    ("nothing promised, nothing to show", "it is so", "no test shows it"),
-])
-def test_a_guarantee_without_a_test_is_found(base, old, new, said):
-    path = os.path.join(base, "guarantees-" + str(free_port()))
-    with open(os.path.join(TOP, "docs", "guarantees.md"), encoding="utf-8") as source:
-        text = source.read()
-    assert old in text
-    with open(path, "w", encoding="utf-8") as changed:
-        changed.write(text.replace(old, new, 1))
-    done = run(os.path.join(TOP, "scripts", "check-guarantees"), path)
-    assert done.returncode == 1 and said in done.stdout, done.stdout
-
-
 def test_the_tree_settles_by_proof_alone():
     done = run(os.path.join(TOP, "scripts", "check-settled"))
     assert done.returncode == 0 and not done.stdout, done.stdout
@@ -191,31 +171,33 @@ def test_a_path_that_confirms_without_proof_is_found(base, file, old, new):
 
 
 # ---------------------------------------------------------------------------
-# check-faults
+# check-named-tests
 # ---------------------------------------------------------------------------
 
-def test_every_fault_has_its_test():
-    done = run(os.path.join(TOP, "scripts", "check-faults"))
+def test_every_fault_and_every_guarantee_has_its_test():
+    done = run(os.path.join(TOP, "scripts", "check-named-tests"))
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("old, new", [
-    ("::test_the_relay_stops_at_a_gap`", "::test_the_relay_stops_at_a_gap_no_more`"),
-    ("`e2e/test_gap.py::", "`e2e/test_no_gap.py::"),
-    ("::leaders_that_move`", "::leaders`"),
-    ("`unit/test_kafka_faults.c::leaders_that_move`", "it can't be tested"),
-    ("::takes_a_keepalive_only_at_rest`", "::give_relation`"),
+@pytest.mark.parametrize("page, old, new", [
+    ("faults", "::test_the_relay_stops_at_a_gap`", "::test_the_relay_stops_at_a_gap_no_more`"),
+    ("faults", "`e2e/test_gap.py::", "`e2e/test_no_gap.py::"),
+    ("faults", "::leaders_that_move`", "::leaders`"),
+    ("faults", "`unit/test_kafka_faults.c::leaders_that_move`", "it can't be tested"),
+    ("faults", "::takes_a_keepalive_only_at_rest`", "::give_relation`"),
+    ("guarantees", "::test_a_committed_event_is_published`", "::test_of_nothing`"),
+    ("guarantees", "nothing promised, nothing to show", "it is so"),
 ])
-def test_a_fault_without_a_test_is_found(base, old, new):
-    there = os.path.join(base, "faults-" + str(free_port()))
+def test_what_has_no_test_is_found(base, page, old, new):
+    there = os.path.join(base, "named-" + str(free_port()))
     os.mkdir(there)
     os.symlink(os.path.join(TOP, "test"), os.path.join(there, "test"))
     shutil.copytree(os.path.join(TOP, "docs"), os.path.join(there, "docs"))
-    page = os.path.join(there, "docs", "faults.md")
-    with open(page, encoding="utf-8") as source:
+    path = os.path.join(there, "docs", page + ".md")
+    with open(path, encoding="utf-8") as source:
         text = source.read()
     assert old in text, "the page has changed: mend this test"
-    with open(page, "w", encoding="utf-8") as source:
+    with open(path, "w", encoding="utf-8") as source:
         source.write(text.replace(old, new, 1))
-    done = run(os.path.join(TOP, "scripts", "check-faults"), there)
-    assert done.returncode == 1 and "docs/faults.md" in done.stdout, done.stdout
+    done = run(os.path.join(TOP, "scripts", "check-named-tests"), there)
+    assert done.returncode == 1 and f"docs/{page}.md" in done.stdout, done.stdout
