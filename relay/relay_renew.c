@@ -81,6 +81,18 @@ needs_sink(const Relay *relay)
 		   relay->state == RELAY_STARTING || relay->state == RELAY_STREAMING;
 }
 
+/* A producer of transactions has to fence off the one before, and to read its position: that is a start. */
+static void
+end_for_another(Relay *relay, MonoUsec now)
+{
+	log_event(LOG_LEVEL_INFO, "replacing the producer", "peer", relay_peer_name(PEER_KAFKA), NULL);
+	pump_sink_lost(relay->pump);
+	relay_close_sink(relay);
+	relay_end_session(relay);
+	relay->retry_at = now;
+	relay_set_state(relay, RELAY_WAITING, now);
+}
+
 void
 relay_renew_step(Relay *relay, MonoUsec now)
 {
@@ -103,12 +115,8 @@ relay_renew_step(Relay *relay, MonoUsec now)
 		error_transient(&error, "the producer was replaced with events in flight, they go again");
 		relay_lose_sink(relay, &error, now);
 	}
-	/* A producer of transactions fences off the one before, and reads its position. */
 	else if (relay->config->exactly_once && needs_sink(relay))
-	{
-		error_transient(&error, "the producer is replaced: its settings were changed");
-		relay_lose_sink(relay, &error, now);
-	}
+		end_for_another(relay, now);
 	else
 		relay_close_sink(relay);
 	if (!pump_resize(relay->pump, &limits, &error))
