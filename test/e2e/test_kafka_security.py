@@ -263,6 +263,7 @@ def test_a_relay_without_one_acl(scene, exits, operation):
     # And with it, the same event goes out.
     grant(scene, "relay", acls)
     relay.start()
+    until(lambda: scene.broker.partitions(scene.topic("t")) > 0, "its topic is there", 60)
     until(lambda: event in {r.id for r in scene.broker.read(scene.topic("t"))}, "it is out", 60)
     assert relay.stop() == 0
 
