@@ -386,6 +386,8 @@ run_job(PgRegistry *registry, RegistryReply *reply, Error *error)
 
 			reply->failed = registry->job_failed;
 			reply->error = registry->job_error;
+			if (job->kind == REGISTRY_TOPIC)
+				snprintf(reply->topic, sizeof(reply->topic), "%s", job->params[PARAM_TOPIC]);
 			/* Whoever asked for the facts hears that they can't be had. */
 			if (due && job->kind < REGISTRY_FACTS)
 				reply->job = REGISTRY_FACTS;

@@ -81,7 +81,8 @@ typedef struct RegistryReply
 	RegistryJob job;
 	bool failed; /* error says why */
 	Error error;
-	uint64_t rows; /* changed, by MARK, TIMELINE, READY, DELIVERY */
+	uint64_t rows;					/* changed, by MARK, TIMELINE, READY, DELIVERY */
+	char topic[TOPIC_NAME_MAX + 1]; /* TOPIC: which one was asked for, also when it failed */
 	union
 	{
 		uint32_t partitions;

@@ -11,6 +11,7 @@
 #define JOBS_MAX 16
 #define PARAMS_MAX 13
 #define NAME_SIZE 64
+#define PARAM_TOPIC 1 /* of a topic's job: its name */
 
 typedef struct Job
 {

@@ -5,12 +5,16 @@
  *
  * Refuses to route by a count that isn't recorded: what is in outbox.topic is the
  * only truth, and the first relay to record it wins.
+ *
+ * Invariants: a count is that of the topic that the reply names.  A producer may be replaced
+ * while a job is under way, and another topic wanted before its reply comes.
  */
 #include "relay_intern.h"
 
 #include "exit_codes.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void
 relay_want_topic(Relay *relay)
@@ -85,9 +89,9 @@ relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now)
 {
 	Error error = reply->error;
 
+	if (!relay->topic_recording || strcmp(reply->topic, relay->topic_name) != 0)
+		return; /* asked for with a producer that is gone; the row is there for the next look */
 	relay->topic_recording = false;
-	if (relay->maker == NULL)
-		return;
 	if (reply->failed)
 	{
 		relay_fail(relay, &error, now);
