@@ -154,12 +154,13 @@ extern MUST_CHECK bool registry_read_leaf(PgRegistry *registry, unsigned leaf, u
 /* The backfill is done: state ready, mark at the slot's start. */
 extern MUST_CHECK bool registry_ready(PgRegistry *registry, uint32_t generation);
 
-/* How an event is stored: after an error of class 22 the next one is tried. */
+/* How an event is stored: when poison_form_is_refused() the next one is tried. */
 typedef enum LetterForm
 {
 	LETTER_AS_IT_IS,
 	LETTER_PAYLOAD_AS_BYTES, /* a message may have one that isn't JSON */
-	LETTER_RAW				 /* and such headers: they become a JSON string */
+	LETTER_RAW,				 /* and such headers: they become a JSON string */
+	LETTER_BYTES /* and text that the database can't hold: all of it as bytes, see docs/sql.md */
 } LetterForm;
 
 /* The event as a row of outbox.dead_letter; copied. */

@@ -20,8 +20,13 @@
 #define PREFIX_SIZE (SOURCE_ID_MAX + 1 + 10 + 1 + 1)
 
 /* Numbers of parameters, from 0. */
+#define PARAM_REASON 3
+#define PARAM_TYPE 6
+#define PARAM_KEY 7
+#define PARAM_NAME 8
 #define PARAM_PAYLOAD 9
 #define PARAM_BYTES 10
+#define PARAM_HEADERS 11
 #define PARAM_COUNT 13
 
 bool
@@ -98,6 +103,33 @@ set_payload(Job *job, const OutboxEvent *event, bool *ok)
 	set_binary(job, PARAM_BYTES, bytes ? event->payload : event->other_payload, ok);
 }
 
+/* What any database can hold. */
+static void
+keep_ascii(char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if ((unsigned char) *text >= 0x80)
+			*text = '?';
+	}
+}
+
+/* Text as bytes: zero bytes among them, and what has no character here. */
+static void
+set_all_bytes(Job *job, const OutboxEvent *event, bool *ok)
+{
+	static const int texts[] = {PARAM_TYPE, PARAM_KEY, PARAM_NAME, PARAM_HEADERS};
+	const ByteView views[] = {event->aggregate_type, event->aggregate_id, event->type,
+							  event->headers};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		free(job->params[texts[i]]);
+		set_binary(job, texts[i], views[i], ok);
+	}
+	keep_ascii(job->params[PARAM_REASON]);
+}
+
 static const char *
 text_or_null(const char *text)
 {
@@ -111,6 +143,7 @@ registry_dead_letter(PgRegistry *registry, const Poison *poison, LetterForm form
 		[LETTER_AS_IT_IS] = SQL_DEAD_LETTER,
 		[LETTER_PAYLOAD_AS_BYTES] = SQL_DEAD_LETTER_BYTES,
 		[LETTER_RAW] = SQL_DEAD_LETTER_RAW,
+		[LETTER_BYTES] = SQL_DEAD_LETTER_ALL_BYTES,
 	};
 	const OutboxEvent *event = &poison->event;
 	char position[POSITION_TEXT_SIZE];
@@ -150,6 +183,8 @@ registry_dead_letter(PgRegistry *registry, const Poison *poison, LetterForm form
 
 		job->position = event->position;
 		set_payload(job, event, &ok);
+		if (form == LETTER_BYTES)
+			set_all_bytes(job, event, &ok);
 		if (!ok)
 		{
 			registry_free_job(job);

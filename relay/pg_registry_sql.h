@@ -168,10 +168,11 @@
  * $10 and $11 the payload as bytes (text or not), $12 headers, $13 when it was made, in usec since
  * 2000.  A row that is there already says the same.
  */
-#define INSERT_DEAD_LETTER                                                                         \
+#define INSERT_DEAD_LETTER_ROW                                                                     \
 	"INSERT INTO outbox.dead_letter (slot_name, position, topic, reason, errcode, id,"             \
 	"  aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at)"             \
-	"VALUES ($1, $2, $3, $4, $5, $6::uuid, $7, $8, $9,"
+	"VALUES ($1, $2, $3, $4, $5, $6::uuid,"
+#define INSERT_DEAD_LETTER INSERT_DEAD_LETTER_ROW " $7, $8, $9,"
 #define DEAD_LETTER_CREATED_AT                                                                     \
 	" TIMESTAMPTZ '2000-01-01 00:00:00+00' + $13::int8 * INTERVAL '1 microsecond')"                \
 	" ON CONFLICT (slot_name, position) DO NOTHING"
@@ -188,6 +189,21 @@
 #define SQL_DEAD_LETTER_BYTES DEAD_LETTER_BYTES " $12::jsonb," DEAD_LETTER_CREATED_AT
 #define SQL_DEAD_LETTER_RAW                                                                        \
 	DEAD_LETTER_BYTES " pg_catalog.to_jsonb($12::text)," DEAD_LETTER_CREATED_AT
+/*
+ * For text that the database can't hold: each field with its length, -1 for none; $7 to $9 and $12
+ * come as bytes.
+ */
+#define FIELD_OF_BYTES(param)                                                                      \
+	" pg_catalog.int4send(COALESCE(pg_catalog.length(" param "::bytea), -1))"                      \
+	" || COALESCE(" param "::bytea, '')"
+#define TEXT_AS_BYTES                                                                              \
+	FIELD_OF_BYTES("$7")                                                                           \
+	" ||" FIELD_OF_BYTES("$8") " ||" FIELD_OF_BYTES("$9") " ||" FIELD_OF_BYTES("$12")
+#define PAYLOADS_AS_BYTES FIELD_OF_BYTES("$10") " ||" FIELD_OF_BYTES("$11")
+#define SQL_DEAD_LETTER_ALL_BYTES                                                                  \
+	INSERT_DEAD_LETTER_ROW                                                                         \
+	" NULL, NULL, NULL, NULL," TEXT_AS_BYTES " ||" PAYLOADS_AS_BYTES                               \
+	", NULL," DEAD_LETTER_CREATED_AT
 
 #define SQL_HEARTBEAT "SELECT outbox.heartbeat($1)"
 #define SQL_MAINTAIN "SELECT outbox.maintain()"

@@ -70,6 +70,20 @@ poison_cause_of_route(RouteFault fault)
 }
 
 bool
+poison_form_is_refused(const char *sqlstate)
+{
+	/* not this data, not this much or this deep, not in this database */
+	static const char *const classes[] = {"22", "54", "0A"};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+	{
+		if (strncmp(sqlstate, classes[i], strlen(classes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
 poison_is(const Error *error)
 {
 	return error->error_class == ERROR_CLASS_PERMANENT &&

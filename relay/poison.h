@@ -64,6 +64,12 @@ extern PoisonCause poison_cause_of(const char *code);
 
 extern PoisonCause poison_cause_of_route(RouteFault fault);
 
+/*
+ * Of a dead letter that the database refused: it is for what is in it, by its SQLSTATE, and would be so again.
+ * Another form may do; all else is waited for.
+ */
+extern bool poison_form_is_refused(const char *sqlstate);
+
 /* An error that is about one event, and permanent. */
 extern bool poison_is(const Error *error);
 

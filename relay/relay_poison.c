@@ -6,17 +6,17 @@
  * nothing is read, and the LSN stays.
  *
  * Invariants: one dead letter is under way at a time; the pump hears of it only after its
- * commit; an attempt that failed is begun anew from the event itself, which the pump holds.
+ * commit; an attempt that failed is begun anew from the event itself, which the pump holds;
+ * an event that the database can't hold in one form comes in the next one, and in the last
+ * one there is nothing to refuse.
  */
 #include "relay_intern.h"
 
 #include "exit_codes.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define BURIAL_LOG_USEC (60 * USEC_PER_SEC)
-#define DATA_EXCEPTION "22"
 #define LOOKS_MAX 10
 #define LOOK_USEC (100 * USEC_PER_MS)
 
@@ -120,8 +120,8 @@ relay_take_burial(Relay *relay, const RegistryReply *reply, MonoUsec now)
 
 	if (relay->burial != BURIAL_WRITING)
 		return;
-	if (reply->failed && relay->burial_form < LETTER_RAW &&
-		strncmp(error.sqlstate, DATA_EXCEPTION, strlen(DATA_EXCEPTION)) == 0)
+	if (reply->failed && relay->burial_form < LETTER_BYTES &&
+		poison_form_is_refused(error.sqlstate))
 	{
 		relay->burial_form++;
 		relay->burial = BURIAL_NONE;

@@ -70,6 +70,21 @@ takes_only_what_is_about_one_event(void **state)
 	assert_false(poison_is(&error));
 }
 
+/* What is in an event would be refused again; what the server lacks at the moment comes back. */
+static void
+knows_what_another_form_may_mend(void **state)
+{
+	static const char *const refused[] = {"22P02", "22P05", "22021", "54001", "54000", "0A000"};
+	static const char *const waited_for[] = {"",	  "08006", "25006", "40001", "42501", "53100",
+											 "53200", "55P03", "57014", "57P01", "58030", "XX000"};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(refused); i++)
+		assert_true(poison_form_is_refused(refused[i]));
+	for (size_t i = 0; i < LENGTH(waited_for); i++)
+		assert_false(poison_form_is_refused(waited_for[i]));
+}
+
 int
 main(void)
 {
@@ -77,6 +92,7 @@ main(void)
 		cmocka_unit_test(names_every_cause_differently),
 		cmocka_unit_test(knows_the_names_of_kafka),
 		cmocka_unit_test(takes_only_what_is_about_one_event),
+		cmocka_unit_test(knows_what_another_form_may_mend),
 	};
 
 	return cmocka_run_group_tests_name("poison", tests, NULL, NULL);
