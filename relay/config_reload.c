@@ -40,6 +40,7 @@ note_change(const char *name, const char *origin, bool reloadable, void *arg)
 	buffer_printf(&change->names, "%s%s", change->count > 0 ? ", " : "", name);
 	change->count++;
 	change->producer |= strncmp(name, "kafka.", 6) == 0 || strncmp(name, "window.", 7) == 0;
+	change->brokers |= strcmp(name, "kafka.bootstrap.servers") == 0;
 	change->http |= strcmp(name, "http.listen") == 0;
 }
 

@@ -26,6 +26,7 @@ typedef struct ConfigChange
 {
 	int count;
 	bool producer; /* of kafka.* or window.*: it takes a new producer */
+	bool brokers;  /* which ones it is for */
 	bool http;	   /* http.listen */
 	Buffer names;  /* "log.level, window.events" */
 } ConfigChange;

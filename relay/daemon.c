@@ -156,7 +156,11 @@ take_config(Daemon *daemon, ConfigChange *change, MonoUsec now, Error *error)
 	}
 	daemon_start_log(daemon->options);
 	if (change->count > 0)
-		relay_reconfigure(daemon->relay, change->producer, now);
+		relay_reconfigure(daemon->relay,
+						  change->brokers	 ? PRODUCER_ELSEWHERE
+						  : change->producer ? PRODUCER_ANEW
+											 : PRODUCER_STAYS,
+						  now);
 	return true;
 }
 

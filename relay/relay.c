@@ -267,8 +267,7 @@ relay_read_stream(Relay *relay, MonoUsec now)
 	PumpVerdict verdict;
 	Error error;
 
-	if (relay->topic_wanted || relay->burial != BURIAL_NONE ||
-		(relay->renewing && !relay->config->exactly_once))
+	if (relay->topic_wanted || relay->burial != BURIAL_NONE || relay_pauses_to_renew(relay))
 	{
 		relay->reading = false;
 		return false;
@@ -375,14 +374,21 @@ take_refusal(Relay *relay, MonoUsec now)
 		log_error(LOG_LEVEL_WARNING, &error, "peer", "kafka", NULL);
 }
 
+/* Rows that nobody fetches would wake us up again and again. */
+static bool
+hears_registry(const Relay *relay)
+{
+	return relay->registry != NULL && (relay->state != RELAY_BACKFILLING ||
+									   (!relay->backfill.held && !relay_pauses_to_renew(relay)));
+}
+
 static void
 watch(Relay *relay)
 {
 	Poller *poller = relay->poller;
 	short source_events = 0;
-	bool rows_held = relay->state == RELAY_BACKFILLING && relay->backfill.held;
 
-	if (relay->registry != NULL && !rows_held)
+	if (hears_registry(relay))
 		poller_watch(poller, relay->registry_slot, registry_fd(relay->registry),
 					 registry_events(relay->registry));
 	else
@@ -414,7 +420,7 @@ earlier(MonoUsec a, MonoUsec b)
 static MonoUsec
 wake_up(const Relay *relay, MonoUsec now)
 {
-	MonoUsec wake_at = relay->registry != NULL ? registry_wake_at(relay->registry) : MONO_NEVER;
+	MonoUsec wake_at = hears_registry(relay) ? registry_wake_at(relay->registry) : MONO_NEVER;
 
 	wake_at = earlier(wake_at, relay_kafka_wake_at(relay));
 	if (relay->renewing)

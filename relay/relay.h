@@ -70,12 +70,20 @@ extern MUST_CHECK Relay *relay_create(const RelayConfig *config, Poller *poller,
 									  Error *error);
 extern void relay_free(Relay *relay);
 
+/* What another configuration asks of the producer. */
+typedef enum ProducerChange
+{
+	PRODUCER_STAYS,
+	PRODUCER_ANEW,	   /* and other limits of the window */
+	PRODUCER_ELSEWHERE /* to other brokers: what they hold is compared as at a start */
+} ProducerChange;
+
 /*
- * The configuration that it borrows has other values.  New limits of the window, and a new producer
- * when "producer" says so, come when nothing is in flight, at the latest after drain.timeout:
- * then what is in flight goes again.  Connections in use stay.
+ * The configuration that it borrows has other values.  New limits of the window, and a new producer,
+ * come when nothing is in flight, at the latest after drain.timeout: then what is in flight goes
+ * again.  Connections in use stay, but for PRODUCER_ELSEWHERE: then there is a new session.
  */
-extern void relay_reconfigure(Relay *relay, bool producer, MonoUsec now);
+extern void relay_reconfigure(Relay *relay, ProducerChange producer, MonoUsec now);
 
 /* One round; false: stopped.  *wake_at is when the next one is due without an event. */
 extern MUST_CHECK bool relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at);

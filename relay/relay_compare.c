@@ -7,7 +7,7 @@
  * but where dead letters are kept: then what goes there is poison, and nothing else is.
  *
  * Invariants: the tail of Kafka is compared at the first start, after another relay had
- * the slot, and on a new timeline.
+ * the slot, on a new timeline, and with other brokers.
  */
 #include "relay_intern.h"
 

@@ -149,7 +149,8 @@ struct Relay
 	Error last_error;	   /* class NONE: there was none */
 	UnixUsec last_error_at;
 
-	bool renewing; /* producer and window wait for nothing being in flight */
+	bool renewing;	/* producer and window wait for nothing being in flight */
+	bool elsewhere; /* the next producer is for other brokers */
 	MonoUsec renew_deadline;
 
 	LagClock lag;
@@ -208,7 +209,8 @@ extern bool relay_slot_is_known(const Relay *relay, MonoUsec now);
 /* The end of its WAL, as the server said just now. */
 extern void relay_server_at(Relay *relay, PgLsn server_end, MonoUsec now);
 
-/* relay_renew.c */
+/* relay_renew.c: nothing is read until the producer is replaced */
+extern bool relay_pauses_to_renew(const Relay *relay);
 extern void relay_renew_step(Relay *relay, MonoUsec now);
 extern PumpConfig relay_pump_config(const RelayConfig *config);
 extern int64_t relay_feedback_interval(const Relay *relay);

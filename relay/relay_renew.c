@@ -7,6 +7,7 @@
  * Invariants: a producer is replaced when it has nothing in flight, so that the next one begins
  * where it ended, without a hole and without a repetition.  One that can't get rid of its events
  * in time (its brokers are away, perhaps the very reason) is thrown away as after a failure.
+ * Nothing goes to other brokers before what they hold was compared.
  */
 #include "relay_intern.h"
 
@@ -49,7 +50,7 @@ set_backoff(Backoff *backoff, const RelayConfig *config)
 }
 
 void
-relay_reconfigure(Relay *relay, bool producer, MonoUsec now)
+relay_reconfigure(Relay *relay, ProducerChange producer, MonoUsec now)
 {
 	const RelayConfig *config = relay->config;
 	PumpConfig pump = relay_pump_config(config);
@@ -64,13 +65,21 @@ relay_reconfigure(Relay *relay, bool producer, MonoUsec now)
 	pump_configure(relay->pump, &pump, relay_feedback_interval(relay));
 	relay->heartbeat_at = now;
 	relay->maintain_at = now + config->maintain_interval_usec;
-	if (!producer)
+	if (producer == PRODUCER_STAYS)
 		return;
+	relay->elsewhere |= producer == PRODUCER_ELSEWHERE;
 	relay->renewing = true;
 	relay->renew_deadline = now + config->drain_timeout_usec;
 	/* The rest of a transaction goes with its beginning. */
 	if (config->exactly_once)
 		pump_finish(relay->pump);
+}
+
+/* With transactions what is under way is read to its end. */
+bool
+relay_pauses_to_renew(const Relay *relay)
+{
+	return relay->renewing && !relay->config->exactly_once;
 }
 
 /* Whether this state goes on with a producer: the others get theirs in SETTLING. */
@@ -81,7 +90,10 @@ needs_sink(const Relay *relay)
 		   relay->state == RELAY_STARTING || relay->state == RELAY_STREAMING;
 }
 
-/* A producer of transactions has to fence off the one before, and to read its position: that is a start. */
+/*
+ * A producer of transactions has to fence off the one before, and to read its position; and other brokers may
+ * be those of another cluster, without the topics or with positions above the server's: that is a start.
+ */
 static void
 end_for_another(Relay *relay, MonoUsec now)
 {
@@ -97,6 +109,7 @@ void
 relay_renew_step(Relay *relay, MonoUsec now)
 {
 	WindowLimits limits = window_limits(relay->config);
+	bool another;
 	Error error;
 
 	if (!relay->renewing)
@@ -109,13 +122,17 @@ relay_renew_step(Relay *relay, MonoUsec now)
 	if (pump_in_flight(relay->pump) > 0 && now < relay->renew_deadline)
 		return;
 	relay->renewing = false;
+	another = relay->elsewhere || relay->config->exactly_once;
+	if (relay->elsewhere)
+		relay->tail_is_known = false;
+	relay->elsewhere = false;
 	error_clear(&error);
 	if (pump_in_flight(relay->pump) > 0)
 	{
 		error_transient(&error, "the producer was replaced with events in flight, they go again");
 		relay_lose_sink(relay, &error, now);
 	}
-	else if (relay->config->exactly_once && needs_sink(relay))
+	else if (another && needs_sink(relay))
 		end_for_another(relay, now);
 	else
 		relay_close_sink(relay);

@@ -428,7 +428,7 @@ relay_backfill_step(Relay *relay, MonoUsec now)
 	bool more = true;
 	Error error;
 
-	if (relay->renewing && !relay->config->exactly_once)
+	if (relay_pauses_to_renew(relay))
 		return false;
 	error_clear(&error);
 	for (int i = 0; more && i < ROWS_PER_ROUND; i++)

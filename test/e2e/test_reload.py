@@ -116,13 +116,32 @@ def test_new_brokers_when_the_old_ones_are_away(make_scene, source, own_broker):
     ledger = scene.ledger()
     scene.emit("t", "k")
     ledger.wait_in_topics()
+    own_broker.kill()
+    scene.emit("t", "k")
+    until(lambda: relay.metric("outbox_relay_in_flight_events") == 1, "an event for nobody")
+    config.reload(**{"kafka.bootstrap.servers": f"127.0.0.1:{free_port()},{own_broker.servers}"})
+    relay.wait_log("replaced with events in flight")
+    own_broker.restart()
+    records = ledger.wait_in_topics(60)
+    ledger.check_topics(records)
+    relay.wait_ready()
+    assert not relay.problems()
+
+
+def test_brokers_that_are_not_there(make_scene, source, own_broker):
+    """A wrong address is waited for, and the right one is taken at once."""
+    scene = make_scene(source, None, own_broker)
+    config = file(scene, kafka__bootstrap__servers=own_broker.servers)
+    relay = config.relay.start()
+    ledger = scene.ledger()
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
     config.reload(**{"kafka.bootstrap.servers": f"127.0.0.1:{free_port()}"})
     until(lambda: relay.metric("outbox_relay_producers_total") == 2, "a new producer")
     scene.emit("t", "k")
-    until(lambda: relay.metric("outbox_relay_in_flight_events") == 1, "an event for nobody")
     config.reload(**{"kafka.bootstrap.servers": own_broker.servers})
     records = ledger.wait_in_topics(60)
-    ledger.check_topics(records)
+    assert len(ledger.check_topics(records)) == len(records) == 2
     relay.wait_ready()
     assert not relay.problems()
 
