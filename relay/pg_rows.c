@@ -76,8 +76,13 @@ struct PgRows
 	"       ceil(extract(epoch FROM $2::timestamptz) * 1000)::int8"
 
 #define SQL_FIND "SELECT e.id FROM outbox.event e WHERE e.id = ANY ($1::uuid[])"
+/* $3: what was known to be published; a letter whose redriven row is among that has a record of its own. */
 #define SQL_FIND_LETTERS                                                                           \
-	"SELECT d.id FROM outbox.dead_letter d WHERE d.id = ANY ($1::uuid[]) AND d.slot_name = $2"
+	"SELECT d.id FROM outbox.dead_letter d"                                                        \
+	" WHERE d.id = ANY ($1::uuid[]) AND d.slot_name = $2"                                          \
+	"   AND NOT EXISTS (SELECT FROM outbox.event e"                                                \
+	"                    WHERE e.id = d.id AND e.headers ->> 'outbox-replayed' = d.position"       \
+	"                      AND coalesce(pg_visible_in_snapshot(e.xid, $3::pg_snapshot), false))"
 
 #define SQL_WHOLE_ROW SQL_ROW_COLUMNS
 #define SQL_SHORT_ROW                                                                              \
@@ -331,12 +336,18 @@ pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found, void 
 }
 
 bool
-pg_rows_find_letters(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg,
-					 Error *error)
+pg_rows_find_letters(const RelayConfig *config, const char *ids, const char *published,
+					 RowFoundFn found, void *arg, Error *error)
 {
-	const char *params[] = {ids, config->slot};
+	const char *params[] = {ids, config->slot, published};
 
-	return find(config, SQL_FIND_LETTERS, params, 2, found, arg, error);
+	return find(config, SQL_FIND_LETTERS, params, 3, found, arg, error);
+}
+
+const char *
+pg_rows_published(const PgRows *rows)
+{
+	return rows->published;
 }
 
 /* -------------------------------------------------------------------------

@@ -74,9 +74,16 @@ typedef void (*RowFoundFn)(const uint8_t *id, void *arg);
 extern MUST_CHECK bool pg_rows_find(const RelayConfig *config, const char *ids, RowFoundFn found,
 									void *arg, Error *error);
 
-/* The same for the dead letters of the slot, which must be readable. */
+/*
+ * The same for the dead letters of the slot, which must be readable; without those that were redriven
+ * in a transaction which the snapshot "published" sees.
+ */
 extern MUST_CHECK bool pg_rows_find_letters(const RelayConfig *config, const char *ids,
-											RowFoundFn found, void *arg, Error *error);
+											const char *published, RowFoundFn found, void *arg,
+											Error *error);
+
+/* The snapshot whose rows pg_rows_next() gives; borrowed. */
+extern const char *pg_rows_published(const PgRows *rows);
 
 /* All rows were given and published: the gap is no longer one.  The snapshot is given up. */
 extern MUST_CHECK bool pg_rows_close_gap(PgRows *rows, Error *error);

@@ -24,6 +24,7 @@
 #include "position.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_MAX_EVENTS UINT64_C(1000000)
@@ -57,6 +58,7 @@ typedef struct Verify
 	uint64_t doubled;
 	uint64_t dead_lettered;
 	uint64_t unexpected;
+	char *published;	 /* the snapshot whose rows are compared */
 	uint64_t without_id; /* rows, which no record can be compared with */
 	uint64_t replayed;
 } Verify;
@@ -144,6 +146,11 @@ read_table(Verify *verify, Error *error)
 		return false;
 	rows = pg_rows_open(verify->config, &selection, error);
 	ok = rows != NULL && take_rows(verify, rows, error);
+	if (ok)
+	{
+		verify->published = strdup(pg_rows_published(rows));
+		ok = verify->published != NULL || error_bug(error, "out of memory");
+	}
 	pg_rows_close(rows);
 	return ok;
 }
@@ -278,12 +285,23 @@ has_no_record(const IdEntry *entry)
 	return entry->found == 0 && entry->replayed == 0;
 }
 
-typedef bool (*FindFn)(const RelayConfig *config, const char *ids, RowFoundFn found, void *arg,
-					   Error *error);
+typedef bool (*FindFn)(Verify *verify, const char *ids, Error *error);
 
 static bool
-look_for(Verify *verify, bool (*wanted)(const IdEntry *entry), FindFn find, RowFoundFn mark,
-		 Error *error)
+find_rows(Verify *verify, const char *ids, Error *error)
+{
+	return pg_rows_find(verify->config, ids, mark_stored, verify, error);
+}
+
+static bool
+find_letters(Verify *verify, const char *ids, Error *error)
+{
+	return pg_rows_find_letters(verify->config, ids, verify->published, mark_dead_lettered, verify,
+								error);
+}
+
+static bool
+look_for(Verify *verify, bool (*wanted)(const IdEntry *entry), FindFn find, Error *error)
 {
 	Buffer ids;
 	uint64_t cursor = 0;
@@ -306,8 +324,7 @@ look_for(Verify *verify, bool (*wanted)(const IdEntry *entry), FindFn find, RowF
 		if (waiting == IDS_PER_LOOK - 1 || (entry == NULL && waiting > 0))
 		{
 			buffer_append_str(&ids, "}");
-			ok = ids.failed ? error_bug(error, "out of memory")
-							: find(verify->config, ids.data, mark, verify, error);
+			ok = ids.failed ? error_bug(error, "out of memory") : find(verify, ids.data, error);
 			buffer_reset(&ids);
 			waiting = 0;
 		}
@@ -319,9 +336,9 @@ look_for(Verify *verify, bool (*wanted)(const IdEntry *entry), FindFn find, RowF
 static bool
 look_again(Verify *verify, Error *error)
 {
-	return look_for(verify, has_no_row, pg_rows_find, mark_stored, error) &&
+	return look_for(verify, has_no_row, find_rows, error) &&
 		   (!verify->facts.dead_letters_readable ||
-			look_for(verify, has_no_record, pg_rows_find_letters, mark_dead_lettered, error));
+			look_for(verify, has_no_record, find_letters, error));
 }
 
 static void
@@ -379,6 +396,7 @@ verify_run(const RelayConfig *config, const VerifyRequest *request, FILE *out, b
 	if (ok)
 		print_counts(&verify);
 	*equal = verify.missing + verify.doubled + verify.unexpected == 0;
+	free(verify.published);
 	id_set_free(verify.ids);
 	topic_map_free(verify.topics);
 	return ok;

@@ -216,3 +216,26 @@ def test_a_transaction_longer_than_the_window_is_open(scene):
     scene.wait_known()
     status, found = verify(scene, "--since", since)
     assert (status, found) == (0, nothing(events=1, records=2))
+
+
+def test_a_dead_letter_that_was_redriven_has_a_record(scene):
+    """It excuses nothing any more, once its new row was published."""
+    options = {"poison.policy": "dead-letter", "kafka.message.max.bytes": "6000"}
+    relay, _ = published(scene, count=1, **options)
+    large = str(scene.sql("SELECT outbox.emit('t', 'large', 'T', to_json(repeat('x', 20000)))")[0][0])
+    scene.emit("t", "k")
+    scene.wait_known()
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    assert scene.sql("SELECT outbox.redrive(slot => %s)", (scene.slot,))[0][0] == 1
+    # Its row waits for the relay.
+    assert verify(scene) == (0, nothing(events=3, records=2) | {"dead letters": 1})
+    del relay.options["kafka.message.max.bytes"]
+    relay.start()
+    scene.wait_known()
+    again = [record for record in scene.broker.read(scene.topic("t")) if record.id == large]
+    assert len(again) == 1 and verify(scene) == (0, nothing(events=4, records=3) | {"replayed": 1})
+    # Kafka loses it.
+    scene.broker.delete_records(scene.topic("t"), again[0].partition, -1)
+    status, found = verify(scene)
+    assert status == 1 and large in found["missing"] and found["dead letters"] == 0
