@@ -22,6 +22,7 @@
  * File syntax: "key = value"; "#" or ";" first in a line starts a comment; a
  * line that starts with white space continues the value above it, joined with a
  * newline (white space around each line is dropped, blank lines between too).
+ * White space before the first line may stand before all of them: it doesn't count.
  * UTF-8, no quoting, no inline comments, at most 1 MB.  The same key twice in a
  * file, the same "[kind NAME]" twice, and one of those without a key, are errors,
  * and so are, outside of "[kind NAME]", a value in double quotes and one with a

@@ -8,7 +8,8 @@
  *	pair		= key "=" value						key in the first column
  *	continuation = SPACE anything					more of the value above it
  *
- * White space around values and continuations is dropped; blank lines and
+ * The first column is that of the first line that isn't blank: a file that is indented as
+ * a whole is read as if it weren't.  White space around values and continuations is dropped; blank lines and
  * comments between continuations too.  Everything else is an error that names
  * file and line: nothing is guessed.
  */
@@ -31,6 +32,10 @@ typedef struct IniParser
 	const char *path;
 	Error *error;
 	int line;
+	const char
+		*margin; /* the white space before the first line that isn't blank; NULL: none came */
+	size_t margin_len;
+	int margin_line;
 	bool has_section;
 	bool is_kind;				   /* the section is "[kind NAME]" */
 	int section_line;			   /* 0 once a key came */
@@ -277,11 +282,42 @@ is_utf8(const unsigned char *text, size_t len)
 	return true;
 }
 
+/* Takes the margin off a line that isn't blank; the first one sets it. */
+static bool
+take_margin(IniParser *parser, const char **text, size_t *len)
+{
+	if (parser->margin == NULL)
+	{
+		parser->margin = *text;
+		while (parser->margin_len < *len && is_space((*text)[parser->margin_len]))
+			parser->margin_len++;
+		parser->margin_line = parser->line;
+	}
+	if (*len < parser->margin_len || memcmp(*text, parser->margin, parser->margin_len) != 0)
+	{
+		ini_error(parser, "line is indented less than the first one");
+		return error_hint(parser->error,
+						  "Line %d begins with white space: take it away, or begin every line with "
+						  "the same.",
+						  parser->margin_line);
+	}
+	*text += parser->margin_len;
+	*len -= parser->margin_len;
+	return true;
+}
+
+static bool
+is_blank(const char *text, size_t len)
+{
+	while (len > 0 && is_space(text[len - 1]))
+		len--;
+	return len == 0;
+}
+
 static bool
 parse_line(IniParser *parser, const char *text, size_t len)
 {
-	bool indented = len > 0 && is_space(text[0]);
-	bool comment = len > 0 && (text[0] == '#' || text[0] == ';');
+	bool indented;
 
 	if (memchr(text, '\0', len) != NULL)
 		return ini_error(parser, "line has a zero byte");
@@ -289,13 +325,24 @@ parse_line(IniParser *parser, const char *text, size_t len)
 		return ini_error(parser, "line isn't UTF-8");
 	if (len > 0 && text[len - 1] == '\r')
 		len--;
-	trim(&text, &len);
-	if (len == 0 || comment)
+	if (is_blank(text, len))
 		return true;
+	if (!take_margin(parser, &text, &len))
+		return false;
+	if (text[0] == '#' || text[0] == ';')
+		return true;
+	indented = is_space(text[0]);
+	trim(&text, &len);
 	if (indented)
 	{
 		if (!parser->has_pair)
-			return ini_error(parser, "indented line continues nothing");
+		{
+			ini_error(parser, "indented line continues nothing");
+			return error_hint(
+				parser->error,
+				"White space first in a line goes on with the value above it: take it "
+				"away from keys, sections and comments.");
+		}
 		if (parser->value.len > 0)
 			buffer_append(&parser->value, "\n", 1);
 		buffer_append(&parser->value, text, len);

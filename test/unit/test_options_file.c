@@ -154,6 +154,19 @@ takes_files_from_other_systems(void **state)
 	load("#");
 }
 
+static void
+takes_a_file_that_is_indented_as_a_whole(void **state)
+{
+	(void) state;
+	load("\n    # a comment\n    plain = x\n  \n    [postgres]\n    slot = s\n\n"
+		 "    [handler h]\n    sql = a\n        b\n    # in between\n     c\n");
+	assert_string_equal(options_text(options, "plain"), "x");
+	assert_string_equal(options_text(options, "postgres.slot"), "s");
+	seen[0] = '\0';
+	assert_true(options_each_section(options, note_section, NULL, &error));
+	assert_string_equal(seen, "h/sql=<a\nb\nc>:9\n");
+}
+
 typedef struct BadFile
 {
 	const char *text;
@@ -208,8 +221,15 @@ refuses_with_file_and_line(void **state)
 		{"plain = \xC0\x80\n", 1, "line isn't UTF-8", ""},
 		{"plain = \xF0\x9F\x98\n", 1, "line isn't UTF-8", ""},
 		{"plain = \xF5\x80\x80\x80\n", 1, "line isn't UTF-8", ""},
-		{"  indented = x\n", 1, "indented line continues nothing", ""},
-		{"[postgres]\n slot = x\n", 2, "indented line continues nothing", ""},
+		{"  plain = x\nhttp.password = y\n", 2, "line is indented less than the first one",
+		 "Line 1 begins with white space: take it away, or begin every line with the same."},
+		{"\n\tplain = x\n    log.level = info\n", 3, "line is indented less than the first one",
+		 "Line 2 begins with white space: take it away, or begin every line with the same."},
+		{"    [postgres]\n     slot = x\n", 2, "indented line continues nothing", ""},
+		{"[postgres]\n slot = x\n", 2, "indented line continues nothing",
+		 "White space first in a line goes on with the value above it: take it away from keys, "
+		 "sections and comments."},
+		{"# a\n  plain = x\n", 2, "indented line continues nothing", ""},
 		{"plain = x\n[log]\n y\n", 3, "indented line continues nothing", ""},
 		{"plain = x\n[handler a]\n[log]\n", 2, "section is empty", ""},
 		{"[handler a]\n# nothing\n", 1, "section is empty", ""},
@@ -413,6 +433,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FILE(takes_every_construct),
 		WITH_FILE(continues_values),
+		WITH_FILE(takes_a_file_that_is_indented_as_a_whole),
 		WITH_FILE(takes_files_from_other_systems),
 		WITH_FILE(refuses_with_file_and_line),
 		WITH_FILE(takes_what_only_looks_like_a_comment),
