@@ -57,7 +57,7 @@ check_library(const BrokerFacts *facts, Finding *finding)
 					  "then makes another one"
 					: "#4736: a producer may fail for good when it repeats a large batch, and the "
 					  "relay then makes another one");
-	finding_mend(finding, REMEDY_ADVICE, "install librdkafka 2.5 or later");
+	finding_mend(finding, REMEDY_ADVICE, "install librdkafka 2.6.1 or later");
 }
 
 static void
@@ -117,8 +117,14 @@ check_settings(const BrokerFacts *facts, Finding *finding)
 				 "yourself");
 }
 
+static const char *
+fate_of_large(const DoctorSetup *setup)
+{
+	return setup->dead_letters ? "one becomes a dead letter" : "one stops the relay";
+}
+
 static void
-check_producer_limit(const BrokerFacts *facts, Finding *finding)
+check_producer_limit(const BrokerFacts *facts, const DoctorSetup *setup, Finding *finding)
 {
 	int64_t needed = facts->max_event_bytes + RECORD_OVERHEAD_BYTES;
 
@@ -130,9 +136,9 @@ check_producer_limit(const BrokerFacts *facts, Finding *finding)
 					(long long) facts->producer_max_bytes, (long long) facts->max_event_bytes);
 		return;
 	}
-	finding_set(finding, FINDING_ERROR,
-				"%lld bytes, but events of %lld are accepted: one stops the relay",
-				(long long) facts->producer_max_bytes, (long long) facts->max_event_bytes);
+	finding_set(finding, FINDING_ERROR, "%lld bytes, but events of %lld are accepted: %s",
+				(long long) facts->producer_max_bytes, (long long) facts->max_event_bytes,
+				fate_of_large(setup));
 	finding_mend(finding, REMEDY_SETTING, "kafka.message.max.bytes = %lld", (long long) needed);
 }
 
@@ -159,9 +165,9 @@ check_defaults(const BrokerFacts *facts, const DoctorSetup *setup, Finding *find
 		facts->max_message_bytes < needed)
 	{
 		finding_set(finding, FINDING_ERROR,
-					"message.max.bytes is %lld, but events of %lld are accepted: one stops the "
-					"relay",
-					(long long) facts->max_message_bytes, (long long) facts->max_event_bytes);
+					"message.max.bytes is %lld, but events of %lld are accepted: %s",
+					(long long) facts->max_message_bytes, (long long) facts->max_event_bytes,
+					fate_of_large(setup));
 		mend_default(finding, setup, "message.max.bytes", value);
 	}
 	else if (facts->unclean_election == 1)
@@ -327,10 +333,9 @@ check_message_bytes(const BrokerFacts *facts, const TopicFacts *topic, const Doc
 	if (facts->max_event_bytes < 0 || topic->max_message_bytes == BROKER_VALUE_UNKNOWN ||
 		topic->max_message_bytes >= needed)
 		return false;
-	finding_set(finding, FINDING_ERROR,
-				"\"%s\" takes %lld, but events of %lld are accepted: one stops the relay",
+	finding_set(finding, FINDING_ERROR, "\"%s\" takes %lld, but events of %lld are accepted: %s",
 				topic->name, (long long) topic->max_message_bytes,
-				(long long) facts->max_event_bytes);
+				(long long) facts->max_event_bytes, fate_of_large(setup));
 	mend_topic(finding, setup, topic, "max.message.bytes", needed);
 	return true;
 }
@@ -410,7 +415,10 @@ doctor_check_broker(const BrokerFacts *facts, const DoctorSetup *setup, FindingF
 	Finding finding;
 
 	check_once(facts, "librdkafka", check_library, tell, arg);
-	check_once(facts, "message.max.bytes", check_producer_limit, tell, arg);
+	finding_begin(&finding, "message.max.bytes");
+	check_producer_limit(facts, setup, &finding);
+	if (finding.found[0] != '\0')
+		tell(&finding, arg);
 	finding_begin(&finding, "kafka");
 	check_reach(facts, setup, &finding);
 	tell(&finding, arg);

@@ -25,7 +25,7 @@ static const PlaceNames places[] = {
 	[REMEDY_RESTART] = {"postgresql.conf restart", "postgresql.conf, then restart"},
 	[REMEDY_HBA] = {"pg_hba.conf reload", "pg_hba.conf, first line, then reload"},
 	[REMEDY_SHELL] = {"shell", "shell"},
-	[REMEDY_SETTING] = {"relay setting", "the relay's configuration file, then restart it"},
+	[REMEDY_SETTING] = {"relay setting", "the relay's configuration file, then reload it"},
 };
 
 void

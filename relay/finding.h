@@ -32,7 +32,7 @@ typedef enum RemedyPlace
 	REMEDY_RESTART,		/* postgresql.conf, then restart */
 	REMEDY_HBA,			/* pg_hba.conf, above the other lines, then reload */
 	REMEDY_SHELL,
-	REMEDY_SETTING /* the relay's configuration file, above its sections; restart the relay */
+	REMEDY_SETTING /* one that a reload takes: the relay's configuration file, above its sections */
 } RemedyPlace;
 
 typedef struct Finding

@@ -7,7 +7,7 @@
 #include "doctor_broker.h"
 #include "exit_codes.h"
 
-static const DoctorSetup setup = {.slot = "slot", .publication = "pub", .kafka_servers = "k:9092"};
+static DoctorSetup setup = {.slot = "slot", .publication = "pub", .kafka_servers = "k:9092"};
 
 #define CONFIGS "kafka-configs.sh --bootstrap-server k:9092 --alter "
 #define OF_TOPIC CONFIGS "--entity-type topics --entity-name t --add-config "
@@ -48,6 +48,24 @@ good(void)
 						 .topic_replicas = -1};
 }
 
+/* Its title says that a reload takes it. */
+static void
+check_setting(const Finding *finding)
+{
+	const OptionSpec *spec = relay_option_table.specs;
+	size_t len = strcspn(finding->remedy, " ");
+
+	assert_string_equal(remedy_place_title(finding->place),
+						"the relay's configuration file, then reload it");
+	if (strncmp(finding->remedy, "kafka.", 6) == 0 && relay_option_table.passthrough_reloadable)
+		return;
+	while (spec->name != NULL &&
+		   (strlen(spec->name) != len || strncmp(spec->name, finding->remedy, len) != 0))
+		spec++;
+	assert_non_null(spec->name);
+	assert_true(spec->flags & OPTION_RELOADABLE);
+}
+
 static void
 take(const Finding *finding, void *arg)
 {
@@ -55,6 +73,8 @@ take(const Finding *finding, void *arg)
 	assert_true(count < (int) LENGTH(findings));
 	if ((finding->severity == FINDING_OK) != (finding->place == REMEDY_NONE))
 		fail_msg("%s: %s", finding->check, finding->found);
+	if (finding->place == REMEDY_SETTING)
+		check_setting(finding);
 	findings[count++] = *finding;
 }
 
@@ -145,9 +165,42 @@ knows_what_a_library_lacks(void **state)
 			assert_int_equal(look(&facts), 0);
 			continue;
 		}
-		expect(&facts, "librdkafka", FINDING_WARNING, REMEDY_ADVICE, NULL);
+		/* One version mends all that is said of it. */
+		expect(&facts, "librdkafka", FINDING_WARNING, REMEDY_ADVICE,
+			   "install librdkafka 2.6.1 or later");
 		assert_non_null(strstr(findings[0].found, rows[i].lacks));
 	}
+}
+
+/* What becomes of an event that is too large, wherever it is too large for. */
+static void
+knows_what_becomes_of_a_large_event(void **state)
+{
+	static const char *const checks[] = {"message.max.bytes", "broker defaults",
+										 "max.message.bytes"};
+
+	(void) state;
+	for (size_t i = 0; i < 2 * LENGTH(checks); i++)
+	{
+		BrokerFacts facts = good();
+		const char *check = checks[i / 2];
+		const Finding *finding = NULL;
+
+		setup.dead_letters = i % 2 == 1;
+		if (i / 2 == 0)
+			facts.producer_max_bytes = 900000;
+		else if (i / 2 == 1)
+			facts.max_message_bytes = 900000;
+		else
+			topics[1].max_message_bytes = 900000;
+		assert_int_equal(look(&facts), 1);
+		for (int n = 0; n < count; n++)
+			finding = findings[n].severity != FINDING_OK ? &findings[n] : finding;
+		assert_string_equal(finding->check, check);
+		assert_non_null(strstr(finding->found, setup.dead_letters ? ": one becomes a dead letter"
+																  : ": one stops the relay"));
+	}
+	setup.dead_letters = false;
 }
 
 static void
@@ -220,6 +273,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_content_with_what_is_as_it_must_be),
 		cmocka_unit_test(knows_what_a_library_lacks),
+		cmocka_unit_test(knows_what_becomes_of_a_large_event),
 		cmocka_unit_test(knows_the_brokers),
 		cmocka_unit_test(knows_the_topics),
 	};
