@@ -1,14 +1,18 @@
 /*
  * kafka_refusal.c
- *	  What librdkafka says when a broker and a client don't trust each other.
+ *	  What librdkafka says when a broker and a client don't trust each other, or when the
+ *	  client can't be made.
  *
  * Refuses nothing.  Texts are librdkafka's and OpenSSL's, which aren't translated; one that
  * isn't recognized is no refusal, and is tried again.
  */
 #include "kafka_refusal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exit_codes.h"
 
@@ -155,4 +159,52 @@ kafka_refusal(Error *error, KafkaTrouble trouble, const char *text, const char *
 		default:
 			return false;
 	}
+}
+
+/* What the library reads when a client is made, and complains of without a name. */
+static const char *const file_properties[] = {
+	"ssl.ca.location",	"ssl.certificate.location", "ssl.key.location",
+	"ssl.crl.location", "ssl.keystore.location",
+};
+
+/* 0, or why it can't be. */
+static int
+open_problem(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+bool
+kafka_setup_refusal(Error *error, const char *reason, KafkaPropertyFn get, void *conf)
+{
+	error_permanent(error, EXIT_CONFIG, "could not set up the Kafka client: %s", reason);
+	for (size_t i = 0; i < sizeof(file_properties) / sizeof(file_properties[0]); i++)
+	{
+		const char *name = file_properties[i];
+		char path[512];
+		int problem;
+
+		/* "probe" is no file: the library looks for the system's. */
+		if (!get(conf, name, path, sizeof(path)) || path[0] == '\0' || strcmp(path, "probe") == 0)
+			continue;
+		problem = open_problem(path);
+		if (problem != 0)
+		{
+			error_permanent(error, EXIT_CONFIG,
+							"could not set up the Kafka client: the file \"%s\" of \"kafka.%s\" "
+							"could not be opened: %s",
+							path, name, strerror(problem));
+			return error_hint(error, problem == EACCES
+										 ? "Let the user that this program runs as read it."
+										 : "Put the file there, or name another one.");
+		}
+		if (strncmp(reason, name, strlen(name)) == 0)
+			error_detail(error, "\"kafka.%s\" is \"%s\".", name, path);
+	}
+	return false;
 }

@@ -11,6 +11,7 @@
 
 #include "error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define KAFKA_CERTIFICATE_TEXT 160
@@ -40,5 +41,14 @@ extern void kafka_certificate_note(char kept[KAFKA_CERTIFICATE_TEXT], const char
  */
 extern bool kafka_refusal(Error *error, KafkaTrouble trouble, const char *text,
 						  const char *certificate, uint32_t library_version);
+
+/* The value of a property of the client that is being set up; false: none. */
+typedef bool (*KafkaPropertyFn)(void *conf, const char *name, char *value, size_t size);
+
+/*
+ * A client that can't be made, with the library's reason: PERMANENT with EXIT_CONFIG.  Of a file
+ * that a property names and that can't be opened it says which, and why.  Returns false.
+ */
+extern bool kafka_setup_refusal(Error *error, const char *reason, KafkaPropertyFn get, void *conf);
 
 #endif

@@ -155,6 +155,18 @@ kafka_conf_create(const Options *options, const char *group, Error *error)
 	return NULL;
 }
 
+static bool
+get(void *conf, const char *name, char *value, size_t size)
+{
+	return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK;
+}
+
+void
+kafka_conf_refuse(Error *error, const char *reason, struct rd_kafka_conf_s *conf)
+{
+	(void) kafka_setup_refusal(error, reason, get, conf);
+}
+
 bool
 kafka_conf_check(const Options *options, const char *group, Error *error)
 {

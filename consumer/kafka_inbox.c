@@ -434,7 +434,7 @@ kafka_inbox_create(const Options *options, const char *group, char *const *topic
 		inbox->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
 		if (inbox->rk == NULL)
 		{
-			error_permanent(error, EXIT_CONFIG, "could not create a Kafka consumer: %s", reason);
+			kafka_conf_refuse(error, reason, conf);
 			rd_kafka_conf_destroy(conf);
 		}
 		else if (subscribe(inbox, topics, topic_count, error))

@@ -288,6 +288,12 @@ kafka_conf_set_transactions(rd_kafka_conf_t *conf, const char *id, int64_t timeo
 		   set_property(conf, "transaction.timeout.ms", timeout, "built-in", error);
 }
 
+static bool
+get_property(void *conf, const char *name, char *value, size_t size)
+{
+	return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK;
+}
+
 rd_kafka_t *
 kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 {
@@ -297,8 +303,8 @@ kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 
 	if (handle != NULL)
 		return handle;
+	(void) kafka_setup_refusal(error, reason, get_property, conf);
 	rd_kafka_conf_destroy(conf);
-	error_permanent(error, EXIT_CONFIG, "could not set up the Kafka client: %s", reason);
 	return NULL;
 }
 

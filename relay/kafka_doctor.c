@@ -251,6 +251,11 @@ kafka_doctor_look(const RelayConfig *config, BrokerFacts *facts)
 		facts->topics[i].min_insync_replicas = facts->topics[i].max_message_bytes =
 			facts->topics[i].unclean_election = BROKER_VALUE_UNKNOWN;
 	facts->producer_max_bytes = conf != NULL ? producer_limit(conf) : BROKER_VALUE_UNKNOWN;
+	if (conf != NULL && !kafka_conf_check(config, &facts->reach))
+	{
+		rd_kafka_conf_destroy(conf);
+		return;
+	}
 	handle = conf != NULL ? kafka_handle_create(conf, KAFKA_PRODUCER, &facts->reach) : NULL;
 	if (handle == NULL)
 		return;

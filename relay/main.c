@@ -142,7 +142,10 @@ act(Command command, Options *options, const ConfigSource *source, Requests *req
 		return EXIT_OK;
 	}
 	if (!relay_config_fill(&config, options, &error) ||
-		!pg_link_check_conninfo(config.conninfo, &error) || !kafka_conf_check(&config, &error))
+		!pg_link_check_conninfo(config.conninfo, &error))
+		return fail(&error);
+	/* To doctor it is one finding of many. */
+	if (command != COMMAND_DOCTOR && !kafka_conf_check(&config, &error))
 		return fail(&error);
 	switch (command)
 	{

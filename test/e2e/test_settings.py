@@ -60,6 +60,26 @@ def test_a_wrong_command_line_of_the_consumer(exits, arguments, words):
     refuses(exits, "outbox-consumer", arguments, *words)
 
 
+def without_a_certificate(tmp_path, prefix):
+    return {f"{prefix}_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", f"{prefix}_KAFKA_SECURITY_PROTOCOL": "ssl",
+            f"{prefix}_KAFKA_SSL_CA_LOCATION": str(tmp_path / "ca.crt")}
+
+
+@pytest.mark.parametrize("command", ["run", "--check-config", "status"])
+def test_a_certificate_that_is_missing(tmp_path, exits, command):
+    refuses(exits, "outbox-relay", [command], str(tmp_path / "ca.crt"), "kafka.ssl.ca.location",
+            "No such file or directory", **without_a_certificate(tmp_path, "OUTBOX_RELAY"))
+
+
+def test_doctor_looks_at_the_rest_when_a_certificate_is_missing(tmp_path, exits):
+    status, text = run("outbox-relay", "doctor", "--postgres-conninfo=host=/nowhere",
+                       **without_a_certificate(tmp_path, "OUTBOX_RELAY"))
+    assert status == exits["EXIT_FINDINGS"], text
+    assert re.search(r"(?m)^error +connection: .*/nowhere", text), text
+    assert re.search(rf'(?m)^error +kafka: .*{tmp_path}/ca.crt.*"kafka.ssl.ca.location".*No such file', text), text
+    assert "to do: Put the file there, or name another one." in text
+
+
 def test_every_argument_of_help_is_known():
     """A misspelt one is recognized, so that the list of what was meant is whole."""
     help_text = run("outbox-relay", "--help")[1].split("--postgres-conninfo")[0]

@@ -175,13 +175,65 @@ hints_at_what_libpq_lacks(void **state)
 	assert_null(pg_refusal_tls_hint(""));
 }
 
+typedef struct Property
+{
+	const char *name;
+	const char *value;
+} Property;
+
+static bool
+get_property(void *conf, const char *name, char *value, size_t size)
+{
+	const Property *property = conf;
+
+	if (strcmp(property->name, name) != 0)
+		return false;
+	snprintf(value, size, "%s", property->value);
+	return true;
+}
+
+static void
+names_the_file_that_is_missing(void **state)
+{
+	static const char reason[] = "ssl.ca.location failed: error:05880002:x509 certificate "
+								 "routines::system lib";
+	Property ca = {"ssl.ca.location", "/nowhere/ca.crt"};
+
+	(void) state;
+	error_clear(&error);
+	assert_false(kafka_setup_refusal(&error, reason, get_property, &ca));
+	assert_string_equal(error.message,
+						"could not set up the Kafka client: the file \"/nowhere/ca.crt\" of "
+						"\"kafka.ssl.ca.location\" could not be opened: No such file or directory");
+	assert_int_equal(error.exit_code, EXIT_CONFIG);
+	assert_int_equal(error.error_class, ERROR_CLASS_PERMANENT);
+	/* It is there, and is no certificate. */
+	ca.value = "/dev/null";
+	error_clear(&error);
+	assert_false(kafka_setup_refusal(&error, reason, get_property, &ca));
+	assert_non_null(strstr(error.message, reason));
+	assert_string_equal(error.detail, "\"kafka.ssl.ca.location\" is \"/dev/null\".");
+	/* Another reason. */
+	error_clear(&error);
+	assert_false(kafka_setup_refusal(&error, "contradiction", get_property, &ca));
+	assert_string_equal(error.message, "could not set up the Kafka client: contradiction");
+	assert_string_equal(error.detail, "");
+	ca.value = "probe";
+	error_clear(&error);
+	assert_false(kafka_setup_refusal(&error, reason, get_property, &ca));
+	assert_null(strstr(error.message, "opened"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_what_a_certificate_lacks), cmocka_unit_test(tells_a_refused_client),
-		cmocka_unit_test(tells_a_refused_login),		  cmocka_unit_test(lets_pass_what_may_pass),
+		cmocka_unit_test(names_what_a_certificate_lacks),
+		cmocka_unit_test(tells_a_refused_client),
+		cmocka_unit_test(tells_a_refused_login),
+		cmocka_unit_test(lets_pass_what_may_pass),
 		cmocka_unit_test(hints_at_what_libpq_lacks),
+		cmocka_unit_test(names_the_file_that_is_missing),
 	};
 
 	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
