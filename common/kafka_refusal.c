@@ -161,6 +161,23 @@ kafka_refusal(Error *error, KafkaTrouble trouble, const char *text, const char *
 	}
 }
 
+void
+kafka_complaint_kind(const char *text, char *kind, size_t size)
+{
+	static const char thread[] = "[thrd:";
+	static const char bootstrap[] = "/bootstrap: ";
+	const char *behind = strncmp(text, thread, strlen(thread)) == 0 ? strstr(text, "]: ") : NULL;
+	char *at;
+
+	snprintf(kind, size, "%s", behind != NULL ? behind + strlen("]: ") : text);
+	at = strstr(kind, " (after ");
+	if (at != NULL)
+		*at = '\0';
+	at = strstr(kind, bootstrap);
+	if (at != NULL)
+		memmove(at + 1, at + strlen(bootstrap) - 2, strlen(at + strlen(bootstrap) - 2) + 1);
+}
+
 /* What the library reads when a client is made, and complains of without a name. */
 static const char *const file_properties[] = {
 	"ssl.ca.location",	"ssl.certificate.location", "ssl.key.location",

@@ -42,6 +42,12 @@ extern void kafka_certificate_note(char kept[KAFKA_CERTIFICATE_TEXT], const char
 extern bool kafka_refusal(Error *error, KafkaTrouble trouble, const char *text,
 						  const char *certificate, uint32_t library_version);
 
+/*
+ * What is the same in each line about one trouble: the library says it once with the name of its
+ * thread and once without, of a broker by its number or "bootstrap", and after how long.
+ */
+extern void kafka_complaint_kind(const char *text, char *kind, size_t size);
+
 /* The value of a property of the client that is being set up; false: none. */
 typedef bool (*KafkaPropertyFn)(void *conf, const char *name, char *value, size_t size);
 

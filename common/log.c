@@ -125,6 +125,55 @@ append_message(Buffer *line, const char *message)
 	}
 }
 
+/* These are numbers wherever they stand, so that whoever indexes them sees one type. */
+static const char *const number_fields[] = {
+	"at_most",	   "at_most_seconds", "away_seconds", "events",		"failures",
+	"next_offset", "ordinal",		  "partition",	  "partitions", "pid",
+	"recorded",	   "repeated",		  "retry_in_ms",  "rows",		"suppressed",
+	"xid",
+};
+
+/* As JSON has it; "%.3g" gives 3.6e+03. */
+static bool
+is_json_number(const char *text)
+{
+	size_t digits;
+
+	text += *text == '-';
+	digits = strspn(text, "0123456789");
+	if (digits == 0 || (digits > 1 && *text == '0'))
+		return false;
+	text += digits;
+	if (*text == '.')
+	{
+		digits = strspn(++text, "0123456789");
+		text += digits;
+		if (digits == 0)
+			return false;
+	}
+	if (*text == 'e' || *text == 'E')
+	{
+		text++;
+		text += *text == '-' || *text == '+';
+		digits = strspn(text, "0123456789");
+		text += digits;
+		if (digits == 0)
+			return false;
+	}
+	return *text == '\0';
+}
+
+static bool
+is_number(const char *name, const char *value)
+{
+	for (size_t i = 0; i < sizeof(number_fields) / sizeof(number_fields[0]); i++)
+	{
+		if (strcmp(number_fields[i], name) == 0)
+			return is_json_number(value);
+	}
+	return false;
+}
+
 /* Appends a field, or nothing at all when it does not fit. */
 static void
 append_field(Buffer *line, const char *name, const char *value, bool *truncated)
@@ -136,7 +185,10 @@ append_field(Buffer *line, const char *name, const char *value, bool *truncated)
 		buffer_append(line, ",", 1);
 		buffer_append_json_string(line, view_of(name));
 		buffer_append(line, ":", 1);
-		buffer_append_json_string(line, view_of(value));
+		if (is_number(name, value))
+			buffer_append_str(line, value);
+		else
+			buffer_append_json_string(line, view_of(value));
 	}
 	else
 	{

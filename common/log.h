@@ -8,7 +8,8 @@
  * Where the journal reads stderr (JOURNAL_STREAM), each line begins with "<N>", the level as
  * in syslog(3): the journal takes it off and keeps it as PRIORITY.
  *
- * Fields are (name, value) pairs of C strings ended by NULL.  Never a payload,
+ * Fields are (name, value) pairs of C strings ended by NULL; in JSON the counts, places and
+ * times that log.c lists by name are numbers, the rest are strings.  Never a payload,
  * never a password.  A field whose value is NULL is left out.  Only conductors
  * and main.c log; after log_init() any thread may.  log_init() may be called again: lines of
  * other threads follow the old or the new settings.

@@ -10,6 +10,8 @@
  */
 #include "relay_intern.h"
 
+#include "kafka_refusal.h"
+
 #include <stdio.h>
 
 #define REPEAT_USEC (60 * USEC_PER_SEC)
@@ -66,6 +68,13 @@ bool
 relay_may_complain(Relay *relay, RelayPeer peer, const char *text, MonoUsec now,
 				   unsigned long *suppressed)
 {
+	char kind[256];
+
+	if (peer == PEER_KAFKA)
+	{
+		kafka_complaint_kind(text, kind, sizeof(kind));
+		text = kind;
+	}
 	return log_repeat_pass(&relay->peers[peer].repeat, text, now, REPEAT_USEC, suppressed);
 }
 
@@ -158,7 +167,10 @@ relay_kafka_step(Relay *relay, MonoUsec now)
 			return;
 		relay->probe_at = now + PROBE_USEC;
 		if (!kafka_sink_probe(relay->sink, PROBE_MS))
+		{
+			relay_peer_lost(relay, PEER_KAFKA, now);
 			return;
+		}
 	}
 	if (health->cut_off)
 		relay_peer_back(relay, PEER_KAFKA, now);

@@ -104,12 +104,13 @@ log_burial(const Relay *relay, const Poison *poison)
 
 	position_format(relay->facts.source_id, &poison->event.position, position);
 	uuid_format(poison->event.id, id);
-	log_event(LOG_LEVEL_WARNING, "dead-lettered an event", "id", poison->event.no_id ? NULL : id,
-			  "position", position, "topic", poison->has_topic ? poison->topic : NULL, "reason",
-			  poison_cause_name(poison->cause), "error", poison->error.message, "hint",
-			  poison->error.hint[0] != '\0' ? poison->error.hint : NULL, "lsn",
-			  EVENT_TRACE_FIELD(trace->lsn), "xid", EVENT_TRACE_FIELD(trace->xid), "traceparent",
-			  EVENT_TRACE_FIELD(trace->traceparent), NULL);
+	log_event(
+		LOG_LEVEL_WARNING, "dead-lettered an event", "event_id", poison->event.no_id ? NULL : id,
+		"position", position, "topic", poison->has_topic ? poison->topic : NULL, "reason",
+		poison_cause_name(poison->cause), "error", poison->error.message, "hint",
+		poison->error.hint[0] != '\0' ? poison->error.hint : NULL, "lsn",
+		EVENT_TRACE_FIELD(trace->lsn), "ordinal", EVENT_TRACE_FIELD(trace->ordinal), "xid",
+		EVENT_TRACE_FIELD(trace->xid), "traceparent", EVENT_TRACE_FIELD(trace->traceparent), NULL);
 }
 
 void

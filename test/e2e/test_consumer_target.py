@@ -75,7 +75,7 @@ def test_the_breaker_goes_its_way_by_the_book(stage):
         "SELECT count(*) FROM applied GROUP BY xmin ORDER BY min(n)")]
     assert sizes[1:4] == [7, 7, 7], sizes
     opened = next(e for e in consumer.entries() if e.get("to") == "open")
-    assert opened["retry_in_ms"] == "2000" and "made up" in opened["last_error"]
+    assert opened["retry_in_ms"] == 2000 and "made up" in opened["last_error"]
 
 
 @pytest.mark.parametrize("code", ["53100", "53200", "58030", "57014", "XX000", "08006", "40P01",

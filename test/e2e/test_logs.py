@@ -14,7 +14,7 @@ def emit(scene, key, payload, headers=None, aggregate_type="t"):
     with scene.source.connect(scene.database) as connection:
         row = connection.execute("SELECT outbox.emit(%s, %s, 'T', %s::json, headers => %s::jsonb), txid_current()",
                                  (aggregate_type, key, payload, json.dumps(headers or {}))).fetchone()
-    return str(row[0]), str(row[1])
+    return str(row[0]), row[1] % 2 ** 32
 
 
 def commit_lsn(scene, event_id):
@@ -32,7 +32,7 @@ def test_an_event_that_can_t_be_published_is_named_by_fields(scene, exits):
     assert relay.wait_exit() == exits["EXIT_POISON"]
     (error,) = relay.problems()
     assert error["event_id"] == event and error["xid"] == xid and error["traceparent"] == TRACEPARENT
-    assert error["topic"] == scene.topic("t") and error["ordinal"] == "0"
+    assert error["topic"] == scene.topic("t") and error["ordinal"] == 0
     assert re.fullmatch(r"[0-9A-F]+/[0-9A-F]+", error["lsn"]) and error["code"] == "MSG_SIZE_TOO_LARGE"
     assert error["class"] == "permanent" and error["msg"] and error["hint"]
     # What isn't a traceparent stays out.
@@ -41,8 +41,9 @@ def test_an_event_that_can_t_be_published_is_named_by_fields(scene, exits):
     relay.start()
     until(lambda: sum(e["msg"] == "dead-lettered an event" for e in relay.entries()) == 2, "both are dead letters")
     first, second = [e for e in relay.entries() if e["msg"] == "dead-lettered an event"]
-    assert (first["id"], first["lsn"], first["traceparent"]) == (event, commit_lsn(scene, event), TRACEPARENT)
-    assert (second["id"], second["xid"], second["lsn"]) == (other, xid, commit_lsn(scene, other))
+    assert (first["event_id"], first["lsn"], first["traceparent"]) == (event, commit_lsn(scene, event), TRACEPARENT)
+    assert (second["event_id"], second["xid"], second["lsn"]) == (other, xid, commit_lsn(scene, other))
+    assert first["ordinal"] == second["ordinal"] == 0 and type(first["ordinal"]) is int
     assert "traceparent" not in second and "somebody" not in relay.log()
 
 
@@ -57,7 +58,7 @@ def test_a_failed_delivery_is_named_by_its_place(scene):
     event, _ = emit(scene, "k", json.dumps({"big": secrets.token_hex(4000)}))
     relay.wait_exit()
     (error,) = relay.problems()
-    assert (error["event_id"], error["topic"], error["partition"]) == (event, topic, str(record.partition))
+    assert (error["event_id"], error["topic"], error["partition"]) == (event, topic, record.partition)
     assert re.fullmatch(r"[0-9A-F]+/[0-9A-F]+", error["lsn"])
 
 
@@ -95,6 +96,11 @@ def test_no_payload_and_no_password(make_scene, own_source, own_broker):
     lines = [json.loads(line) for line in logs[0].splitlines()]
     assert len(lines) > 10 and all({"ts", "level", "component", "msg"} <= set(line) for line in lines)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["ts"]) for line in lines)
-    assert all(isinstance(value, str) and "\n" not in value for line in lines for value in line.values())
+    values = [(name, value) for line in lines for name, value in line.items()]
+    assert all("\n" not in value for _, value in values if isinstance(value, str))
+    # A field has one type wherever it stands.
+    numbers = {name for name, value in values if not isinstance(value, str)}
+    assert {"failures", "away_seconds"} <= numbers
+    assert numbers.isdisjoint(name for name, value in values if isinstance(value, str))
     assert {"debug", "info", "warning"} <= {line["level"] for line in lines}
     assert all(re.match(r"\d{4}-\S+Z (debug|info|warning|error) +relay: ", line) for line in logs[1].splitlines())

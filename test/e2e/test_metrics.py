@@ -225,6 +225,11 @@ def test_kafka_goes_and_comes_back(make_scene, source, own_broker):
     until(lambda: value(relay, "outbox_relay_lag_seconds") == 0, "it has caught up")
     until(lambda: len(lines_that_say(relay, "Kafka is reachable again")) == 2, "it says so, once an outage")
     assert value(relay, 'outbox_relay_reconnects_total{peer="kafka"}') == 2
+    # Each try that failed counts, and each kind of complaint has one line, whoever of the client says it.
+    assert lines_that_say(relay, "Kafka is reachable again")[1]["failures"] > 1
+    said = [(e["msg"], e.get("repeated")) for e in relay.entries() if e.get("peer") == "kafka" and e["level"] == "warning"]
+    kinds = [re.sub(r"^\[thrd:.*?\]: | \(after .*|/bootstrap|\d", "", text) for text, repeated in said if repeated is None]
+    assert kinds and max(kinds.count(kind) for kind in kinds) <= 2, said
 
 
 def test_many_and_slow_clients_stop_nothing(scene):

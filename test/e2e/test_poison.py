@@ -269,7 +269,7 @@ def play_both_policies(scene, exits, cause):
     assert relay.metric("outbox_relay_dead_letter_waiting") == 0
     warning, = [e for e in relay.entries() if e["msg"] == "dead-lettered an event"]
     assert warning["level"] == "warning" and warning["reason"] == cause.name
-    assert warning.get("id") == bad and warning["position"] == letter["position"]
+    assert warning.get("event_id") == bad and warning["position"] == letter["position"]
     assert SECRET not in relay.log()
     assert scene.sql("SELECT dead_letters FROM outbox.status")[0][0] == 1
     assert len(letters(scene)) == 1

@@ -210,6 +210,32 @@ writes_errors(void **state)
 }
 
 static void
+counts_are_numbers(void **state)
+{
+	static const char *const numbers[] = {"0", "-1", "7", "9223372036854775807", "0.5", "3.6e+03"};
+	static const char *const others[] = {"", "-", "07", "1.", ".5", "1e", "0x1", "1 ", "NaN"};
+	json_t *object;
+
+	(void) state;
+	log_init("relay", LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+	for (size_t i = 0; i < LENGTH(numbers); i++)
+	{
+		log_event(LOG_LEVEL_INFO, "m", "ordinal", numbers[i], "topic", numbers[i], NULL);
+		object = next_json();
+		assert_true(json_is_number(json_object_get(object, "ordinal")));
+		assert_string_equal(field(object, "topic"), numbers[i]);
+		json_decref(object);
+	}
+	for (size_t i = 0; i < LENGTH(others); i++)
+	{
+		log_event(LOG_LEVEL_INFO, "m", "ordinal", others[i], NULL);
+		object = next_json();
+		assert_string_equal(field(object, "ordinal"), others[i]);
+		json_decref(object);
+	}
+}
+
+static void
 long_and_broken_text_stays_one_json_line(void **state)
 {
 	static char long_text[100000];
@@ -394,6 +420,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(keeps_the_threshold, setup, teardown),
 		cmocka_unit_test_setup_teardown(fields_without_a_value_are_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(writes_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_are_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_and_broken_text_stays_one_json_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(threads_do_not_mix_their_lines, setup, teardown),
 		cmocka_unit_test(parses_names),

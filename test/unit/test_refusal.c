@@ -7,6 +7,7 @@
 
 #include "exit_codes.h"
 #include "kafka_refusal.h"
+#include "log.h"
 #include "pg_refusal.h"
 
 #define V2_0_2 0x020002ff
@@ -175,6 +176,37 @@ hints_at_what_libpq_lacks(void **state)
 	assert_null(pg_refusal_tls_hint(""));
 }
 
+static void
+takes_one_trouble_for_one_kind(void **state)
+{
+	static const char *const lines[] = {
+		"127.0.0.1:9092/1: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in "
+		"state CONNECT)",
+		"[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: Connect to ipv4#127.0.0.1:9092 failed: "
+		"Connection refused (after 12ms in state CONNECT, 30 identical error(s) suppressed)",
+		"[thrd:127.0.0.1:9092/bootstrap]: 127.0.0.1:9092/bootstrap: Connect to "
+		"ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
+	};
+	LogRepeat repeat = {0};
+	unsigned long suppressed;
+	char kind[256];
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(lines); i++)
+	{
+		kafka_complaint_kind(lines[i], kind, sizeof(kind));
+		assert_int_equal(log_repeat_pass(&repeat, kind, 1, 1000, &suppressed), i == 0);
+	}
+	kafka_complaint_kind("[thrd:main]: 1/1 brokers are down", kind, sizeof(kind));
+	assert_string_equal(kind, "1/1 brokers are down");
+	kafka_complaint_kind("[thrd:", kind, sizeof(kind));
+	assert_string_equal(kind, "[thrd:");
+	kafka_complaint_kind("x/bootstrap: no", kind, sizeof(kind));
+	assert_string_equal(kind, "x/: no");
+	kafka_complaint_kind(lines[1], kind, 8);
+	assert_int_equal(strlen(kind), 7);
+}
+
 typedef struct Property
 {
 	const char *name;
@@ -234,6 +266,7 @@ main(void)
 		cmocka_unit_test(lets_pass_what_may_pass),
 		cmocka_unit_test(hints_at_what_libpq_lacks),
 		cmocka_unit_test(names_the_file_that_is_missing),
+		cmocka_unit_test(takes_one_trouble_for_one_kind),
 	};
 
 	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
