@@ -11,6 +11,7 @@
 
 #include "kafka_conf.h"
 #include "pg_link.h"
+#include "route_record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,32 @@ check(const Options *options, Error *error)
 		   pg_link_check_conninfo(config.conninfo, error) && kafka_conf_check(&config, error);
 }
 
+static void
+note_routing(const char *name, const char *origin, bool reloadable, void *arg)
+{
+	bool *routing = arg;
+
+	(void) origin;
+	(void) reloadable;
+	for (int item = 0; item < ROUTE_RECORD_ITEMS; item++)
+		*routing |= strcmp(name, route_record_setting((RouteRecordItem) item)) == 0;
+}
+
+/* A restart alone won't do for what is recorded: it ends with EXIT_ROUTING. */
+static bool
+check_change(const Options *current, const Options *fresh, Error *error)
+{
+	bool routing = false;
+
+	if (options_check_reload(current, fresh, error))
+		return true;
+	options_each_change(current, fresh, note_routing, &routing);
+	return error_hint(error, "%s",
+					  routing ? "Where events go is recorded: stop the relay, run \"outbox-relay "
+								"repartition\" with the new settings, and start it."
+							  : "Restart the relay to have them.");
+}
+
 Options *
 config_read_again(const ConfigSource *source, const Options *current, ConfigChange *change,
 				  Error *error)
@@ -112,8 +139,7 @@ config_read_again(const ConfigSource *source, const Options *current, ConfigChan
 		error_bug(error, "out of memory");
 		return NULL;
 	}
-	if (load(source, fresh, error) && options_check_reload(current, fresh, error) &&
-		check(fresh, error))
+	if (load(source, fresh, error) && check_change(current, fresh, error) && check(fresh, error))
 	{
 		options_each_change(current, fresh, note_change, change);
 		return fresh;

@@ -32,6 +32,8 @@ lsn_json(PgLsn lsn)
 {
 	char text[LSN_TEXT_SIZE];
 
+	if (lsn == LSN_INVALID)
+		return json_null();
 	lsn_format(lsn, text);
 	return json_string(text);
 }
@@ -134,23 +136,25 @@ print_status(Buffer *out, const StatsPages *pages, const RelayStatus *status)
 	if (pump->last.commit_lsn != LSN_INVALID)
 		position_format(status->source_id, &pump->last, position);
 	root = json_pack(
-		"{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, "
+		"{s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, "
 		"s:I, "
-		"s:I, s:I, s:b, s:b, s:I, s:b, s:I}",
+		"s:I, s:o, s:b, s:b, s:I, s:b, s:I}",
 		"version", OUTBOX_VERSION, "state", relay_state_name(status->state), "summary", line,
 		"role", relay_role_name(status->role), "ready", status->ready, "slot", status->slot,
-		"source_id", status->source_id, "generation", (int) status->generation, "timeline",
-		(int) status->timeline, "confirmed_lsn", lsn_json(status->confirmed), "mark_lsn",
-		lsn_json(status->durable), "server_lsn", lsn_json(pump->server_end), "lag_bytes",
+		"source_id", text_json(status->source_id), "generation",
+		size_json(status->generation != 0, status->generation), "timeline",
+		size_json(status->timeline != 0, status->timeline), "confirmed_lsn",
+		lsn_json(status->confirmed), "mark_lsn", lsn_json(status->durable), "server_lsn",
+		lsn_json(pump->server_end), "lag_bytes",
 		size_json(status->lag_bytes_known, (int64_t) status->lag_bytes), "lag_seconds",
 		status->lag_is_known ? json_real(status->lag_seconds) : json_null(), "in_flight_events",
 		(json_int_t) status->in_flight, "in_flight_bytes", (json_int_t) status->in_flight_bytes,
-		"last_position", position, "events_delivered", (json_int_t) pump->events_settled,
+		"last_position", text_json(position), "events_delivered", (json_int_t) pump->events_settled,
 		"sessions", (json_int_t) status->sessions, "slot_held_by_pid",
-		(json_int_t) status->slot_pid, "postgres_up", status->peer_up[PEER_POSTGRES],
-		"kafka_cut_off", status->kafka_cut_off, "events_dead_lettered",
-		(json_int_t) dead_letters(status), "dead_letter_waiting", status->dead_letter_waits,
-		"topics_grown", (json_int_t) status->grown_topics);
+		size_json(status->slot_pid != 0, status->slot_pid), "postgres_up",
+		status->peer_up[PEER_POSTGRES], "kafka_cut_off", status->kafka_cut_off,
+		"events_dead_lettered", (json_int_t) dead_letters(status), "dead_letter_waiting",
+		status->dead_letter_waits, "topics_grown", (json_int_t) status->grown_topics);
 	if (root != NULL)
 	{
 		json_object_set_new(root, "slot_status", slot_json(status));

@@ -149,7 +149,11 @@ def test_a_standby_says_so(scene):
         assert standby.http("/readyz")[0] == 200
     samples = standby.metrics()
     assert not {"outbox_relay_lag_seconds", "outbox_relay_lag_bytes", "outbox_relay_open_gap"} & set(samples)
-    assert status(standby)["lag_seconds"] is None and status(standby)["slot_status"] is None
+    found = status(standby)
+    unknown = {"lag_seconds", "lag_bytes", "slot_status", "timeline", "confirmed_lsn", "mark_lsn", "server_lsn",
+               "last_position"}
+    assert {name for name in unknown if found[name] is not None} == set()
+    assert not {"", "0/0"} & {value for value in found.values() if isinstance(value, str)}
     families(standby)
     assert active.stop() == 0
     until(lambda: value(standby, 'outbox_relay_role{role="active"}') == 1, "it took over")

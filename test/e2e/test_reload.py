@@ -183,6 +183,10 @@ def test_a_bad_file_leaves_the_old_configuration(scene):
     assert config.config()["last_problem"] is None and config.config()["reloads"] == len(BAD) + 2
 
 
+# Of what is recorded; see docs/operations.md, Another routing.
+ROUTING = {"topics.pattern", "table.field.event.key"}
+
+
 @pytest.mark.parametrize("name, value", [("postgres.slot", "other"), ("topics.pattern", "other.{aggregatetype}"),
                                          ("table.field.event.key", "type"), ("message.profile", "cloudevents"),
                                          ("postgres.publication", "other"), ("poison.policy", "dead-letter")])
@@ -197,6 +201,7 @@ def test_what_needs_a_restart_is_refused_as_a_whole(scene, name, value):
     answer = config.reload(**{name: value, "window.events": 7})
     assert answer["level"] == "error" and answer["msg"] == f'only a restart can change "{name}"'
     assert re.search(rf'"{re.escape(name)}": file \S*relay\.ini:\d+', answer["detail"])
+    assert ("repartition" in answer["hint"]) == (name in ROUTING)
     assert relay.metric("outbox_relay_producers_total") == 1, "the window wasn't taken either"
     ledger = scene.ledger()
     scene.emit("t", "k")
