@@ -34,6 +34,36 @@ $(PROGRAMS): common
 common extension:
 	@$(SUBMAKE) -C $@
 
+## install            the daemons, their units and sample files: prefix=/usr/local, DESTDIR= (docs/operations.md, Installing)
+#
+# As the GNU coding standards have it.  The extension isn't among it: it belongs to a server, which may be another
+# machine, and PGXS knows where.  None of these is exported: to PGXS some of them mean something else.
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+sysconfdir ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
+unitdir ?= $(prefix)/lib/systemd/system
+INSTALL ?= install
+DAEMONS := relay consumer
+configdir = $(DESTDIR)$(sysconfdir)/outbox
+
+install: $(DAEMONS)
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(unitdir) $(configdir)
+	$(INSTALL) $(DAEMONS:%=$(BUILD)/bin/outbox-%) $(DESTDIR)$(bindir)
+	set -e; for daemon in $(DAEMONS); do \
+		unit=$(DESTDIR)$(unitdir)/outbox-$$daemon.service; sample=$(configdir)/$$daemon.ini.sample; \
+		sed 's,/usr/bin/outbox-,$(bindir)/outbox-,; s,/etc/outbox/,$(sysconfdir)/outbox/,' \
+			deploy/systemd/outbox-$$daemon.service >$$unit; \
+		$(BUILD)/bin/outbox-$$daemon --print-sample >$$sample; \
+		chmod 644 $$unit $$sample; \
+	done
+
+## uninstall          remove what install put there, and nothing else; with the same prefix
+uninstall:
+	rm -f $(DAEMONS:%=$(DESTDIR)$(bindir)/outbox-%) $(DAEMONS:%=$(DESTDIR)$(unitdir)/outbox-%.service) \
+		$(DAEMONS:%=$(configdir)/%.ini.sample)
+	if [ -d $(configdir) ]; then rmdir --ignore-fail-on-non-empty $(configdir); fi
+
 ## install-extension  put the extension into PostgreSQL's directories (asks sudo when needed)
 install-extension: extension
 	@scripts/extension install
@@ -126,7 +156,7 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all build $(PROGRAMS) common extension install-extension \
+.PHONY: all build $(PROGRAMS) common extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
 	check-asan check-valgrind check-mutants check-soak soak check-outage check-matrix check-large check-compat bench-emit bench-drain dist clean help
