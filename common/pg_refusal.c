@@ -52,6 +52,19 @@ pg_refusal_tls_hint(const char *message)
 }
 
 const char *
+pg_refusal_role_hint(const char *message)
+{
+	const char *role = strstr(message, "role \"");
+
+	if (role == NULL)
+		return NULL;
+	if (strstr(role, "does not exist") != NULL)
+		return "Name the role with user= in the connection string: without it libpq takes PGUSER, "
+			   "or the name of the system's user.";
+	return strstr(role, "not permitted to log in") != NULL ? "ALTER ROLE ... LOGIN." : NULL;
+}
+
+const char *
 pg_refusal_encryption_hint(const char *message)
 {
 	return strstr(message, "no encryption") != NULL

@@ -17,6 +17,9 @@ extern bool pg_refusal_hba_line(const char *message, char *out, size_t size);
 /* Words to put before that line, when the connection had no TLS; else "". */
 extern const char *pg_refusal_encryption_hint(const char *message);
 
+/* What to do about a role that isn't there, or may not log in (28000); NULL: it is about something else. */
+extern const char *pg_refusal_role_hint(const char *message);
+
 /*
  * What to do when TLS, a certificate, a key, a missing password or channel binding stands in the way: it would be so at
  * the next attempt, too.  NULL when the message is about something else.  libpq's messages have

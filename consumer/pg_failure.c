@@ -170,6 +170,8 @@ pg_failure_connect(TargetFailure *failure, const PGconn *conn)
 		error_hint(&failure->error,
 				   "%sAdd this line to pg_hba.conf, above the others, and reload: %s",
 				   pg_refusal_encryption_hint(message), line);
+	else if (strcmp(sqlstate, "28000") == 0 && (hint = pg_refusal_role_hint(text)) != NULL)
+		error_hint(&failure->error, "%s", hint);
 	else if (strcmp(sqlstate, "28P01") == 0)
 		error_hint(&failure->error, "See target.password_file, or the file that PGPASSFILE or "
 									"passfile= names.");

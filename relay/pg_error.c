@@ -169,6 +169,8 @@ pg_error_connect(Error *error, const PGconn *conn, const char *doing)
 	if (strncmp(sqlstate, "28", 2) == 0 && pg_refusal_hba_line(message, line, sizeof(line)))
 		return error_hint(error, "%sAdd this line to pg_hba.conf, above the others, and reload: %s",
 						  pg_refusal_encryption_hint(message), line);
+	if (strcmp(sqlstate, "28000") == 0 && (hint = pg_refusal_role_hint(message)) != NULL)
+		return error_hint(error, "%s", hint);
 	if (strcmp(sqlstate, "42501") == 0)
 		return error_hint(error, "ALTER ROLE \"%s\" REPLICATION: only such a role may read a slot.",
 						  PQuser(conn));

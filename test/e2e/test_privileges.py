@@ -53,6 +53,12 @@ def roles(scene):
     made.finish()
 
 
+def test_readme_grants_what_writers_need():
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        shown = [b for b in markdown.blocks(file.read()) if b.lstrip().startswith("GRANT")]
+    assert [b.strip() for b in shown] == [b.strip() for b in blocks_of("Privileges") if "outbox.emit(" in b]
+
+
 def refused(connection, statement):
     with pytest.raises(errors.InsufficientPrivilege):
         connection.execute(statement)
@@ -97,6 +103,9 @@ def test_every_role_with_its_block(scene, roles):
         return done.output
     until(lambda: "acknowledged: 2" in command("replay", "--aggregate=t"), "a heartbeat has seen both", every=0.5)
     assert "missing: 0" in command("verify")
+    assert scene.slot in command("status")
+    done = run_once(scene.relay("doctor", command=("doctor",), **settings), 120)
+    assert "GRANT" not in done.output, done
     command("peek")
 
     # The relay's rights carry it through a rotation, a heartbeat and a restart.

@@ -149,6 +149,19 @@ def three_lines():
     return block.split("\n\n")[0].strip().splitlines()
 
 
+@pytest.mark.parametrize("program, name", [("outbox-relay", "relay.conf"), ("outbox-consumer", "consumer.conf")])
+def test_an_example_can_be_copied_with_its_margin(tmp_path, program, name):
+    """Out of README's text, where four blanks stand before each line."""
+    with open(os.path.join(paths.TOP, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    lines = text[text.index(f"`{name}`:"):].splitlines()[2:]
+    example = lines[:lines.index("")]
+    assert len(example) >= 3 and all(line.startswith("    ") for line in example)
+    (tmp_path / name).write_text("\n".join(example) + "\n", encoding="utf-8")
+    status, printed = run(program, "--print-config", "--config", str(tmp_path / name))
+    assert status == 0 and f"file {tmp_path / name}:" in printed, printed
+
+
 def test_a_file_of_three_lines_is_enough(scene, tmp_path):
     lines = three_lines()
     assert len(lines) == 3
@@ -194,6 +207,16 @@ def test_a_database_that_is_not_there(make_scene, source, target, broker, exits)
         done = run_once(daemon)
         assert done.status == exits["EXIT_CONFIG"], done
         assert "no_such_database" in done.output and "conninfo" in done.output and "dbname" in done.output, done
+
+
+def test_a_role_that_is_not_there(scene, exits):
+    """As without user=, where libpq takes the system's user."""
+    scene.initialize()
+    relay = scene.relay(**{"postgres.conninfo": scene.source.conninfo(scene.database, user="not_there")})
+    relay.start(ready=False)
+    assert relay.wait_exit() == exits["EXIT_PERMISSION"]
+    (error,) = relay.problems()
+    assert 'role "not_there" does not exist' in error["msg"] and "user=" in error["hint"]
 
 
 def test_a_wrong_password_ends_every_command_of_the_consumer(make_scene, target, broker, exits):

@@ -207,6 +207,18 @@ takes_one_trouble_for_one_kind(void **state)
 	assert_int_equal(strlen(kind), 7);
 }
 
+static void
+hints_at_the_role(void **state)
+{
+	(void) state;
+	assert_non_null(
+		strstr(pg_refusal_role_hint("FATAL:  28000: role \"nobody\" does not exist\n"), "user="));
+	assert_non_null(strstr(
+		pg_refusal_role_hint("FATAL:  28000: role \"app\" is not permitted to log in\n"), "LOGIN"));
+	assert_null(pg_refusal_role_hint("FATAL:  3D000: database \"role\" does not exist\n"));
+	assert_null(pg_refusal_role_hint("role \"x\" is tired"));
+}
+
 typedef struct Property
 {
 	const char *name;
@@ -265,6 +277,7 @@ main(void)
 		cmocka_unit_test(tells_a_refused_login),
 		cmocka_unit_test(lets_pass_what_may_pass),
 		cmocka_unit_test(hints_at_what_libpq_lacks),
+		cmocka_unit_test(hints_at_the_role),
 		cmocka_unit_test(names_the_file_that_is_missing),
 		cmocka_unit_test(takes_one_trouble_for_one_kind),
 	};
