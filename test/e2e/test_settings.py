@@ -71,6 +71,15 @@ def test_a_certificate_that_is_missing(tmp_path, exits, command):
             "No such file or directory", **without_a_certificate(tmp_path, "OUTBOX_RELAY"))
 
 
+def test_a_certificate_that_the_consumer_misses(tmp_path, exits):
+    (tmp_path / "consumer.ini").write_text("[consumer]\ngroup = g\n[handler t]\nsql = SELECT 1 FROM batch\n",
+                                           encoding="utf-8")
+    refuses(exits, "outbox-consumer", ["run", "--config", str(tmp_path / "consumer.ini"), "--http-listen=",
+                                       "--target-conninfo=host=/nowhere"],
+            str(tmp_path / "ca.crt"), "kafka.ssl.ca.location", "No such file or directory",
+            **without_a_certificate(tmp_path, "OUTBOX_CONSUMER"))
+
+
 def test_doctor_looks_at_the_rest_when_a_certificate_is_missing(tmp_path, exits):
     status, text = run("outbox-relay", "doctor", "--postgres-conninfo=host=/nowhere",
                        **without_a_certificate(tmp_path, "OUTBOX_RELAY"))
