@@ -7,6 +7,7 @@
 #include "pg_row.h"
 
 #include <libpq-fe.h>
+#include <stdlib.h>
 #include <string.h>
 
 static ByteView
@@ -47,6 +48,39 @@ pg_row_read(StoredRow *row, const PGresult *result, Error *error)
 		row->payload = bytes;
 	row->headers = cell(result, 7);
 	return true;
+}
+
+static ByteView
+copy_view(uint8_t **to, ByteView view)
+{
+	ByteView copy = {view.data != NULL ? *to : NULL, view.len};
+
+	if (view.len > 0)
+		memcpy(*to, view.data, view.len);
+	*to += view.len;
+	return copy;
+}
+
+StoredRow *
+pg_row_copy(const StoredRow *row)
+{
+	size_t size = sizeof(*row) + row->aggregate_type.len + row->aggregate_id.len + row->type.len +
+				  row->payload.len + row->other_payload.len + row->headers.len;
+	/* A view of nothing is no null, and points into the memory as well. */
+	StoredRow *copy = malloc(size + 1);
+	uint8_t *to;
+
+	if (copy == NULL)
+		return NULL;
+	to = (uint8_t *) (copy + 1);
+	*copy = *row;
+	copy->aggregate_type = copy_view(&to, row->aggregate_type);
+	copy->aggregate_id = copy_view(&to, row->aggregate_id);
+	copy->type = copy_view(&to, row->type);
+	copy->payload = copy_view(&to, row->payload);
+	copy->other_payload = copy_view(&to, row->other_payload);
+	copy->headers = copy_view(&to, row->headers);
+	return copy;
 }
 
 OutboxEvent

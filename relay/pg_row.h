@@ -17,6 +17,9 @@ struct pg_result;
 /* The only row of the result; *row borrows from it. */
 extern MUST_CHECK bool pg_row_read(StoredRow *row, const struct pg_result *result, Error *error);
 
+/* In one piece of memory, to be freed; NULL: there is none. */
+extern StoredRow *pg_row_copy(const StoredRow *row);
+
 /* The event of the row, without position and commit time; it borrows from the row. */
 extern OutboxEvent pg_row_event(const StoredRow *row);
 

@@ -8,6 +8,7 @@
 
 #include "exit_codes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const cause_names[POISON_CAUSE_COUNT] = {
@@ -88,4 +89,17 @@ poison_is(const Error *error)
 {
 	return error->error_class == ERROR_CLASS_PERMANENT &&
 		   (error->exit_code == EXIT_POISON || error->exit_code == EXIT_MESSAGE);
+}
+
+void
+poison_hint(Error *error, PoisonPolicy policy)
+{
+	size_t used = strlen(error->hint);
+
+	if (policy != POISON_STOP || !poison_is(error))
+		return;
+	snprintf(error->hint + used, sizeof(error->hint) - used,
+			 "%sOr set poison.policy = dead-letter: such events are written to outbox.dead_letter, "
+			 "and those behind them are published.",
+			 used > 0 ? " " : "");
 }

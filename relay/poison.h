@@ -73,4 +73,7 @@ extern bool poison_form_is_refused(const char *sqlstate);
 /* An error that is about one event, and permanent. */
 extern bool poison_is(const Error *error);
 
+/* Adds to the hint of such an error that there is another policy; nothing under DEAD_LETTER. */
+extern void poison_hint(Error *error, PoisonPolicy policy);
+
 #endif

@@ -70,8 +70,11 @@ relay_bury(Relay *relay, const Error *error, MonoUsec now)
 {
 	if (!relay_keeps_dead_letters(relay))
 	{
+		Error told = *error;
+
+		poison_hint(&told, relay->config->poison_policy);
 		relay->culprit = *pump_trace(relay->pump);
-		relay_fail(relay, error, now);
+		relay_fail(relay, &told, now);
 		return false;
 	}
 	if (may_be_free(relay, pump_poison(relay->pump)))

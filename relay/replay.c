@@ -2,34 +2,25 @@
  * replay.c
  *	  outbox-relay replay.
  *
- *	selection -> survey -> [topics] -> rows -> router -> window -> sink
+ *	selection -> survey -> rows -> replay_send.c
  *
- * Refuses settings that put events elsewhere than the relay's did; a selection of which rows
- * may be gone, unless told; an event that can't be published; and to go on after a delivery that failed: what was acknowledged is said, and
- * another run sends all of it again.
+ * Refuses settings that put events elsewhere than the relay's did, and a selection of which rows
+ * may be gone, unless told.  After a failure it says what was acknowledged, and another run sends
+ * all of it again.
  *
- * Invariants: success means that each selected event was acknowledged; a row is fetched
- * when there is room for it, so memory is bounded by the window; the mark and the slot of
- * the relay aren't touched.
+ * Invariants: success means that each selected event was acknowledged by Kafka or is a committed
+ * dead letter; the mark and the slot of the relay aren't touched.
  */
 #include "replay.h"
 
 #include "exit_codes.h"
-#include "kafka_sink.h"
-#include "kafka_topics.h"
 #include "pg_facts.h"
-#include "pg_row.h"
 #include "pg_rows.h"
-#include "window.h"
+#include "poison.h"
 
-#include <poll.h>
+#include <string.h>
 
-#define REPORTS_PER_ROUND 1024
-#define POLL_MS 1000
-#define REPORT_USEC USEC_PER_SEC
-#define REPORT_POLL_MS 50
 #define RUN_AGAIN "Run the replay again: consumers drop by their ids those that they had."
-#define COMMIT_LSN ((PgLsn) 1) /* for the window: all rows are one transaction */
 
 const char replay_help[] =
 	"Of replay, which events of outbox.event (one of them at least):\n"
@@ -51,17 +42,9 @@ typedef struct Replay
 	RelayFacts facts;
 	TopicMap *topics;
 	RouteRecord routing;
-	Router *router;
 	PgRows *rows;
 	RowSurvey survey;
-	EventSink *sink;
-	DeliveryWindow *window;
-	StoredRow row;
-	bool held; /* the row waits for room */
-	bool ended;
-	uint64_t sent;
-	uint64_t acknowledged;
-	Error failure; /* of a delivery */
+	ReplayCounts counts;
 } Replay;
 
 ArgResult
@@ -123,6 +106,8 @@ look(Replay *replay, Error *error)
 	if (!pg_facts_read_routing(replay->config, &replay->facts, replay->topics, &replay->routing,
 							   error) ||
 		!relay_check_database(&replay->facts, error) ||
+		(replay->config->poison_policy == POISON_DEAD_LETTER &&
+		 !relay_check_dead_letters(&replay->facts, error)) ||
 		!pg_facts_check_routing(replay->config, &replay->routing, error))
 		return false;
 	replay->rows = pg_rows_open(replay->config, &selection, error);
@@ -142,206 +127,51 @@ look(Replay *replay, Error *error)
  */
 
 static void
-take_kafka_log(int level, const char *text, void *arg)
+print_counts(const Replay *replay)
 {
-	Replay *replay = arg;
+	const ReplayCounts *counts = &replay->counts;
 
-	if (level <= 4)
-		replay->say(true, text, replay->arg);
+	fprintf(replay->out, "acknowledged: %llu\n", (unsigned long long) counts->acknowledged);
+	fprintf(replay->out, "dead letters: %llu\n",
+			(unsigned long long) (counts->dead_lettered + counts->dead_letters));
 }
 
-static void
-settle(const Delivery *delivery, void *arg)
-{
-	Replay *replay = arg;
-
-	if (!window_settle(replay->window, delivery->token, NULL))
-		return;
-	if (delivery->delivered)
-		replay->acknowledged++;
-	else if (replay->failure.error_class == ERROR_CLASS_NONE ||
-			 (replay->failure.error_class == ERROR_CLASS_TRANSIENT &&
-			  delivery->error.error_class == ERROR_CLASS_PERMANENT))
-		replay->failure = delivery->error;
-}
-
+/* Every event that was selected is in Kafka, or in outbox.dead_letter. */
 static bool
-open_sink(Replay *replay, Error *error)
+is_complete(const Replay *replay, Error *error)
 {
-	const RelayConfig *config = replay->config;
-	KafkaSinkHooks hooks = {take_kafka_log, replay};
-	WindowLimits limits = {config->window_events, 1, config->window_bytes};
+	const ReplayCounts *counts = &replay->counts;
+	uint64_t done = counts->acknowledged + counts->dead_lettered + counts->dead_letters;
 
-	replay->window = window_create(&limits);
-	if (replay->window == NULL)
-		return error_bug(error, "out of memory");
-	replay->sink = kafka_sink_open(config, 0, NULL, &hooks, error);
-	return replay->sink != NULL && window_begin(replay->window, COMMIT_LSN, 0, error) == IO_OK;
-}
-
-/* A topic that no relay has used: its count is recorded as a relay would. */
-static bool
-make_topic(Replay *replay, const char *name, Error *error)
-{
-	char topic[TOPIC_NAME_MAX + 1];
-	uint32_t partitions = 0;
-	TopicMaker *maker;
-	IoResult io;
-
-	snprintf(topic, sizeof(topic), "%s", name);
-	maker = topic_maker_start(replay->sink, replay->config, topic, topic_map_count(replay->topics),
-							  error);
-	if (maker == NULL)
-		return false;
-	for (;;)
-	{
-		MonoUsec now = clock_mono();
-		MonoUsec wake_at;
-
-		io = topic_maker_step(maker, now, &partitions, error);
-		if (io != IO_AGAIN)
-			break;
-		wake_at = topic_maker_wake_at(maker);
-		if (wake_at > now)
-			(void) poll(NULL, 0, (int) ((wake_at - now) / USEC_PER_MS) + 1);
-	}
-	topic_maker_free(maker);
-	return io == IO_OK &&
-		   pg_facts_record_topic(replay->config, replay->facts.generation, topic, &partitions,
-								 error) &&
-		   topic_map_add(replay->topics, topic, partitions, error);
-}
-
-static bool
-name_event(const Replay *replay, Error *error)
-{
-	char id[UUID_TEXT_SIZE];
-
-	uuid_format(replay->row.id, id);
-	return error_detail(error, "The event's id is %s.", id);
-}
-
-/* The row that is held; it stays held when there is no room. */
-static bool
-publish(Replay *replay, Error *error)
-{
-	const StoredRow *row = &replay->row;
-	OutboxEvent event = pg_row_event(row);
-	const char *problem = pg_row_problem(row);
-	RoutedEvent routed;
-	RouteResult result;
-	DeliveryToken token;
-	IoResult io;
-
-	if (problem != NULL)
-	{
-		error_permanent(error, EXIT_POISON, "a row of outbox.event is no event: %s", problem);
-		return row->no_id ? false : name_event(replay, error);
-	}
-	event.commit_time = clock_pg();
-	event.replayed =
-		view_of(replay->request->select.gap ? ENVELOPE_REPLAYED_GAP : ENVELOPE_REPLAYED_AGAIN);
-	while ((result = router_route(replay->router, &event, &routed, error)) == ROUTE_UNKNOWN_TOPIC)
-	{
-		if (!make_topic(replay, routed.topic, error))
-			return false;
-	}
-	if (result != ROUTE_OK)
-		return name_event(replay, error);
-	io = window_add(replay->window, replay->sent, routed.size, &token, error);
-	if (io == IO_OK)
-	{
-		io = replay->sink->ops->publish(replay->sink, &routed, token, error);
-		if (io != IO_OK)
-			window_retract(replay->window, token);
-	}
-	if (io == IO_FAILED)
-		return name_event(replay, error);
-	replay->held = io == IO_FULL;
-	if (!replay->held)
-		replay->sent++;
-	return true;
-}
-
-static bool
-take_row(Replay *replay, Error *error)
-{
-	IoResult io;
-
-	if (replay->held || replay->ended)
+	if (done == replay->survey.selected)
 		return true;
-	io = pg_rows_next(replay->rows, true, &replay->row, error);
-	replay->ended = io == IO_END;
-	replay->held = io == IO_OK;
-	return io != IO_FAILED;
-}
-
-/* A producer that failed says so before the delivery that it failed of is reported. */
-static bool
-blame_delivery(Replay *replay, Error *error)
-{
-	MonoUsec give_up_at = clock_mono() + REPORT_USEC;
-
-	while (error->error_class == ERROR_CLASS_TRANSIENT &&
-		   replay->failure.error_class == ERROR_CLASS_NONE && window_events(replay->window) > 0 &&
-		   clock_mono() < give_up_at)
-	{
-		if (replay->sink->ops->drain(replay->sink, settle, replay, REPORTS_PER_ROUND) == 0)
-			(void) poll(NULL, 0, REPORT_POLL_MS);
-	}
-	if (replay->failure.error_class != ERROR_CLASS_NONE)
-		*error = replay->failure;
-	return false;
-}
-
-static bool
-send_rows(Replay *replay, Error *error)
-{
-	while (!replay->ended || window_events(replay->window) > 0)
-	{
-		int reports = replay->sink->ops->drain(replay->sink, settle, replay, REPORTS_PER_ROUND);
-
-		if (replay->failure.error_class != ERROR_CLASS_NONE)
-		{
-			*error = replay->failure;
-			return false;
-		}
-		if (kafka_sink_refusal(replay->sink, error))
-			return false;
-		if (!take_row(replay, error))
-			return false;
-		if (replay->held && !publish(replay, error))
-			return blame_delivery(replay, error);
-		/* No room, or nothing but answers to wait for. */
-		if (reports == 0 && (replay->held || replay->ended))
-		{
-			struct pollfd ready = {replay->sink->ops->fd(replay->sink), POLLIN, 0};
-
-			(void) poll(&ready, 1, POLL_MS);
-		}
-	}
-	return true;
+	return error_bug(error, "%llu events were selected, and %llu acknowledged or dead letters",
+					 (unsigned long long) replay->survey.selected, (unsigned long long) done);
 }
 
 static bool
 replay_rows(Replay *replay, Error *error)
 {
-	bool ok;
+	const ReplayRequest *request = replay->request;
+	ReplayJob job = {
+		.config = replay->config,
+		.facts = &replay->facts,
+		.topics = replay->topics,
+		.rows = replay->rows,
+		.flag = request->select.gap ? ENVELOPE_REPLAYED_GAP : ENVELOPE_REPLAYED_AGAIN,
+		.say = replay->say,
+		.arg = replay->arg,
+	};
+	size_t used;
+	bool ok = replay_send(&job, &replay->counts, error);
 
-	replay->router =
-		router_create_with(&replay->config->route, replay->facts.source_id, replay->topics, error);
-	ok = replay->router != NULL && open_sink(replay, error) && send_rows(replay, error);
-	fprintf(replay->out, "acknowledged: %llu\n", (unsigned long long) replay->acknowledged);
-	if (ok && replay->acknowledged != replay->survey.selected)
-		return error_bug(error, "%llu events were selected and %llu acknowledged",
-						 (unsigned long long) replay->survey.selected,
-						 (unsigned long long) replay->acknowledged);
+	print_counts(replay);
 	if (ok)
-		return !replay->request->select.gap || pg_rows_close_gap(replay->rows, error);
-	if (error->hint[0] == '\0')
-		error_hint(error, RUN_AGAIN);
-	else if (error->detail[0] == '\0')
-		error_detail(error, RUN_AGAIN);
+		return is_complete(replay, error) &&
+			   (!request->select.gap || pg_rows_close_gap(replay->rows, error));
+	poison_hint(error, replay->config->poison_policy);
+	used = strlen(error->hint);
+	snprintf(error->hint + used, sizeof(error->hint) - used, "%s" RUN_AGAIN, used > 0 ? " " : "");
 	return false;
 }
 
@@ -352,13 +182,8 @@ replay_run(const RelayConfig *config, ReplayRequest *request, FILE *out, ReplayS
 	Replay replay = {.config = config, .request = request, .out = out, .say = say, .arg = arg};
 	bool ok;
 
-	error_clear(&replay.failure);
 	ok = look(&replay, error) && (request->dry_run || replay_rows(&replay, error));
-	if (replay.sink != NULL)
-		replay.sink->ops->close(replay.sink);
 	pg_rows_close(replay.rows);
-	window_free(replay.window);
-	router_free(replay.router);
 	topic_map_free(replay.topics);
 	route_record_free(&replay.routing);
 	select_args_free(&request->select);

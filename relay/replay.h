@@ -9,6 +9,7 @@
 #define OUTBOX_RELAY_REPLAY_H
 
 #include "relay_options.h"
+#include "replay_send.h"
 #include "select_args.h"
 
 #include <stdio.h>
@@ -23,10 +24,9 @@ typedef struct ReplayRequest
 extern const char replay_help[];
 extern ArgResult replay_take_argument(ArgCursor *cursor, ReplayRequest *request, Error *error);
 
-typedef void (*ReplaySayFn)(bool warning, const char *text, void *arg);
-
 /*
- * true: everything that was selected is acknowledged by Kafka, or would be sent (dry_run).
+ * true: everything that was selected is acknowledged by Kafka or a dead letter, or would be sent
+ * (dry_run).
  * What there is and what was done go to out, a line each.
  */
 extern MUST_CHECK bool replay_run(const RelayConfig *config, ReplayRequest *request, FILE *out,

@@ -24,7 +24,7 @@ def replayed(scene, *arguments, **options):
     """A replay that must succeed; how many it sent."""
     command = replay(scene, *arguments, **options)
     assert command.status == 0, command
-    assert number(command, "acknowledged") == number(command, "selected")
+    assert number(command, "acknowledged") == number(command, "selected") and number(command, "dead letters") == 0
     return number(command, "acknowledged")
 
 
@@ -156,6 +156,85 @@ def test_a_bad_selection_is_refused(scene, exits, arguments, message):
     scene.initialize()
     command = replay(scene, *arguments)
     assert command.status == exits["EXIT_CONFIG"] and message in command.output, command
+
+
+def by_the_producer(scene):
+    return {"kafka.message.max.bytes": "5000"}
+
+
+def by_the_topic(scene):
+    """Only Kafka knows: the event is found among those that went with it."""
+    scene.broker.configure_topic(scene.topic("t"), max_message_bytes=10000)
+    return {}
+
+
+TOO_LARGE = '"' + "x" * 20000 + '"'
+
+
+def gap_with_poison(scene, limit):
+    """Events of a gap in the middle of which one is too large; options under which it is."""
+    relay, _ = published(scene, count=1)
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    before = [scene.emit("t", f"k{n}") for n in range(20)]
+    big = scene.emit("t", "big", TOO_LARGE)
+    after = [scene.emit("t", f"k{n}") for n in range(20)]
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap")
+    options = limit(scene)
+    relay = scene.relay("again", **QUICK).start()
+    scene.emit("t", "live")
+    scene.wait_known()
+    return before, big, after, options
+
+
+@pytest.mark.parametrize("limit", (by_the_producer, by_the_topic))
+def test_a_gap_with_an_event_that_cannot_be_published(scene, exits, limit):
+    before, big, after, options = gap_with_poison(scene, limit)
+    # It stops there, names it and the way on, and counts what Kafka has.
+    command = replay(scene, "--gap", **options)
+    assert command.status == exits["EXIT_POISON"] and big in command.output, command
+    assert "poison.policy = dead-letter" in command.output
+    copies = flagged(scene.broker.read(scene.topic("t")))
+    assert number(command, "acknowledged") == len({r.id for r in copies}) and set(before) <= {r.id for r in copies}
+    assert scene.sql("SELECT count(*) FROM outbox.dead_letter") == [(0,)]
+    assert scene.sql("SELECT gap_snapshot IS NULL FROM outbox.relay") == [(False,)]
+    # Or it becomes a dead letter, and the others follow.
+    sent = len(copies)
+    command = replay(scene, "--gap", **options, **{"poison.policy": "dead-letter"})
+    assert command.status == 0 and big in command.output, command
+    assert number(command, "acknowledged") == 40 and number(command, "dead letters") == 1
+    copies = flagged(scene.broker.read(scene.topic("t")))
+    assert {r.id for r in copies} == {*before, *after} and len(copies) - sent >= 40
+    assert scene.sql("SELECT id::text, aggregateid, payload::text, errcode, topic, position FROM outbox.dead_letter") == [
+        (big, "big", TOO_LARGE, "MSG_SIZE_TOO_LARGE", scene.topic("t"), f"replay/{big}/0")]
+    assert scene.sql("SELECT gap_snapshot IS NULL FROM outbox.relay") == [(True,)]
+
+
+def test_a_dead_letter_is_passed_by(scene, exits):
+    """Under both policies, and once; when it was redriven and fails again it is another one."""
+    options = {"kafka.message.max.bytes": "5000", "poison.policy": "dead-letter"}
+    relay = scene.start_relay(**QUICK, **options)
+    ids = [scene.emit("t", "a"), scene.emit("t", "big", TOO_LARGE), scene.emit("t", "b")]
+    scene.wait_known()
+    assert scene.sql("SELECT id::text FROM outbox.dead_letter") == [(ids[1],)]
+    assert relay.stop() == 0
+    for policy in ("stop", "dead-letter"):
+        command = replay(scene, "--aggregate=t", **{**options, "poison.policy": policy})
+        assert command.status == 0, command
+        assert number(command, "acknowledged") == 2 and number(command, "dead letters") == 1
+    assert scene.sql("SELECT count(*) FROM outbox.dead_letter") == [(1,)]
+    scene.sql("UPDATE outbox.dead_letter SET redriven_at = now()")
+    command = replay(scene, "--aggregate=t", **{**options, "poison.policy": "stop"})
+    assert command.status == exits["EXIT_POISON"], command
+    for _ in range(2):
+        command = replay(scene, "--aggregate=t", **options)
+        assert command.status == 0 and number(command, "dead letters") == 1, command
+    assert scene.sql("SELECT count(*), count(redriven_at) FROM outbox.dead_letter") == [(2, 1)]
+    # What replay wrote isn't a place of the stream: a relay goes on.
+    relay = scene.relay("again", **QUICK, **options).start()
+    late = scene.emit("t", "late")
+    until(lambda: late in [r.id for r in scene.broker.read(scene.topic("t"))], "the relay goes on")
 
 
 def many(scene, count):
