@@ -27,7 +27,7 @@
 typedef struct PeerHealth
 {
 	bool away;
-	bool cut_off; /* Kafka's client said so */
+	bool cut_off; /* no broker answers: its client said so, or a new one heard nothing */
 	MonoUsec since;
 	uint64_t failures; /* of this outage */
 	uint64_t recoveries;
@@ -142,7 +142,10 @@ struct Relay
 	LogRepeat job_log;
 
 	PeerHealth peers[RELAY_PEERS];
-	MonoUsec probe_at; /* of Kafka, while it is cut off */
+	MonoUsec probe_at;		 /* of Kafka, while it is cut off */
+	MonoUsec sink_at;		 /* when this producer was made */
+	bool sink_answered;		 /* it had an answer: a new one knows nothing of the last one's */
+	char kafka_trouble[256]; /* what its client complained of last; "": nothing */
 	uint64_t errors[ERROR_CLASS_BUG + 1];
 	EventTrace culprit;	   /* of the error that is being dealt with; empty: it is about none */
 	EventTrace stop_event; /* of stop_error */
@@ -196,6 +199,8 @@ extern void relay_peer_back(Relay *relay, RelayPeer peer, MonoUsec now);
 /* Whether a complaint goes into the log; *suppressed: those of its kind before it that didn't. */
 extern bool relay_may_complain(Relay *relay, RelayPeer peer, const char *text, MonoUsec now,
 							   unsigned long *suppressed);
+/* What its client says; the last complaint explains an outage. */
+extern void relay_kafka_complains(Relay *relay, int level, const char *text);
 extern void relay_kafka_step(Relay *relay, MonoUsec now);
 extern MonoUsec relay_kafka_wake_at(const Relay *relay);
 

@@ -13,10 +13,13 @@
 #include "kafka_refusal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define REPEAT_USEC (60 * USEC_PER_SEC)
 #define PROBE_USEC (2 * USEC_PER_SEC)
 #define PROBE_MS 100
+#define FIRST_ANSWER_USEC (5 * USEC_PER_SEC)
+#define LOG_WARNING_LEVEL 4 /* of syslog */
 #define STEADY_USEC (30 * USEC_PER_SEC)
 
 static const char *const peer_names[] = {"postgres", "kafka"};
@@ -144,9 +147,40 @@ relay_fail_session(Relay *relay, const Error *error, MonoUsec now)
 	fail(relay, NULL, error, now);
 }
 
+void
+relay_kafka_complains(Relay *relay, int level, const char *text)
+{
+	/* That all are away says nothing of the reason, which came before. */
+	if (level <= LOG_WARNING_LEVEL && strstr(text, "brokers are down") == NULL)
+		snprintf(relay->kafka_trouble, sizeof(relay->kafka_trouble), "%s", text);
+}
+
+static void
+note_cut_off(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	error_clear(&error);
+	error_transient(&error, "no Kafka broker answers");
+	if (relay->kafka_trouble[0] != '\0')
+		error_detail(&error, "The client's last complaint: %s", relay->kafka_trouble);
+	relay_note_error(relay, &error);
+	relay_peer_lost(relay, PEER_KAFKA, now);
+	relay->peers[PEER_KAFKA].cut_off = true;
+}
+
+/* A producer that hasn't had an answer yet: does it wait for its first one, or in an outage? */
+static bool
+is_silent(const Relay *relay, MonoUsec now)
+{
+	return !relay->sink_answered &&
+		   (relay->peers[PEER_KAFKA].cut_off || now - relay->sink_at >= FIRST_ANSWER_USEC);
+}
+
 /*
  * The client says when no broker answers any more, but not when one does again: a relay that
- * has nothing to send would never hear of it.
+ * has nothing to send would never hear of it.  That another producer was made ends no outage: it
+ * has to have an answer.
  */
 void
 relay_kafka_step(Relay *relay, MonoUsec now)
@@ -155,20 +189,24 @@ relay_kafka_step(Relay *relay, MonoUsec now)
 
 	if (relay->sink == NULL)
 		return;
-	if (kafka_sink_is_cut_off(relay->sink))
+	relay->sink_answered = relay->sink_answered || kafka_sink_has_answer(relay->sink);
+	if (kafka_sink_is_cut_off(relay->sink) || is_silent(relay, now))
 	{
-		if (!health->cut_off)
-		{
-			relay_peer_lost(relay, PEER_KAFKA, now);
-			health->cut_off = true;
-			relay->probe_at = now + PROBE_USEC;
-		}
-		if (now < relay->probe_at)
+		bool known = health->cut_off;
+
+		if (known && now < relay->probe_at)
 			return;
+		/* Whoever has nothing to send may never have asked. */
+		if ((known || !kafka_sink_is_cut_off(relay->sink)) &&
+			kafka_sink_probe(relay->sink, PROBE_MS))
+			relay->sink_answered = true;
+		else if (!known)
+			note_cut_off(relay, now);
 		relay->probe_at = now + PROBE_USEC;
-		if (!kafka_sink_probe(relay->sink, PROBE_MS))
+		if (kafka_sink_is_cut_off(relay->sink) || !relay->sink_answered)
 		{
-			relay_peer_lost(relay, PEER_KAFKA, now);
+			if (known)
+				relay_peer_lost(relay, PEER_KAFKA, now);
 			return;
 		}
 	}
@@ -179,5 +217,9 @@ relay_kafka_step(Relay *relay, MonoUsec now)
 MonoUsec
 relay_kafka_wake_at(const Relay *relay)
 {
-	return relay->sink != NULL && kafka_sink_is_cut_off(relay->sink) ? relay->probe_at : MONO_NEVER;
+	if (relay->sink == NULL)
+		return MONO_NEVER;
+	if (kafka_sink_is_cut_off(relay->sink) || relay->peers[PEER_KAFKA].cut_off)
+		return relay->probe_at;
+	return relay->sink_answered ? MONO_NEVER : relay->sink_at + FIRST_ANSWER_USEC;
 }

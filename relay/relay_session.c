@@ -328,6 +328,7 @@ log_kafka(int level, const char *text, void *arg)
 	unsigned long repeated;
 	char count[LOG_COUNT_SIZE];
 
+	relay_kafka_complains(relay, level, text);
 	/* The same complaint of each connection attempt, for hours: now and then is enough. */
 	if (relay_may_complain(relay, PEER_KAFKA, text, relay->now, &repeated))
 		log_event(level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, "peer",
@@ -364,6 +365,8 @@ relay_open_sink(Relay *relay, MonoUsec now)
 		return false;
 	}
 	relay->sinks++;
+	relay->sink_at = now;
+	relay->sink_answered = false;
 	return true;
 }
 

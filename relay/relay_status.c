@@ -95,7 +95,8 @@ relay_describe(const Relay *relay, MonoUsec now, PgUsec wall, RelayStatus *statu
 		.in_flight = pump_in_flight(relay->pump),
 		.in_flight_bytes = pump_in_flight_bytes(relay->pump),
 		.oldest_commit_time = oldest,
-		.kafka_cut_off = relay->sink != NULL && kafka_sink_is_cut_off(relay->sink),
+		.kafka_cut_off = relay->peers[PEER_KAFKA].cut_off ||
+						 (relay->sink != NULL && kafka_sink_is_cut_off(relay->sink)),
 		.dead_letter_waits = relay->burial_failed,
 		.slot_pid = relay->state == RELAY_STANDING_BY ? relay->facts.slot_pid : 0,
 		.sessions = relay->sessions,
@@ -117,8 +118,9 @@ relay_describe(const Relay *relay, MonoUsec now, PgUsec wall, RelayStatus *statu
 	status->lag_is_known = status->role != ROLE_STANDBY;
 	status->lag_bytes_known = relay->registry != NULL && status->role == ROLE_ACTIVE;
 	status->peer_up[PEER_POSTGRES] = postgres_is_up(relay);
-	status->peer_up[PEER_KAFKA] =
-		relay->sink != NULL && !relay->peers[PEER_KAFKA].away && !status->kafka_cut_off;
+	status->peer_up[PEER_KAFKA] = relay->sink != NULL && !relay->peers[PEER_KAFKA].away &&
+								  !status->kafka_cut_off &&
+								  (relay->sink_answered || kafka_sink_has_answer(relay->sink));
 	for (int i = 0; i < RELAY_PEERS; i++)
 		status->recoveries[i] = relay->peers[i].recoveries;
 }

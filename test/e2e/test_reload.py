@@ -4,11 +4,12 @@ import os
 import re
 import signal
 import socket
+import time
 
 import pytest
 
 from harness.ports import free_port
-from harness.wait import until
+from harness.wait import stays, until
 
 LOADED = "reloaded the configuration"
 
@@ -46,8 +47,11 @@ class File:
         return [e for e in self.relay.entries()
                 if e.get("msg") == LOADED or str(e.get("job", "")).startswith("reload")]
 
+    def status(self):
+        return json.loads(self.relay.http("/status")[1])
+
     def config(self):
-        return json.loads(self.relay.http("/status")[1])["config"]
+        return self.status()["config"]
 
 
 def settings(**more):
@@ -144,6 +148,52 @@ def test_brokers_that_are_not_there(make_scene, source, own_broker):
     assert len(ledger.check_topics(records)) == len(records) == 2
     relay.wait_ready()
     assert not relay.problems()
+
+
+def back_again(relay):
+    return [e for e in relay.entries() if e.get("msg") == "Kafka is reachable again"]
+
+
+def test_another_producer_ends_no_outage(scene):
+    """Only an answer does; and /status says what happened, also when it is over."""
+    config = file(scene, kafka__bootstrap__servers=scene.broker.servers)
+    relay = config.relay.start()
+    ledger = scene.ledger()
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
+    assert config.status()["last_error"] is None
+    for count in (2, 3):
+        config.reload(**{"kafka.bootstrap.servers": f"127.0.0.1:{free_port()}"})
+        until(lambda: relay.metric("outbox_relay_producers_total") == count, "a new producer")
+        until(lambda: relay.metric("outbox_relay_kafka_cut_off") == 1, "it is cut off")
+    replaced = time.monotonic()
+    stays(lambda: relay.metric("outbox_relay_kafka_cut_off") == 1 and not back_again(relay),
+          lambda: time.monotonic() - replaced > 3, "cut off")
+    error = config.status()["last_error"]
+    assert error["class"] == "transient" and error["message"] == "no Kafka broker answers" and "refused" in error["detail"]
+    config.reload(**{"kafka.bootstrap.servers": scene.broker.servers})
+    until(lambda: back_again(relay), "Kafka answers")
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
+    assert len(back_again(relay)) == 1 and relay.metric("outbox_relay_kafka_cut_off") == 0
+    assert config.status()["last_error"]["message"] == "no Kafka broker answers"
+
+
+def test_a_producer_without_an_answer_is_not_up(scene):
+    """Of somebody who listens and says nothing."""
+    config = file(scene, kafka__bootstrap__servers=scene.broker.servers)
+    relay = config.relay.start()
+    until(lambda: relay.metrics()['outbox_relay_peer_up{peer="kafka"}'] == 1, "Kafka answers")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config.reload(**{"kafka.bootstrap.servers": f"127.0.0.1:{silent.getsockname()[1]}"})
+        until(lambda: relay.metric("outbox_relay_producers_total") == 2, "a new producer")
+        stays(lambda: relay.metrics()['outbox_relay_peer_up{peer="kafka"}'] == 0,
+              lambda: relay.metric("outbox_relay_kafka_cut_off") == 1, "not up")
+        assert relay.http("/readyz") == (200, "streaming, Kafka is cut off\n")
+        assert not back_again(relay)
+        config.reload(**{"kafka.bootstrap.servers": scene.broker.servers})
+        until(lambda: back_again(relay), "Kafka answers")
+    assert relay.metrics()['outbox_relay_peer_up{peer="kafka"}'] == 1
 
 
 BAD = [
