@@ -25,7 +25,8 @@ typedef enum ExitCode
 	EXIT_HANDLER = 20,	/* the target refuses a handler's statement, whatever the data */
 	EXIT_DATA = 21,		/* an event that can never be applied */
 	EXIT_OFFSETS = 22,	/* the topic isn't the one that was read before, or its records are gone */
-	EXIT_FENCED = 23	/* another consumer of the same group moved the progress */
+	EXIT_FENCED = 23,	/* another consumer of the same group moved the progress */
+	EXIT_DOUBLED = 24	/* verify found events more than once, and nothing worse */
 } ExitCode;
 
 #endif

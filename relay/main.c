@@ -88,13 +88,15 @@ replay(const RelayConfig *config, ReplayRequest *request)
 static int
 verify(const RelayConfig *config, const VerifyRequest *request)
 {
-	bool equal;
+	VerifyVerdict verdict;
 	Error error;
 
 	error_clear(&error);
-	if (!verify_run(config, request, stdout, &equal, &error))
+	if (!verify_run(config, request, stdout, &verdict, &error))
 		return fail(&error);
-	return equal ? EXIT_OK : 1;
+	if (verdict == VERIFY_DOUBLED)
+		return EXIT_DOUBLED;
+	return verdict == VERIFY_EQUAL ? EXIT_OK : 1;
 }
 
 static int

@@ -425,6 +425,10 @@ finish(Init *init, const PGresult *seen, Error *error)
 		return false;
 	if (publish)
 		tell(init, "the rows that are already in outbox.event will be published first");
+	else if (rows && init->gap_accepted)
+		tell(init,
+			 "the rows that are already in outbox.event don't come through the new slot: start "
+			 "the relay, and outbox-relay replay --gap publishes those that may be missing");
 	else if (rows)
 		tell(init, "the rows that are already in outbox.event won't be published");
 	return true;

@@ -66,6 +66,12 @@ struct PgRows
 	"       coalesce(min(e.created_at) <= $3::timestamptz, false)"                                 \
 	"  FROM ONLY outbox.event_%u e"
 
+/* TRUNCATE gives a table another file.  So does a rewrite, after which it isn't known any more. */
+#define SQL_NEVER_TRUNCATED                                                                        \
+	"SELECT bool_and(pg_relation_filenode(c.oid) = c.oid) FROM pg_class c"                         \
+	" WHERE c.oid IN ('outbox.event_0'::regclass, 'outbox.event_1'::regclass,"                     \
+	"                 'outbox.event_2'::regclass)"
+
 #define SQL_IDS_MISSING                                                                            \
 	"SELECT count(*) FROM (SELECT DISTINCT unnest($1::uuid[])) AS asked(id)"                       \
 	" WHERE id NOT IN (SELECT e.id FROM outbox.event e WHERE e.id = ANY ($1::uuid[]))"
@@ -264,6 +270,14 @@ count_missing_ids(PgRows *rows, RowSurvey *survey, Error *error)
 	return true;
 }
 
+/* Without a row from before the selection: was there ever one? */
+static bool
+look_for_truncation(PgRows *rows, bool *never, Error *error)
+{
+	return pg_command_ask(&rows->link, "look whether rows were truncated", SQL_NEVER_TRUNCATED,
+						  NULL, 0, never, error);
+}
+
 bool
 pg_rows_survey(PgRows *rows, RowSurvey *survey, Error *error)
 {
@@ -277,6 +291,8 @@ pg_rows_survey(PgRows *rows, RowSurvey *survey, Error *error)
 			return false;
 	}
 	if (selection->ids != NULL && !count_missing_ids(rows, survey, error))
+		return false;
+	if (!before && !look_for_truncation(rows, &before, error))
 		return false;
 	if (survey->ids_missing > 0)
 		snprintf(survey->problem, sizeof(survey->problem),

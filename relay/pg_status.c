@@ -48,6 +48,7 @@ read_row(SlotStatus *status, const PGresult *result)
 		.lag_bytes = number(result, "lag_bytes"),
 		.lag_seconds = strtod(text(result, "lag_seconds"), NULL),
 		.dead_letters = number(result, "dead_letters"),
+		.gap_open = *text(result, "gap_open") == 't',
 	};
 	COPY(status->slot, "slot_name");
 	COPY(status->source_id, "source_id");

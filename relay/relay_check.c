@@ -21,9 +21,10 @@
 static bool
 gap_hint(Error *error)
 {
-	return error_hint(error, "Events may be missing in Kafka. Rows since then are still in "
-							 "outbox.event as far as its retention reaches. To go on without "
-							 "them: outbox-relay init --accept-gap.");
+	return error_hint(error,
+					  "Events may be missing in Kafka. Their rows are still in outbox.event as "
+					  "far as its retention reaches. To publish them: outbox-relay init "
+					  "--accept-gap, start the relay, then outbox-relay replay --gap.");
 }
 
 bool

@@ -143,6 +143,7 @@ struct Relay
 
 	PeerHealth peers[RELAY_PEERS];
 	MonoUsec probe_at;		 /* of Kafka, while it is cut off */
+	bool gap_told;			 /* that one is open */
 	MonoUsec sink_at;		 /* when this producer was made */
 	bool sink_answered;		 /* it had an answer: a new one knows nothing of the last one's */
 	char kafka_trouble[256]; /* what its client complained of last; "": nothing */
@@ -205,6 +206,8 @@ extern void relay_kafka_step(Relay *relay, MonoUsec now);
 extern MonoUsec relay_kafka_wake_at(const Relay *relay);
 
 /* relay_slot.c */
+/* That an accepted gap is open: once in the life of a relay. */
+extern void relay_tell_gap(Relay *relay);
 extern void relay_slot_begin(Relay *relay, MonoUsec now); /* a stream began */
 extern void relay_slot_end(Relay *relay, MonoUsec now);	  /* the session is over */
 extern void relay_slot_look(Relay *relay, MonoUsec now);

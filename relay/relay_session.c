@@ -141,6 +141,7 @@ relay_take_facts(Relay *relay, MonoUsec now)
 		stand_by(relay, now);
 		return;
 	}
+	relay_tell_gap(relay);
 	relay_record_routing(relay, now);
 	if (relay->state != RELAY_CHECKING)
 		return;

@@ -10,6 +10,8 @@
  */
 #include "relay_intern.h"
 
+#include "exit_codes.h"
+
 #include <string.h>
 
 #define SLOT_KNOWN_USEC (3 * SLOT_LOOK_USEC + 5 * USEC_PER_SEC)
@@ -67,4 +69,19 @@ relay_slot_is_known(const Relay *relay, MonoUsec now)
 {
 	return relay->registry != NULL && relay->slot.found &&
 		   now - relay->slot_seen_at < SLOT_KNOWN_USEC;
+}
+
+void
+relay_tell_gap(Relay *relay)
+{
+	Error error;
+
+	if (!relay->facts.gap_open || relay->gap_told)
+		return;
+	relay->gap_told = true;
+	error_clear(&error);
+	error_permanent(&error, EXIT_GAP,
+					"an accepted gap is open: what the lost slot may have missed wasn't published");
+	error_hint(&error, "outbox-relay replay --gap publishes it, as long as outbox.event has it.");
+	log_error(LOG_LEVEL_WARNING, &error, "slot", relay->config->slot, NULL);
 }

@@ -27,7 +27,7 @@ report_json(const SlotStatus *status, FILE *out)
 {
 	json_t *root = json_pack(
 		"{s:s, s:b, s:i, s:i, s:s, s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:f,"
-		" s:o, s:o, s:I, s:o}",
+		" s:o, s:o, s:I, s:b, s:o}",
 		"role", status_relay_role(status), "relay_connected",
 		status->active_pid != 0 || status->standby_relays > 0, "active_pid", status->active_pid,
 		"standby_relays", status->standby_relays, "slot", status->slot, "source_id",
@@ -42,7 +42,7 @@ report_json(const SlotStatus *status, FILE *out)
 		"lag_bytes", (json_int_t) status->lag_bytes, "lag_seconds", status->lag_seconds,
 		"last_position", text_or_null(status->last_position), "failover_problem",
 		text_or_null(status->failover_problem), "dead_letters", (json_int_t) status->dead_letters,
-		"routing", text_or_null(status->routing));
+		"gap_open", status->gap_open, "routing", text_or_null(status->routing));
 
 	(void) json_dumpf(root, out, JSON_INDENT(2));
 	fputc('\n', out);
@@ -91,4 +91,7 @@ status_report(const SlotStatus *status, bool json, FILE *out)
 										   : "nothing is known against one");
 	line(out, "routing", status->routing);
 	fprintf(out, "%-17s%lld\n", "dead letters", (long long) status->dead_letters);
+	line(out, "gap",
+		 status->gap_open ? "open: outbox-relay replay --gap publishes what may be missing"
+						  : "none");
 }

@@ -21,11 +21,18 @@ typedef struct VerifyRequest
 extern const char verify_help[];
 extern ArgResult verify_take_argument(ArgCursor *cursor, VerifyRequest *request, Error *error);
 
+typedef enum VerifyVerdict
+{
+	VERIFY_EQUAL,
+	VERIFY_DOUBLED,	 /* as a crash leaves it with at-least-once, and nothing worse */
+	VERIFY_DIFFERENT /* something is missing or unexpected */
+} VerifyVerdict;
+
 /*
- * Writes "missing ID", "doubled ID TIMES", "unexpected ID", a line each, and then the counts.  *equal:
- * there was none of the three.
+ * Writes "missing ID", "doubled ID TIMES", "unexpected ID", a line each, and then the counts.  EXIT_GAP,
+ * behind the counts, when nothing is missing but the slot that was to bring the rest is gone or lost.
  */
 extern MUST_CHECK bool verify_run(const RelayConfig *config, const VerifyRequest *request,
-								  FILE *out, bool *equal, Error *error);
+								  FILE *out, VerifyVerdict *verdict, Error *error);
 
 #endif

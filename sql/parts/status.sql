@@ -158,7 +158,8 @@ CREATE VIEW outbox.status AS
 		   (SELECT count(*) FROM outbox.dead_letter AS d WHERE d.slot_name = r.slot_name AND d.redriven_at IS NULL) AS dead_letters,
 		   kept.partition AS oldest_partition,
 		   kept.because AS kept_because,
-		   r.routing
+		   r.routing,
+		   r.gap_snapshot IS NOT NULL AS gap_open
 	  FROM outbox.relay AS r
 	 CROSS JOIN server
 	  LEFT JOIN pg_replication_slots AS s ON s.slot_name = r.slot_name
@@ -194,3 +195,4 @@ COMMENT ON COLUMN outbox.status.dead_letters IS 'those of this relay that were n
 COMMENT ON COLUMN outbox.status.oldest_partition IS 'the oldest partition of outbox.event that is kept and not written to; the same for all relays';
 COMMENT ON COLUMN outbox.status.kept_because IS 'why it is kept';
 COMMENT ON COLUMN outbox.status.routing IS 'the recorded settings of the relay that decide where an event goes; null: no relay has run yet';
+COMMENT ON COLUMN outbox.status.gap_open IS 'a gap was accepted, and outbox-relay replay --gap has not filled it';

@@ -82,6 +82,19 @@ def test_it_replays_what_was_selected(scene):
     until(lambda: any(r.id == after for r in scene.broker.read(scene.topic("t"))), "the relay goes on")
 
 
+def test_a_gap_of_a_young_registration(scene):
+    """The slot is lost before anything was published: no row is from before the gap, and none was truncated."""
+    scene.initialize()
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    missed = [scene.emit("t", "k") for _ in range(3)]
+    scene.initialize("--accept-gap")
+    scene.relay(**QUICK).start()
+    scene.emit("t", "after")
+    scene.wait_known()
+    assert replayed(scene, "--gap") == 3
+    assert {r.id for r in flagged(scene.broker.read(scene.topic("t")))} == set(missed)
+
+
 def lose_the_slot(scene, relay):
     """The ids of what nobody has published: the slot is gone, a new one is there."""
     assert relay.stop() == 0
@@ -97,7 +110,12 @@ def test_it_fills_a_gap(scene, exits):
     command = replay(scene, "--gap")
     assert command.status == exits["EXIT_CONFIG"] and "no gap is recorded" in command.output
     missed = lose_the_slot(scene, relay)
+    # Everybody says so: init, the relay, status.
+    assert "replay --gap" in scene.daemons[-1].log()
     relay.start()
+    relay.wait_log("an accepted gap is open.*replay --gap")
+    assert scene.sql("SELECT gap_open FROM outbox.status") == [(True,)]
+    assert "replay --gap" in run_once(scene.relay("status", command=("status",))).output
     after = scene.emit("t", "after")
     scene.wait_known()
     # An interrupted one leaves the gap open.
@@ -114,6 +132,7 @@ def test_it_fills_a_gap(scene, exits):
     homes = {r.key: r.partition for r in records if r.topic == scene.topic("t") and r.id in ids}
     assert all(homes[r.key] == r.partition for r in flagged(records) if r.topic == scene.topic("t"))
     assert scene.sql("SELECT gap_snapshot FROM outbox.relay") == [(None,)]
+    assert scene.sql("SELECT gap_open FROM outbox.status") == [(False,)]
     assert replay(scene, "--gap").status == exits["EXIT_CONFIG"]
 
 
@@ -134,6 +153,9 @@ def test_it_refuses_what_is_not_there_in_full(scene, exits):
     gone = "01890000-0000-7000-8000-000000000001"
     command = replay(scene, f"--id={ids[0]},{gone}")
     assert command.status == exits["EXIT_GAP"] and "1 of the ids" in command.output and "--incomplete" in command.output
+    # Nothing was ever truncated.
+    assert number(replay(scene, "--since=2001-01-01", "--dry-run"), "selected") == 3
+    scene.sql("TRUNCATE ONLY outbox.event_1")
     command = replay(scene, "--since=2001-01-01")
     assert command.status == exits["EXIT_GAP"] and "outbox.event_" in command.output
     assert flagged(scene.broker.read(scene.topic("t"))) == []

@@ -59,7 +59,7 @@ def forge(scene, *records):
     assert producer.flush(30) == 0
 
 
-def test_a_lost_slot_shows_and_a_replay_mends_it(scene):
+def test_a_lost_slot_shows_and_a_replay_mends_it(scene, exits):
     relay, ids = published(scene)
     assert verify(scene) == (0, nothing(events=10, records=10))
     assert relay.stop() == 0
@@ -68,6 +68,10 @@ def test_a_lost_slot_shows_and_a_replay_mends_it(scene):
     # As long as the slot is there, the relay will publish them.
     assert verify(scene) == (0, nothing(events=10, records=10))
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    # Without it nobody will.
+    command = once(scene, "verify")
+    assert command.status == exits["EXIT_GAP"] and "missing: 0" in command.output, command
+    assert "note: the replication slot" in command.output and "left to the relay: 4" in command.output
     scene.initialize("--accept-gap")
     relay.start()
     scene.emit("t", "after")
@@ -101,6 +105,14 @@ def test_it_finds_what_is_doubled_unexpected_and_missing(scene):
     status, found = verify(scene)
     assert status == 1 and ids[0] not in there
     assert found["missing"] == set(ids) - there
+
+
+def test_a_double_alone_is_another_status(scene, exits):
+    """As a crash leaves it: consumers drop it, and nobody has to be woken."""
+    _, ids = published(scene)
+    position = next(r for r in scene.broker.read(scene.topic("t")) if r.id == ids[3]).position
+    forge(scene, (b"k3", [("id", ids[3]), ("outbox-position", position.text)]))
+    assert verify(scene) == (exits["EXIT_DOUBLED"], nothing(events=10, records=11, doubled={ids[3]}))
 
 
 def test_both_profiles_are_compared_and_replayed(scene):

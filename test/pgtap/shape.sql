@@ -78,7 +78,7 @@ SELECT has_column('outbox', 'relay', c, 'outbox.relay.' || c)
 SELECT has_view('outbox', 'status', 'outbox.status');
 SELECT has_column('outbox', 'status', c, 'outbox.status.' || c)
   FROM unnest('{slot_name,source_id,generation,state,slot_state,retained_bytes,safe_wal_size,confirmed_flush_lsn,mark_lsn,lag_bytes,lag_seconds,
-				last_position,failover_ready,failover_problem,standby_relays,dead_letters,kept_because,routing}'::name[]) AS c;
+				last_position,failover_ready,failover_problem,standby_relays,dead_letters,kept_because,routing,gap_open}'::name[]) AS c;
 SELECT col_is_pk('outbox', 'dead_letter', '{slot_name,position}'::name[], 'a dead letter is written once');
 SELECT has_column('outbox', 'dead_letter', c, 'outbox.dead_letter.' || c)
   FROM unnest('{topic,reason,errcode,at,id,aggregatetype,aggregateid,type,payload,payload_bytes,headers,created_at,redriven_at}'::name[]) AS c;
