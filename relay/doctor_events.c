@@ -20,7 +20,10 @@ doctor_check_messages(const ServerFacts *facts, const DoctorSetup *setup, Findin
 					? "they are events, and every role can forge one with "
 					  "pg_logical_emit_message()"
 					: "every role may write them, and one of almost 1 GB stops every slot");
-	finding_mend_by_relay(finding, setup, "init --revoke-messages");
+	if (facts->superuser)
+		finding_mend_by_relay(finding, setup, "init --revoke-messages");
+	else
+		finding_mend_by_other_role(finding, setup, "init --revoke-messages", "a superuser");
 }
 
 void

@@ -137,3 +137,13 @@ remedy_place_title(RemedyPlace place)
 {
 	return places[place].title;
 }
+
+void
+finding_mend_by_other_role(Finding *finding, const DoctorSetup *setup, const char *command,
+						   const char *who)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s # as %s: add --postgres-conninfo", command, who);
+	finding_mend_by_relay(finding, setup, text);
+}

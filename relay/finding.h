@@ -66,6 +66,9 @@ extern void finding_mend(Finding *finding, RemedyPlace place, const char *fmt, .
 	PRINTF_LIKE(3, 4);
 /* The shell line that runs a command of this program with the same configuration file. */
 extern void finding_mend_by_relay(Finding *finding, const DoctorSetup *setup, const char *command);
+/* The same of a command for which the role has no right, and can't be granted it: who has. */
+extern void finding_mend_by_other_role(Finding *finding, const DoctorSetup *setup,
+									   const char *command, const char *who);
 
 /* As one word of a shell, in quotes where it needs them; false when it doesn't fit. */
 extern MUST_CHECK bool finding_shell_word(const char *text, char *out, size_t size);

@@ -130,6 +130,19 @@ status(const RelayConfig *config, bool json)
 	return EXIT_OK;
 }
 
+/* Who only asks the database needs no setting for Kafka. */
+static bool
+check_config(RelayConfig *config, Command command, const Options *options, Error *error)
+{
+	if (command == COMMAND_STATUS || command == COMMAND_TEARDOWN)
+		return relay_config_fill_database(config, options, error) &&
+			   pg_link_check_conninfo(config->conninfo, error);
+	return relay_config_fill(config, options, error) &&
+		   pg_link_check_conninfo(config->conninfo, error) &&
+		   /* To doctor it is one finding of many. */
+		   (command == COMMAND_DOCTOR || kafka_conf_check(config, error));
+}
+
 /* The commands that look at the settings. */
 static int
 act(Command command, Options *options, const ConfigSource *source, Requests *requests)
@@ -143,18 +156,15 @@ act(Command command, Options *options, const ConfigSource *source, Requests *req
 		options_print_config(options, stdout);
 		return EXIT_OK;
 	}
-	if (!relay_config_fill(&config, options, &error) ||
-		!pg_link_check_conninfo(config.conninfo, &error))
-		return fail(&error);
-	/* To doctor it is one finding of many. */
-	if (command != COMMAND_DOCTOR && !kafka_conf_check(&config, &error))
+	if (!check_config(&config, command, options, &error))
 		return fail(&error);
 	switch (command)
 	{
 		case COMMAND_INIT:
 			return init(&config, &requests->init);
 		case COMMAND_PEEK:
-			return peek_run(&config, &requests->peek, stdout, &error) ? EXIT_OK : fail(&error);
+			return peek_run(&config, &requests->peek, stdout, say, NULL, &error) ? EXIT_OK
+																				 : fail(&error);
 		case COMMAND_REPLAY:
 			return replay(&config, &requests->replay);
 		case COMMAND_VERIFY:

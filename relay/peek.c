@@ -16,6 +16,7 @@
 #include "assemble.h"
 #include "exit_codes.h"
 #include "kafka_partition.h"
+#include "kafka_size.h"
 #include "peek_line.h"
 #include "pg_facts.h"
 #include "pg_link.h"
@@ -49,6 +50,7 @@ typedef struct Peek
 	TopicMap *topics;
 	uint32_t recorded; /* topics of which the count is recorded; the others are only named */
 	Router *router;
+	KafkaSize *size;
 	PgSource *source;
 	Assembler *assembler;
 	Buffer line;
@@ -105,7 +107,10 @@ read_facts(Peek *peek, Error *error)
 	peek->recorded = topic_map_count(peek->topics);
 	peek->router =
 		router_create_with(&peek->config->route, peek->facts.source_id, peek->topics, error);
-	return peek->router != NULL && choose_start(peek, error);
+	if (peek->router == NULL)
+		return false;
+	peek->size = kafka_size_open(peek->config, error);
+	return peek->size != NULL && choose_start(peek, error);
 }
 
 static bool
@@ -169,6 +174,12 @@ start_stream(Peek *peek, Error *error)
 		   advance(peek->source, error);
 }
 
+static RouteResult
+fits(Peek *peek, const RoutedEvent *routed, Error *error)
+{
+	return kafka_size_fits(peek->size, routed, error) ? ROUTE_OK : ROUTE_REJECTED;
+}
+
 /*
  * A topic that nobody recorded is named, without a partition, and taken for one that would be
  * made: a field for the partition is judged by that.
@@ -185,11 +196,12 @@ route(Peek *peek, const OutboxEvent *event, RoutedEvent *routed, Error *error)
 	}
 	result = router_route(peek->router, event, routed, error);
 	if (result != ROUTE_UNKNOWN_TOPIC)
-		return result;
+		return result == ROUTE_OK ? fits(peek, routed, error) : result;
 	if (!topic_map_add(peek->topics, routed->topic, (uint32_t) peek->config->topic_partitions,
 					   error))
 		return ROUTE_REJECTED;
-	return router_route(peek->router, event, routed, error);
+	result = router_route(peek->router, event, routed, error);
+	return result == ROUTE_OK ? fits(peek, routed, error) : result;
 }
 
 static bool
@@ -318,18 +330,22 @@ read_stream(Peek *peek, Error *error)
 }
 
 bool
-peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out, Error *error)
+peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out, PeekSayFn say, void *arg,
+		 Error *error)
 {
 	Peek peek = {.config = config, .request = request, .out = out};
 	bool ok;
 
 	buffer_init(&peek.line, LINE_MAX_BYTES);
 	ok = read_facts(&peek, error) && start_stream(&peek, error) && read_stream(&peek, error);
+	if (ok && peek.count == 0)
+		say(false, "nothing is there to be published", arg);
 	if (fflush(out) != 0 && ok)
 		ok = error_permanent(error, EXIT_BUG, "could not write to standard output");
 	pg_source_free(peek.source);
 	assembler_free(peek.assembler);
 	router_free(peek.router);
+	kafka_size_close(peek.size);
 	topic_map_free(peek.topics);
 	buffer_free(&peek.line);
 	return ok;

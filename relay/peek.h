@@ -24,8 +24,10 @@ typedef struct PeekRequest
 extern const char peek_help[];
 extern ArgResult peek_take_argument(ArgCursor *cursor, PeekRequest *request, Error *error);
 
-/* A line for each event (peek_line.h). */
+typedef void (*PeekSayFn)(bool warning, const char *text, void *arg);
+
+/* A line for each event (peek_line.h); that there is none is said. */
 extern MUST_CHECK bool peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out,
-								Error *error);
+								PeekSayFn say, void *arg, Error *error);
 
 #endif

@@ -130,6 +130,12 @@ make_publication(Init *init, Error *error)
 						 sql.data, NULL, 0, error);
 	PQfreemem(quoted);
 	buffer_free(&sql);
+	/* The relay's own role can't be granted this. */
+	if (!ok && strcmp(error->sqlstate, "42501") == 0)
+		error_hint(error,
+				   "Run init once as a superuser, or as the owner of outbox.event with CREATE "
+				   "on the database: add --postgres-conninfo with that role. The relay's "
+				   "own role is for run.");
 	if (ok && make)
 		tell(init, "made the publication \"%s\"", name);
 	else if (ok)

@@ -182,14 +182,19 @@ everybody_may_write(PgLink *link, bool *may, Error *error)
 }
 
 /* The server only warns of a REVOKE that did nothing. */
+#define REVOKE_HINT                                                                                \
+	"Run init as a superuser (add --postgres-conninfo), or have one do it: docs/sql.md, "          \
+	"\"Privileges\"."
+
 static bool
 revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
 {
 	bool may;
 
 	if (!pg_command_only(link, "revoke the right to write logical messages", SQL_REVOKE, NULL, 0,
-						 error) ||
-		!everybody_may_write(link, &may, error))
+						 error))
+		return strcmp(error->sqlstate, "42501") == 0 ? error_hint(error, REVOKE_HINT) : false;
+	if (!everybody_may_write(link, &may, error))
 		return false;
 	if (!may)
 	{
@@ -198,8 +203,7 @@ revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
 	}
 	error_permanent(error, EXIT_PERMISSION,
 					"could not revoke EXECUTE on pg_logical_emit_message() from PUBLIC");
-	return error_hint(error, "Run init as a superuser, or have one do it: docs/sql.md, "
-							 "\"Privileges\".");
+	return error_hint(error, REVOKE_HINT);
 }
 
 static bool

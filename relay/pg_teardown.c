@@ -123,8 +123,12 @@ look_at_registration(Teardown *teardown, Error *error)
 	}
 	PQclear(result);
 	if (!allowed)
-		return error_permanent(error, EXIT_PERMISSION,
-							   "UPDATE and DELETE on outbox.relay are needed");
+	{
+		error_permanent(error, EXIT_PERMISSION, "UPDATE and DELETE on outbox.relay are needed");
+		return error_hint(error,
+						  "Run teardown as a superuser or as the owner of outbox.event, who has "
+						  "the publication as well: add --postgres-conninfo with that role.");
+	}
 	if (teardown->registered)
 	{
 		const char *both[] = {teardown->config->slot, teardown->publication};

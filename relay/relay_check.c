@@ -298,8 +298,11 @@ relay_check_topic(const char *topic, uint32_t recorded, uint32_t present, bool *
 	else
 		error_permanent(error, EXIT_ROUTING, "the topic \"%s\" has %u partitions, %u are recorded",
 						topic, present, recorded);
-	return error_hint(error, "Restore the topic, or make it again with as many partitions; or "
-							 "delete its row from outbox.topic if its events may be forgotten.");
+	return error_hint(error,
+					  "Restore the topic, or make it again with as many partitions: then "
+					  "outbox-relay verify lists the events that it lost, and outbox-relay "
+					  "replay sends them as long as outbox.event has them. Or delete its row from "
+					  "outbox.topic if its events may be forgotten.");
 }
 
 bool

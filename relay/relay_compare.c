@@ -23,7 +23,7 @@ log_growth(Relay *relay, const char *topic, uint32_t recorded, uint32_t present,
 	uint32_t known;
 	Error error;
 
-	if (topic_map_find(relay->grown, topic, &index, &known))
+	if (relay->config->repartitioning || topic_map_find(relay->grown, topic, &index, &known))
 		return true;
 	error_clear(&error);
 	if (!topic_map_add(relay->grown, topic, recorded, &error))

@@ -291,11 +291,23 @@ check_transactions(const RelayConfig *config, Error *error)
 	return true;
 }
 
-bool
-relay_config_fill(RelayConfig *config, const Options *options, Error *error)
+static bool
+check_servers(const Options *options, Error *error)
 {
 	const char *servers = options_text(options, "kafka.bootstrap.servers");
 
+	if (servers != NULL && *servers != '\0')
+		return true;
+	error_permanent(error, EXIT_CONFIG, "\"kafka.bootstrap.servers\" isn't set");
+	if (!options_each_passthrough(options, is_not_meant, NULL, error))
+		return false;
+	return error_hint(error, "Set OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=host:port, for "
+							 "example, or give --kafka-bootstrap-servers.");
+}
+
+static bool
+fill(RelayConfig *config, const Options *options, bool kafka, Error *error)
+{
 	*config = (RelayConfig){
 		.options = options,
 		.conninfo = options_conninfo(options, "postgres.conninfo"),
@@ -330,14 +342,8 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 	};
 	if (!options_each_passthrough(options, refuse_owned, NULL, error))
 		return false;
-	if (servers == NULL || *servers == '\0')
-	{
-		error_permanent(error, EXIT_CONFIG, "\"kafka.bootstrap.servers\" isn't set");
-		if (!options_each_passthrough(options, is_not_meant, NULL, error))
-			return false;
-		return error_hint(error, "Set OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=host:port, for "
-								 "example, or give --kafka-bootstrap-servers.");
-	}
+	if (kafka && !check_servers(options, error))
+		return false;
 	if (!relay_slot_name_valid(config->slot))
 	{
 		error_permanent(error, EXIT_CONFIG, "%s: invalid slot name \"%s\"",
@@ -355,4 +361,16 @@ relay_config_fill(RelayConfig *config, const Options *options, Error *error)
 		return error_permanent(error, EXIT_CONFIG,
 							   "\"reconnect.min\" is longer than \"reconnect.max\"");
 	return check_transactions(config, error);
+}
+
+bool
+relay_config_fill(RelayConfig *config, const Options *options, Error *error)
+{
+	return fill(config, options, true, error);
+}
+
+bool
+relay_config_fill_database(RelayConfig *config, const Options *options, Error *error)
+{
+	return fill(config, options, false, error);
 }

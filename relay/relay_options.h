@@ -51,10 +51,14 @@ typedef struct RelayConfig
 	 * others mustn't wait for it (outbox-relay repartition).
 	 */
 	bool registration_locked;
+	bool repartitioning; /* this relay is that of outbox-relay repartition; no option */
 } RelayConfig;
 
 /* Checks what a single value's type and range don't show; EXIT_CONFIG. */
 extern MUST_CHECK bool relay_config_fill(RelayConfig *config, const Options *options, Error *error);
+/* The same for commands that never ask Kafka: kafka.bootstrap.servers may be missing. */
+extern MUST_CHECK bool relay_config_fill_database(RelayConfig *config, const Options *options,
+												  Error *error);
 
 /*
  * Whether a Kafka property (without "kafka.") is the relay's own: it carries a

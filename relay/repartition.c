@@ -279,6 +279,7 @@ drain(Repartition *repartition, Error *error)
 	/* A relay that may leave events in flight at its end would never be done here. */
 	if (repartition->own.drain_timeout_usec < DRAIN_USEC_MIN)
 		repartition->own.drain_timeout_usec = DRAIN_USEC_MIN;
+	repartition->own.repartitioning = true;
 	repartition->say(false, "publishing what the old map has begun", repartition->arg);
 	ok = drain_with(repartition, &poller, error);
 	poller_free(&poller);

@@ -111,9 +111,14 @@ decide_one(RepartitionPlan *plan, const TopicRequest *request, Error *error)
 								 "outbox.topic.");
 	}
 	topic->wanted = request->partitions > 0 ? request->partitions : topic->present;
-	return topic->wanted <= topic->present ||
-		   error_permanent(error, EXIT_ROUTING, "the topic \"%s\" has %u partitions, not %u",
-						   topic->topic, topic->present, topic->wanted);
+	if (topic->wanted <= topic->present)
+		return true;
+	error_permanent(error, EXIT_ROUTING, "the topic \"%s\" has %u partitions, not %u", topic->topic,
+					topic->present, topic->wanted);
+	return error_hint(error,
+					  "Give it more in Kafka first (kafka-topics.sh --alter --topic %s "
+					  "--partitions %u), then run outbox-relay repartition again.",
+					  topic->topic, topic->wanted);
 }
 
 bool

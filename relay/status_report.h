@@ -33,7 +33,7 @@ typedef struct SlotStatus
 	char last_position[200];
 	char failover_problem[512]; /* "": nothing is known against one */
 	int64_t dead_letters;
-	bool gap_open; /* an accepted gap was not replayed */
+	bool gap_open;	   /* an accepted gap was not replayed */
 	char routing[640]; /* against the settings of this command, in words */
 } SlotStatus;
 

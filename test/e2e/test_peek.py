@@ -77,6 +77,32 @@ def test_it_shows_what_the_relay_publishes_then(scene):
     until(lambda: shown(scene) == [], "the relay has marked everything", every=0.5)
 
 
+def test_an_event_that_is_too_large_has_a_problem(scene, exits):
+    """To the byte: where the relay stops, and not before."""
+    def header(size):
+        return shown(scene, "--limit=1", **{"kafka.message.max.bytes": str(size)})[0]
+
+    assert scene.start_relay().stop() == 0
+    scene.wait_slot_free()
+    command, events = peek(scene)
+    assert command.status == 0 and events == [] and "nothing is there to be published" in command.output
+    scene.emit("t", "big", json.dumps("x" * 20000))
+    small, large = 20000, 30000
+    while large - small > 1:
+        middle = (small + large) // 2
+        if "problem" in header(middle):
+            small = middle
+        else:
+            large = middle
+    found = header(small)
+    assert "too large" in found["problem"] and "headers" not in found and found["topic"] is None
+    relay = scene.relay("small", **{"kafka.message.max.bytes": str(small)}).start(ready=False)
+    assert relay.wait_exit() == exits["EXIT_POISON"] and "poison.policy = dead-letter" in relay.log()
+    scene.wait_slot_free()
+    scene.relay("large", **{"kafka.message.max.bytes": str(large)}).start()
+    until(lambda: scene.broker.partitions(scene.topic("t")) and scene.broker.count(scene.topic("t")) == 1, "it goes")
+
+
 def test_it_works_beside_an_active_relay(make_scene, source, own_broker):
     scene = make_scene(source, None, own_broker)
     relay = scene.start_relay()

@@ -64,6 +64,24 @@ def refused(connection, statement):
         connection.execute(statement)
 
 
+def test_what_the_relay_may_not_do_is_somebody_elses(scene, roles, exits):
+    """init and doctor say whose, and not a GRANT that doesn't exist."""
+    role = roles.make("relay", "outbox.heartbeat(name)", "LOGIN REPLICATION")
+    settings = {"postgres.conninfo": scene.source.conninfo(scene.database, user=role)}
+
+    def command(*arguments):
+        return run_once(scene.relay(f"{arguments[0]}-{len(scene.daemons)}", command=arguments, **settings), 120)
+    done = command("init")
+    assert done.status == exits["EXIT_PERMISSION"] and "could not make the publication" in done.output, done
+    assert "the owner of outbox.event" in done.output and "--postgres-conninfo" in done.output
+    assert re.search(r"init # as a superuser or the owner of outbox.event: add --postgres-conninfo\n", command("doctor").output)
+    scene.initialize()
+    done = command("init", "--revoke-messages")
+    assert done.status == exits["EXIT_PERMISSION"] and "as a superuser" in done.output, done
+    done = command("teardown")
+    assert done.status == exits["EXIT_PERMISSION"] and "Run teardown as a superuser or as the owner" in done.output, done
+
+
 def test_every_role_with_its_block(scene, roles):
     """Writers write, the relay publishes, a monitor sees it; none of them is a superuser."""
     relay_role = roles.make("relay", "outbox.heartbeat(name)", "LOGIN REPLICATION")

@@ -133,10 +133,11 @@ def test_one_topic_and_a_count_of_its_own(scene, exits):
             ("a/b", "EXIT_CONFIG", "is no name of a topic")):
         command = repartition(scene, "--topic", wrong)
         assert command.status == exits[status] and what in command.output, command
+    assert f"kafka-topics.sh --alter --topic {t} --partitions 9" in repartition(scene, "--topic", f"{t}=9").output
     assert recorded(scene) == {t: (2, 1), u: (2, 1)}
 
     command = repartition(scene, f"--topic={t}=5")
-    assert command.status == 0, command
+    assert command.status == 0 and "stay unused" not in command.output, command
     assert f"topic {t}: 2 -> 5 partitions (Kafka has 8)" in command.output
     assert f"topic {u}: 2 partitions, as it is (Kafka has 8)" in command.output
     assert recorded(scene) == {t: (5, 2), u: (2, 1)}
@@ -358,6 +359,7 @@ def test_a_topic_that_shrank_or_is_gone(scene, exits):
     until(lambda: scene.broker.partitions(scene.topic("t")) == 0, "the topic is gone")
     command = repartition(scene, **{"table.field.event.key": "type"})
     assert command.status == exits["EXIT_ROUTING"] and "is gone from Kafka" in command.output, command
+    assert "outbox-relay verify" in command.output and "replay" in command.output, command
     scene.broker.create_topic(scene.topic("t"), 2)
     command = repartition(scene)
     assert command.status == exits["EXIT_ROUTING"], command

@@ -24,6 +24,10 @@ def test_says_what_the_server_has(scene, exits):
     scene.initialize()
     found = as_json(scene)
     assert found["role"] == "none" and found["relay_connected"] is False and found["active_pid"] == 0
+    assert found["gap_open"] is False
+    # It asks the database alone.
+    code, text = status(scene, **{"kafka.bootstrap.servers": None})
+    assert code == 0, text
     assert found["slot_state"] == "idle" and found["last_position"] is None and found["mark_at"] is not None
     scene.emit("t", "k")
     assert as_json(scene)["lag_seconds"] > 0

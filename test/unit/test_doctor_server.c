@@ -164,11 +164,20 @@ knows_the_database(void **state)
 	EXPECT(error_transient(&facts.server, "time-out"), "catalogs", FINDING_ERROR, REMEDY_ADVICE,
 		   NULL);
 	EXPECT(facts.relay.publication_found = false, "publication", FINDING_ERROR, REMEDY_SHELL,
-		   "outbox-relay init");
+		   "outbox-relay init # as a superuser or the owner of outbox.event: add "
+		   "--postgres-conninfo");
+	EXPECT(
+		{
+			facts.superuser = true;
+			facts.relay.publication_found = false;
+		},
+		"publication", FINDING_ERROR, REMEDY_SHELL, "outbox-relay init");
 	EXPECT(SET(relay.publication_problem, "it has a row filter"), "publication", FINDING_ERROR,
-		   REMEDY_SHELL, "outbox-relay init");
+		   REMEDY_SHELL,
+		   "outbox-relay init # as a superuser or the owner of outbox.event: add "
+		   "--postgres-conninfo");
 	EXPECT(facts.messages_public = true, "logical messages", FINDING_WARNING, REMEDY_SHELL,
-		   "outbox-relay init --revoke-messages");
+		   "outbox-relay init --revoke-messages # as a superuser: add --postgres-conninfo");
 	EXPECT(
 		{
 			facts.max_event_bytes = EVENT_BYTES_UNKNOWN;
