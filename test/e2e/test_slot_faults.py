@@ -22,7 +22,7 @@ def expect_gap(relay, exits, *words):
     problem, = relay.problems()
     for word in words:
         assert word in relay.log()
-    assert "init --accept-gap" in relay.log()
+    assert "init --accept-gap" in relay.log() and "replay --gap" in relay.log()
     return problem
 
 
