@@ -7,7 +7,7 @@
  *				   RELATION, foreign row or message: no change
  *				   row of outbox.event: EVENT, ordinal + 1
  *				   message of our prefix: EVENT when they are taken, ordinal + 1
- *				   heartbeat message:	HEARTBEAT
+ *				   heartbeat message: no change
  *
  * Refuses an order of messages that cannot be (BUG); an outbox.event that isn't
  * as it must be, and rows that come under a partition's own name, which would
@@ -426,10 +426,7 @@ take_message(Assembler *assembler, const PgoutputMessage *message, Assembled *ou
 		return bug_at(assembler, "a transactional message outside a transaction", error);
 	if (is_event)
 		return take_message_event(assembler, message->u.message.content, out, error);
-	out->kind = ASSEMBLED_HEARTBEAT;
-	out->commit_lsn = assembler->commit_lsn;
-	out->heartbeat = message->u.message.content;
-	return true;
+	return true; /* a heartbeat: whoever wrote it knows what it says (heartbeat.h) */
 }
 
 bool

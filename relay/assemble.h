@@ -29,18 +29,16 @@ typedef enum AssembledKind
 	ASSEMBLED_NOTHING, /* a relation, a foreign row or message: go on */
 	ASSEMBLED_BEGIN,
 	ASSEMBLED_EVENT,
-	ASSEMBLED_HEARTBEAT,
 	ASSEMBLED_COMMIT
 } AssembledKind;
 
 typedef struct Assembled
 {
 	AssembledKind kind;
-	PgLsn commit_lsn;	/* BEGIN, COMMIT, EVENT, HEARTBEAT */
+	PgLsn commit_lsn;	/* BEGIN, COMMIT, EVENT */
 	PgLsn end_lsn;		/* COMMIT */
 	PgUsec commit_time; /* BEGIN, COMMIT */
 	OutboxEvent event;	/* EVENT */
-	ByteView heartbeat; /* HEARTBEAT: the content as text, "<slot name> <pg_snapshot>" */
 } Assembled;
 
 typedef struct Assembler Assembler;

@@ -2,38 +2,37 @@
  * heartbeat.h
  *	  Heartbeats on their way through the WAL: which snapshot is behind us.  Pure.
  *
- * A heartbeat message carries the snapshot of its transaction.  Once everything
- * up to its commit is confirmed, that snapshot names the transactions whose
- * events Kafka has for sure; the next mark stores it.
+ * A heartbeat is a snapshot, and an LSN that is above the commits of all transactions that
+ * it sees.  Once everything up to that LSN is confirmed, the snapshot names the transactions
+ * whose events Kafka has for sure; the next mark stores it.
+ *
+ * Both come over the ordinary connection, in the answer to the statement that wrote the
+ * heartbeat.  The message in the WAL only makes the stream come to that LSN: every role may
+ * write one like it, so nothing that it says is believed.
  */
 #ifndef OUTBOX_RELAY_HEARTBEAT_H
 #define OUTBOX_RELAY_HEARTBEAT_H
 
 #include "clock.h"
 #include "lsn.h"
-#include "reader.h"
-
-#define HEARTBEAT_SNAPSHOT_MAX 32768
 
 typedef struct Heartbeat
 {
 	char *snapshot; /* NULL: none */
-	PgLsn end_lsn;
+	PgLsn lsn;
 	PgUsec at;
 } Heartbeat;
 
 typedef struct Heartbeats
 {
-	Heartbeat open;	 /* of the open transaction */
 	Heartbeat first; /* waits to be confirmed */
 	Heartbeat last;	 /* came behind it; a newer one takes its place */
 } Heartbeats;
 
 extern void heartbeats_free(Heartbeats *heartbeats); /* empty again */
 
-/* content: "<slot name> <pg_snapshot>"; others' slots and what is no snapshot are ignored. */
-extern void heartbeats_take(Heartbeats *heartbeats, const char *slot, ByteView content);
-extern void heartbeats_commit(Heartbeats *heartbeats, PgLsn end_lsn, PgUsec commit_time);
+/* snapshot is copied; without memory for it this one is forgotten, and the next one will do. */
+extern void heartbeats_take(Heartbeats *heartbeats, const char *snapshot, PgLsn lsn, PgUsec at);
 /* NULL: none is confirmed. */
 extern const Heartbeat *heartbeats_confirmed(const Heartbeats *heartbeats, PgLsn confirmed);
 /* That one is stored, or no good. */

@@ -72,6 +72,7 @@ registry_free(PgRegistry *registry)
 	PQclear(registry->row_result);
 	pg_link_close(&registry->link);
 	free(registry->routing);
+	free(registry->snapshot);
 	free(registry->topics);
 	free(registry);
 }
@@ -249,6 +250,18 @@ read_registration(PgRegistry *registry, const PGresult *result, Error *error)
 }
 
 static bool
+read_heartbeat(PgRegistry *registry, const PGresult *result, HeartbeatReply *heartbeat,
+			   Error *error)
+{
+	free(registry->snapshot);
+	registry->snapshot = strdup(PQgetvalue(result, 0, 1));
+	*heartbeat = (HeartbeatReply){.snapshot = registry->snapshot,
+								  .lsn = lsn_value(result, 0),
+								  .at = strtoll(PQgetvalue(result, 0, 2), NULL, 10)};
+	return registry->snapshot != NULL || error_bug(error, "out of memory");
+}
+
+static bool
 read_topics(PgRegistry *registry, const PGresult *result, Error *error)
 {
 	int count = PQntuples(result);
@@ -312,6 +325,9 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 			return true;
 		case REGISTRY_PUBLICATION:
 			read_publication(&registry->facts, result, 0);
+			return true;
+		case REGISTRY_HEARTBEAT:
+			reply->failed = !read_heartbeat(registry, result, &reply->u.heartbeat, &reply->error);
 			return true;
 		case REGISTRY_SLOT_FACTS:
 			reply->u.slot = read_slot(result);

@@ -34,7 +34,7 @@ typedef enum RegistryJob
 	REGISTRY_TIMELINE,
 	REGISTRY_ROUTING, /* rows is 0 when another relay was first, or the registration is another one */
 	REGISTRY_TOPIC,	  /* u.partitions is what is recorded now; 0: ask again */
-	REGISTRY_HEARTBEAT,
+	REGISTRY_HEARTBEAT, /* u.heartbeat */
 	REGISTRY_MAINTAIN,
 	REGISTRY_LEAF_SIZE, /* u.blocks */
 	REGISTRY_LEAF_ROWS, /* a reply for each row, then one with u.row NULL */
@@ -76,6 +76,14 @@ typedef struct SlotFacts
 	bool gap_open; /* an accepted gap wasn't replayed */
 } SlotFacts;
 
+/* What the server answered when it wrote a heartbeat (heartbeat.h). */
+typedef struct HeartbeatReply
+{
+	const char *snapshot; /* until the next registry_next() */
+	PgLsn lsn;
+	PgUsec at;
+} HeartbeatReply;
+
 typedef struct RegistryReply
 {
 	RegistryJob job;
@@ -92,6 +100,7 @@ typedef struct RegistryReply
 		DeadLetterReceipt receipt;
 		int slot_pid;
 		SlotFacts slot;
+		HeartbeatReply heartbeat;
 	} u;
 } RegistryReply;
 

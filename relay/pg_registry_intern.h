@@ -51,6 +51,7 @@ struct PgRegistry
 	Error farewell_error;
 	RelayFacts facts;
 	char *routing;
+	char *snapshot; /* of the last heartbeat */
 	RecordedTopic *topics;
 	int topic_count;
 };

@@ -205,7 +205,14 @@
 	" NULL, NULL, NULL, NULL," TEXT_AS_BYTES " ||" PAYLOADS_AS_BYTES                               \
 	", NULL," DEAD_LETTER_CREATED_AT
 
-#define SQL_HEARTBEAT "SELECT outbox.heartbeat($1)"
+/*
+ * The statement's snapshot is older than the message: whatever it sees was committed below the LSN.
+ * The time is in usec since 2000.
+ */
+#define SQL_HEARTBEAT                                                                              \
+	"SELECT outbox.heartbeat($1), pg_catalog.pg_current_snapshot(),"                               \
+	"       floor(extract(epoch FROM pg_catalog.clock_timestamp()"                                 \
+	"             - TIMESTAMPTZ '2000-01-01 00:00:00+00') * 1000000)::int8"
 #define SQL_MAINTAIN "SELECT outbox.maintain()"
 
 /* The leaf's number is put in. */

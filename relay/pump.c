@@ -282,7 +282,6 @@ static PumpVerdict
 apply_pending(Pump *pump, EventSink *sink, Error *error)
 {
 	const Assembled *pending = &pump->pending;
-	PumpVerdict verdict;
 
 	switch (pending->kind)
 	{
@@ -290,15 +289,8 @@ apply_pending(Pump *pump, EventSink *sink, Error *error)
 			return pump_begin(pump, pending->commit_lsn, pending->commit_time, error);
 		case ASSEMBLED_EVENT:
 			return pump_publish(pump, &pending->event, sink, error);
-		case ASSEMBLED_HEARTBEAT:
-			if (!pump->suppressed)
-				heartbeats_take(&pump->heartbeats, pump->config.slot, pending->heartbeat);
-			return PUMP_MORE;
 		case ASSEMBLED_COMMIT:
-			verdict = pump_commit(pump, pending->end_lsn, error);
-			if (verdict == PUMP_MORE)
-				heartbeats_commit(&pump->heartbeats, pending->end_lsn, pending->commit_time);
-			return verdict;
+			return pump_commit(pump, pending->end_lsn, error);
 		default:
 			return PUMP_MORE;
 	}

@@ -53,7 +53,6 @@ typedef struct TransactionLimits
 
 typedef struct PumpConfig
 {
-	const char *slot; /* whose heartbeats are ours; not copied */
 	WindowLimits window;
 	int64_t mark_interval_usec;
 	uint64_t mark_idle_bytes;
@@ -218,6 +217,11 @@ typedef struct PumpMark
 	PgUsec heartbeat_at;
 } PumpMark;
 
+/*
+ * A heartbeat of this session was written there, by the server that the stream is of; kept until
+ * a mark stores it, or the source or the sink is lost.
+ */
+extern void pump_heartbeat(Pump *pump, const char *snapshot, PgLsn lsn, PgUsec at);
 /* force: whatever is ahead of the durable mark, at a shutdown. */
 extern bool pump_mark_wanted(const Pump *pump, bool force, MonoUsec now, PumpMark *mark);
 extern MonoUsec pump_mark_wake_at(const Pump *pump); /* MONO_NEVER: none is due for now */

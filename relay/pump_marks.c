@@ -23,6 +23,12 @@ mark_pays(const Pump *pump)
 		   confirmed - pump->durable >= pump->config.mark_idle_bytes;
 }
 
+void
+pump_heartbeat(Pump *pump, const char *snapshot, PgLsn lsn, PgUsec at)
+{
+	heartbeats_take(&pump->heartbeats, snapshot, lsn, at);
+}
+
 bool
 pump_mark_wanted(const Pump *pump, bool force, MonoUsec now, PumpMark *mark)
 {

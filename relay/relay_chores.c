@@ -180,6 +180,9 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 			return;
 		case REGISTRY_HEARTBEAT:
 			relay->heartbeat_in_flight = false;
+			if (!reply->failed)
+				pump_heartbeat(relay->pump, reply->u.heartbeat.snapshot, reply->u.heartbeat.lsn,
+							   reply->u.heartbeat.at);
 			break;
 		case REGISTRY_MAINTAIN:
 			relay->maintain_in_flight = false;

@@ -22,8 +22,7 @@ window_limits(const RelayConfig *config)
 PumpConfig
 relay_pump_config(const RelayConfig *config)
 {
-	return (PumpConfig){.slot = config->slot,
-						.window = window_limits(config),
+	return (PumpConfig){.window = window_limits(config),
 						.mark_interval_usec = config->mark_interval_usec,
 						.mark_idle_bytes = config->mark_idle_bytes,
 						.silence_usec = SILENCE_USEC,

@@ -107,10 +107,6 @@ take(Stream *stream, const PgoutputMessage *message)
 			FUZZ_ASSERT(assembled.event.aggregate_type.data != NULL);
 			route_event(stream, &assembled.event);
 			break;
-		case ASSEMBLED_HEARTBEAT:
-			FUZZ_ASSERT(stream->open);
-			stream->sum += sum_of(assembled.heartbeat);
-			break;
 		case ASSEMBLED_COMMIT:
 			FUZZ_ASSERT(stream->open);
 			stream->open = false;

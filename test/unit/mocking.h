@@ -416,8 +416,7 @@ stage_give(Stage *stage, int events)
 static inline void
 stage_make_pump(Stage *stage)
 {
-	PumpConfig config = {.slot = "s",
-						 .window = {stage->config.window_events, TRANSACTIONS_MAX, 1 << 20},
+	PumpConfig config = {.window = {stage->config.window_events, TRANSACTIONS_MAX, 1 << 20},
 						 .mark_interval_usec = 0,
 						 .mark_idle_bytes = 0,
 						 .silence_usec = 3600 * USEC_PER_SEC};

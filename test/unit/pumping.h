@@ -436,8 +436,7 @@ replace_sink(Bench *bench)
 static inline int
 set_up_with(void **state, const TransactionLimits *transactions)
 {
-	PumpConfig config = {.slot = "s",
-						 .window = {8, 4, 1 << 20},
+	PumpConfig config = {.window = {8, 4, 1 << 20},
 						 .mark_interval_usec = USEC_PER_SEC,
 						 .mark_idle_bytes = 1000,
 						 .silence_usec = 60 * USEC_PER_SEC};

@@ -365,16 +365,39 @@ stores_a_heartbeat_once_it_is_confirmed(void **state)
 	give_heartbeat(bench, "s 10:12:11");
 	give_commit(bench, 300);
 	give_begin(bench, 400);
-	give_heartbeat(bench, "other 99:99:");
 	give_commit(bench, 400);
+	pump_heartbeat(bench->pump, "10:12:11", 290, 7);
 	assert_int_equal(read_all(bench), PUMP_IDLE);
 	assert_false(pump_mark_wanted(bench->pump, false, bench->now, &mark));
 	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
 	assert_true(pump_mark_wanted(bench->pump, false, bench->now, &mark));
 	assert_int_equal(mark.mark_lsn, 448);
 	assert_string_equal(mark.heartbeat_snapshot, "10:12:11");
+	assert_int_equal(mark.heartbeat_at, 7);
 	pump_marked(bench->pump, &mark, bench->now);
 	assert_false(pump_mark_wanted(bench->pump, false, bench->now + USEC_PER_SEC, &mark));
+	/* Its answer may come behind it. */
+	pump_heartbeat(bench->pump, "20:20:", 448, 8);
+	assert_true(pump_mark_wanted(bench->pump, false, bench->now + USEC_PER_SEC, &mark));
+	assert_int_equal(mark.mark_lsn, 448);
+	assert_string_equal(mark.heartbeat_snapshot, "20:20:");
+}
+
+static void
+believes_no_heartbeat_of_the_stream(void **state)
+{
+	Bench *bench = *state;
+	PumpMark mark;
+
+	give_transaction(bench, 200, "a");
+	give_begin(bench, 300);
+	give_heartbeat(bench, "s 4000000000:4000000000:");
+	give_commit(bench, 300);
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_true(pump_mark_wanted(bench->pump, false, bench->now, &mark));
+	assert_int_equal(mark.mark_lsn, 348);
+	assert_null(mark.heartbeat_snapshot);
 }
 
 static void
@@ -416,6 +439,7 @@ main(void)
 		WITH_BENCH(takes_no_keepalive_in_a_suppressed_transaction),
 		WITH_BENCH(marks_idle_positions_rarely),
 		WITH_BENCH(stores_a_heartbeat_once_it_is_confirmed),
+		WITH_BENCH(believes_no_heartbeat_of_the_stream),
 		WITH_BENCH(gives_up_a_server_that_does_not_answer),
 	};
 
