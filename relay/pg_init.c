@@ -24,6 +24,7 @@
 #include "pg_command.h"
 #include "pg_error.h"
 #include "pg_facts.h"
+#include "pg_init_gap.h"
 #include "pg_init_messages.h"
 #include "pg_link.h"
 #include "random.h"
@@ -198,7 +199,8 @@ choose_source_id(Init *init, Error *error)
 static bool
 register_slot(Init *init, Error *error)
 {
-	const char *params[] = {init->config->slot, init->config->publication, init->source_id};
+	char text[16];
+	const char *params[] = {init->config->slot, init->config->publication, init->source_id, text};
 
 	if (init->facts.slot_found)
 	{
@@ -207,11 +209,17 @@ register_slot(Init *init, Error *error)
 						init->config->slot);
 		return error_hint(error, "Drop it, or choose another name with postgres.slot.");
 	}
-	init->generation = 1;
-	if (!pg_command_only(&init->link, "register the slot",
-						 "INSERT INTO outbox.relay (slot_name, publication, source_id, state) "
-						 "VALUES ($1, $2, $3, 'creating')",
-						 params, 3, error))
+	init->generation = 0;
+	if (!pg_init_skip_old_letters(&init->link, &init->facts, init->source_id, &init->generation,
+								  error))
+		return false;
+	init->generation++;
+	snprintf(text, sizeof(text), "%u", init->generation);
+	if (!pg_command_only(
+			&init->link, "register the slot",
+			"INSERT INTO outbox.relay (slot_name, publication, source_id, state, generation) "
+			"VALUES ($1, $2, $3, 'creating', $4::int4)",
+			params, 4, error))
 		return false;
 	tell(init, "registered the slot \"%s\" with the source id \"%s\"", init->config->slot,
 		 init->source_id);
@@ -255,28 +263,6 @@ drop_slot(Init *init, Error *error)
 	return true;
 }
 
-/*
- * For outbox-relay replay --gap: the snapshot of the first gap that nobody has filled.  Version 0.1.0
- * of the extension has no room for it.
- */
-static bool
-remember_gap(Init *init, Error *error)
-{
-	const char *params[] = {init->config->slot};
-	bool room;
-
-	if (!pg_command_ask(&init->link, "look at the registration",
-						"SELECT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'gap_snapshot')"
-						"  FROM outbox.relay r WHERE slot_name = $1",
-						params, 1, &room, error))
-		return false;
-	return !room || pg_command_only(&init->link, "remember the gap",
-									"UPDATE outbox.relay SET gap_snapshot ="
-									" COALESCE(gap_snapshot, heartbeat_snapshot, '1:1:') "
-									"WHERE slot_name = $1",
-									params, 1, error);
-}
-
 /* A new epoch: positions after it are higher than all before, whatever the WAL says. */
 static bool
 begin_generation(Init *init, Error *error)
@@ -290,9 +276,12 @@ begin_generation(Init *init, Error *error)
 	/* A server that was restored may have forgotten generations that Kafka has. */
 	if (init->request->kafka_generation > generation)
 		generation = init->request->kafka_generation;
+	if (!pg_init_skip_old_letters(&init->link, &init->facts, init->source_id, &generation, error))
+		return false;
 	init->generation = generation + 1;
 	snprintf(text, sizeof(text), "%u", init->generation);
-	if (!remember_gap(init, error) ||
+	if (!pg_init_remember_gap(&init->link, init->config->slot, init->identity.system_identifier,
+							  error) ||
 		!pg_command_only(&init->link, "begin a new generation",
 						 "UPDATE outbox.relay SET state = 'creating', generation = $2::int4 "
 						 "WHERE slot_name = $1",
@@ -324,8 +313,12 @@ settle_registration(Init *init, bool *done, Error *error)
 	{
 		tell(init, "going on with the registration of the slot \"%s\"", init->config->slot);
 		/* The generation says whether a gap was accepted before the last run broke off. */
-		init->gap_accepted = facts->generation > 1;
-		return drop_slot(init, error);
+		init->gap_accepted = facts->generation > 1 && facts->system_identifier[0] != '\0';
+		/* And it may have been restored from a dump since. */
+		return (!init->gap_accepted ||
+				pg_init_remember_gap(&init->link, init->config->slot,
+									 init->identity.system_identifier, error)) &&
+			   drop_slot(init, error);
 	}
 	if (!lsn_parse(init->identity.flushed, strlen(init->identity.flushed), &flushed))
 		return error_bug(error, "unexpected answer to IDENTIFY_SYSTEM");

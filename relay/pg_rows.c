@@ -2,7 +2,8 @@
  * pg_rows.c
  *	  The rows that outbox.event still has.
  *
- * Refuses a registration that isn't ready: what its slot brings isn't known then.
+ * Refuses a registration that isn't ready: what its slot brings isn't known then; and one with a
+ * snapshot that can't be of this server.
  *
  * Invariants: everything is read in one repeatable-read transaction, so what was
  * surveyed is what is given; partitions in the order they were written, rows in the
@@ -44,7 +45,11 @@ struct PgRows
 
 #define SQL_REGISTRATION                                                                           \
 	"SELECT r.state, pg_catalog.to_jsonb(r) ->> 'gap_snapshot', r.heartbeat_snapshot,"             \
-	"       r.start_snapshot, o.current"                                                           \
+	"       r.start_snapshot, o.current,"                                                          \
+	"       EXISTS (SELECT FROM pg_catalog.jsonb_each_text(pg_catalog.to_jsonb(r)) AS s"           \
+	"         WHERE s.key IN ('gap_snapshot', 'heartbeat_snapshot', 'start_snapshot')"             \
+	"           AND pg_catalog.pg_snapshot_xmax(s.value::pg_snapshot)"                             \
+	"             > pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))"                \
 	"  FROM outbox.relay r, outbox.rotation o WHERE r.slot_name = $1"
 
 /* $1 gap snapshot, $2 published, $3 since, $4 until, $5 ids, $6 aggregate type, $7 aggregate id */
@@ -134,6 +139,22 @@ refuse_registration(const PgRows *rows, const char *why, Error *error)
 	return error_hint(error, "Run outbox-relay init, and then outbox-relay run until it is done.");
 }
 
+/* It sees what this server has still to write: all of that would be taken for published. */
+static bool
+refuse_snapshots(const PgRows *rows, Error *error)
+{
+	error_permanent(error, EXIT_GAP,
+					"a snapshot in the registration of the slot \"%s\" is ahead of this server",
+					rows->config->slot);
+	error_detail(error, "It was restored from a dump of another server, or forged: what was "
+						"published isn't known.");
+	return error_hint(
+		error,
+		"Run outbox-relay init --accept-gap. If it was run on this server: UPDATE outbox.relay "
+		"SET heartbeat_snapshot = start_snapshot, gap_snapshot = '1:1:', "
+		"then replay --gap --incomplete.");
+}
+
 static bool
 take_registration(PgRows *rows, const PGresult *result, Error *error)
 {
@@ -143,6 +164,8 @@ take_registration(PgRows *rows, const PGresult *result, Error *error)
 		return refuse_registration(rows, "isn't there", error);
 	if (strcmp(PQgetvalue(result, 0, 0), "ready") != 0)
 		return refuse_registration(rows, "isn't complete", error);
+	if (flag(result, 5))
+		return refuse_snapshots(rows, error);
 	rows->gap = gap ? text_of(result, 1) : NULL;
 	rows->published = text_of(result, gap ? 3 : 2);
 	rows->current = (unsigned) number(result, 4);

@@ -210,6 +210,25 @@ check_memory(const RelayFacts *facts, const RelayMemory *memory, PgLsn flushed, 
 	return true;
 }
 
+/* A relay goes on behind its last dead letter: up to an LSN that isn't there yet it would publish nothing. */
+static bool
+check_last_letter(const RelayFacts *facts, PgLsn flushed, Error *error)
+{
+	const char *text = facts->last_dead_letter;
+	char source_id[SOURCE_ID_MAX + 1];
+	char found[LSN_TEXT_SIZE];
+	Position letter;
+
+	if (text[0] == '\0' || !position_parse(text, strlen(text), source_id, &letter) ||
+		letter.generation != facts->generation || letter.commit_lsn < flushed)
+		return true;
+	lsn_format(flushed, found);
+	error_permanent(error, EXIT_GAP,
+					"there is a dead letter of %s, but the server's WAL ends at %s", text, found);
+	error_detail(error, "outbox.dead_letter was restored from a dump of another server.");
+	return gap_hint(error);
+}
+
 bool
 relay_check_same_server(const RelayFacts *facts, const char *started, Error *error)
 {
@@ -233,6 +252,8 @@ relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 							"or the connection leads elsewhere.");
 		return gap_hint(error);
 	}
+	if (!check_last_letter(facts, flushed, error))
+		return false;
 	if (timeline < facts->timeline || (memory->valid && timeline < memory->timeline))
 	{
 		error_permanent(error, EXIT_GAP, "the server is on timeline %u, %u %s", timeline,

@@ -70,3 +70,60 @@ def test_a_forged_heartbeat_hides_no_gap(scene, stranger):
     assert command.status == 0, command
     assert missing(scene, lost) == set()
     assert not relay.problems()
+
+
+def moved(scene, server, make_scene, broker):
+    """The scene's database on another server, by pg_dump, and a relay for it with the same names."""
+    dump = subprocess.run([paths.pg_bin("pg_dump"), "-d", scene.source.conninfo(scene.database)], check=True,
+                          stdout=subprocess.PIPE, timeout=120).stdout
+    server.create_database(scene.database)
+    subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.conninfo(scene.database)],
+                   input=dump, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    other = make_scene(None, None, broker)
+    other.source, other.database, other.prefix = server, scene.database, scene.prefix
+    other.slot = other.publication = scene.slot
+    return other
+
+
+def test_a_gap_after_a_move_to_another_server(make_scene, own, broker):
+    """The old server's transaction ids, which are far ahead, say nothing of what the new one writes."""
+    scene = make_scene(own.cluster("old"), None, broker)
+    scene.sql("DO $$ BEGIN FOR n IN 1..3000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+    relay = scene.start_relay(**QUICK)
+    emit_until_known(scene)
+    assert relay.stop() == 0
+    other = moved(scene, own.cluster("new"), make_scene, broker)
+    other.initialize("--accept-gap")
+    relay = other.relay("moved", **QUICK).start()
+    other.emit("t", "k")
+    until(lambda: other.sql("SELECT last_position LIKE '%%/2.%%' FROM outbox.relay")[0][0], "it is published")
+    assert relay.stop() == 0
+    lost = [other.emit("t", "k") for _ in range(5)]
+    lose_slot(other)
+    other.initialize("--accept-gap")
+    other.relay("next", **QUICK).start()
+    # Of the time before nothing is known, and it says so.
+    command = replay(other)
+    assert command.status == 10 and missing(other, lost) == set(lost), command
+    command = replay(other, "--incomplete")
+    assert command.status == 0, command
+    assert missing(other, lost) == set()
+    assert other.sql("SELECT gap_snapshot FROM outbox.relay") == [(None,)]
+
+
+def test_a_snapshot_ahead_of_the_server_is_refused(scene, exits):
+    """As an init of an earlier version left it in a restored database."""
+    relay = scene.start_relay(**QUICK)
+    emit_until_known(scene)
+    assert relay.stop() == 0
+    lost = [scene.emit("t", "k") for _ in range(3)]
+    lose_slot(scene)
+    scene.initialize("--accept-gap")
+    scene.sql("UPDATE outbox.relay SET gap_snapshot = '4000000000:4000000000:'")
+    command = replay(scene)
+    assert command.status == exits["EXIT_GAP"] and "ahead of this server" in command.output, command
+    assert scene.sql("SELECT gap_snapshot IS NOT NULL FROM outbox.relay") == [(True,)]
+    # What its hint names.
+    scene.sql("UPDATE outbox.relay SET heartbeat_snapshot = start_snapshot, gap_snapshot = '1:1:'")
+    command = replay(scene, "--incomplete")
+    assert command.status == 0 and missing(scene, lost) == set(), command

@@ -207,6 +207,31 @@ refuses_a_kafka_that_is_ahead(void **state)
 }
 
 static void
+expect_letter(const char *position, bool fine)
+{
+	RelayFacts facts = {.generation = 2, .timeline = 3};
+	RelayMemory memory = {0};
+	Error error;
+
+	error_clear(&error);
+	snprintf(facts.system_identifier, sizeof(facts.system_identifier), "1");
+	snprintf(facts.last_dead_letter, sizeof(facts.last_dead_letter), "%s", position);
+	assert_int_equal(relay_check_identity(&facts, &memory, "1", 3, 0x1000, &error), fine);
+	assert_int_equal(error.exit_code, fine ? 0 : EXIT_GAP);
+}
+
+static void
+refuses_a_dead_letter_that_is_ahead(void **state)
+{
+	(void) state;
+	expect_letter("", true);
+	expect_letter("shop/2.3/0/FFF/0", true);
+	expect_letter("shop/2.3/0/1000/0", false);
+	expect_letter("shop/2.1/0/2000/7", false);
+	expect_letter("shop/1.3/0/2000/0", true); /* the stream has another generation */
+}
+
+static void
 keeps_recorded_partition_counts(void **state)
 {
 	Error error;
@@ -257,6 +282,7 @@ main(void)
 		cmocka_unit_test(wants_both_connections_on_one_server),
 		cmocka_unit_test(knows_its_server),
 		cmocka_unit_test(refuses_a_kafka_that_is_ahead),
+		cmocka_unit_test(refuses_a_dead_letter_that_is_ahead),
 		cmocka_unit_test(keeps_recorded_partition_counts),
 		cmocka_unit_test(wants_a_table_for_dead_letters),
 	};
