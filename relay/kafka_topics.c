@@ -268,6 +268,12 @@ look(TopicMaker *maker, MonoUsec now, uint32_t *partitions, Error *error)
 	return IO_AGAIN;
 }
 
+bool
+topic_maker_made(const TopicMaker *maker)
+{
+	return maker->phase == MAKER_LOOK_AGAIN;
+}
+
 IoResult
 topic_maker_step(TopicMaker *maker, MonoUsec now, uint32_t *partitions, Error *error)
 {

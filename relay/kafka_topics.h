@@ -34,6 +34,8 @@ extern MUST_CHECK TopicMaker *topic_maker_start_compacted(EventSink *sink,
 extern MUST_CHECK IoResult topic_maker_step(TopicMaker *maker, MonoUsec now, uint32_t *partitions,
 											Error *error);
 extern MonoUsec topic_maker_wake_at(const TopicMaker *maker);
+/* After IO_OK: it wasn't there at the first look. */
+extern bool topic_maker_made(const TopicMaker *maker);
 extern const char *topic_maker_topic(const TopicMaker *maker);
 /* Before the sink is closed; NULL is allowed. */
 extern void topic_maker_free(TopicMaker *maker);

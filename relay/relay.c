@@ -427,9 +427,7 @@ wake_up(const Relay *relay, MonoUsec now)
 		wake_at = earlier(wake_at, relay->renew_deadline);
 	if (relay->burial == BURIAL_WAITING)
 		wake_at = earlier(wake_at, relay->burial_retry_at);
-	if (relay->topic_wanted && !relay->topic_recording)
-		wake_at = earlier(wake_at, relay->maker != NULL ? topic_maker_wake_at(relay->maker)
-														: relay->topic_retry_at);
+	wake_at = earlier(wake_at, relay_topic_wake_at(relay, now));
 	switch (relay->state)
 	{
 		case RELAY_CONNECTING:

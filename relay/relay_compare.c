@@ -7,7 +7,8 @@
  * but where dead letters are kept: then what goes there is poison, and nothing else is.
  *
  * Invariants: the tail of Kafka is compared at the first start, after another relay had
- * the slot, on a new timeline, and with other brokers.
+ * the slot, on a new timeline, and with other brokers; that of a topic which was there when it
+ * is recorded, then.
  */
 #include "relay_intern.h"
 
@@ -99,16 +100,15 @@ relay_take_flushed(Relay *relay, const RegistryReply *reply, MonoUsec now)
  * false: not yet, or failed.
  */
 static bool
-judge_tail(Relay *relay, MonoUsec now)
+judge_tail(Relay *relay, TailPosition *highest, bool *found, MonoUsec now)
 {
-	const TailPosition *highest = &relay->highest;
 	Error error;
 
 	error_clear(&error);
-	relay->has_tail = kafka_tail_highest(relay->tail, &relay->highest);
-	if (!relay->has_tail || relay_check_tail(&highest->position, highest->topic, highest->partition,
-											 relay->facts.generation, relay->identity.timeline,
-											 relay->identity.flushed, &error))
+	*found = kafka_tail_highest(relay->tail, highest);
+	if (!*found || relay_check_tail(&highest->position, highest->topic, highest->partition,
+									relay->facts.generation, relay->identity.timeline,
+									relay->identity.flushed, &error))
 		return true;
 	if (relay->flushed_known)
 		relay_fail(relay, &error, now);
@@ -127,17 +127,27 @@ judge_tail(Relay *relay, MonoUsec now)
 bool
 relay_tail_is_fine(Relay *relay, MonoUsec now)
 {
-	Error error;
-
 	if (relay->tail_is_known)
 		return true;
 	relay->has_tail = false;
 	if (topic_map_count(relay->topics) == 0)
 		return true;
+	if (!relay_tail_of_is_fine(relay, relay->topics, &relay->highest, &relay->has_tail, now))
+		return false;
+	relay->tail_is_known = true;
+	return true;
+}
+
+bool
+relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highest, bool *found,
+					  MonoUsec now)
+{
+	Error error;
+
 	error_clear(&error);
 	if (relay->tail == NULL)
 	{
-		relay->tail = kafka_tail_open(relay->config, relay->topics, relay->forbidden,
+		relay->tail = kafka_tail_open(relay->config, topics, relay->forbidden,
 									  relay->facts.source_id, &error);
 		relay->tail_read = relay->flushed_asked = relay->flushed_known = false;
 	}
@@ -160,10 +170,9 @@ relay_tail_is_fine(Relay *relay, MonoUsec now)
 				return false;
 		}
 	}
-	if (!judge_tail(relay, now))
+	if (!judge_tail(relay, highest, found, now))
 		return false;
 	kafka_tail_free(relay->tail);
 	relay->tail = NULL;
-	relay->tail_is_known = true;
 	return true;
 }

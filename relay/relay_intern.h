@@ -116,6 +116,8 @@ struct Relay
 	bool topic_wanted;
 	char topic_name[TOPIC_NAME_MAX + 1]; /* of it */
 	bool topic_recording;
+	TopicMap *new_topic; /* the one that is recorded and compared now; else NULL */
+	bool tail_was_known;
 	MonoUsec topic_retry_at;
 	Backoff topic_backoff;
 
@@ -261,6 +263,9 @@ extern bool relay_topics_are_there(Relay *relay, MonoUsec now);
 /* Not every one was looked at. */
 extern bool relay_is_comparing_topics(const Relay *relay);
 extern bool relay_tail_is_fine(Relay *relay, MonoUsec now);
+/* The same of topics alone, which are borrowed until relay->tail is freed. */
+extern bool relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highest,
+								  bool *found, MonoUsec now);
 
 /* relay_delivery.c: Kafka transactions */
 extern TransactionLimits relay_transaction_limits(const RelayConfig *config);
@@ -278,6 +283,8 @@ extern void relay_drop_torn(Relay *relay);
 /* relay_topics.c: a topic that the map lacks */
 extern void relay_want_topic(Relay *relay);
 extern void relay_topic_step(Relay *relay, MonoUsec now);
+extern MonoUsec relay_topic_wake_at(const Relay *relay,
+									MonoUsec now); /* MONO_NEVER: nothing waits */
 extern void relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now);
 extern void relay_drop_topic(Relay *relay);
 

@@ -68,3 +68,30 @@ def test_a_dead_letter_ahead_of_the_server_is_a_gap(scene, exits):
     event = scene.emit("t", "k")
     in_topic(scene, "t", 1)
     assert [r.id for r in scene.broker.read(scene.topic("t"))] == [event]
+
+
+def test_records_of_an_earlier_registration(make_scene, own, broker, exits):
+    """Consumers would drop what comes: the relay says so before it publishes the first event."""
+    scene = make_scene(own.cluster("old"), None, broker)
+    write_wal(scene)
+    scene.initialize("--source-id", "shop")
+    relay = scene.relay().start()
+    old = [scene.emit("t", "k") for _ in range(5)]
+    in_topic(scene, "t", 5)
+    assert relay.stop() == 0
+    other = torn_down_and_moved(scene, own.cluster("new"), make_scene, broker)
+    other.initialize("--source-id", "shop", "--existing", "skip")
+    new = [other.emit("t", "k") for _ in range(5)]
+    relay = other.relay("moved").start(ready=False)
+    assert relay.wait_exit() == exits["EXIT_GAP"], relay.log()
+    assert [r.id for r in broker.read(other.topic("t"))] == old
+    other.initialize("--accept-gap")
+    relay.start()
+    last = other.emit("t", "k")
+    in_topic(other, "t", 6)
+    # What was in the lost slot is what replay is for.
+    command = run_once(other.relay("replay", command=("replay", "--gap", "--incomplete")))
+    assert command.status == 0, command
+    records = broker.read(other.topic("t"))
+    assert {r.id for r in records} >= {*old, *new, last}
+    assert records[5].id == last and records[5].position.epoch[0] == 2
