@@ -28,10 +28,12 @@ all: build
 ## build              the programs, into build/bin, and the extension
 build: $(PROGRAMS) extension
 
-$(PROGRAMS): common
+$(PROGRAMS): common clients
 	@$(SUBMAKE) -C $@
 
-common extension:
+clients: common
+
+common clients extension:
 	@$(SUBMAKE) -C $@
 
 ## install            the daemons, their units and sample files: prefix=/usr/local, DESTDIR= (docs/operations.md, Installing)
@@ -156,7 +158,7 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all build $(PROGRAMS) common extension install uninstall install-extension \
+.PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
 	check-asan check-valgrind check-mutants check-soak soak check-outage check-matrix check-large check-compat bench-emit bench-drain dist clean help

@@ -8,17 +8,20 @@ include $(TOP)/common/flags.mk
 
 DIR := $(notdir $(CURDIR))
 OBJS := $(addprefix $(BUILD)/obj/$(DIR)/,$(SRCS:.c=.o))
-CPPFLAGS += -I$(TOP)/common -I$(CURDIR) -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS))
+# clients is for those that talk to both, PostgreSQL and Kafka.
+FLOORS := $(if $(filter rdkafka,$(PKGS)),clients) common
+LIBS := $(FLOORS:%=$(BUILD)/lib/lib%.a)
+CPPFLAGS += $(FLOORS:%=-I$(TOP)/%) -I$(CURDIR) -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS))
 LDLIBS += $(shell pkg-config --libs $(PKGS)) -lm
 
 all: $(BUILD)/bin/$(PROGRAM)
 
-$(BUILD)/bin/$(PROGRAM): $(OBJS) $(BUILD)/lib/libcommon.a
+$(BUILD)/bin/$(PROGRAM): $(OBJS) $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(BUILD)/lib/libcommon.a $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(LIBS) $(LDLIBS)
 
-$(BUILD)/lib/libcommon.a: FORCE
-	@$(MAKE) --no-print-directory -C $(TOP)/common
+$(BUILD)/lib/lib%.a: FORCE
+	@$(MAKE) --no-print-directory -C $(TOP)/$*
 
 $(BUILD)/obj/$(DIR)/%.o: $(CURDIR)/%.c
 	@mkdir -p $(@D)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
-#include "kafka_refusal.h"
+#include "kafka_trust.h"
 
 typedef struct Property
 {
@@ -60,39 +60,6 @@ kafka_owns_property(const char *name)
 	return false;
 }
 
-/*
- * Called by librdkafka's threads: only here is it known what is wrong with a certificate.  It has no
- * state; what is written to reason comes through the log's queue.
- */
-static int
-name_problem(rd_kafka_t *handle, const char *broker, int32_t broker_id, int *x509_error, int depth,
-			 const char *certificate, size_t size, char *reason, size_t reason_size, void *opaque)
-{
-	(void) handle;
-	(void) broker;
-	(void) broker_id;
-	(void) depth;
-	(void) certificate;
-	(void) size;
-	(void) opaque;
-	if (*x509_error == 0)
-		return 1;
-	snprintf(reason, reason_size, "%s", kafka_certificate_problem(*x509_error));
-	return 0;
-}
-
-static void
-explain_certificates(rd_kafka_conf_t *conf)
-{
-	char value[8] = "";
-	size_t size = sizeof(value);
-
-	if (rd_kafka_conf_get(conf, "enable.ssl.certificate.verification", value, &size) ==
-			RD_KAFKA_CONF_OK &&
-		strcmp(value, "true") == 0)
-		(void) rd_kafka_conf_set_ssl_cert_verify_cb(conf, name_problem);
-}
-
 static bool
 set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin, Error *error)
 {
@@ -137,7 +104,7 @@ set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error 
 		if (owned[i].value != NULL && !set(conf, owned[i].name, owned[i].value, "built-in", error))
 			return false;
 	}
-	explain_certificates(conf);
+	kafka_trust_explain(conf);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE |
 									   RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
 									   RD_KAFKA_EVENT_OFFSET_COMMIT);

@@ -109,19 +109,8 @@ take_rebalance(KafkaInbox *inbox, InboxEvent *event)
 static bool
 is_refused(KafkaInbox *inbox, rd_kafka_resp_err_t code, const char *text, Error *error)
 {
-	KafkaTrouble trouble = KAFKA_TROUBLE_OTHER;
-
 	switch (code)
 	{
-		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-			trouble = KAFKA_TROUBLE_AUTHENTICATION;
-			break;
-		case RD_KAFKA_RESP_ERR__SSL:
-			trouble = KAFKA_TROUBLE_SSL;
-			break;
-		case RD_KAFKA_RESP_ERR__TRANSPORT:
-			trouble = KAFKA_TROUBLE_TRANSPORT;
-			break;
 		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 			error_permanent(error, EXIT_PERMISSION, "Kafka: %s", text);
 			error_hint(error,
@@ -134,9 +123,8 @@ is_refused(KafkaInbox *inbox, rd_kafka_resp_err_t code, const char *text, Error 
 							  "principal.");
 			return true;
 		default:
-			return false;
+			return kafka_trust_refusal(code, text, inbox->certificate, error);
 	}
-	return kafka_refusal(error, trouble, text, inbox->certificate, (uint32_t) rd_kafka_version());
 }
 
 /* Whether any broker has ever answered. */

@@ -8,7 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "inbox.h"
-#include "kafka_refusal.h"
+#include "kafka_trust.h"
 
 #define KAFKA_HEADERS_MAX 256 /* of one record; more are passed over */
 

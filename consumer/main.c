@@ -19,6 +19,7 @@
 #include "log.h"
 #include "notify.h"
 #include "pg_admin.h"
+#include "pg_conninfo.h"
 #include "pg_target.h"
 #include "poller.h"
 #include "process.h"
@@ -292,7 +293,7 @@ run(const Options *options, bool only_check)
 	handlers_init(&daemon.handlers);
 	if (!consumer_config_fill(&daemon.config, options, &error) ||
 		!kafka_conf_check(options, daemon.config.group, &error) ||
-		!pg_check_conninfo(daemon.config.conninfo, &error) ||
+		!pg_conninfo_check("target", daemon.config.conninfo, &error) ||
 		!handlers_load(&daemon.handlers, options, &error))
 	{
 		handlers_free(&daemon.handlers);
@@ -322,7 +323,7 @@ run_init(const Options *options)
 
 	error_clear(&error);
 	consumer_config_target(&config, options);
-	if (!pg_check_conninfo(config.conninfo, &error) ||
+	if (!pg_conninfo_check("target", config.conninfo, &error) ||
 		!pg_admin_init(config.conninfo, config.connect_timeout_usec, stdout, &error))
 		return report(&error);
 	return EXIT_OK;
@@ -339,7 +340,8 @@ run_check(const Options *options)
 	error_clear(&error);
 	handlers_init(&handlers);
 	consumer_config_target(&config, options);
-	ok = pg_check_conninfo(config.conninfo, &error) && handlers_load(&handlers, options, &error) &&
+	ok = pg_conninfo_check("target", config.conninfo, &error) &&
+		 handlers_load(&handlers, options, &error) &&
 		 pg_admin_check(config.conninfo, config.connect_timeout_usec, &handlers, stdout, &error);
 	handlers_free(&handlers);
 	return ok ? EXIT_OK : report(&error);

@@ -18,9 +18,6 @@ typedef struct PgTargetConfig
 	int64_t batch_timeout_usec; /* for all that a request takes */
 } PgTargetConfig;
 
-/* EXIT_CONFIG when libpq can't parse the connection string. */
-extern MUST_CHECK bool pg_check_conninfo(const char *conninfo, Error *error);
-
 /* NULL without memory.  The configuration's texts and handlers are borrowed. */
 extern Target *pg_target_create(const PgTargetConfig *config);
 

@@ -10,7 +10,7 @@
 #include "config_reload.h"
 
 #include "kafka_conf.h"
-#include "pg_link.h"
+#include "pg_conninfo.h"
 #include "route_record.h"
 
 #include <stdio.h>
@@ -99,7 +99,8 @@ check(const Options *options, Error *error)
 	RelayConfig config;
 
 	return relay_config_fill(&config, options, error) &&
-		   pg_link_check_conninfo(config.conninfo, error) && kafka_conf_check(&config, error);
+		   pg_conninfo_check("postgres", config.conninfo, error) &&
+		   kafka_conf_check(&config, error);
 }
 
 static void

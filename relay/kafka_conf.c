@@ -6,11 +6,12 @@
  *
  * Invariants: the properties that carry the guarantees are set last; librdkafka
  * only ever reports through a queue that we poll, so none of its threads runs
- * our code, but for a function without state: name_problem().
+ * our code, but for a function without state in kafka_trust.c.
  */
 #include "kafka_conf.h"
 
 #include "exit_codes.h"
+#include "kafka_trust.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -122,40 +123,6 @@ find_near_property(const char *name, char near[PROPERTY_NAME_SIZE])
 	return best < SIZE_MAX;
 }
 
-/*
- * Called by librdkafka's threads: only here is it known what is wrong with a certificate.  What is
- * written to reason comes through the log's queue.
- */
-static int
-name_problem(rd_kafka_t *handle, const char *broker, int32_t broker_id, int *x509_error, int depth,
-			 const char *certificate, size_t size, char *reason, size_t reason_size, void *opaque)
-{
-	(void) handle;
-	(void) broker;
-	(void) broker_id;
-	(void) depth;
-	(void) certificate;
-	(void) size;
-	(void) opaque;
-	if (*x509_error == 0)
-		return 1;
-	snprintf(reason, reason_size, "%s", kafka_certificate_problem(*x509_error));
-	return 0;
-}
-
-/* A library without SSL has no use for it. */
-static void
-explain_certificates(rd_kafka_conf_t *conf)
-{
-	char value[8] = "";
-	size_t size = sizeof(value);
-
-	if (rd_kafka_conf_get(conf, "enable.ssl.certificate.verification", value, &size) ==
-			RD_KAFKA_CONF_OK &&
-		strcmp(value, "true") == 0)
-		(void) rd_kafka_conf_set_ssl_cert_verify_cb(conf, name_problem);
-}
-
 static bool
 set_property(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin,
 			 Error *error)
@@ -255,7 +222,7 @@ kafka_conf_create(const RelayConfig *config, KafkaRole role, Error *error)
 
 	if (conf != NULL && fill_conf(conf, config, role, error))
 	{
-		explain_certificates(conf);
+		kafka_trust_explain(conf);
 		return conf;
 	}
 	if (conf == NULL)
@@ -340,7 +307,6 @@ kafka_library_version(void)
 bool
 kafka_event_refusal(rd_kafka_event_t *event, char certificate[KAFKA_CERTIFICATE_TEXT], Error *error)
 {
-	KafkaTrouble trouble = KAFKA_TROUBLE_OTHER;
 	const char *facility;
 	const char *text;
 	int level;
@@ -353,14 +319,8 @@ kafka_event_refusal(rd_kafka_event_t *event, char certificate[KAFKA_CERTIFICATE_
 	}
 	if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
 		return false;
-	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__AUTHENTICATION)
-		trouble = KAFKA_TROUBLE_AUTHENTICATION;
-	else if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__SSL)
-		trouble = KAFKA_TROUBLE_SSL;
-	else if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TRANSPORT)
-		trouble = KAFKA_TROUBLE_TRANSPORT;
-	return kafka_refusal(error, trouble, rd_kafka_event_error_string(event), certificate,
-						 (uint32_t) rd_kafka_version());
+	return kafka_trust_refusal(rd_kafka_event_error(event), rd_kafka_event_error_string(event),
+							   certificate, error);
 }
 
 void

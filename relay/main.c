@@ -8,7 +8,7 @@
 #include "kafka_conf.h"
 #include "kafka_probe.h"
 #include "log.h"
-#include "pg_link.h"
+#include "pg_conninfo.h"
 #include "pg_status.h"
 #include "process.h"
 #include "relay.h"
@@ -136,9 +136,9 @@ check_config(RelayConfig *config, Command command, const Options *options, Error
 {
 	if (command == COMMAND_STATUS || command == COMMAND_TEARDOWN)
 		return relay_config_fill_database(config, options, error) &&
-			   pg_link_check_conninfo(config->conninfo, error);
+			   pg_conninfo_check("postgres", config->conninfo, error);
 	return relay_config_fill(config, options, error) &&
-		   pg_link_check_conninfo(config->conninfo, error) &&
+		   pg_conninfo_check("postgres", config->conninfo, error) &&
 		   /* To doctor it is one finding of many. */
 		   (command == COMMAND_DOCTOR || kafka_conf_check(config, error));
 }

@@ -35,9 +35,6 @@ typedef struct PgLink
 
 #define PG_LINK_CLOSED ((PgLink){0})
 
-/* EXIT_CONFIG for a string that can't be tried (pg_conninfo.c). */
-extern MUST_CHECK bool pg_link_check_conninfo(const char *conninfo, Error *error);
-
 /* host: PG_LINK_ANY_HOST, or that of another link: then it is the only one that is tried. */
 extern MUST_CHECK bool pg_link_start(PgLink *link, const char *conninfo, bool replication, int host,
 									 MonoUsec now, Error *error);

@@ -6,7 +6,7 @@
  * doesn't know, values that it can't take, a service that no file defines.  Tried again, none
  * of this would pass.  Nothing is connected.
  */
-#include "pg_link.h"
+#include "pg_conninfo.h"
 
 #include "exit_codes.h"
 #include "options.h"
@@ -18,13 +18,13 @@
 #define NO_ADDRESS "outbox-check"
 
 static bool
-refuse(const char *conninfo, const char *message, Error *error)
+refuse(const char *section, const char *conninfo, const char *message, Error *error)
 {
 	Buffer complaint;
 
 	buffer_init(&complaint, 1000);
 	options_conninfo_complaint(&complaint, conninfo, message != NULL ? message : "out of memory");
-	error_permanent(error, EXIT_CONFIG, "invalid \"postgres.conninfo\": %s",
+	error_permanent(error, EXIT_CONFIG, "invalid \"%s.conninfo\": %s", section,
 					complaint.failed ? "out of memory" : complaint.data);
 	buffer_free(&complaint);
 	return false;
@@ -32,7 +32,7 @@ refuse(const char *conninfo, const char *message, Error *error)
 
 /* libpq looks at it when it connects, and a name might be one that comes later. */
 static bool
-check_ports(PQconninfoOption *parsed, Error *error)
+check_ports(const char *section, PQconninfoOption *parsed, Error *error)
 {
 	bool ok = true;
 
@@ -43,11 +43,11 @@ check_ports(PQconninfoOption *parsed, Error *error)
 	}
 	PQconninfoFree(parsed);
 	return ok || error_permanent(error, EXIT_CONFIG,
-								 "invalid \"postgres.conninfo\": the port is no number");
+								 "invalid \"%s.conninfo\": the port is no number", section);
 }
 
 static bool
-check_text(const char *conninfo, Error *error)
+check_text(const char *section, const char *conninfo, Error *error)
 {
 	char *message = NULL;
 	PQconninfoOption *parsed;
@@ -55,35 +55,38 @@ check_text(const char *conninfo, Error *error)
 	if (!options_conninfo_is_plain(conninfo))
 	{
 		error_permanent(error, EXIT_CONFIG,
-						"invalid \"postgres.conninfo\": an at sign too many, or a port "
-						"that is no number");
-		return error_hint(error, "In the password of a URI \"@\" is written as %%40, \"/\" as "
-								 "%%2F, \":\" as %%3A; or put it into \"postgres.password_file\".");
+						"invalid \"%s.conninfo\": an at sign too many, or a port "
+						"that is no number",
+						section);
+		return error_hint(error,
+						  "In the password of a URI \"@\" is written as %%40, \"/\" as "
+						  "%%2F, \":\" as %%3A; or put it into \"%s.password_file\".",
+						  section);
 	}
 	parsed = PQconninfoParse(conninfo, &message);
 	if (parsed != NULL)
-		return check_ports(parsed, error);
-	refuse(conninfo, message, error);
+		return check_ports(section, parsed, error);
+	refuse(section, conninfo, message, error);
 	PQfreemem(message);
 	return false;
 }
 
 bool
-pg_link_check_conninfo(const char *conninfo, Error *error)
+pg_conninfo_check(const char *section, const char *conninfo, Error *error)
 {
 	static const char *const keywords[] = {"dbname", "host", "hostaddr", "port", NULL};
 	const char *const values[] = {conninfo, "localhost", NO_ADDRESS, "1", NULL};
 	PGconn *conn;
 	bool ok;
 
-	if (!check_text(conninfo, error))
+	if (!check_text(section, conninfo, error))
 		return false;
 	/* With the environment, the service file and the values themselves. */
 	conn = PQconnectStartParams(keywords, values, 1);
 	if (conn == NULL)
 		return error_bug(error, "out of memory");
 	ok = strstr(PQerrorMessage(conn), NO_ADDRESS) != NULL ||
-		 refuse(conninfo, PQerrorMessage(conn), error);
+		 refuse(section, conninfo, PQerrorMessage(conn), error);
 	PQfinish(conn);
 	return ok;
 }

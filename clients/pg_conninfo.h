@@ -1,0 +1,16 @@
+/*
+ * pg_conninfo.h
+ *	  Whether a connection string is one that can be tried at all.
+ */
+#ifndef OUTBOX_CLIENTS_PG_CONNINFO_H
+#define OUTBOX_CLIENTS_PG_CONNINFO_H
+
+#include "error.h"
+
+/*
+ * section: of the settings, "postgres" or "target".  false: EXIT_CONFIG, for what libpq would
+ * refuse whenever it is tried.  Nothing is connected.
+ */
+extern MUST_CHECK bool pg_conninfo_check(const char *section, const char *conninfo, Error *error);
+
+#endif
