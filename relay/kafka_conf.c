@@ -255,6 +255,12 @@ kafka_conf_set_transactions(rd_kafka_conf_t *conf, const char *id, int64_t timeo
 		   set_property(conf, "transaction.timeout.ms", timeout, "built-in", error);
 }
 
+bool
+kafka_conf_read_uncommitted(rd_kafka_conf_t *conf, Error *error)
+{
+	return set_property(conf, "isolation.level", "read_uncommitted", "built-in", error);
+}
+
 static bool
 get_property(void *conf, const char *name, char *value, size_t size)
 {

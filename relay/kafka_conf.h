@@ -32,6 +32,8 @@ extern MUST_CHECK bool kafka_conf_limit_batch(struct rd_kafka_conf_s *conf, uint
 /* Who writes the transactions; a later producer with the same id fences off this one. */
 extern MUST_CHECK bool kafka_conf_set_transactions(struct rd_kafka_conf_s *conf, const char *id,
 												   int64_t timeout_ms, Error *error);
+/* Of a reader: records of transactions that are open or were aborted, too. */
+extern MUST_CHECK bool kafka_conf_read_uncommitted(struct rd_kafka_conf_s *conf, Error *error);
 /* NULL with the Error filled; conf is consumed. */
 extern MUST_CHECK struct rd_kafka_s *kafka_handle_create(struct rd_kafka_conf_s *conf,
 														 KafkaRole role, Error *error);

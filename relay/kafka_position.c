@@ -10,26 +10,23 @@
 #include "kafka_position.h"
 
 #include "exit_codes.h"
-#include "kafka_conf.h"
+#include "kafka_reader.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WATERMARK_TIMEOUT_MS 500
-#define SILENCE_USEC (20 * USEC_PER_SEC)
-#define POLL_USEC (5 * USEC_PER_MS)
-#define EVENTS_PER_STEP 256
+#define RECORDS_PER_STEP 256
 #define FIRST_SPAN 256
 #define SPAN_GROWTH 16
 #define KEY_SIZE 160
 
 struct KafkaPosition
 {
-	rd_kafka_t *handle;
-	rd_kafka_t *ends; /* sees them all: for "handle" the first open transaction is the end */
-	rd_kafka_queue_t *queue;
+	KafkaReader *reader;
+	KafkaReader *ends; /* sees them all: for the other one the first open transaction is the end */
+	char doing[TOPIC_NAME_MAX + 32];
 	const char *topic;
 	char source_id[SOURCE_ID_MAX + 1];
 	char key[KEY_SIZE];
@@ -39,221 +36,145 @@ struct KafkaPosition
 	int64_t from;
 	bool found;
 	Position before;
-	MonoUsec deadline; /* 0: not set yet */
 	MonoUsec wake_at;
 };
-
-static rd_kafka_t *
-open_handle(const RelayConfig *config, const char *isolation, Error *error)
-{
-	rd_kafka_conf_t *conf = kafka_conf_create(config, KAFKA_READER, error);
-	char reason[256];
-
-	if (conf == NULL)
-		return NULL;
-	if (rd_kafka_conf_set(conf, "isolation.level", isolation, reason, sizeof(reason)) !=
-		RD_KAFKA_CONF_OK)
-	{
-		rd_kafka_conf_destroy(conf);
-		error_bug(error, "could not set isolation.level: %s", reason);
-		return NULL;
-	}
-	return kafka_handle_create(conf, KAFKA_READER, error);
-}
 
 KafkaPosition *
 kafka_position_open(const RelayConfig *config, const char *source_id, Error *error)
 {
-	KafkaPosition *reader = calloc(1, sizeof(*reader));
+	KafkaPosition *position = calloc(1, sizeof(*position));
 
-	if (reader == NULL)
+	if (position == NULL)
 	{
 		error_bug(error, "out of memory");
 		return NULL;
 	}
-	reader->topic = config->position_topic;
-	snprintf(reader->source_id, sizeof(reader->source_id), "%s", source_id);
-	snprintf(reader->key, sizeof(reader->key), "%s/%s", source_id, config->slot);
-	reader->handle = open_handle(config, "read_committed", error);
-	reader->ends = reader->handle != NULL ? open_handle(config, "read_uncommitted", error) : NULL;
-	if (reader->ends == NULL)
-	{
-		if (reader->handle != NULL)
-			rd_kafka_destroy(reader->handle);
-		free(reader);
-		return NULL;
-	}
-	(void) rd_kafka_poll_set_consumer(reader->handle);
-	reader->queue = rd_kafka_queue_get_consumer(reader->handle);
-	(void) rd_kafka_set_log_queue(reader->handle, reader->queue);
-	return reader;
+	position->topic = config->position_topic;
+	snprintf(position->source_id, sizeof(position->source_id), "%s", source_id);
+	snprintf(position->key, sizeof(position->key), "%s/%s", source_id, config->slot);
+	snprintf(position->doing, sizeof(position->doing), "read the position topic \"%s\"",
+			 position->topic);
+	position->reader = kafka_reader_open(config, KAFKA_READ_COMMITTED, position->doing, error);
+	if (position->reader != NULL)
+		position->ends = kafka_reader_open(config, KAFKA_READ_UNCOMMITTED, position->doing, error);
+	if (position->ends != NULL)
+		return position;
+	kafka_position_free(position);
+	return NULL;
 }
 
 void
-kafka_position_free(KafkaPosition *reader)
+kafka_position_free(KafkaPosition *position)
 {
-	if (reader == NULL)
+	if (position == NULL)
 		return;
-	if (reader->span > 0)
-		(void) rd_kafka_assign(reader->handle, NULL);
-	rd_kafka_queue_destroy(reader->queue);
-	rd_kafka_destroy_flags(reader->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	rd_kafka_destroy_flags(reader->ends, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	free(reader);
+	kafka_reader_free(position->reader);
+	kafka_reader_free(position->ends);
+	free(position);
 }
 
 MonoUsec
-kafka_position_wake_at(const KafkaPosition *reader)
+kafka_position_wake_at(const KafkaPosition *position)
 {
-	return reader->wake_at;
+	return position->wake_at;
 }
 
 bool
-kafka_position_found(const KafkaPosition *reader, Position *before)
+kafka_position_found(const KafkaPosition *position, Position *before)
 {
-	*before = reader->before;
-	return reader->found;
-}
-
-static bool
-failed(const KafkaPosition *reader, rd_kafka_resp_err_t code, Error *error)
-{
-	kafka_error_fill(error, code, "read the position topic");
-	if (error->exit_code == EXIT_POISON)
-		error->exit_code = EXIT_PERMISSION;
-	return error_detail(error, "The topic is \"%s\".", reader->topic);
+	*before = position->before;
+	return position->found;
 }
 
 /* Reads from there on. */
 static bool
-read_from(KafkaPosition *reader, int64_t span, Error *error)
+read_from(KafkaPosition *position, int64_t span, Error *error)
 {
 	rd_kafka_topic_partition_list_t *parts = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_resp_err_t code;
+	bool ok;
 
-	reader->span = span;
-	reader->from = reader->high - reader->low > span ? reader->high - span : reader->low;
-	rd_kafka_topic_partition_list_add(parts, reader->topic, 0)->offset = reader->from;
-	code = rd_kafka_assign(reader->handle, parts);
+	position->span = span;
+	position->from = position->high - position->low > span ? position->high - span : position->low;
+	rd_kafka_topic_partition_list_add(parts, position->topic, 0)->offset = position->from;
+	ok = kafka_reader_assign(position->reader, parts, error);
 	rd_kafka_topic_partition_list_destroy(parts);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR || failed(reader, code, error);
+	return ok;
 }
 
 static bool
-take_record(KafkaPosition *reader, const rd_kafka_message_t *message, Error *error)
+take_record(KafkaPosition *position, const rd_kafka_message_t *message, Error *error)
 {
 	char source_id[SOURCE_ID_MAX + 1];
 
-	if (message->key_len != strlen(reader->key) ||
-		memcmp(message->key, reader->key, message->key_len) != 0)
+	if (message->key_len != strlen(position->key) ||
+		memcmp(message->key, position->key, message->key_len) != 0)
 		return true;
 	if (message->payload != NULL &&
-		position_parse(message->payload, message->len, source_id, &reader->before) &&
-		strcmp(source_id, reader->source_id) == 0)
+		position_parse(message->payload, message->len, source_id, &position->before) &&
+		strcmp(source_id, position->source_id) == 0)
 	{
-		reader->found = true;
+		position->found = true;
 		return true;
 	}
 	return error_permanent(error, EXIT_GAP,
 						   "the topic \"%s\" has a record at offset %lld with the key \"%s\" that "
 						   "is no position",
-						   reader->topic, (long long) message->offset, reader->key);
+						   position->topic, (long long) message->offset, position->key);
 }
 
-/* Up to the end; IO_OK: it is reached, IO_AGAIN: nothing is there. */
+/* Up to the end; IO_OK: it is reached, IO_AGAIN: nothing is there, IO_FULL: there may be more. */
 static IoResult
-take_event(KafkaPosition *reader, Error *error)
+read_one(KafkaPosition *position, Error *error)
 {
-	rd_kafka_event_t *event = rd_kafka_queue_poll(reader->queue, 0);
-	rd_kafka_topic_partition_t *place;
-	const rd_kafka_message_t *message;
-	int64_t next = -1;
-	bool ok = true;
+	KafkaRead read;
+	IoResult io = kafka_reader_next(position->reader, &read, error);
 
-	if (event == NULL)
-		return IO_AGAIN;
-	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH)
-	{
-		while (ok && (message = rd_kafka_event_message_next(event)) != NULL)
-		{
-			if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->offset < reader->from)
-				continue;
-			ok = take_record(reader, message, error);
-			next = message->offset + 1;
-		}
-		reader->deadline = 0;
-	}
-	else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-	{
-		rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-
-		switch (code)
-		{
-			case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-				place = rd_kafka_event_topic_partition(event);
-				if (place != NULL)
-				{
-					next = place->offset;
-					rd_kafka_topic_partition_destroy(place);
-				}
-				break;
-			case RD_KAFKA_RESP_ERR__TRANSPORT:
-			case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-			case RD_KAFKA_RESP_ERR__RESOLVE:
-				break; /* it connects again by itself, until our deadline */
-			default:
-				ok = failed(reader, code, error);
-				break;
-		}
-	}
-	rd_kafka_event_destroy(event);
-	if (!ok)
+	if (io != IO_OK)
+		return io;
+	if (read.record == NULL)
+		return read.end >= position->high ? IO_OK : IO_FULL;
+	if (read.record->offset < position->from)
+		return IO_FULL;
+	if (!take_record(position, read.record, error))
 		return IO_FAILED;
-	return next >= reader->high ? IO_OK : IO_FULL;
+	return read.record->offset + 1 >= position->high ? IO_OK : IO_FULL;
 }
 
 static IoResult
-find_ends(KafkaPosition *reader, Error *error)
+find_ends(KafkaPosition *position, Error *error)
 {
-	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-		reader->ends, reader->topic, 0, &reader->low, &reader->high, WATERMARK_TIMEOUT_MS);
-
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		(void) failed(reader, code, error);
+	if (!kafka_reader_ends(position->ends, position->topic, 0, &position->low, &position->high,
+						   error))
 		return IO_FAILED;
-	}
-	if (reader->high <= reader->low)
+	if (position->high <= position->low)
 		return IO_OK;
-	return read_from(reader, FIRST_SPAN, error) ? IO_AGAIN : IO_FAILED;
+	return read_from(position, FIRST_SPAN, error) ? IO_AGAIN : IO_FAILED;
 }
 
 IoResult
-kafka_position_step(KafkaPosition *reader, MonoUsec now, Error *error)
+kafka_position_step(KafkaPosition *position, MonoUsec now, Error *error)
 {
-	reader->wake_at = now;
-	if (reader->span == 0)
-		return find_ends(reader, error);
-	for (int i = 0; i < EVENTS_PER_STEP; i++)
+	position->wake_at = now;
+	if (position->span == 0)
+		return find_ends(position, error);
+	for (int i = 0; i < RECORDS_PER_STEP; i++)
 	{
-		switch (take_event(reader, error))
+		switch (read_one(position, error))
 		{
 			case IO_OK:
-				if (reader->found || reader->from <= reader->low)
+				if (position->found || position->from <= position->low)
 					return IO_OK;
-				return read_from(reader, reader->span * SPAN_GROWTH, error) ? IO_AGAIN : IO_FAILED;
+				return read_from(position, position->span * SPAN_GROWTH, error) ? IO_AGAIN
+																				: IO_FAILED;
 			case IO_FULL:
 				continue;
 			case IO_AGAIN:
-				if (reader->deadline == 0)
-					reader->deadline = now + SILENCE_USEC;
-				reader->wake_at = now + POLL_USEC;
-				if (now < reader->deadline)
+				if (kafka_reader_waits(position->reader, now, &position->wake_at))
 					return IO_AGAIN;
 				error_transient(error,
 								"could not read the position topic \"%s\" to its end: somebody's "
 								"transaction is open there",
-								reader->topic);
+								position->topic);
 				return IO_FAILED;
 			default:
 				return IO_FAILED;

@@ -23,10 +23,10 @@ extern MUST_CHECK KafkaPosition *kafka_position_open(const RelayConfig *config,
  * IO_OK: it is known; IO_AGAIN: call again at kafka_position_wake_at(); IO_FAILED: TRANSIENT, or
  * PERMANENT for a record that can't be read.
  */
-extern MUST_CHECK IoResult kafka_position_step(KafkaPosition *reader, MonoUsec now, Error *error);
-extern MonoUsec kafka_position_wake_at(const KafkaPosition *reader);
+extern MUST_CHECK IoResult kafka_position_step(KafkaPosition *position, MonoUsec now, Error *error);
+extern MonoUsec kafka_position_wake_at(const KafkaPosition *position);
 /* Everything before it is in Kafka; false: no such record. */
-extern bool kafka_position_found(const KafkaPosition *reader, Position *before);
-extern void kafka_position_free(KafkaPosition *reader); /* NULL is allowed */
+extern bool kafka_position_found(const KafkaPosition *position, Position *before);
+extern void kafka_position_free(KafkaPosition *position); /* NULL is allowed */
 
 #endif

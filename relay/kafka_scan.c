@@ -10,22 +10,17 @@
 #include "kafka_scan.h"
 
 #include "envelope.h"
-#include "exit_codes.h"
-#include "kafka_conf.h"
+#include "kafka_reader.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WATERMARK_TIMEOUT_MS 500
-#define SILENCE_USEC (20 * USEC_PER_SEC)
-#define POLL_USEC (10 * USEC_PER_MS)
-#define EVENTS_PER_STEP 256
+#define RECORDS_PER_STEP 256
 
 struct KafkaScan
 {
-	rd_kafka_t *handle;
-	rd_kafka_queue_t *queue;
+	KafkaReader *reader;
 	const TopicMap *topics;
 	ScanFrom from;
 	ScanFn take;
@@ -37,8 +32,6 @@ struct KafkaScan
 	int end_count;							/* room for them */
 	int left;								/* of them, not read to the end */
 	bool assigned;
-	char certificate[KAFKA_CERTIFICATE_TEXT];
-	MonoUsec deadline; /* 0: not set yet */
 	MonoUsec wake_at;
 };
 
@@ -47,7 +40,6 @@ kafka_scan_open(const RelayConfig *config, const TopicMap *topics, const ScanFro
 				ScanFn take, void *arg, Error *error)
 {
 	KafkaScan *scan = calloc(1, sizeof(*scan));
-	rd_kafka_conf_t *conf;
 
 	if (scan == NULL)
 	{
@@ -58,18 +50,13 @@ kafka_scan_open(const RelayConfig *config, const TopicMap *topics, const ScanFro
 	scan->from = *from;
 	scan->take = take;
 	scan->arg = arg;
-	conf = kafka_conf_create(config, KAFKA_READER, error);
-	if (conf != NULL)
-		kafka_conf_explain(conf);
-	scan->handle = conf != NULL ? kafka_handle_create(conf, KAFKA_READER, error) : NULL;
-	if (scan->handle == NULL)
+	scan->reader =
+		kafka_reader_open(config, KAFKA_READ_COMMITTED, "read the ends of the topics", error);
+	if (scan->reader == NULL)
 	{
 		free(scan);
 		return NULL;
 	}
-	(void) rd_kafka_poll_set_consumer(scan->handle);
-	scan->queue = rd_kafka_queue_get_consumer(scan->handle);
-	(void) rd_kafka_set_log_queue(scan->handle, scan->queue);
 	scan->parts = rd_kafka_topic_partition_list_new(16);
 	return scan;
 }
@@ -79,11 +66,8 @@ kafka_scan_free(KafkaScan *scan)
 {
 	if (scan == NULL)
 		return;
-	if (scan->assigned)
-		(void) rd_kafka_assign(scan->handle, NULL);
+	kafka_reader_free(scan->reader);
 	rd_kafka_topic_partition_list_destroy(scan->parts);
-	rd_kafka_queue_destroy(scan->queue);
-	rd_kafka_destroy_flags(scan->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	free(scan->ends);
 	free(scan);
 }
@@ -106,70 +90,6 @@ is_left_out(const KafkaScan *scan, const char *topic)
 	uint32_t partitions;
 
 	return scan->from.but != NULL && topic_map_find(scan->from.but, topic, &index, &partitions);
-}
-
-/* Nobody but the owner of the access lists can help. */
-static bool
-is_forbidden(rd_kafka_resp_err_t code, const char *topic, Error *error)
-{
-	if (code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-		return false;
-	error_permanent(error, EXIT_PERMISSION, "could not read the topic \"%s\": %s", topic,
-					rd_kafka_err2str(code));
-	kafka_error_name(error, code);
-	error_hint(error,
-			   "Add the ACL Read on the topic, or on its prefix, for the relay's principal; it "
-			   "includes Describe.");
-	return true;
-}
-
-/* A query of such a topic only says that it knows no leader. */
-static rd_kafka_resp_err_t
-topic_error(const KafkaScan *scan, const char *topic)
-{
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(scan->handle, topic, NULL);
-	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-
-	if (handle == NULL)
-		return code;
-	if (rd_kafka_metadata(scan->handle, 0, handle, &metadata, WATERMARK_TIMEOUT_MS) ==
-		RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		if (metadata->topic_cnt == 1)
-			code = metadata->topics[0].err;
-		rd_kafka_metadata_destroy(metadata);
-	}
-	rd_kafka_topic_destroy(handle);
-	return code;
-}
-
-static bool
-no_place(const KafkaScan *scan, const char *topic, rd_kafka_resp_err_t code, Error *error)
-{
-	if (is_forbidden(code, topic, error) || is_forbidden(topic_error(scan, topic), topic, error))
-		return false;
-	error_transient(error, "could not find the end of topic \"%s\" partition %u: %s", topic,
-					scan->partition, rd_kafka_err2str(code));
-	return kafka_explain(scan->handle, error);
-}
-
-/* The first record of that time; the end when there is none. */
-static bool
-ask_offset_of_time(KafkaScan *scan, const char *topic, int64_t high, int64_t *offset, Error *error)
-{
-	rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_t *place =
-		rd_kafka_topic_partition_list_add(asked, topic, (int32_t) scan->partition);
-	rd_kafka_resp_err_t code;
-
-	place->offset = scan->from.since_ms;
-	code = rd_kafka_offsets_for_times(scan->handle, asked, WATERMARK_TIMEOUT_MS);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		code = place->err;
-	*offset = place->offset >= 0 ? place->offset : high;
-	rd_kafka_topic_partition_list_destroy(asked);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR || no_place(scan, topic, code, error);
 }
 
 static bool
@@ -198,20 +118,16 @@ find_place(KafkaScan *scan, const char *topic, Error *error)
 	int64_t low = 0;
 	int64_t high = 0;
 	int64_t offset;
-	rd_kafka_resp_err_t code;
 
 	if (scan->from.wants != NULL && !scan->from.wants(topic, scan->partition, scan->arg))
 		return IO_OK;
-	code = rd_kafka_query_watermark_offsets(scan->handle, topic, (int32_t) scan->partition, &low,
-											&high, WATERMARK_TIMEOUT_MS);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-	{
-		(void) no_place(scan, topic, code, error);
+	if (!kafka_reader_ends(scan->reader, topic, scan->partition, &low, &high, error))
 		return IO_FAILED;
-	}
+	offset = high;
 	if (scan->from.tail)
 		offset = high - low > scan->from.tail_records ? high - scan->from.tail_records : low;
-	else if (!ask_offset_of_time(scan, topic, high, &offset, error))
+	else if (!kafka_reader_seek_time(scan->reader, topic, scan->partition, scan->from.since_ms,
+									 &offset, error))
 		return IO_FAILED;
 	return offset >= high || add_place(scan, topic, offset, high, error) ? IO_OK : IO_FAILED;
 }
@@ -271,101 +187,27 @@ take_record(KafkaScan *scan, const rd_kafka_message_t *message)
 	reached(scan, record.topic, message->partition, message->offset + 1);
 }
 
-/* The end of a partition comes as an error, too. */
-static IoResult
-take_error(KafkaScan *scan, rd_kafka_event_t *event, Error *error)
-{
-	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-	rd_kafka_topic_partition_t *place;
-	bool forbidden = false;
-
-	if (kafka_event_refusal(event, scan->certificate, error))
-		return IO_FAILED;
-	switch (code)
-	{
-		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-			place = rd_kafka_event_topic_partition(event);
-			if (place == NULL)
-				return IO_OK;
-			/* Whatever its offset is: nothing more is there. */
-			reached(scan, place->topic, place->partition, INT64_MAX);
-			rd_kafka_topic_partition_destroy(place);
-			return IO_OK;
-		case RD_KAFKA_RESP_ERR__TRANSPORT:
-		case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-		case RD_KAFKA_RESP_ERR__RESOLVE:
-			return IO_OK; /* it connects again by itself, until our deadline */
-		case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-			return IO_OK; /* librdkafka looks for the group's coordinator; we need none */
-		default:
-			place = rd_kafka_event_topic_partition(event);
-			if (place != NULL)
-			{
-				forbidden = is_forbidden(code, place->topic, error);
-				rd_kafka_topic_partition_destroy(place);
-			}
-			if (!forbidden)
-				error_transient(error, "could not read the end of a topic: %s",
-								rd_kafka_err2str(code));
-			return IO_FAILED;
-	}
-}
-
-/* What one event of the queue says; IO_AGAIN: nothing is there. */
-static IoResult
-take_event(KafkaScan *scan, Error *error)
-{
-	rd_kafka_event_t *event = rd_kafka_queue_poll(scan->queue, 0);
-	const rd_kafka_message_t *message;
-	IoResult io = IO_OK;
-
-	if (event == NULL)
-		return IO_AGAIN;
-	switch (rd_kafka_event_type(event))
-	{
-		case RD_KAFKA_EVENT_FETCH:
-			while ((message = rd_kafka_event_message_next(event)) != NULL)
-			{
-				if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-					take_record(scan, message);
-			}
-			scan->deadline = 0;
-			break;
-		case RD_KAFKA_EVENT_ERROR:
-			io = take_error(scan, event, error);
-			break;
-		case RD_KAFKA_EVENT_LOG:
-			(void) kafka_event_refusal(event, scan->certificate, error);
-			break;
-		default:
-			break;
-	}
-	rd_kafka_event_destroy(event);
-	return io;
-}
-
 static IoResult
 read_records(KafkaScan *scan, Error *error)
 {
 	if (!scan->assigned)
 	{
-		rd_kafka_resp_err_t code = rd_kafka_assign(scan->handle, scan->parts);
-
-		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		{
-			error_transient(error, "could not read the ends of the topics: %s",
-							rd_kafka_err2str(code));
+		if (!kafka_reader_assign(scan->reader, scan->parts, error))
 			return IO_FAILED;
-		}
 		scan->assigned = true;
 		scan->left = scan->parts->cnt;
 	}
-	for (int i = 0; i < EVENTS_PER_STEP && scan->left > 0; i++)
+	for (int i = 0; i < RECORDS_PER_STEP && scan->left > 0; i++)
 	{
-		IoResult io = take_event(scan, error);
+		KafkaRead read;
+		IoResult io = kafka_reader_next(scan->reader, &read, error);
 
 		if (io != IO_OK)
 			return io;
+		if (read.record != NULL)
+			take_record(scan, read.record);
+		else /* Whatever its offset is: nothing more is there. */
+			reached(scan, read.topic, read.partition, INT64_MAX);
 	}
 	return scan->left > 0 ? IO_AGAIN : IO_OK;
 }
@@ -395,14 +237,8 @@ kafka_scan_step(KafkaScan *scan, MonoUsec now, Error *error)
 	if (scan->parts->cnt == 0)
 		return IO_OK;
 	io = read_records(scan, error);
-	if (scan->deadline == 0)
-		scan->deadline = now + SILENCE_USEC;
-	else if (io == IO_AGAIN && now >= scan->deadline)
-	{
-		error_transient(error, "could not read the ends of the topics: no answer");
-		return IO_FAILED;
-	}
-	if (io == IO_AGAIN)
-		scan->wake_at = now + POLL_USEC;
-	return io;
+	if (io != IO_AGAIN || kafka_reader_waits(scan->reader, now, &scan->wake_at))
+		return io;
+	error_transient(error, "could not read the ends of the topics: no answer");
+	return IO_FAILED;
 }

@@ -4,11 +4,13 @@ import re
 import subprocess
 
 import pytest
+from confluent_kafka import Producer
 
 from harness import markdown, paths
 from harness.certificates import Authority
 from harness.daemon import run_once
 from harness.wait import until
+from harness.whole import check_once, exactly, position
 
 pytestmark = pytest.mark.xdist_group("secure_kafka")
 
@@ -290,6 +292,56 @@ def test_write_that_is_revoked_from_a_streaming_relay(scene, exits):
     relay.start()
     until(lambda: scene.broker.count(scene.topic("t")) == 2, "it is out", 60)
     assert [r.id for r in scene.broker.read(scene.topic("t"))] == [first, second]
+    assert relay.stop() == 0
+
+
+def start_exactly_once(scene):
+    """With the documented access lists, and those of its transactions; a relay of transactions that has worked."""
+    grant(scene, "relay", documented_acls("relay"))
+    for operation in ("Write", "Describe"):
+        scene.broker.grant("relay", operation, "TransactionalId", "pg_outbox.", "prefixed")
+    relay = scene.start_relay(**exactly(scene), **login(scene.broker, "PLAIN"))
+    event = scene.emit("t", "k")
+    until(lambda: scene.broker.partitions(scene.topic("t")) and scene.broker.count(scene.topic("t")) > 0, "it is out", 60)
+    return relay, event
+
+
+def test_exactly_once_without_any_right_on_groups(scene):
+    """Its position is read at each start, by a client that asks for its group's coordinator in vain."""
+    relay, event = start_exactly_once(scene)
+    # Of others, with more than one look has to pass over: the refusal comes before the end.
+    producer = Producer({"bootstrap.servers": scene.broker.servers})
+    for number in range(20000):
+        producer.produce(scene.prefix + ".position", b"x" * 100, f"other{number}".encode(), 0)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    ids = [event]
+    for _ in range(3):
+        assert relay.stop() == 0 and not relay.problems(), relay.log()
+        scene.wait_slot_free()
+        relay.start()
+        ids.append(scene.emit("t", "k"))
+        until(lambda: {r.id for r in scene.broker.read(scene.topic("t"))} == set(ids), "they are out", 60)
+    records = scene.broker.read(scene.topic("t"))
+    check_once(records)
+    assert [r.id for r in records] == ids and position(scene)[0] is not None
+    assert relay.stop() == 0 and not relay.problems(), relay.log()
+
+
+def test_exactly_once_that_may_not_read_its_position(scene, exits):
+    """Which right is missing, of which topic; nothing is published before it is back."""
+    relay, event = start_exactly_once(scene)
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    read, = [acl for acl in documented_acls("relay") if acl[0] == "Read"]
+    scene.broker.revoke("relay", *of_scene(scene, read))
+    later = scene.emit("t", "k")
+    relay.start(ready=False)
+    assert relay.wait_exit(60) == exits["EXIT_PERMISSION"], relay.log()
+    assert len(relay.problems()) == 1 and "ACL Read" in relay.log() and scene.prefix + ".position" in relay.log()
+    grant(scene, "relay", [read])
+    relay.start()
+    until(lambda: [r.id for r in scene.broker.read(scene.topic("t"))] == [event, later], "both are out, once", 60)
     assert relay.stop() == 0
 
 
