@@ -39,25 +39,10 @@ static const Property defaults[] = {
 };
 
 /*
- * Order without holes, and no message that is given up: a message waits for as
- * long as the brokers are away.
+ * Order, and no message that is given up: a message waits for as long as the brokers are away
+ * (in a transaction, until the coordinator gives that up).
  */
 static const Property producer_properties[] = {
-	{"enable.idempotence", "true"},
-	{"enable.gapless.guarantee", "true"},
-	{"acks", "all"},
-	{"message.timeout.ms", "0"},
-	{"max.in.flight.requests.per.connection", "5"},
-	{"delivery.report.only.error", "false"},
-	{"log.queue", "true"},
-	{NULL, NULL},
-};
-
-/*
- * A message that fails takes its transaction with it, so that there is no hole to be seen.
- * It waits for the brokers as long as they are away: the coordinator gives up the transaction.
- */
-static const Property transaction_properties[] = {
 	{"enable.idempotence", "true"},
 	{"acks", "all"},
 	{"message.timeout.ms", "0"},
@@ -190,6 +175,13 @@ set_queue_limits(rd_kafka_conf_t *conf, const RelayConfig *config, Error *error)
 		   set_property(conf, "queue.buffering.max.kbytes", kbytes, "built-in", error);
 }
 
+/* Not with transactions: a message that fails takes its own with it, and no hole is ever seen. */
+static bool
+leave_no_holes(rd_kafka_conf_t *conf, Error *error)
+{
+	return set_property(conf, "enable.gapless.guarantee", "true", "built-in", error);
+}
+
 static bool
 fill_conf(rd_kafka_conf_t *conf, const RelayConfig *config, KafkaRole role, Error *error)
 {
@@ -208,11 +200,8 @@ fill_conf(rd_kafka_conf_t *conf, const RelayConfig *config, KafkaRole role, Erro
 	return set_property(conf, "bootstrap.servers", options_text(options, "kafka.bootstrap.servers"),
 						options_origin(options, "kafka.bootstrap.servers"), error) &&
 		   options_each_passthrough(options, take_setting, &setting, error) &&
-		   set_all(conf,
-				   role == KAFKA_PRODUCER		? producer_properties
-				   : role == KAFKA_TRANSACTIONS ? transaction_properties
-												: reader_properties,
-				   error);
+		   set_all(conf, role == KAFKA_READER ? reader_properties : producer_properties, error) &&
+		   (role != KAFKA_PRODUCER || leave_no_holes(conf, error));
 }
 
 rd_kafka_conf_t *
