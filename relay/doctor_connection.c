@@ -13,6 +13,14 @@
 #include <string.h>
 
 void
+doctor_set_failure(Finding *finding, const Error *error)
+{
+	finding_set_error(finding, FINDING_ERROR, error);
+	finding_mend(finding, REMEDY_ADVICE, "%s",
+				 error->hint[0] != '\0' ? error->hint : "mend that, and run doctor again");
+}
+
+void
 doctor_check_connection(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
 {
 	const Error *error = &facts->connection;
@@ -51,10 +59,7 @@ doctor_check_catalogs(const ServerFacts *facts, const DoctorSetup *setup, Findin
 	(void) setup;
 	if (!doctor_failed(&facts->server))
 		return;
-	finding_set_error(finding, FINDING_ERROR, &facts->server);
-	finding_mend(finding, REMEDY_ADVICE, "%s",
-				 facts->server.hint[0] != '\0' ? facts->server.hint
-											   : "mend that, and run doctor again");
+	doctor_set_failure(finding, &facts->server);
 }
 
 void

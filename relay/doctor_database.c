@@ -62,10 +62,7 @@ doctor_check_tables(const ServerFacts *facts, const DoctorSetup *setup, Finding 
 	(void) setup;
 	if (!doctor_failed(&facts->relay_error) || facts->missing_grants[0] != '\0')
 		return;
-	finding_set_error(finding, FINDING_ERROR, &facts->relay_error);
-	finding_mend(finding, REMEDY_ADVICE, "%s",
-				 facts->relay_error.hint[0] != '\0' ? facts->relay_error.hint
-													: "mend that, and run doctor again");
+	doctor_set_failure(finding, &facts->relay_error);
 }
 
 void

@@ -38,6 +38,9 @@ doctor_failed(const Error *error)
 	return error->error_class != ERROR_CLASS_NONE;
 }
 
+/* Of doctor_connection.c: what failed, and its own hint; without one, that it is to be mended. */
+extern void doctor_set_failure(Finding *finding, const Error *error);
+
 /* Of doctor_connection.c: getting in, on both connections, and reading the catalogs. */
 extern void doctor_check_connection(const ServerFacts *facts, const DoctorSetup *setup,
 									Finding *finding);
