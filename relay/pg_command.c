@@ -10,6 +10,7 @@
 #include "pg_error.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 PGresult *
@@ -59,6 +60,20 @@ pg_command_ask(PgLink *link, const char *doing, const char *sql, const char *con
 	*answer = result != NULL && PQntuples(result) == 1 && pg_command_flag(result, 0);
 	PQclear(result);
 	return result != NULL;
+}
+
+const char *
+pg_command_text(const PGresult *result, const char *column)
+{
+	int number = PQfnumber(result, column);
+
+	return number >= 0 ? PQgetvalue(result, 0, number) : "";
+}
+
+int64_t
+pg_command_number(const PGresult *result, const char *column)
+{
+	return strtoll(pg_command_text(result, column), NULL, 10);
 }
 
 bool

@@ -31,6 +31,10 @@ extern MUST_CHECK bool pg_command_ask(PgLink *link, const char *doing, const cha
 /* Of a boolean column; NULL is false. */
 extern bool pg_command_flag(const PGresult *result, int column);
 
+/* Of the first row, by the column's name; "" and 0 for NULL and for a column that isn't there. */
+extern const char *pg_command_text(const PGresult *result, const char *column);
+extern int64_t pg_command_number(const PGresult *result, const char *column);
+
 /* What IDENTIFY_SYSTEM says on a replication connection, as text. */
 typedef struct PgIdentity
 {

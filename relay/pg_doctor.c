@@ -167,15 +167,6 @@
  * -------------------------------------------------------------------------
  */
 
-/* Of the only row; "" for NULL. */
-static const char *
-text(const PGresult *result, const char *column)
-{
-	int number = PQfnumber(result, column);
-
-	return number >= 0 ? PQgetvalue(result, 0, number) : "";
-}
-
 static bool
 is_null(const PGresult *result, const char *column)
 {
@@ -185,28 +176,22 @@ is_null(const PGresult *result, const char *column)
 static bool
 flag(const PGresult *result, const char *column)
 {
-	return text(result, column)[0] == 't';
+	return pg_command_text(result, column)[0] == 't';
 }
 
-static int64_t
-number(const PGresult *result, const char *column)
-{
-	return strtoll(text(result, column), NULL, 10);
-}
-
-#define COPY(field, column) snprintf((field), sizeof(field), "%s", text(result, column))
+#define COPY(field, column) snprintf((field), sizeof(field), "%s", pg_command_text(result, column))
 
 static void
 read_settings(ServerFacts *facts, const PGresult *result)
 {
 	facts->superuser = flag(result, "superuser");
-	facts->slots = (int) number(result, "slots");
-	facts->slots_max = (int) number(result, "slots_max");
-	facts->senders = (int) number(result, "senders");
-	facts->senders_max = (int) number(result, "senders_max");
+	facts->slots = (int) pg_command_number(result, "slots");
+	facts->slots_max = (int) pg_command_number(result, "slots_max");
+	facts->senders = (int) pg_command_number(result, "senders");
+	facts->senders_max = (int) pg_command_number(result, "senders_max");
 	facts->plugins_listed = !is_null(result, "plugins");
-	facts->slot_keep_mb = number(result, "slot_keep");
-	facts->max_wal_mb = number(result, "max_wal");
+	facts->slot_keep_mb = pg_command_number(result, "slot_keep");
+	facts->max_wal_mb = pg_command_number(result, "max_wal");
 	COPY(facts->version, "version");
 	COPY(facts->database, "database");
 	COPY(facts->role, "role");
@@ -219,7 +204,7 @@ read_settings(ServerFacts *facts, const PGresult *result)
 	COPY(facts->synchronous_standby_names, "synchronous");
 	COPY(facts->standbys, "standbys");
 	facts->primary_dbname_known = !is_null(result, "primary_conninfo");
-	facts->primary_dbname = strstr(text(result, "primary_conninfo"), "dbname") != NULL;
+	facts->primary_dbname = strstr(pg_command_text(result, "primary_conninfo"), "dbname") != NULL;
 }
 
 static void
@@ -229,23 +214,23 @@ read_database(ServerFacts *facts, const PGresult *result)
 	facts->messages_public = flag(result, "messages_public");
 	facts->slot_two_phase = flag(result, "two_phase");
 	facts->slot_failover = flag(result, "failover");
-	facts->retained_bytes = number(result, "retained");
+	facts->retained_bytes = pg_command_number(result, "retained");
 	facts->safe_wal_known = !is_null(result, "safe_wal_size");
-	facts->safe_wal_size = number(result, "safe_wal_size");
+	facts->safe_wal_size = pg_command_number(result, "safe_wal_size");
 	COPY(facts->extension_version, "extension");
 	COPY(facts->extension_available, "available");
 	COPY(facts->missing_grants, "missing");
 	COPY(facts->wal_status, "wal_status");
 	facts->max_event_bytes = is_null(result, "largest_event") || !facts->schema_found
 								 ? EVENT_BYTES_UNKNOWN
-								 : number(result, "largest_event");
+								 : pg_command_number(result, "largest_event");
 	/* Until the registry says more. */
 	facts->relay = (RelayFacts){
-		.server_version = (int) number(result, "version_num"),
+		.server_version = (int) pg_command_number(result, "version_num"),
 		.in_recovery = flag(result, "in_recovery"),
-		.wal_sender_timeout_ms = number(result, "sender_timeout"),
+		.wal_sender_timeout_ms = pg_command_number(result, "sender_timeout"),
 		.slot_found = flag(result, "slot_found"),
-		.slot_pid = (int) number(result, "active_pid"),
+		.slot_pid = (int) pg_command_number(result, "active_pid"),
 	};
 	COPY(facts->relay.wal_level, "wal_level");
 }

@@ -19,36 +19,22 @@
 	"  (SELECT pg_catalog.set_config('application_name', 'outbox-relay status', false)) AS quiet"  \
 	" WHERE s.slot_name = $1"
 
-static const char *
-text(const PGresult *result, const char *column)
-{
-	int number = PQfnumber(result, column);
-
-	return number >= 0 ? PQgetvalue(result, 0, number) : "";
-}
-
-static int64_t
-number(const PGresult *result, const char *column)
-{
-	return strtoll(text(result, column), NULL, 10);
-}
-
-#define COPY(field, column) snprintf((field), sizeof(field), "%s", text(result, column))
+#define COPY(field, column) snprintf((field), sizeof(field), "%s", pg_command_text(result, column))
 
 static void
 read_row(SlotStatus *status, const PGresult *result)
 {
 	*status = (SlotStatus){
-		.generation = (uint32_t) number(result, "generation"),
-		.active_pid = (int) number(result, "active_pid"),
-		.standby_relays = (int) number(result, "standby_relays"),
-		.retained_bytes = number(result, "retained_bytes"),
-		.safe_wal_known = *text(result, "safe_wal_size") != '\0',
-		.safe_wal_size = number(result, "safe_wal_size"),
-		.lag_bytes = number(result, "lag_bytes"),
-		.lag_seconds = strtod(text(result, "lag_seconds"), NULL),
-		.dead_letters = number(result, "dead_letters"),
-		.gap_open = *text(result, "gap_open") == 't',
+		.generation = (uint32_t) pg_command_number(result, "generation"),
+		.active_pid = (int) pg_command_number(result, "active_pid"),
+		.standby_relays = (int) pg_command_number(result, "standby_relays"),
+		.retained_bytes = pg_command_number(result, "retained_bytes"),
+		.safe_wal_known = *pg_command_text(result, "safe_wal_size") != '\0',
+		.safe_wal_size = pg_command_number(result, "safe_wal_size"),
+		.lag_bytes = pg_command_number(result, "lag_bytes"),
+		.lag_seconds = strtod(pg_command_text(result, "lag_seconds"), NULL),
+		.dead_letters = pg_command_number(result, "dead_letters"),
+		.gap_open = *pg_command_text(result, "gap_open") == 't',
 	};
 	COPY(status->slot, "slot_name");
 	COPY(status->source_id, "source_id");
