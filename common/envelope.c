@@ -4,6 +4,8 @@
  */
 #include "envelope.h"
 
+#include "hex.h"
+
 /* A hyphen stands before these bytes. */
 static bool
 hyphen_before(int index)
@@ -24,18 +26,6 @@ uuid_format(const uint8_t *uuid, char *text)
 		*text++ = digits[uuid[i] & 15];
 	}
 	*text = '\0';
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 bool

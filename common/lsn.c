@@ -4,6 +4,8 @@
  */
 #include "lsn.h"
 
+#include "hex.h"
+
 #include <string.h>
 
 /* Reads 1 to 8 hexadecimal digits that fill the text. */
@@ -16,18 +18,11 @@ parse_half(const char *text, size_t len, uint32_t *half)
 		return false;
 	for (size_t i = 0; i < len; i++)
 	{
-		char c = text[i];
-		uint32_t digit;
+		int digit = hex_digit(text[i]);
 
-		if (c >= '0' && c <= '9')
-			digit = (uint32_t) (c - '0');
-		else if (c >= 'A' && c <= 'F')
-			digit = (uint32_t) (c - 'A') + 10;
-		else if (c >= 'a' && c <= 'f')
-			digit = (uint32_t) (c - 'a') + 10;
-		else
+		if (digit < 0)
 			return false;
-		value = (value << 4) | digit;
+		value = (value << 4) | (uint32_t) digit;
 	}
 	*half = value;
 	return true;

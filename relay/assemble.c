@@ -23,6 +23,7 @@
 #include "assemble.h"
 #include "buffer.h"
 #include "exit_codes.h"
+#include "hex.h"
 #include "message.h"
 #include "relcache.h"
 
@@ -109,18 +110,6 @@ set_problem(Assembler *assembler, OutboxEvent *event, const char *what)
 	error_detail(&assembler->problem, "It is row %llu of the transaction that commits at %s.",
 				 (unsigned long long) assembler->next_ordinal, lsn);
 	event->problem = &assembler->problem;
-}
-
-static int
-hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool

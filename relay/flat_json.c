@@ -13,6 +13,8 @@
  */
 #include "flat_json.h"
 
+#include "hex.h"
+
 #include <string.h>
 
 void
@@ -65,18 +67,11 @@ read_hex4(FlatJson *json, uint32_t *value)
 	*value = 0;
 	for (int i = 0; i < 4; i++)
 	{
-		int c = look(json);
-		uint32_t digit;
+		int digit = hex_digit(look(json));
 
-		if (c >= '0' && c <= '9')
-			digit = (uint32_t) (c - '0');
-		else if (c >= 'a' && c <= 'f')
-			digit = (uint32_t) (c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			digit = (uint32_t) (c - 'A' + 10);
-		else
+		if (digit < 0)
 			return false;
-		*value = *value << 4 | digit;
+		*value = *value << 4 | (uint32_t) digit;
 		json->pos++;
 	}
 	return true;
