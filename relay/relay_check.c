@@ -105,6 +105,14 @@ relay_check_publication(const RelayFacts *facts, const char *publication, Error 
 }
 
 bool
+relay_registration_is_gone(const char *slot, Error *error)
+{
+	error_permanent(error, EXIT_GAP, "the registration of the slot \"%s\" was removed or replaced",
+					slot);
+	return error_hint(error, "Was outbox-relay init --accept-gap run? Then start the relay again.");
+}
+
+bool
 relay_publication_is_younger(const char *slot, const char *publication, Error *error)
 {
 	error_permanent(error, EXIT_GAP,

@@ -111,6 +111,9 @@ extern MUST_CHECK bool relay_check_same_server(const RelayFacts *facts, const ch
  */
 extern bool relay_publication_is_younger(const char *slot, const char *publication, Error *error);
 
+/* What was to be written into the registration found no row: fills the error and returns false. */
+extern bool relay_registration_is_gone(const char *slot, Error *error);
+
 /* The server behind the replication connection is the registered one, and not older. */
 extern MUST_CHECK bool relay_check_identity(const RelayFacts *facts, const RelayMemory *memory,
 											const char *system_identifier, uint32_t timeline,

@@ -9,8 +9,6 @@
  */
 #include "relay_intern.h"
 
-#include "exit_codes.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -157,10 +155,7 @@ take_mark(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	if (reply->rows == 0)
 	{
 		error_clear(&error);
-		error_permanent(&error, EXIT_GAP,
-						"the registration of the slot \"%s\" was removed or replaced",
-						relay->config->slot);
-		error_hint(&error, "Was outbox-relay init --accept-gap run? Then start the relay again.");
+		(void) relay_registration_is_gone(relay->config->slot, &error);
 		pump_mark_failed(relay->pump, false, now);
 		relay_fail(relay, &error, now);
 		return;

@@ -348,9 +348,7 @@ relay_take_delivery(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	if (reply->rows == 0)
 	{
 		error_clear(&error);
-		error_permanent(&error, EXIT_GAP,
-						"the registration of the slot \"%s\" was removed or replaced",
-						relay->config->slot);
+		(void) relay_registration_is_gone(relay->config->slot, &error);
 		relay_fail(relay, &error, now);
 		return;
 	}
