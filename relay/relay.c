@@ -361,7 +361,8 @@ settle(Relay *relay, MonoUsec now, PgUsec wall)
 static void
 take_refusal(Relay *relay, MonoUsec now)
 {
-	unsigned long suppressed;
+	unsigned long repeated;
+	char count[LOG_COUNT_SIZE];
 	Error error;
 
 	error_clear(&error);
@@ -370,8 +371,9 @@ take_refusal(Relay *relay, MonoUsec now)
 	relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
 	if ((!relay->kafka_answered || error.code[0] != '\0') && !relay_is_ending(relay))
 		relay_fail_kafka(relay, &error, now);
-	else if (log_limit_pass(&relay->refusal_log, now, 5 * USEC_PER_SEC, &suppressed))
-		log_error(LOG_LEVEL_WARNING, &error, "peer", "kafka", NULL);
+	else if (relay_may_complain(relay, PEER_KAFKA, error.message, now, &repeated))
+		log_error(LOG_LEVEL_WARNING, &error, "peer", relay_peer_name(PEER_KAFKA), "repeated",
+				  log_count(repeated, count), NULL);
 }
 
 /* Rows that nobody fetches would wake us up again and again. */

@@ -139,8 +139,7 @@ struct Relay
 	MonoUsec maintain_at;
 	bool publication_in_flight;
 	MonoUsec publication_at; /* when it is looked at next */
-	LogLimit refusal_log;
-	bool kafka_answered; /* some producer of ours had an answer */
+	bool kafka_answered;	 /* some producer of ours had an answer */
 	LogRepeat job_log;
 
 	PeerHealth peers[RELAY_PEERS];
