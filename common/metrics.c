@@ -25,15 +25,21 @@ histogram_init(Histogram *histogram, const double *bounds, int bound_count)
 void
 histogram_observe(Histogram *histogram, double value)
 {
+	histogram_observe_many(histogram, value, 1);
+}
+
+void
+histogram_observe_many(Histogram *histogram, double value, uint64_t times)
+{
 	int bucket = 0;
 
-	if (isnan(value))
+	if (isnan(value) || times == 0)
 		return;
 	while (bucket < histogram->bound_count && value > histogram->bounds[bucket])
 		bucket++;
-	histogram->counts[bucket]++;
-	histogram->sum += value;
-	histogram->count++;
+	histogram->counts[bucket] += times;
+	histogram->sum += value * (double) times;
+	histogram->count += times;
 }
 
 double

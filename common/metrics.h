@@ -38,6 +38,8 @@ typedef struct MetricSpec
 
 extern void histogram_init(Histogram *histogram, const double *bounds, int bound_count);
 extern void histogram_observe(Histogram *histogram, double value);
+/* The same value so many times. */
+extern void histogram_observe_many(Histogram *histogram, double value, uint64_t times);
 /* The upper bound of its bucket: 0 when nothing was observed, INFINITY beyond the last bound. */
 extern double histogram_quantile(const Histogram *histogram, double q);
 

@@ -191,9 +191,10 @@ observe(PgUsec commit_time, uint32_t events, void *arg)
 	Pump *pump = context->pump;
 
 	pump->stats.events_settled += events;
-	for (uint32_t i = 0; i < events && commit_time != 0; i++)
-		histogram_observe(&pump->stats.delivery_seconds,
-						  (double) (context->wall - commit_time) / (double) USEC_PER_SEC);
+	if (commit_time != 0)
+		histogram_observe_many(&pump->stats.delivery_seconds,
+							   (double) (context->wall - commit_time) / (double) USEC_PER_SEC,
+							   events);
 }
 
 void

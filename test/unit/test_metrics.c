@@ -133,6 +133,33 @@ quantiles_are_upper_bounds(void **state)
 }
 
 static void
+many_are_as_each_of_them(void **state)
+{
+	static const double steps[] = {0.5, 2};
+	Histogram one_by_one;
+	Histogram at_once;
+
+	(void) state;
+	histogram_init(&one_by_one, steps, LENGTH(steps));
+	histogram_init(&at_once, steps, LENGTH(steps));
+	for (int i = 0; i < 1000; i++)
+	{
+		histogram_observe(&one_by_one, 0.25);
+		histogram_observe(&one_by_one, 2);
+		histogram_observe(&one_by_one, 16);
+	}
+	histogram_observe_many(&at_once, 0.25, 1000);
+	histogram_observe_many(&at_once, 2, 999);
+	histogram_observe_many(&at_once, 2, 1);
+	histogram_observe_many(&at_once, 16, 1000);
+	histogram_observe_many(&at_once, 16, 0);
+	histogram_observe_many(&at_once, NAN, 7);
+	assert_memory_equal(at_once.counts, one_by_one.counts, sizeof(at_once.counts));
+	assert_int_equal(at_once.count, 3000);
+	assert_true(at_once.sum == one_by_one.sum);
+}
+
+static void
 the_largest_histogram(void **state)
 {
 	double many[HISTOGRAM_MAX_BUCKETS];
@@ -162,6 +189,7 @@ main(void)
 		cmocka_unit_test(escapes_labels),
 		cmocka_unit_test(histograms_accumulate),
 		cmocka_unit_test(quantiles_are_upper_bounds),
+		cmocka_unit_test(many_are_as_each_of_them),
 		cmocka_unit_test(the_largest_histogram),
 	};
 
