@@ -10,9 +10,11 @@ def until(condition, what, timeout=30.0, every=0.02):
     """Calls condition() until it returns something true, and returns that.
 
     "what" says in the failure what was awaited; it may be a function.  An
-    AssertionError raised by the condition ends the waiting.
+    AssertionError raised by the condition ends the waiting.  It pauses longer from call to call,
+    up to 0.25 s, or "every" when that is more.
     """
     deadline = time.monotonic() + timeout
+    slowest = max(every, 0.25)
     while True:
         value = condition()
         if value:
@@ -21,7 +23,7 @@ def until(condition, what, timeout=30.0, every=0.02):
             text = what() if callable(what) else what
             raise AssertionError(f"not within {timeout:g} s: {text} (last: {value!r})")
         _never.wait(every)
-        every = min(every * 1.3, 0.25)
+        every = min(every * 1.3, slowest)
 
 
 def stays(condition, while_not, what, timeout=60.0, every=0.05):
