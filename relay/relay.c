@@ -14,12 +14,8 @@
 #include "relay_intern.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define BATCH_BYTES_FIRST 524288 /* half of librdkafka's default */
-#define BATCH_BYTES_MIN 8192
 #define SOON_USEC (10 * USEC_PER_MS)
 
 void
@@ -102,27 +98,6 @@ relay_end_session(Relay *relay)
 }
 
 void
-relay_close_sink(Relay *relay)
-{
-	relay_drop_topic(relay);
-	relay_forget_delivery(relay);
-	if (relay->sink != NULL && kafka_sink_is_fenced(relay->sink))
-	{
-		relay->fenced++;
-		log_event(LOG_LEVEL_WARNING,
-				  "another relay with the same transactional id has taken over, or Kafka has given "
-				  "up the transaction: nothing more is published by this producer",
-				  "slot", relay->config->slot, NULL);
-	}
-	if (relay->sink != NULL)
-	{
-		relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
-		relay->sink->ops->close(relay->sink);
-	}
-	relay->sink = NULL;
-}
-
-void
 relay_free(Relay *relay)
 {
 	if (relay == NULL)
@@ -152,22 +127,6 @@ relay_events_done(const Relay *relay)
 	for (int i = 0; i < POISON_CAUSE_COUNT; i++)
 		count += stats->dead_lettered[i];
 	return count;
-}
-
-void
-relay_lose_sink(Relay *relay, const Error *error, MonoUsec now)
-{
-	pump_sink_lost(relay->pump);
-	relay_close_sink(relay);
-	if (relay->state == RELAY_DRAINING || relay->state == RELAY_WAITING)
-	{
-		relay_note_error(relay, error);
-		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(PEER_KAFKA),
-				  EVENT_TRACE_FIELDS(&relay->culprit), NULL);
-		relay->culprit = (EventTrace){0};
-		return;
-	}
-	relay_fail_session(relay, error, now);
 }
 
 /* Whether to go on in this round. */
@@ -294,88 +253,6 @@ stream_step(Relay *relay, MonoUsec now, PgUsec wall)
 	return more;
 }
 
-/*
- * The broker refused a whole batch, and maybe no event of it is to blame: a topic's
- * max.message.bytes counts for a batch.  The next producer makes smaller ones.
- */
-static void
-shrink_batches(Relay *relay)
-{
-	char bytes[16];
-
-	if (relay->batch_bytes == BATCH_BYTES_MIN)
-		return;
-	relay->batch_bytes = relay->batch_bytes == 0 ? BATCH_BYTES_FIRST : relay->batch_bytes / 2;
-	snprintf(bytes, sizeof(bytes), "%u", relay->batch_bytes);
-	log_event(LOG_LEVEL_INFO, "the broker refused a batch, the next ones are smaller", "at_most",
-			  bytes, NULL);
-}
-
-/* true: more to do at once. */
-static bool
-settle(Relay *relay, MonoUsec now, PgUsec wall)
-{
-	PumpVerdict verdict;
-	Error error;
-
-	if (relay->sink == NULL)
-		return false;
-	error_clear(&error);
-	verdict = pump_settle(relay->pump, relay->sink, wall, &error);
-	if (verdict != PUMP_IDLE && verdict != PUMP_MORE)
-		relay->culprit = *pump_trace(relay->pump);
-	switch (verdict)
-	{
-		case PUMP_IDLE:
-			return false;
-		case PUMP_MORE:
-			return true;
-		case PUMP_POISON:
-			if (relay_keeps_dead_letters(relay) || relay->config->exactly_once)
-			{
-				/* Its producer is done for; the event comes again, and is buried then. */
-				error.error_class = ERROR_CLASS_TRANSIENT;
-				relay_lose_sink(relay, &error, now);
-				return true;
-			}
-			/* FALLTHROUGH */
-		case PUMP_STOP:
-			/* The sink is done for, too; what it failed with stays in flight. */
-			pump_sink_lost(relay->pump);
-			relay_close_sink(relay);
-			relay_fail(relay, &error, now);
-			return true;
-		default:
-			if (poison_cause_of(error.code) == POISON_TOO_LARGE)
-				shrink_batches(relay);
-			relay_lose_sink(relay, &error, now);
-			return true;
-	}
-}
-
-/*
- * A broker that refuses us, or can't be trusted, before any has answered: somebody has to do
- * something.  Later it is waited for like one that is away, for certificates and passwords are
- * changed at brokers one by one; access lists are not.
- */
-static void
-take_refusal(Relay *relay, MonoUsec now)
-{
-	unsigned long repeated;
-	char count[LOG_COUNT_SIZE];
-	Error error;
-
-	error_clear(&error);
-	if (relay->sink == NULL || !kafka_sink_refusal(relay->sink, &error))
-		return;
-	relay->kafka_answered |= kafka_sink_has_answer(relay->sink);
-	if ((!relay->kafka_answered || error.code[0] != '\0') && !relay_is_ending(relay))
-		relay_fail_kafka(relay, &error, now);
-	else if (relay_may_complain(relay, PEER_KAFKA, error.message, now, &repeated))
-		log_error(LOG_LEVEL_WARNING, &error, "peer", relay_peer_name(PEER_KAFKA), "repeated",
-				  log_count(repeated, count), NULL);
-}
-
 /* Rows that nobody fetches would wake us up again and again. */
 static bool
 hears_registry(const Relay *relay)
@@ -470,8 +347,8 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 	bool more;
 
 	relay->now = now;
-	more = settle(relay, now, wall);
-	take_refusal(relay, now);
+	more = relay_settle(relay, now, wall);
+	relay_take_refusal(relay, now);
 	relay_renew_step(relay, now);
 	relay_kafka_step(relay, now);
 	lag_confirmed(&relay->lag, pump_confirmed(relay->pump));

@@ -183,8 +183,6 @@ extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now);
 /* The same, when no peer is away: one thing failed. */
 extern void relay_fail_session(Relay *relay, const Error *error, MonoUsec now);
-extern void relay_close_sink(Relay *relay);
-extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
 /* Closes both connections to PostgreSQL at once. */
 extern void relay_end_session(Relay *relay);
 extern bool relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUsec now);
@@ -193,6 +191,23 @@ extern bool relay_report(Relay *relay, MonoUsec now, PgUsec wall);
 extern bool relay_flush_source(Relay *relay, MonoUsec now);
 /* true: more to do at once */
 extern bool relay_read_stream(Relay *relay, MonoUsec now);
+
+/* relay_sink.c */
+/* NULL with the Error filled. */
+extern MUST_CHECK EventSink *relay_open_producer(Relay *relay, bool transactions, Error *error);
+/* Makes the producer when there is none; false: it failed. */
+extern bool relay_open_sink(Relay *relay, MonoUsec now);
+extern void relay_close_sink(Relay *relay);
+/* It failed: what was in flight comes again, through the next one. */
+extern void relay_lose_sink(Relay *relay, const Error *error, MonoUsec now);
+/* Takes what was delivered; true: more to do at once. */
+extern bool relay_settle(Relay *relay, MonoUsec now, PgUsec wall);
+/*
+ * A broker that refuses us, or can't be trusted, before any has answered: somebody has to do
+ * something.  Later it is waited for like one that is away, for certificates and passwords are
+ * changed at brokers one by one; access lists are not.
+ */
+extern void relay_take_refusal(Relay *relay, MonoUsec now);
 
 /* relay_peers.c */
 extern void relay_note_error(Relay *relay, const Error *error);
@@ -224,9 +239,6 @@ extern void relay_renew_step(Relay *relay, MonoUsec now);
 extern PumpConfig relay_pump_config(const RelayConfig *config);
 extern int64_t relay_feedback_interval(const Relay *relay);
 
-/* relay_session.c: makes the producer when there is none; false: it failed */
-extern bool relay_open_sink(Relay *relay, MonoUsec now);
-
 /* relay_end.c */
 extern bool relay_is_ending(const Relay *relay);
 extern void relay_begin_end(Relay *relay, MonoUsec now);
@@ -238,8 +250,6 @@ extern bool relay_drain_step(Relay *relay, MonoUsec now, PgUsec wall);
 /* relay_session.c: from connecting to streaming */
 extern void relay_session_step(Relay *relay, MonoUsec now);
 extern void relay_take_facts(Relay *relay, MonoUsec now);
-/* NULL with the Error filled. */
-extern MUST_CHECK EventSink *relay_open_producer(Relay *relay, bool transactions, Error *error);
 /* The answer to how far the server's WAL is by now. */
 extern void relay_take_flushed(Relay *relay, const RegistryReply *reply, MonoUsec now);
 /* While standing by: whether the slot is still in use. */

@@ -318,60 +318,6 @@ relay_lose_source(Relay *relay, const Error *error, MonoUsec now)
 }
 
 /* -------------------------------------------------------------------------
- * Kafka
- * -------------------------------------------------------------------------
- */
-
-static void
-log_kafka(int level, const char *text, void *arg)
-{
-	Relay *relay = arg;
-	unsigned long repeated;
-	char count[LOG_COUNT_SIZE];
-
-	relay_kafka_complains(relay, level, text);
-	/* The same complaint of each connection attempt, for hours: now and then is enough. */
-	if (relay_may_complain(relay, PEER_KAFKA, text, relay->now, &repeated))
-		log_event(level <= 4 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, text, "peer",
-				  relay_peer_name(PEER_KAFKA), "repeated", log_count(repeated, count), NULL);
-}
-
-EventSink *
-relay_open_producer(Relay *relay, bool transactions, Error *error)
-{
-	KafkaSinkHooks hooks = {log_kafka, relay};
-	char id[192];
-	KafkaTransactions who = {
-		.id = relay_transactional_id(relay, id),
-		.source_id = relay->facts.source_id,
-		.slot = relay->config->slot,
-	};
-
-	return kafka_sink_open(relay->config, relay->batch_bytes, transactions ? &who : NULL, &hooks,
-						   error);
-}
-
-bool
-relay_open_sink(Relay *relay, MonoUsec now)
-{
-	Error error;
-
-	if (relay->sink != NULL)
-		return true;
-	error_clear(&error);
-	relay->sink = relay_open_producer(relay, relay->config->exactly_once, &error);
-	if (relay->sink == NULL)
-	{
-		relay_fail_kafka(relay, &error, now);
-		return false;
-	}
-	relay->sinks++;
-	relay->sink_at = now;
-	relay->sink_answered = false;
-	return true;
-}
-
-/* -------------------------------------------------------------------------
  * rows from before the slot
  * -------------------------------------------------------------------------
  */
