@@ -19,11 +19,11 @@
  * Invariants: I1-I6 of window.h, and
  *	- the first event slot is in flight, or there is none;
  *	- "first_written" is the first written event whose slot has left, when there is any;
- *	- the first transaction is open or has an unsettled event, or there is none;
- *	- a ring that runs empty starts again at its first slot, so that a window that
- *	  is mostly idle touches little of its memory.
+ *	- the first transaction is open or has an unsettled event, or there is none.
  */
 #include "window.h"
+
+#include "ring.h"
 
 #include <stdlib.h>
 
@@ -54,13 +54,6 @@ typedef struct TransactionSlot
 	uint32_t written; /* of those */
 } TransactionSlot;
 
-typedef struct Ring
-{
-	uint32_t size;
-	uint32_t first;
-	uint32_t used;
-} Ring;
-
 struct DeliveryWindow
 {
 	WindowLimits limits;
@@ -81,28 +74,6 @@ struct DeliveryWindow
 	DeliveryToken newest;	 /* what may be retracted; 0: nothing */
 	uint64_t transactions_settled;
 };
-
-static uint32_t
-ring_slot(const Ring *ring, uint32_t offset)
-{
-	uint32_t room_behind_first = ring->size - ring->first;
-
-	return offset < room_behind_first ? ring->first + offset : offset - room_behind_first;
-}
-
-static void
-ring_shorten(Ring *ring)
-{
-	if (--ring->used == 0)
-		ring->first = 0;
-}
-
-static void
-ring_drop_first(Ring *ring)
-{
-	ring->first = ring_slot(ring, 1);
-	ring_shorten(ring);
-}
 
 static uint32_t
 token_slot(DeliveryToken token)
