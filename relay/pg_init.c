@@ -3,7 +3,7 @@
  *	  outbox-relay init: publication, registration, slot.
  *
  *	1 checks		extension, wal_level, version
- *	2 publication	made, or mended to exactly what it must be
+ *	2 publication	made, or mended to exactly what it must be (pg_init_publication.c)
  *	3 registration	state "creating", committed
  *	4 slot			made on a replication connection, which exports its snapshot
  *	5 registration	the slot's start and snapshot; state "backfill" or "ready"
@@ -26,6 +26,7 @@
 #include "pg_facts.h"
 #include "pg_init_gap.h"
 #include "pg_init_messages.h"
+#include "pg_init_publication.h"
 #include "pg_link.h"
 #include "random.h"
 
@@ -39,8 +40,6 @@
 #define TEXT_SIZE 512
 /* From here on a logical slot can be copied to standbys. */
 #define FAILOVER_VERSION_MIN 170000
-#define EVENT_COLUMNS                                                                              \
-	"id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at"
 
 typedef struct Init
 {
@@ -93,57 +92,6 @@ static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	init->say(false, text, init->arg);
-}
-
-/* -------------------------------------------------------------------------
- * publication
- * -------------------------------------------------------------------------
- */
-
-static bool
-make_publication(Init *init, Error *error)
-{
-	const char *name = init->config->publication;
-	bool make = !init->facts.publication_found;
-	char *quoted;
-	Buffer sql;
-	bool ok;
-
-	if (!make && init->facts.publication_problem[0] == '\0')
-		return true;
-	quoted = PQescapeIdentifier(init->link.conn, name, strlen(name));
-	if (quoted == NULL)
-		return pg_error_lost(error, init->link.conn, "quote a name");
-	buffer_init(&sql, STATEMENT_MAX);
-	/*
-	 * Made anew and not altered: one FOR ALL TABLES can't become another.  Several
-	 * statements in one string are one transaction, so that no row of the WAL was
-	 * written without a publication.
-	 */
-	if (!make)
-		buffer_printf(&sql, "DROP PUBLICATION %s; ", quoted);
-	buffer_printf(&sql,
-				  "CREATE PUBLICATION %s FOR TABLE outbox.event (" EVENT_COLUMNS
-				  ") WITH (publish = 'insert', publish_via_partition_root = true)",
-				  quoted);
-	ok = !sql.failed &&
-		 pg_command_only(&init->link, make ? "make the publication" : "mend the publication",
-						 sql.data, NULL, 0, error);
-	PQfreemem(quoted);
-	buffer_free(&sql);
-	/* The relay's own role can't be granted this. */
-	if (!ok && strcmp(error->sqlstate, "42501") == 0)
-		error_hint(error,
-				   "Run init once as a superuser, or as the owner of outbox.event with CREATE "
-				   "on the database: add --postgres-conninfo with that role. The relay's "
-				   "own role is for run.");
-	if (ok && make)
-		tell(init, "made the publication \"%s\"", name);
-	else if (ok)
-		tell(init, "mended the publication \"%s\": %s", name, init->facts.publication_problem);
-	init->facts.publication_found = ok;
-	init->facts.publication_problem[0] = '\0';
-	return ok;
 }
 
 /* -------------------------------------------------------------------------
@@ -488,8 +436,9 @@ init_database(Init *init, Error *error)
 		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
 		   pg_link_connect_to(&init->replication, conninfo, true, init->link.host, error) &&
 		   pg_identify(&init->replication, &init->identity, error) &&
-		   make_publication(init, error) && settle_registration(init, &done, error) &&
-		   (done || make_slot_and_finish(init, error));
+		   pg_init_publication(&init->link, init->config->publication, &init->facts, init->say,
+							   init->arg, error) &&
+		   settle_registration(init, &done, error) && (done || make_slot_and_finish(init, error));
 }
 
 bool
