@@ -22,7 +22,6 @@
 #include "backfill.h"
 #include "exit_codes.h"
 #include "pg_command.h"
-#include "pg_error.h"
 #include "pg_facts.h"
 #include "pg_init_gap.h"
 #include "pg_init_messages.h"
