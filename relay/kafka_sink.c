@@ -4,10 +4,8 @@
  *
  * Refuses everything after the first failed delivery or fatal error, until it is
  * replaced: what librdkafka would send after it could leave a hole.  Without transactions
- * (those are in kafka_sink_transactions.c) it refuses for now
- * (IO_FULL) what would follow the first message of a partition before that one is
- * acknowledged: a broker that knows nothing yet of a producer takes any sequence
- * number from it, so that the second message would get in when the first is refused.
+ * (those are in kafka_sink_transactions.c) it refuses for now (IO_FULL) what may not follow yet
+ * (kafka_sink_topics.c).
  *
  * Invariants: a token travels as the message's opaque value and comes back in
  * exactly one report; the partition is always explicit; the eventfd doesn't
@@ -24,10 +22,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TOPICS_GROW 16
 #define MESSAGE_FIELDS 8
-/* Far less than the producer.id.expiration.ms (1 day) after which a broker forgets a producer. */
-#define RUN_QUIET_USEC (60 * USEC_PER_SEC)
 
 static const EventSinkOps kafka_sink_ops;
 
@@ -46,15 +41,6 @@ start_queue(KafkaSink *sink, Error *error)
 	return true;
 }
 
-static void
-forget_topic(SinkTopic *topic)
-{
-	if (topic->handle != NULL)
-		rd_kafka_topic_destroy(topic->handle);
-	free(topic->runs);
-	*topic = (SinkTopic){0};
-}
-
 void
 kafka_sink_close(EventSink *base)
 {
@@ -65,11 +51,7 @@ kafka_sink_close(EventSink *base)
 	kafka_sink_end_transactions(sink);
 	if (sink->event != NULL)
 		rd_kafka_event_destroy(sink->event);
-	for (uint32_t i = 0; i < sink->topic_count; i++)
-	{
-		forget_topic(&sink->topics[i]);
-	}
-	free(sink->topics);
+	kafka_sink_forget_topics(sink);
 	if (sink->queue != NULL)
 	{
 		rd_kafka_queue_io_event_enable(sink->queue, -1, NULL, 0);
@@ -189,102 +171,6 @@ kafka_sink_probe(EventSink *base, int timeout_ms)
 	return true;
 }
 
-/* NULL with the Error filled; a pointer lives until the next call. */
-static SinkTopic *
-use_topic(KafkaSink *sink, const char *name, uint32_t index, Error *error)
-{
-	SinkTopic *topic;
-
-	if (index >= sink->topic_count)
-	{
-		uint32_t count = index + TOPICS_GROW;
-		SinkTopic *topics = realloc(sink->topics, count * sizeof(*topics));
-
-		if (topics == NULL)
-		{
-			error_bug(error, "out of memory");
-			return NULL;
-		}
-		memset(topics + sink->topic_count, 0, (count - sink->topic_count) * sizeof(*topics));
-		sink->topics = topics;
-		sink->topic_count = count;
-	}
-	topic = &sink->topics[index];
-	/* Looked up before the map was read again, which gave the index to another? */
-	if (topic->handle != NULL && strcmp(rd_kafka_topic_name(topic->handle), name) != 0)
-		forget_topic(topic);
-	if (topic->handle == NULL)
-	{
-		topic->handle = rd_kafka_topic_new(sink->handle, name, NULL);
-		if (topic->handle == NULL)
-		{
-			kafka_error_fill(error, rd_kafka_last_error(), "use the topic");
-			return NULL;
-		}
-	}
-	return topic;
-}
-
-rd_kafka_topic_t *
-kafka_sink_topic(EventSink *base, const char *topic, uint32_t topic_index, Error *error)
-{
-	SinkTopic *used = use_topic((KafkaSink *) base, topic, topic_index, error);
-
-	return used != NULL ? used->handle : NULL;
-}
-
-/* NULL: no such run, because of a topic that was given up. */
-static PartitionRun *
-find_run(KafkaSink *sink, const rd_kafka_message_t *message)
-{
-	uint32_t index = sink->reported_topic;
-
-	if (index >= sink->topic_count || sink->topics[index].handle != message->rkt)
-	{
-		for (index = 0; index < sink->topic_count; index++)
-		{
-			if (sink->topics[index].handle == message->rkt)
-				break;
-		}
-		if (index == sink->topic_count)
-			return NULL;
-		sink->reported_topic = index;
-	}
-	if ((uint32_t) message->partition >= sink->topics[index].run_count)
-		return NULL;
-	return &sink->topics[index].runs[message->partition];
-}
-
-/* NULL: out of memory. */
-static PartitionRun *
-use_run(SinkTopic *topic, uint32_t partition, uint32_t partition_count)
-{
-	if (topic->run_count < partition_count)
-	{
-		PartitionRun *runs = realloc(topic->runs, partition_count * sizeof(*runs));
-
-		if (runs == NULL)
-			return NULL;
-		memset(runs + topic->run_count, 0, (partition_count - topic->run_count) * sizeof(*runs));
-		topic->runs = runs;
-		topic->run_count = partition_count;
-	}
-	return &topic->runs[partition];
-}
-
-/* Whether one more may go into the partition now. */
-static bool
-may_follow(PartitionRun *run, MonoUsec now)
-{
-	if (run->in_flight == 0)
-	{
-		if (run->open && now - run->acknowledged_at > RUN_QUIET_USEC)
-			run->open = false; /* it may be forgotten */
-		return true;
-	}
-	return run->open;
-}
-
 /* -------------------------------------------------------------------------
  * out
  * -------------------------------------------------------------------------
@@ -341,18 +227,18 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 		error_transient(error, "the producer failed and is to be replaced");
 		return IO_FAILED;
 	}
-	topic = use_topic(sink, event->topic, event->topic_index, error);
+	topic = kafka_sink_use_topic(sink, event->topic, event->topic_index, error);
 	if (topic == NULL)
 		return IO_FAILED;
 	partition = kafka_partition(event);
-	run = use_run(topic, (uint32_t) partition, event->partition_count);
+	run = kafka_sink_use_run(topic, (uint32_t) partition, event->partition_count);
 	if (run == NULL)
 	{
 		error_bug(error, "out of memory");
 		return IO_FAILED;
 	}
 	/* In a transaction a hole is never seen. */
-	if (sink->transaction == TRANSACTION_NONE && !may_follow(run, sink->now))
+	if (sink->transaction == TRANSACTION_NONE && !kafka_sink_may_follow(run, sink->now))
 		return IO_FULL;
 	headers = make_headers(event);
 	if (headers == NULL)
@@ -406,7 +292,7 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 static void
 report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, void *arg)
 {
-	PartitionRun *run = find_run(sink, message);
+	PartitionRun *run = kafka_sink_find_run(sink, message);
 	Delivery delivery = {0};
 
 	if (run != NULL && run->in_flight > 0)

@@ -83,6 +83,19 @@ extern bool kafka_sink_takes_purged(KafkaSink *sink, const rd_kafka_message_t *m
 extern void kafka_sink_blame_position(Error *error);
 extern void kafka_sink_end_transactions(KafkaSink *sink);
 
+/* kafka_sink_topics.c */
+/* NULL with the Error filled; a pointer lives until the next call. */
+extern SinkTopic *kafka_sink_use_topic(KafkaSink *sink, const char *name, uint32_t index,
+									   Error *error);
+/* NULL: out of memory. */
+extern PartitionRun *kafka_sink_use_run(SinkTopic *topic, uint32_t partition,
+										uint32_t partition_count);
+/* NULL: no such run, because of a topic that was given up. */
+extern PartitionRun *kafka_sink_find_run(KafkaSink *sink, const rd_kafka_message_t *message);
+/* Whether one more may go into the partition now. */
+extern bool kafka_sink_may_follow(PartitionRun *run, MonoUsec now);
+extern void kafka_sink_forget_topics(KafkaSink *sink);
+
 /* kafka_sink.c */
 extern IoResult kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token,
 								   Error *error);
