@@ -3,8 +3,8 @@ import uuid
 
 import pytest
 
+from harness.poison import LIMITED, dead_lettered, letters, wait_ids
 from harness.wait import until
-from test_poison import LIMITED, dead_lettered, letters, wait_ids
 
 EURO = "t€"
 
@@ -68,6 +68,19 @@ def test_a_payload_that_is_too_deep(scene):
     assert row["payload_bytes"] == deep and row["payload_text"] is None and row["headers"] == {}
     assert dead_lettered(relay, "too_large") == 1
     assert relay.running() and not relay.problems()
+
+
+def test_a_message_whose_values_are_no_json(scene):
+    """They are kept as they are."""
+    relay = start(scene)
+    ids = [write(scene, "t", b"{no json", b"[1]"), write(scene, "t", b"{}", b"no json" + b"x" * 20000)]
+    last = scene.emit("t", "k")
+    wait_ids(scene, [last])
+    first, second = letters(scene)
+    assert [str(first["id"]), str(second["id"])] == ids
+    assert first["payload_bytes"] == b"[1]" and first["headers"] == "{no json"
+    assert second["payload_bytes"].startswith(b"no jsonx") and second["headers"] == {}
+    assert dead_lettered(relay, "invalid_headers") == dead_lettered(relay, "too_large") == 1
 
 
 def fields(content):
