@@ -5,6 +5,7 @@
 #include "reader.h"
 
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t no_bytes[1];
@@ -132,6 +133,24 @@ view_equals(ByteView a, ByteView b)
 	if (a.data == NULL || b.data == NULL)
 		return a.data == b.data;
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+char *
+view_copy(ByteView view, bool *ok)
+{
+	char *text;
+
+	if (view.data == NULL)
+		return NULL;
+	text = malloc(view.len + 1);
+	if (text == NULL)
+	{
+		*ok = false;
+		return NULL;
+	}
+	memcpy(text, view.data, view.len);
+	text[view.len] = '\0';
+	return text;
 }
 
 size_t

@@ -43,6 +43,12 @@ extern bool reader_done(const Reader *reader);	   /* not failed, and nothing lef
 extern ByteView view_of(const char *cstring);	 /* of NULL: the NULL view */
 extern bool view_equals(ByteView a, ByteView b); /* NULL equals NULL alone, not the empty view */
 
+/*
+ * A terminated copy, to be freed; zero bytes within are copied as they are.  NULL for the NULL view,
+ * and without memory, which alone sets *ok to false.
+ */
+extern char *view_copy(ByteView view, bool *ok);
+
 /* How many bytes the UTF-8 character at the start has: 1 to 4, or 0 when it is not valid. */
 extern size_t utf8_sequence(const uint8_t *data, size_t len);
 extern bool view_is_utf8(ByteView view);

@@ -45,23 +45,6 @@ look(PgLink *link, const char *slot, const char *id, char place[PLACE_SIZE], boo
 	return true;
 }
 
-/* NULL for null; *ok is false when memory is out. */
-static char *
-text_of(ByteView view, bool *ok)
-{
-	char *text;
-
-	if (view.data == NULL)
-		return NULL;
-	text = malloc(view.len + 1);
-	*ok &= text != NULL;
-	if (text == NULL)
-		return NULL;
-	memcpy(text, view.data, view.len);
-	text[view.len] = '\0';
-	return text;
-}
-
 static bool
 insert(PgLink *link, const char *const *params, const StoredRow *row, Error *error)
 {
@@ -94,10 +77,10 @@ write_letter(PgLink *link, const char *slot, const char *id, const char *place,
 			 const StoredRow *row, const char *topic, const Error *why, Error *error)
 {
 	bool ok = true;
-	char *type = text_of(row->aggregate_type, &ok);
-	char *key = text_of(row->aggregate_id, &ok);
-	char *name = text_of(row->type, &ok);
-	char *headers = text_of(row->headers, &ok);
+	char *type = view_copy(row->aggregate_type, &ok);
+	char *key = view_copy(row->aggregate_id, &ok);
+	char *name = view_copy(row->type, &ok);
+	char *headers = view_copy(row->headers, &ok);
 	char created_at[24];
 	const char *params[PARAM_COUNT] = {
 		slot, place,   topic,	  why->message, why->code[0] != '\0' ? why->code : NULL,

@@ -67,29 +67,10 @@ registry_receipt(const Job *job)
 	return (DeadLetterReceipt){job->position};
 }
 
-/* NULL, or a copy; *ok is false when memory is out. */
-static char *
-copy_text(ByteView view, bool *ok)
-{
-	char *text;
-
-	if (view.data == NULL)
-		return NULL;
-	text = malloc(view.len + 1);
-	if (text == NULL)
-	{
-		*ok = false;
-		return NULL;
-	}
-	memcpy(text, view.data, view.len);
-	text[view.len] = '\0';
-	return text;
-}
-
 static void
 set_binary(Job *job, int param, ByteView view, bool *ok)
 {
-	job->params[param] = copy_text(view, ok);
+	job->params[param] = view_copy(view, ok);
 	job->lengths[param] = view.len > INT_MAX ? INT_MAX : (int) view.len;
 	job->formats[param] = 1;
 }
@@ -150,10 +131,10 @@ registry_dead_letter(PgRegistry *registry, const Poison *poison, LetterForm form
 	char id[UUID_TEXT_SIZE];
 	char created_at[24];
 	bool ok = true;
-	char *type = copy_text(event->aggregate_type, &ok);
-	char *key = copy_text(event->aggregate_id, &ok);
-	char *name = copy_text(event->type, &ok);
-	char *headers = copy_text(event->headers, &ok);
+	char *type = view_copy(event->aggregate_type, &ok);
+	char *key = view_copy(event->aggregate_id, &ok);
+	char *name = view_copy(event->type, &ok);
+	char *headers = view_copy(event->headers, &ok);
 	const char *params[PARAM_COUNT] = {registry->slot,
 									   position,
 									   poison->has_topic ? poison->topic : NULL,

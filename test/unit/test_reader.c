@@ -207,6 +207,31 @@ knows_utf8(void **state)
 	assert_true(view_is_utf8(view_of(NULL)));
 }
 
+static void
+copies_are_terminated(void **state)
+{
+	ByteView view = {(const uint8_t *) "a\0bc", 3};
+	bool ok = true;
+	char *text;
+
+	(void) state;
+	text = view_copy(view, &ok);
+	assert_non_null(text);
+	assert_memory_equal(text, "a\0b\0", 4);
+	free(text);
+	text = view_copy(view_of(""), &ok);
+	assert_string_equal(text, "");
+	free(text);
+	assert_null(view_copy(view_of(NULL), &ok));
+	assert_true(ok);
+	/* One that stays false: several copies are checked once. */
+	view.len = SIZE_MAX - 1;
+	assert_null(view_copy(view, &ok));
+	assert_false(ok);
+	assert_null(view_copy(view_of(NULL), &ok));
+	assert_false(ok);
+}
+
 int
 main(void)
 {
@@ -219,6 +244,7 @@ main(void)
 		cmocka_unit_test(nothing_is_not_null),
 		cmocka_unit_test(views_compare),
 		cmocka_unit_test(knows_utf8),
+		cmocka_unit_test(copies_are_terminated),
 	};
 
 	return cmocka_run_group_tests_name("reader", tests, NULL, NULL);
