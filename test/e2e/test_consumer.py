@@ -220,10 +220,7 @@ def test_a_payload_that_is_no_json(scene, exits):
 ])
 def test_a_handler_that_the_target_refuses(scene, exits, sql, sqlstate):
     scene.handlers[scene.topic("t")] = {"sql": sql, "payload": "json"}
-    scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    scene.start_published()
     consumer = scene.consumer().start(ready=False)
     stops(scene, consumer, exits["EXIT_HANDLER"], sqlstate)
     # Nothing moved: the mended handler applies the event.

@@ -7,10 +7,7 @@ from confluent_kafka import Producer
 
 def ready_scene(scene):
     """A relay that has published something and was stopped."""
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published()
     assert relay.stop() == 0
     scene.wait_slot_free()
     return relay, ledger

@@ -1,10 +1,7 @@
 """What replay --gap goes by: the snapshot that says what was known to be in Kafka when a slot was lost."""
-import subprocess
-
 from psycopg import sql
 import pytest
 
-from harness import paths
 from harness.daemon import run_once
 from harness.wait import until
 
@@ -72,19 +69,6 @@ def test_a_forged_heartbeat_hides_no_gap(scene, stranger):
     assert not relay.problems()
 
 
-def moved(scene, server, make_scene, broker):
-    """The scene's database on another server, by pg_dump, and a relay for it with the same names."""
-    dump = subprocess.run([paths.pg_bin("pg_dump"), "-d", scene.source.conninfo(scene.database)], check=True,
-                          stdout=subprocess.PIPE, timeout=120).stdout
-    server.create_database(scene.database)
-    subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.conninfo(scene.database)],
-                   input=dump, check=True, stdout=subprocess.DEVNULL, timeout=120)
-    other = make_scene(None, None, broker)
-    other.source, other.database, other.prefix = server, scene.database, scene.prefix
-    other.slot = other.publication = scene.slot
-    return other
-
-
 def test_a_gap_after_a_move_to_another_server(make_scene, own, broker):
     """The old server's transaction ids, which are far ahead, say nothing of what the new one writes."""
     scene = make_scene(own.cluster("old"), None, broker)
@@ -92,7 +76,7 @@ def test_a_gap_after_a_move_to_another_server(make_scene, own, broker):
     relay = scene.start_relay(**QUICK)
     emit_until_known(scene)
     assert relay.stop() == 0
-    other = moved(scene, own.cluster("new"), make_scene, broker)
+    other = scene.moved(own.cluster("new"), make_scene)
     other.initialize("--accept-gap")
     relay = other.relay("moved", **QUICK).start()
     other.emit("t", "k")

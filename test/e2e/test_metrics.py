@@ -106,11 +106,8 @@ def test_the_table_is_what_is_served(scene):
 
 def test_the_consumer_s_table_is_what_is_served(make_scene, source, target, broker):
     scene = make_scene(source, target, broker)
-    scene.start_relay()
+    scene.start_published()
     scene.apply_all("t")
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
     consumer = scene.consumer().start()
     until(lambda: len(scene.applied()) == 1, "it is applied")
     found = families(consumer)
@@ -120,10 +117,7 @@ def test_the_consumer_s_table_is_what_is_served(make_scene, source, target, brok
 
 
 def test_status_has_all_of_it(scene):
-    relay = scene.start_relay(**{"log.level": "debug"})
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, _ = scene.start_published(**{"log.level": "debug"})
     until(lambda: status(relay)["slot_status"] is not None and status(relay)["lag_bytes"] == 0, "it is at rest")
     found = status(relay)
     assert (found["state"], found["summary"], found["role"]) == ("streaming", "streaming", "active")
@@ -163,10 +157,7 @@ def test_a_standby_says_so(scene):
 def test_the_server_goes_and_comes_back(make_scene, own_source, broker):
     """Nothing looks well while nobody knows, and one line says that it is over."""
     scene = make_scene(own_source, None, broker)
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, _ = scene.start_published()
     until(lambda: value(relay, "outbox_relay_open_gap") == 0, "the slot was looked at")
     own_source.stop("immediate")
     until(lambda: relay.http("/readyz")[0] == 503, "it isn't ready")
@@ -199,10 +190,7 @@ def test_the_server_goes_and_comes_back(make_scene, own_source, broker):
 def test_kafka_goes_and_comes_back(make_scene, source, own_broker):
     """With nothing to send, too; a relay without Kafka is ready: its pod has to serve all the same."""
     scene = make_scene(source, None, own_broker)
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published()
     own_broker.kill()
     until(lambda: value(relay, "outbox_relay_kafka_cut_off") == 1, "it is noticed")
     assert relay.http("/readyz") == (200, "streaming, Kafka is cut off\n")

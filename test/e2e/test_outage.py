@@ -131,10 +131,7 @@ def test_sigterm_drains(scene):
 
 def test_a_second_sigterm_ends_at_once(make_scene, source, own_broker):
     scene = make_scene(source, None, own_broker)
-    relay = scene.start_relay(**{"drain.timeout": "300s"})
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published(**{"drain.timeout": "300s"})
     own_broker.kill()
     scene.emit("t", "k")
     until(lambda: scene.slot_row("active")[0], "the slot is in use")
@@ -151,10 +148,7 @@ def test_a_second_sigterm_ends_at_once(make_scene, source, own_broker):
 
 def test_a_short_drain_gives_the_rest_back(make_scene, source, own_broker):
     scene = make_scene(source, None, own_broker)
-    relay = scene.start_relay(**{"drain.timeout": "1s"})
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published(**{"drain.timeout": "1s"})
     own_broker.kill()
     late = scene.emit("t", "k")
     relay.stop(20)

@@ -105,10 +105,7 @@ def test_an_event_that_is_too_large_has_a_problem(scene, exits):
 
 def test_it_works_beside_an_active_relay(make_scene, source, own_broker):
     scene = make_scene(source, None, own_broker)
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published()
     own_broker.stop()
     ids = [scene.emit("t", str(n)) for n in range(20)]
     until(lambda: relay.metric("outbox_relay_in_flight_events") > 0, "the relay has read them")

@@ -42,6 +42,14 @@ def emit_many(scene, count, aggregate_type="t", keys=40):
               " json_build_object('n', g))) FROM generate_series(1, %s) g", (aggregate_type, keys, count))
 
 
+def crash_behind(scene, relay, ledger, count):
+    """So many events are out, and the relay is dead before it marked any of them."""
+    emit_many(scene, count)
+    ledger.wait_in_topics()
+    relay.kill()
+    scene.wait_slot_free()
+
+
 def sent_again(scene, topic, count):
     """All records, once there are so many."""
     until(lambda: scene.broker.count(topic) >= count, f"{count} records")
@@ -71,10 +79,7 @@ def test_a_topic_that_grows_between_a_crash_and_the_next_start(scene):
     scene.broker.create_topic(topic, 3)
     relay = scene.start_relay(**UNMARKED)
     ledger = scene.ledger()
-    emit_many(scene, 300)
-    ledger.wait_in_topics()
-    relay.kill()
-    scene.wait_slot_free()
+    crash_behind(scene, relay, ledger, 300)
     scene.broker.grow_topic(topic, 7)
     relay.start()
     emit_many(scene, 100)
@@ -91,10 +96,7 @@ def test_the_first_recorded_count_stays(scene):
     relay = scene.start_relay(**UNMARKED)
     ledger = scene.ledger()
     scene.sql("INSERT INTO outbox.topic (slot_name, topic, partitions) VALUES (%s, %s, 2)", (scene.slot, topic))
-    emit_many(scene, 100)
-    ledger.wait_in_topics()
-    relay.kill()
-    scene.wait_slot_free()
+    crash_behind(scene, relay, ledger, 100)
     relay.start()
     records = sent_again(scene, topic, 200)
     check_once(ledger, records)
@@ -108,10 +110,7 @@ def test_repartition_between_a_crash_and_the_next_start(scene, exits, change):
     scene.broker.create_topic(topic, 3)
     relay = scene.start_relay(**UNMARKED)
     ledger = scene.ledger()
-    emit_many(scene, 300)
-    ledger.wait_in_topics()
-    relay.kill()
-    scene.wait_slot_free()
+    crash_behind(scene, relay, ledger, 300)
     emit_many(scene, 100)
     settings = {"key": {"table.field.event.key": "type"},
                 "partition": {"table.fields.additional.placement": "p:partition",

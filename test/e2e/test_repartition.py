@@ -212,10 +212,7 @@ def test_settings_that_move_events(scene, exits, name, settings):
 
 
 def test_settings_that_leave_events_where_they_are(scene):
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, _ = scene.start_published()
     assert relay.stop() == 0
     scene.wait_slot_free()
     other = scene.relay("other", **{

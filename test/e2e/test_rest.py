@@ -41,10 +41,7 @@ def test_an_idle_outbox_beside_a_busy_table_lets_wal_go(scene, source, where):
 
 def test_a_backlog_of_others_is_passed_with_an_event_at_its_end(scene):
     """WAL that piled up while the relay was away."""
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published()
     assert relay.stop() == 0
     scene.sql("CREATE TABLE busy (n int)")
     with scene.source.connect(scene.database) as connection:

@@ -8,10 +8,7 @@ PATIENT = {"reconnect.min": "4s", "reconnect.max": "4s", "mark.interval": "50ms"
 
 def ready_scene(scene, **options):
     """A relay that has published and confirmed something."""
-    relay = scene.start_relay(**dict(PATIENT, **options))
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, ledger = scene.start_published(**dict(PATIENT, **options))
     end = ledger.events[-1].end_lsn
     until(lambda: scene.slot_lsn() >= end, "the first event is confirmed")
     return relay, ledger
@@ -26,14 +23,18 @@ def expect_gap(relay, exits, *words):
     return problem
 
 
-def expect_way_on(scene, relay, ledger):
-    """The gap is accepted, and what it held is replayed: then nothing is missing."""
+def accept_and_replay(scene, relay):
     scene.initialize("--accept-gap")
     relay.start()
     scene.emit("t", "after")
     scene.wait_known()
     command = scene.relay("replay", command=("replay", "--gap")).start(ready=False)
     assert command.wait_exit(60) == 0, command.log()
+
+
+def expect_way_on(scene, relay, ledger):
+    """The gap is accepted, and what it held is replayed: then nothing is missing."""
+    accept_and_replay(scene, relay)
     missing = {event.id for event in ledger.committed()}
     missing -= {record.id for record in scene.broker.read(scene.topic("t"))}
     assert not missing
@@ -113,12 +114,7 @@ def test_a_slot_is_invalidated_while_the_relay_runs(make_scene, small_server, ow
     finally:
         own_broker.resume()
     # Not published, or published and not confirmed: whichever, the gap's replay has it.
-    scene.initialize("--accept-gap")
-    relay.start()
-    scene.emit("t", "after")
-    scene.wait_known()
-    command = scene.relay("replay", command=("replay", "--gap")).start(ready=False)
-    assert command.wait_exit(60) == 0, command.log()
+    accept_and_replay(scene, relay)
     assert missed in {record.id for record in own_broker.read(scene.topic("t"))}
 
 

@@ -111,10 +111,7 @@ def test_a_standby_is_ready(scene, managed):
 
 def test_a_relay_without_kafka_is_not_ready_yet(make_scene, source, own_broker, managed):
     scene = make_scene(source, None, own_broker)
-    relay = scene.start_relay()
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
+    relay, _ = scene.start_published()
     assert relay.stop() == 0
     own_broker.stop()
     manager = managed(os.path.join(scene.base, "notify"), scene.relay("later"))
@@ -132,11 +129,8 @@ def test_a_wrong_address_is_said_and_nothing_else(scene, monkeypatch):
 
 def test_a_consumer_s_life(make_scene, source, target, broker, managed):
     scene = make_scene(source, target, broker)
-    scene.start_relay()
+    scene.start_published()
     scene.apply_all("t")
-    ledger = scene.ledger()
-    scene.emit("t", "k")
-    ledger.wait_in_topics()
     consumer = scene.consumer()
     manager = managed(os.path.join(scene.base, "notify"), consumer, WATCHDOG_USEC=400000)
     manager.wait("READY=1")

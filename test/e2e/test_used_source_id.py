@@ -1,7 +1,4 @@
 """A source id that was used before: its dead letters, and its records in Kafka, are of another life."""
-import subprocess
-
-from harness import paths
 from harness.daemon import run_once
 from harness.wait import until
 
@@ -13,19 +10,11 @@ def write_wal(scene):
         scene.sql("SELECT pg_switch_wal()")
 
 
-def torn_down_and_moved(scene, server, make_scene, broker):
+def torn_down_and_moved(scene, server, make_scene):
     """What is left after teardown, on another server, by pg_dump; its names are the same."""
     command = run_once(scene.relay("teardown", command=("teardown", "--yes")))
     assert command.status == 0, command
-    dump = subprocess.run([paths.pg_bin("pg_dump"), "-d", scene.source.conninfo(scene.database)], check=True,
-                          stdout=subprocess.PIPE, timeout=120).stdout
-    server.create_database(scene.database)
-    subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.conninfo(scene.database)],
-                   input=dump, check=True, stdout=subprocess.DEVNULL, timeout=120)
-    other = make_scene(None, None, broker)
-    other.source, other.database, other.prefix = server, scene.database, scene.prefix
-    other.slot = other.publication = scene.slot
-    return other
+    return scene.moved(server, make_scene)
 
 
 def in_topic(scene, name, count):
@@ -44,7 +33,7 @@ def test_dead_letters_of_an_earlier_registration(make_scene, own, broker):
     until(lambda: scene.sql("SELECT count(*) FROM outbox.dead_letter") == [(1,)], "a dead letter")
     in_topic(scene, "first", 1)
     assert relay.stop() == 0
-    other = torn_down_and_moved(scene, own.cluster("new"), make_scene, broker)
+    other = torn_down_and_moved(scene, own.cluster("new"), make_scene)
     assert other.sql("SELECT count(*) FROM outbox.dead_letter") == [(1,)]
     other.initialize("--source-id", "shop", "--existing", "skip")
     assert other.sql("SELECT generation FROM outbox.relay") == [(2,)]
@@ -79,7 +68,7 @@ def test_records_of_an_earlier_registration(make_scene, own, broker, exits):
     old = [scene.emit("t", "k") for _ in range(5)]
     in_topic(scene, "t", 5)
     assert relay.stop() == 0
-    other = torn_down_and_moved(scene, own.cluster("new"), make_scene, broker)
+    other = torn_down_and_moved(scene, own.cluster("new"), make_scene)
     other.initialize("--source-id", "shop", "--existing", "skip")
     new = [other.emit("t", "k") for _ in range(5)]
     relay = other.relay("moved").start(ready=False)

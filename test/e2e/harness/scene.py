@@ -110,6 +110,14 @@ class Scene:
         self.initialize(*init_arguments, **options)
         return self.relay(**options).start()
 
+    def start_published(self, **options):
+        """The same, which has published an event to the topic of "t"; and the ledger."""
+        relay = self.start_relay(**options)
+        ledger = self.ledger()
+        self.emit("t", "k")
+        ledger.wait_in_topics()
+        return relay, ledger
+
     def apply_all(self, *aggregate_types, sql=HANDLER, payload="json"):
         """Handlers for the consumers that are made from now on."""
         for aggregate_type in aggregate_types:
@@ -120,6 +128,18 @@ class Scene:
 
     def load(self, seed, **options):
         return Load(self.source, self.database, seed, **options)
+
+    def moved(self, server, make_scene):
+        """The source database on another server, by pg_dump: a scene of the same names."""
+        dump = subprocess.run([paths.pg_bin("pg_dump"), "-d", self.source.conninfo(self.database)], check=True,
+                              stdout=subprocess.PIPE, timeout=120).stdout
+        server.create_database(self.database)
+        subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.conninfo(self.database)],
+                       input=dump, check=True, stdout=subprocess.DEVNULL, timeout=120)
+        other = make_scene(None, None, self.broker)
+        other.source, other.database, other.prefix = server, self.database, self.prefix
+        other.slot = other.publication = self.slot
+        return other
 
     # -- the source ---------------------------------------------------------
 
