@@ -330,7 +330,7 @@ read_stream(Peek *peek, Error *error)
 }
 
 bool
-peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out, PeekSayFn say, void *arg,
+peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out, SayFn say, void *arg,
 		 Error *error)
 {
 	Peek peek = {.config = config, .request = request, .out = out};

@@ -11,6 +11,7 @@
 
 #include "command_args.h"
 #include "relay_options.h"
+#include "say.h"
 
 #include <stdio.h>
 
@@ -24,10 +25,8 @@ typedef struct PeekRequest
 extern const char peek_help[];
 extern ArgResult peek_take_argument(ArgCursor *cursor, PeekRequest *request, Error *error);
 
-typedef void (*PeekSayFn)(bool warning, const char *text, void *arg);
-
 /* A line for each event (peek_line.h); that there is none is said. */
 extern MUST_CHECK bool peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out,
-								PeekSayFn say, void *arg, Error *error);
+								SayFn say, void *arg, Error *error);
 
 #endif

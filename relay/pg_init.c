@@ -36,7 +36,6 @@
 #include <string.h>
 
 #define STATEMENT_MAX 4096
-#define TEXT_SIZE 512
 /* From here on a logical slot can be copied to standbys. */
 #define FAILOVER_VERSION_MIN 170000
 
@@ -44,7 +43,7 @@ typedef struct Init
 {
 	const RelayConfig *config;
 	const InitRequest *request;
-	InitSayFn say;
+	SayFn say;
 	void *arg;
 	PgLink link;		/* ordinary */
 	PgLink replication; /* holds the exported snapshot */
@@ -61,36 +60,17 @@ typedef struct Init
 static void
 warn_of_ignored(Init *init)
 {
-	char text[TEXT_SIZE];
-
 	if (init->request->existing_given)
-	{
-		snprintf(text, sizeof(text),
+		say_text(init->say, init->arg, true,
 				 "--existing changes nothing: what becomes of the rows was decided when the slot "
 				 "\"%s\" was registered",
 				 init->config->slot);
-		init->say(true, text, init->arg);
-	}
 	if (init->request->no_failover)
-	{
-		snprintf(text, sizeof(text),
+		say_text(init->say, init->arg, true,
 				 "--no-failover changes nothing: the slot \"%s\" was made before",
 				 init->config->slot);
-		init->say(true, text, init->arg);
-	}
 	if (init->request->accept_gap)
 		init->say(true, "--accept-gap changes nothing: there is no gap", init->arg);
-}
-
-static void PRINTF_LIKE(2, 3) tell(Init *init, const char *fmt, ...)
-{
-	char text[TEXT_SIZE];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	init->say(false, text, init->arg);
 }
 
 /* -------------------------------------------------------------------------
@@ -168,8 +148,8 @@ register_slot(Init *init, Error *error)
 			"VALUES ($1, $2, $3, 'creating', $4::int4)",
 			params, 4, error))
 		return false;
-	tell(init, "registered the slot \"%s\" with the source id \"%s\"", init->config->slot,
-		 init->source_id);
+	say_text(init->say, init->arg, false, "registered the slot \"%s\" with the source id \"%s\"",
+			 init->config->slot, init->source_id);
 	return true;
 }
 
@@ -206,7 +186,7 @@ drop_slot(Init *init, Error *error)
 		return error_hint(error, "In a copy, DELETE FROM outbox.relay, and choose another name "
 								 "with postgres.slot.");
 	}
-	tell(init, "dropped the old slot \"%s\"", init->config->slot);
+	say_text(init->say, init->arg, false, "dropped the old slot \"%s\"", init->config->slot);
 	return true;
 }
 
@@ -240,7 +220,8 @@ begin_generation(Init *init, Error *error)
 				  "--existing changes nothing after a gap: replay --gap publishes what may be "
 				  "missing",
 				  init->arg);
-	tell(init, "accepted the gap: generation %u begins", init->generation);
+	say_text(init->say, init->arg, false, "accepted the gap: generation %u begins",
+			 init->generation);
 	return true;
 }
 
@@ -258,7 +239,8 @@ settle_registration(Init *init, bool *done, Error *error)
 	init->generation = facts->generation;
 	if (facts->creating)
 	{
-		tell(init, "going on with the registration of the slot \"%s\"", init->config->slot);
+		say_text(init->say, init->arg, false, "going on with the registration of the slot \"%s\"",
+				 init->config->slot);
 		/* The generation says whether a gap was accepted before the last run broke off. */
 		init->gap_accepted = facts->generation > 1 && facts->system_identifier[0] != '\0';
 		/* And it may have been restored from a dump since. */
@@ -275,8 +257,9 @@ settle_registration(Init *init, bool *done, Error *error)
 	{
 		if (init->request->accept_gap && init->request->kafka_is_ahead)
 			return begin_generation(init, error) && drop_slot(init, error);
-		tell(init, "the slot \"%s\" is registered with the source id \"%s\", generation %u",
-			 init->config->slot, init->source_id, init->generation);
+		say_text(init->say, init->arg, false,
+				 "the slot \"%s\" is registered with the source id \"%s\", generation %u",
+				 init->config->slot, init->source_id, init->generation);
 		warn_of_ignored(init);
 		*done = true;
 		return true;
@@ -312,8 +295,8 @@ make_slot(Init *init, Error *error)
 	snprintf(init->start_lsn, sizeof(init->start_lsn), "%s", PQgetvalue(result, 0, 1));
 	snprintf(init->snapshot_name, sizeof(init->snapshot_name), "%s", PQgetvalue(result, 0, 2));
 	PQclear(result);
-	tell(init, "made the slot \"%s\" at %s%s", init->config->slot, init->start_lsn,
-		 failover ? ", for standbys to copy" : "");
+	say_text(init->say, init->arg, false, "made the slot \"%s\" at %s%s", init->config->slot,
+			 init->start_lsn, failover ? ", for standbys to copy" : "");
 	return true;
 }
 
@@ -370,13 +353,15 @@ finish(Init *init, const PGresult *seen, Error *error)
 			params, 8, error))
 		return false;
 	if (publish)
-		tell(init, "the rows that are already in outbox.event will be published first");
+		say_text(init->say, init->arg, false,
+				 "the rows that are already in outbox.event will be published first");
 	else if (rows && init->gap_accepted)
-		tell(init,
-			 "the rows that are already in outbox.event don't come through the new slot: start "
-			 "the relay, and outbox-relay replay --gap publishes those that may be missing");
+		say_text(init->say, init->arg, false,
+				 "the rows that are already in outbox.event don't come through the new slot: start "
+				 "the relay, and outbox-relay replay --gap publishes those that may be missing");
 	else if (rows)
-		tell(init, "the rows that are already in outbox.event won't be published");
+		say_text(init->say, init->arg, false,
+				 "the rows that are already in outbox.event won't be published");
 	return true;
 }
 
@@ -441,7 +426,7 @@ init_database(Init *init, Error *error)
 }
 
 bool
-pg_init_run(const RelayConfig *config, const InitRequest *request, InitSayFn say, void *arg,
+pg_init_run(const RelayConfig *config, const InitRequest *request, SayFn say, void *arg,
 			Error *error)
 {
 	Init init = {.config = config, .request = request, .say = say, .arg = arg};

@@ -9,6 +9,7 @@
 #define OUTBOX_RELAY_PG_INIT_H
 
 #include "relay_options.h"
+#include "say.h"
 
 typedef enum ExistingRows
 {
@@ -36,10 +37,7 @@ typedef struct InitRequest
 	bool revoke_messages; /* pg_logical_emit_message() from PUBLIC */
 } InitRequest;
 
-/* What was done, in words; called for each step.  warning: somebody should do something. */
-typedef void (*InitSayFn)(bool warning, const char *text, void *arg);
-
-extern MUST_CHECK bool pg_init_run(const RelayConfig *config, const InitRequest *request,
-								   InitSayFn say, void *arg, Error *error);
+extern MUST_CHECK bool pg_init_run(const RelayConfig *config, const InitRequest *request, SayFn say,
+								   void *arg, Error *error);
 
 #endif

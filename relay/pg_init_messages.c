@@ -83,19 +83,15 @@ find_holders(PgLink *link, const char *slot, char holders[HOLDERS_SIZE], Error *
 
 /* Waits for a moment, because a relay that was just stopped may not be gone yet. */
 static bool
-lock_registration(PgLink *link, const char *slot, InitSayFn say, void *arg, Error *error)
+lock_registration(PgLink *link, const char *slot, SayFn say, void *arg, Error *error)
 {
 	char holders[HOLDERS_SIZE];
-	char text[HOLDERS_SIZE + 100];
 
 	if (!find_holders(link, slot, holders, error))
 		return false;
 	if (*holders != '\0')
-	{
-		snprintf(text, sizeof(text), "waiting up to " LOCK_TIMEOUT " for running relays to end: %s",
+		say_text(say, arg, false, "waiting up to " LOCK_TIMEOUT " for running relays to end: %s",
 				 holders);
-		say(false, text, arg);
-	}
 	if (!pg_command_only(link, "lock the registration", "BEGIN", NULL, 0, error) ||
 		!pg_command_only(link, "lock the registration",
 						 "SET LOCAL lock_timeout = '" LOCK_TIMEOUT "'", NULL, 0, error))
@@ -150,7 +146,7 @@ change(PgLink *link, const char *slot, bool on, bool *changed, Error *error)
 }
 
 static bool
-switch_messages(PgLink *link, const char *slot, bool on, InitSayFn say, void *arg, Error *error)
+switch_messages(PgLink *link, const char *slot, bool on, SayFn say, void *arg, Error *error)
 {
 	bool changed;
 	Error ignored;
@@ -187,7 +183,7 @@ everybody_may_write(PgLink *link, bool *may, Error *error)
 	"\"Privileges\"."
 
 static bool
-revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
+revoke(PgLink *link, SayFn say, void *arg, Error *error)
 {
 	bool may;
 
@@ -207,7 +203,7 @@ revoke(PgLink *link, InitSayFn say, void *arg, Error *error)
 }
 
 static bool
-warn_of_forgers(PgLink *link, const char *slot, InitSayFn say, void *arg, Error *error)
+warn_of_forgers(PgLink *link, const char *slot, SayFn say, void *arg, Error *error)
 {
 	bool on;
 	bool may = false;
@@ -224,8 +220,8 @@ warn_of_forgers(PgLink *link, const char *slot, InitSayFn say, void *arg, Error 
 }
 
 bool
-pg_init_messages(PgLink *link, const char *slot, const InitRequest *request, InitSayFn say,
-				 void *arg, Error *error)
+pg_init_messages(PgLink *link, const char *slot, const InitRequest *request, SayFn say, void *arg,
+				 Error *error)
 {
 	if (request->wal_messages != WAL_MESSAGES_KEEP &&
 		!switch_messages(link, slot, request->wal_messages == WAL_MESSAGES_ON, say, arg, error))

@@ -14,6 +14,6 @@
 
 /* The slot is registered. */
 extern MUST_CHECK bool pg_init_messages(PgLink *link, const char *slot, const InitRequest *request,
-										InitSayFn say, void *arg, Error *error);
+										SayFn say, void *arg, Error *error);
 
 #endif

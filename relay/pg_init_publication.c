@@ -12,20 +12,17 @@
 #include "pg_command.h"
 #include "pg_error.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STATEMENT_MAX 4096
-#define TEXT_SIZE 512
 #define EVENT_COLUMNS                                                                              \
 	"id, aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at"
 
 bool
-pg_init_publication(PgLink *link, const char *name, RelayFacts *facts, InitSayFn say, void *arg,
+pg_init_publication(PgLink *link, const char *name, RelayFacts *facts, SayFn say, void *arg,
 					Error *error)
 {
 	bool make = !facts->publication_found;
-	char text[TEXT_SIZE];
 	char *quoted;
 	Buffer sql;
 	bool ok;
@@ -59,12 +56,10 @@ pg_init_publication(PgLink *link, const char *name, RelayFacts *facts, InitSayFn
 				   "on the database: add --postgres-conninfo with that role. The relay's "
 				   "own role is for run.");
 	if (ok && make)
-		snprintf(text, sizeof(text), "made the publication \"%s\"", name);
-	else
-		snprintf(text, sizeof(text), "mended the publication \"%s\": %s", name,
+		say_text(say, arg, false, "made the publication \"%s\"", name);
+	else if (ok)
+		say_text(say, arg, false, "mended the publication \"%s\": %s", name,
 				 facts->publication_problem);
-	if (ok)
-		say(false, text, arg);
 	facts->publication_found = ok;
 	facts->publication_problem[0] = '\0';
 	return ok;

@@ -14,6 +14,6 @@
  * the Error filled: with a hint where the role lacks the right.
  */
 extern MUST_CHECK bool pg_init_publication(PgLink *link, const char *name, RelayFacts *facts,
-										   InitSayFn say, void *arg, Error *error);
+										   SayFn say, void *arg, Error *error);
 
 #endif

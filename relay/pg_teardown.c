@@ -25,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_SIZE 512
 #define NAME_SIZE 64
 
 /* A relay that has the slot back before it is dropped is ended again; it doesn't come twice. */
@@ -35,7 +34,7 @@ typedef struct Teardown
 {
 	const RelayConfig *config;
 	const TeardownRequest *request;
-	TeardownSayFn say;
+	SayFn say;
 	void *arg;
 	PgLink link;
 	bool registered;
@@ -71,17 +70,6 @@ typedef struct Teardown
 	"                     WHERE n.pnpubid = p.oid)"                                                \
 	"  FROM pg_catalog.pg_publication p WHERE p.pubname = $1"
 
-static void PRINTF_LIKE(3, 4) report(Teardown *teardown, bool warning, const char *fmt, ...)
-{
-	char text[TEXT_SIZE];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	teardown->say(warning, text, teardown->arg);
-}
-
 /* -------------------------------------------------------------------------
  * what is there
  * -------------------------------------------------------------------------
@@ -103,8 +91,8 @@ look_at_registration(Teardown *teardown, Error *error)
 		return false;
 	if (!extension)
 	{
-		report(teardown, false,
-			   "the extension \"pg_outbox\" isn't in this database: no registration");
+		say_text(teardown->say, teardown->arg, false,
+				 "the extension \"pg_outbox\" isn't in this database: no registration");
 		return true;
 	}
 	result = pg_command(&teardown->link, "look for the registration", SQL_REGISTRATION, params, 1,
@@ -117,9 +105,9 @@ look_at_registration(Teardown *teardown, Error *error)
 	{
 		snprintf(teardown->publication, sizeof(teardown->publication), "%s",
 				 PQgetvalue(result, 0, 0));
-		report(teardown, false,
-			   "there is a registration of the slot \"%s\", with the source id \"%s\"",
-			   teardown->config->slot, PQgetvalue(result, 0, 1));
+		say_text(teardown->say, teardown->arg, false,
+				 "there is a registration of the slot \"%s\", with the source id \"%s\"",
+				 teardown->config->slot, PQgetvalue(result, 0, 1));
 	}
 	PQclear(result);
 	if (!allowed)
@@ -158,9 +146,9 @@ look_at_slot(Teardown *teardown, Error *error)
 		ours = pg_command_flag(result, 1);
 		snprintf(teardown->slot_pid, sizeof(teardown->slot_pid), "%s", PQgetvalue(result, 0, 2));
 		if (here && ours)
-			report(teardown, false,
-				   "there is the slot \"%s\", with %s of WAL that it hasn't confirmed", slot,
-				   PQgetvalue(result, 0, 3));
+			say_text(teardown->say, teardown->arg, false,
+					 "there is the slot \"%s\", with %s of WAL that it hasn't confirmed", slot,
+					 PQgetvalue(result, 0, 3));
 	}
 	PQclear(result);
 	if (here && ours)
@@ -168,7 +156,8 @@ look_at_slot(Teardown *teardown, Error *error)
 	/* The registration of a copied database names the slot of the original. */
 	if (!here)
 	{
-		report(teardown, true, "the slot \"%s\" belongs to another database, and stays", slot);
+		say_text(teardown->say, teardown->arg, true,
+				 "the slot \"%s\" belongs to another database, and stays", slot);
 		teardown->slot_found = false;
 		return true;
 	}
@@ -192,8 +181,8 @@ look_at_publication(Teardown *teardown, Error *error)
 		teardown->publication_shared = true;
 	PQclear(result);
 	if (teardown->publication_found)
-		report(teardown, false, "there is the publication \"%s\"%s", name,
-			   teardown->publication_shared ? ", which others need" : "");
+		say_text(teardown->say, teardown->arg, false, "there is the publication \"%s\"%s", name,
+				 teardown->publication_shared ? ", which others need" : "");
 	if (owner || teardown->publication_shared)
 		return true;
 	error_permanent(error, EXIT_PERMISSION, "the publication \"%s\" isn't yours to drop", name);
@@ -259,7 +248,7 @@ drop_slot(Teardown *teardown, Error *error)
 						 strcmp(error->sqlstate, "55006") != 0))
 			return false;
 		if (dropped)
-			report(teardown, false, "dropped the slot \"%s\"", slot);
+			say_text(teardown->say, teardown->arg, false, "dropped the slot \"%s\"", slot);
 	}
 	error_clear(error);
 	return true;
@@ -277,7 +266,7 @@ drop_publication(Teardown *teardown, Error *error)
 		return true;
 	if (teardown->publication_shared)
 	{
-		report(teardown, true, "the publication \"%s\" stays", name);
+		say_text(teardown->say, teardown->arg, true, "the publication \"%s\" stays", name);
 		return true;
 	}
 	quoted = PQescapeIdentifier(teardown->link.conn, name, strlen(name));
@@ -287,7 +276,7 @@ drop_publication(Teardown *teardown, Error *error)
 	PQfreemem(quoted);
 	ok = pg_command_only(&teardown->link, "drop the publication", sql, NULL, 0, error);
 	if (ok)
-		report(teardown, false, "dropped the publication \"%s\"", name);
+		say_text(teardown->say, teardown->arg, false, "dropped the publication \"%s\"", name);
 	return ok;
 }
 
@@ -301,7 +290,8 @@ delete_registration(Teardown *teardown, Error *error)
 	if (!pg_command_only(&teardown->link, "delete the registration",
 						 "DELETE FROM outbox.relay WHERE slot_name = $1", &slot, 1, error))
 		return false;
-	report(teardown, false, "deleted the registration of the slot \"%s\"", slot);
+	say_text(teardown->say, teardown->arg, false, "deleted the registration of the slot \"%s\"",
+			 slot);
 	return true;
 }
 
@@ -315,7 +305,7 @@ teardown_database(Teardown *teardown, Error *error)
 	if (!teardown->registered && !teardown->slot_found &&
 		(!teardown->publication_found || teardown->publication_shared))
 	{
-		report(teardown, false, "there is nothing to remove");
+		say_text(teardown->say, teardown->arg, false, "there is nothing to remove");
 		return true;
 	}
 	return check_request(teardown, error) && block_registration(teardown, error) &&
@@ -324,8 +314,8 @@ teardown_database(Teardown *teardown, Error *error)
 }
 
 bool
-pg_teardown_run(const RelayConfig *config, const TeardownRequest *request, TeardownSayFn say,
-				void *arg, Error *error)
+pg_teardown_run(const RelayConfig *config, const TeardownRequest *request, SayFn say, void *arg,
+				Error *error)
 {
 	Teardown teardown = {.config = config, .request = request, .say = say, .arg = arg};
 	bool ok = teardown_database(&teardown, error);

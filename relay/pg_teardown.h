@@ -9,6 +9,7 @@
 #define OUTBOX_RELAY_PG_TEARDOWN_H
 
 #include "relay_options.h"
+#include "say.h"
 
 typedef struct TeardownRequest
 {
@@ -16,10 +17,7 @@ typedef struct TeardownRequest
 	bool force; /* also when a relay reads the slot: its connection is ended */
 } TeardownRequest;
 
-/* What was done, in words; called for each step.  A warning: something that was meant stays. */
-typedef void (*TeardownSayFn)(bool warning, const char *text, void *arg);
-
 extern MUST_CHECK bool pg_teardown_run(const RelayConfig *config, const TeardownRequest *request,
-									   TeardownSayFn say, void *arg, Error *error);
+									   SayFn say, void *arg, Error *error);
 
 #endif

@@ -32,7 +32,6 @@
 #define KAFKA_PATIENCE_USEC (15 * USEC_PER_SEC)
 #define IN_USE_PATIENCE_USEC (10 * USEC_PER_SEC)
 #define DRAIN_USEC_MIN (30 * USEC_PER_SEC)
-#define TEXT_SIZE 256
 
 const char repartition_help[] =
 	"Of repartition, which needs that no relay of the slot runs:\n"
@@ -47,7 +46,7 @@ typedef struct Repartition
 	const RelayConfig *config;
 	const RepartitionRequest *request;
 	FILE *out;
-	RepartitionSayFn say;
+	SayFn say;
 	void *arg;
 	RelayConfig own; /* that of our own connections and of the drain */
 	RelayFacts facts;
@@ -135,7 +134,6 @@ count_partitions(Repartition *repartition, EventSink *sink, uint32_t index, Erro
 {
 	TopicPlan *topic = &repartition->plan.topics[index];
 	MonoUsec give_up_at = clock_mono() + KAFKA_PATIENCE_USEC;
-	char text[TEXT_SIZE + TOPIC_NAME_MAX];
 
 	for (;;)
 	{
@@ -147,9 +145,8 @@ count_partitions(Repartition *repartition, EventSink *sink, uint32_t index, Erro
 	}
 	if (repartition->config->poison_policy != POISON_DEAD_LETTER || !poison_is(error))
 		return false;
-	snprintf(text, sizeof(text), "could not look at the topic \"%s\", it keeps its count",
-			 topic->topic);
-	repartition->say(true, text, repartition->arg);
+	say_text(repartition->say, repartition->arg, true,
+			 "could not look at the topic \"%s\", it keeps its count", topic->topic);
 	error_clear(error);
 	topic->present = topic->recorded;
 	return true;
@@ -294,14 +291,11 @@ drain(Repartition *repartition, Error *error)
 static bool
 change(Repartition *repartition, Error *error)
 {
-	char text[TEXT_SIZE];
-
 	if (!drain(repartition, error) ||
 		!pg_repartition_commit(repartition->lock, &repartition->plan, repartition->target, error))
 		return false;
-	snprintf(text, sizeof(text), "the routing map is changed: generation %u begins",
-			 repartition->plan.generation + 1);
-	repartition->say(false, text, repartition->arg);
+	say_text(repartition->say, repartition->arg, false,
+			 "the routing map is changed: generation %u begins", repartition->plan.generation + 1);
 	return true;
 }
 
@@ -325,8 +319,8 @@ carry_out(Repartition *repartition, Error *error)
 }
 
 bool
-repartition_run(const RelayConfig *config, const RepartitionRequest *request, FILE *out,
-				RepartitionSayFn say, void *arg, Error *error)
+repartition_run(const RelayConfig *config, const RepartitionRequest *request, FILE *out, SayFn say,
+				void *arg, Error *error)
 {
 	Repartition repartition = {.config = config,
 							   .request = request,

@@ -9,6 +9,7 @@
 #include "command_args.h"
 #include "relay_options.h"
 #include "repartition_plan.h"
+#include "say.h"
 
 #include <stdio.h>
 
@@ -23,15 +24,12 @@ extern const char repartition_help[];
 extern ArgResult repartition_take_argument(ArgCursor *cursor, RepartitionRequest *request,
 										   Error *error);
 
-/* What happens, in words. */
-typedef void (*RepartitionSayFn)(bool warning, const char *text, void *arg);
-
 /*
  * Prints the plan to out.  Errors: EXIT_IN_USE (a relay of the slot runs), EXIT_ROUTING (a topic
  * is gone, or hasn't so many partitions), EXIT_NOT_INITIALIZED (no registration, or no relay has
  * run with it), and those of a relay that can't stream.
  */
 extern MUST_CHECK bool repartition_run(const RelayConfig *config, const RepartitionRequest *request,
-									   FILE *out, RepartitionSayFn say, void *arg, Error *error);
+									   FILE *out, SayFn say, void *arg, Error *error);
 
 #endif

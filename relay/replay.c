@@ -37,7 +37,7 @@ typedef struct Replay
 	const RelayConfig *config;
 	ReplayRequest *request;
 	FILE *out;
-	ReplaySayFn say;
+	SayFn say;
 	void *arg;
 	RelayFacts facts;
 	TopicMap *topics;
@@ -176,7 +176,7 @@ replay_rows(Replay *replay, Error *error)
 }
 
 bool
-replay_run(const RelayConfig *config, ReplayRequest *request, FILE *out, ReplaySayFn say, void *arg,
+replay_run(const RelayConfig *config, ReplayRequest *request, FILE *out, SayFn say, void *arg,
 		   Error *error)
 {
 	Replay replay = {.config = config, .request = request, .out = out, .say = say, .arg = arg};

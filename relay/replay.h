@@ -30,6 +30,6 @@ extern ArgResult replay_take_argument(ArgCursor *cursor, ReplayRequest *request,
  * What there is and what was done go to out, a line each.
  */
 extern MUST_CHECK bool replay_run(const RelayConfig *config, ReplayRequest *request, FILE *out,
-								  ReplaySayFn say, void *arg, Error *error);
+								  SayFn say, void *arg, Error *error);
 
 #endif

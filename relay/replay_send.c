@@ -210,14 +210,12 @@ static void
 say_buried(const Sender *sender, const StoredRow *row, LetterFate fate, const Error *why)
 {
 	char id[UUID_TEXT_SIZE];
-	char text[1024];
 
 	uuid_format(row->id, id);
-	snprintf(text, sizeof(text), "event %s %s: %s", id,
+	say_text(sender->job->say, sender->job->arg, true, "event %s %s: %s", id,
 			 fate == LETTER_WRITTEN ? "was written to outbox.dead_letter"
 									: "can't be published, and is in outbox.dead_letter already",
 			 why->message);
-	sender->job->say(true, text, sender->job->arg);
 }
 
 /* false: *error, which says why the row can't be published, is what ends the replay. */

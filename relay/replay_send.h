@@ -9,8 +9,7 @@
 #include "relay_check.h"
 #include "relay_options.h"
 #include "route.h"
-
-typedef void (*ReplaySayFn)(bool warning, const char *text, void *arg);
+#include "say.h"
 
 typedef struct ReplayJob
 {
@@ -19,7 +18,7 @@ typedef struct ReplayJob
 	TopicMap *topics; /* topics that are made on the way are added */
 	PgRows *rows;
 	const char *flag; /* the value of the header outbox-replayed */
-	ReplaySayFn say;
+	SayFn say;
 	void *arg;
 } ReplayJob;
 

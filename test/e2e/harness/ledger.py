@@ -4,7 +4,6 @@ What was committed, and in which order, is told by a second replication slot wit
 PostgreSQL's own test_decoding plugin, which knows nothing of this project, and
 checked against the business rows that the same transactions wrote.
 """
-import re
 from collections import defaultdict
 
 from .wait import until
