@@ -65,10 +65,17 @@ def without_a_certificate(tmp_path, prefix):
             f"{prefix}_KAFKA_SSL_CA_LOCATION": str(tmp_path / "ca.crt")}
 
 
-@pytest.mark.parametrize("command", ["run", "--check-config", "status"])
+@pytest.mark.parametrize("command", ["run", "--check-config", "init"])
 def test_a_certificate_that_is_missing(tmp_path, exits, command):
     refuses(exits, "outbox-relay", [command], str(tmp_path / "ca.crt"), "kafka.ssl.ca.location",
             "No such file or directory", **without_a_certificate(tmp_path, "OUTBOX_RELAY"))
+
+
+@pytest.mark.parametrize("command", ["status", "teardown"])
+def test_what_never_asks_kafka_needs_no_certificate(tmp_path, command):
+    status, text = run("outbox-relay", command, "--postgres-conninfo=host=/nowhere",
+                       **without_a_certificate(tmp_path, "OUTBOX_RELAY"))
+    assert status != 0 and "/nowhere" in text and "ca.crt" not in text, text
 
 
 def test_a_certificate_that_the_consumer_misses(tmp_path, exits):
