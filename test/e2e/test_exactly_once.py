@@ -4,8 +4,6 @@ import random
 import signal
 from contextlib import contextmanager
 
-import pytest
-
 from harness.wait import stays, until
 from harness.whole import check_complete, check_whole, exactly, position, state
 

@@ -17,6 +17,15 @@ def emit_many(scene, count, aggregate_type="load", prefix="k"):
               " FROM generate_series(1, %s) AS g", (aggregate_type, prefix, count))
 
 
+def crash_behind(scene, relay, ledger):
+    """A hundred events are out in 20 transactions, and the relay is dead before it marked the last ones."""
+    for _ in range(20):
+        emit_many(scene, 5)
+    check_complete(ledger)
+    relay.kill()
+    scene.wait_slot_free()
+
+
 def generation_of_mode(scene):
     return scene.sql("SELECT exactly_once_generation FROM outbox.relay")[0][0]
 
@@ -49,11 +58,7 @@ def test_a_crash_of_exactly_once_is_settled_by_at_least_once(scene):
     transactions = exactly(scene, **{"mark.interval": "1h"})
     relay = scene.start_relay(**transactions)
     ledger = scene.ledger()
-    for _ in range(20):
-        emit_many(scene, 5)
-    check_complete(ledger)
-    relay.kill()
-    scene.wait_slot_free()
+    crash_behind(scene, relay, ledger)
     emit_many(scene, 5)
     other = scene.relay("other", **{**transactions, "delivery": "at-least-once"})
     other.start()
@@ -66,11 +71,7 @@ def test_a_crash_of_at_least_once_comes_to_its_end_first(scene, exits):
     """Events behind the mark would be doubled: that is said, with the way on."""
     relay = scene.start_relay(**{"mark.interval": "1h"})
     ledger = scene.ledger()
-    for _ in range(20):
-        emit_many(scene, 5)
-    check_complete(ledger)
-    relay.kill()
-    scene.wait_slot_free()
+    crash_behind(scene, relay, ledger)
     log = stopped(scene.relay("first", **exactly(scene)), exits["EXIT_CONFIG"])
     assert "Kafka has events behind the mark" in log and "SIGTERM" in log
     assert relay.start().stop() == 0
