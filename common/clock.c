@@ -4,6 +4,8 @@
  */
 #include "clock.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -32,6 +34,18 @@ PgUsec
 clock_pg(void)
 {
 	return clock_wall() - PG_EPOCH_UNIX_USEC;
+}
+
+void
+clock_sleep_until(MonoUsec at)
+{
+	MonoUsec now = clock_mono();
+	int64_t ms;
+
+	if (at <= now)
+		return;
+	ms = (at - now) / USEC_PER_MS + 1;
+	(void) poll(NULL, 0, ms > INT_MAX ? INT_MAX : (int) ms);
 }
 
 size_t

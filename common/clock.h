@@ -25,6 +25,12 @@ extern MonoUsec clock_mono(void);
 extern UnixUsec clock_wall(void);
 extern PgUsec clock_pg(void);
 
+/*
+ * For commands that have nothing else to do meanwhile: returns then or a moment later, at once when
+ * that is past, and earlier when a signal comes.  Whoever waits for something looks again.
+ */
+extern void clock_sleep_until(MonoUsec at);
+
 #define CLOCK_TEXT_SIZE 32
 /* RFC 3339, UTC, milliseconds: 2026-01-31T12:34:56.789Z; returns the length. */
 extern size_t clock_format(UnixUsec at, char *text);

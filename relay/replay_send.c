@@ -174,15 +174,10 @@ make_topic(Sender *sender, const char *name, Error *error)
 		return false;
 	for (;;)
 	{
-		MonoUsec now = clock_mono();
-		MonoUsec wake_at;
-
-		io = topic_maker_step(maker, now, &partitions, error);
+		io = topic_maker_step(maker, clock_mono(), &partitions, error);
 		if (io != IO_AGAIN)
 			break;
-		wake_at = topic_maker_wake_at(maker);
-		if (wake_at > now)
-			(void) poll(NULL, 0, (int) ((wake_at - now) / USEC_PER_MS) + 1);
+		clock_sleep_until(topic_maker_wake_at(maker));
 	}
 	topic_maker_free(maker);
 	return io == IO_OK &&

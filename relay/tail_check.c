@@ -12,19 +12,8 @@
 #include "kafka_tail.h"
 #include "pg_registry.h"
 
-#include <poll.h>
-
 #define BROKER_USEC (30 * USEC_PER_SEC)
 #define RETRY_USEC (500 * USEC_PER_MS)
-
-static void
-sleep_until(MonoUsec at)
-{
-	MonoUsec now = clock_mono();
-
-	if (at > now)
-		(void) poll(NULL, 0, (int) ((at - now) / USEC_PER_MS) + 1);
-}
 
 static bool
 read_tail(KafkaTail *tail, Error *error)
@@ -42,12 +31,12 @@ read_tail(KafkaTail *tail, Error *error)
 				if (clock_mono() >= give_up_at)
 					return error_transient(error, "could not read the ends of the topics: no "
 												  "broker answers");
-				sleep_until(kafka_tail_wake_at(tail));
+				clock_sleep_until(kafka_tail_wake_at(tail));
 				break;
 			default:
 				if (error->error_class != ERROR_CLASS_TRANSIENT || clock_mono() >= give_up_at)
 					return false;
-				sleep_until(clock_mono() + RETRY_USEC);
+				clock_sleep_until(clock_mono() + RETRY_USEC);
 				break;
 		}
 	}

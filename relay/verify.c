@@ -23,7 +23,6 @@
 #include "pg_rows.h"
 #include "position.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,15 +211,6 @@ take_record(const ScannedRecord *record, void *arg)
 	verify->records++;
 }
 
-static void
-sleep_until(MonoUsec wake_at)
-{
-	MonoUsec now = clock_mono();
-
-	if (wake_at > now)
-		(void) poll(NULL, 0, (int) ((wake_at - now) / USEC_PER_MS) + 1);
-}
-
 /* Brokers that are away get some time to come back; what was read isn't read again. */
 static bool
 read_topics(Verify *verify, Error *error)
@@ -238,10 +228,10 @@ read_topics(Verify *verify, Error *error)
 			clock_mono() < give_up_at)
 		{
 			io = IO_AGAIN;
-			sleep_until(clock_mono() + RETRY_USEC);
+			clock_sleep_until(clock_mono() + RETRY_USEC);
 		}
 		else if (io == IO_AGAIN)
-			sleep_until(kafka_scan_wake_at(scan));
+			clock_sleep_until(kafka_scan_wake_at(scan));
 	}
 	kafka_scan_free(scan);
 	return verify->full ? too_many(verify, error) : io == IO_OK;

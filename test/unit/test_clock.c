@@ -83,6 +83,20 @@ clocks_go_on(void **state)
 	assert_true(pg + PG_EPOCH_UNIX_USEC - wall < 60 * USEC_PER_SEC);
 }
 
+static void
+sleeps_until_then(void **state)
+{
+	MonoUsec at = clock_mono() + 20 * USEC_PER_MS;
+
+	(void) state;
+	clock_sleep_until(at);
+	assert_true(clock_mono() >= at);
+	/* The past is no time to wait for: neither of these would come back otherwise. */
+	clock_sleep_until(at - 1);
+	clock_sleep_until(0);
+	clock_sleep_until(INT64_MIN);
+}
+
 int
 main(void)
 {
@@ -91,6 +105,7 @@ main(void)
 		cmocka_unit_test(extremes_fit),
 		cmocka_unit_test(the_zone_of_the_process_does_not_matter),
 		cmocka_unit_test(clocks_go_on),
+		cmocka_unit_test(sleeps_until_then),
 	};
 
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
