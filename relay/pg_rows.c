@@ -71,9 +71,13 @@ struct PgRows
 	"       coalesce(min(e.created_at) <= $3::timestamptz, false)"                                 \
 	"  FROM ONLY outbox.event_%u e"
 
-/* TRUNCATE gives a table another file.  So does a rewrite, after which it isn't known any more. */
+/*
+ * TRUNCATE gives a table another file.  So does a rewrite, after which it isn't known any more.  A
+ * gap that sees nothing began on another server (pg_init_gap.h), whose tables these files say nothing of.
+ */
 #define SQL_NEVER_TRUNCATED                                                                        \
-	"SELECT bool_and(pg_relation_filenode(c.oid) = c.oid) FROM pg_class c"                         \
+	"SELECT bool_and(pg_relation_filenode(c.oid) = c.oid)"                                         \
+	"       AND coalesce(pg_snapshot_xmax($1::pg_snapshot) <> '1'::xid8, true) FROM pg_class c"    \
 	" WHERE c.oid IN ('outbox.event_0'::regclass, 'outbox.event_1'::regclass,"                     \
 	"                 'outbox.event_2'::regclass)"
 
@@ -297,8 +301,10 @@ count_missing_ids(PgRows *rows, RowSurvey *survey, Error *error)
 static bool
 look_for_truncation(PgRows *rows, bool *never, Error *error)
 {
+	const char *params[] = {rows->gap};
+
 	return pg_command_ask(&rows->link, "look whether rows were truncated", SQL_NEVER_TRUNCATED,
-						  NULL, 0, never, error);
+						  params, 1, never, error);
 }
 
 bool
