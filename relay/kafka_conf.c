@@ -35,6 +35,8 @@ static const Property defaults[] = {
 	{"reconnect.backoff.ms", "100"},
 	{"reconnect.backoff.max.ms", "2000"},
 	{"log.connection.close", "false"},
+	/* A broker would make a topic with its own settings, and one that is gone without a word. */
+	{"allow.auto.create.topics", "false"},
 	{NULL, NULL},
 };
 
