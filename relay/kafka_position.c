@@ -36,6 +36,7 @@ struct KafkaPosition
 	int64_t from;
 	bool found;
 	Position before;
+	PositionWriter writer;
 	MonoUsec wake_at;
 };
 
@@ -80,9 +81,10 @@ kafka_position_wake_at(const KafkaPosition *position)
 }
 
 bool
-kafka_position_found(const KafkaPosition *position, Position *before)
+kafka_position_found(const KafkaPosition *position, Position *before, PositionWriter *writer)
 {
 	*before = position->before;
+	*writer = position->writer;
 	return position->found;
 }
 
@@ -101,6 +103,24 @@ read_from(KafkaPosition *position, int64_t span, Error *error)
 	return ok;
 }
 
+/* One that is too long for us isn't ours: it is as good as none. */
+static void
+take_header(const rd_kafka_message_t *message, const char *name, char *text, size_t size)
+{
+	rd_kafka_headers_t *headers;
+	const void *value;
+	size_t len;
+
+	text[0] = '\0';
+	if (rd_kafka_message_headers((rd_kafka_message_t *) message, &headers) !=
+			RD_KAFKA_RESP_ERR_NO_ERROR ||
+		rd_kafka_header_get_last(headers, name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+		value == NULL || len >= size)
+		return;
+	memcpy(text, value, len);
+	text[len] = '\0';
+}
+
 static bool
 take_record(KafkaPosition *position, const rd_kafka_message_t *message, Error *error)
 {
@@ -114,6 +134,10 @@ take_record(KafkaPosition *position, const rd_kafka_message_t *message, Error *e
 		strcmp(source_id, position->source_id) == 0)
 	{
 		position->found = true;
+		take_header(message, POSITION_HEADER_SYSTEM, position->writer.system_identifier,
+					sizeof(position->writer.system_identifier));
+		take_header(message, POSITION_HEADER_WRITER, position->writer.transactional_id,
+					sizeof(position->writer.transactional_id));
 		return true;
 	}
 	return error_permanent(error, EXIT_GAP,

@@ -12,10 +12,18 @@
 #define OUTBOX_RELAY_KAFKA_POSITION_H
 
 #include "clock.h"
+#include "kafka_sink.h"
 #include "position.h"
 #include "relay_options.h"
 
 typedef struct KafkaPosition KafkaPosition;
+
+/* What the record says of the relay that wrote it; "": nothing. */
+typedef struct PositionWriter
+{
+	char system_identifier[24];
+	char transactional_id[TRANSACTIONAL_ID_SIZE];
+} PositionWriter;
 
 extern MUST_CHECK KafkaPosition *kafka_position_open(const RelayConfig *config,
 													 const char *source_id, Error *error);
@@ -26,7 +34,8 @@ extern MUST_CHECK KafkaPosition *kafka_position_open(const RelayConfig *config,
 extern MUST_CHECK IoResult kafka_position_step(KafkaPosition *position, MonoUsec now, Error *error);
 extern MonoUsec kafka_position_wake_at(const KafkaPosition *position);
 /* Everything before it is in Kafka; false: no such record. */
-extern bool kafka_position_found(const KafkaPosition *position, Position *before);
+extern bool kafka_position_found(const KafkaPosition *position, Position *before,
+								 PositionWriter *writer);
 extern void kafka_position_free(KafkaPosition *position); /* NULL is allowed */
 
 #endif

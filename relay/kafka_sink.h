@@ -23,14 +23,20 @@ typedef struct KafkaSinkHooks
 /*
  * Of a sink with transactions.  The position that each comes to is a record of the position
  * topic, partition 0: key "<source id>/<slot>", value a position before which everything is
- * in Kafka.  Copied.
+ * in Kafka, and headers that say whose it is.  Copied.
  */
 typedef struct KafkaTransactions
 {
 	const char *id; /* transactional.id: the sink fences off earlier ones with the same */
 	const char *source_id;
 	const char *slot;
+	const char *system_identifier; /* of the server that the events come from */
 } KafkaTransactions;
+
+/* Headers of a position. */
+#define POSITION_HEADER_SYSTEM "system-identifier"
+#define POSITION_HEADER_WRITER "transactional-id"
+#define TRANSACTIONAL_ID_SIZE 192
 
 /*
  * batch_bytes limits a batch, 0: as configured.  transactions: NULL for a sink without them.

@@ -67,6 +67,8 @@ typedef struct KafkaSink
 	bool purged_certainly; /* it isn't persisted */
 	char source_id[SOURCE_ID_MAX + 1];
 	char position_key[POSITION_KEY_SIZE];
+	char system_identifier[24];
+	char transactional_id[TRANSACTIONAL_ID_SIZE];
 	rd_kafka_topic_t *position_topic;
 } KafkaSink;
 

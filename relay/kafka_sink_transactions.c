@@ -28,6 +28,9 @@ kafka_sink_start_transactions(KafkaSink *sink, const RelayConfig *config,
 	snprintf(sink->source_id, sizeof(sink->source_id), "%s", transactions->source_id);
 	snprintf(sink->position_key, sizeof(sink->position_key), "%s/%s", transactions->source_id,
 			 transactions->slot);
+	snprintf(sink->system_identifier, sizeof(sink->system_identifier), "%s",
+			 transactions->system_identifier);
+	snprintf(sink->transactional_id, sizeof(sink->transactional_id), "%s", transactions->id);
 	sink->position_topic = rd_kafka_topic_new(sink->handle, config->position_topic, NULL);
 	if (sink->position_topic == NULL)
 		return kafka_error_fill(error, rd_kafka_last_error(), "use the position topic");
@@ -57,13 +60,18 @@ write_position(KafkaSink *sink, const Position *before, Error *error)
 {
 	char value[POSITION_TEXT_SIZE];
 	size_t len = position_format(sink->source_id, before, value);
+	rd_kafka_resp_err_t code = rd_kafka_producev(
+		sink->handle, RD_KAFKA_V_RKT(sink->position_topic), RD_KAFKA_V_PARTITION(0),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(value, len),
+		RD_KAFKA_V_KEY(sink->position_key, strlen(sink->position_key)),
+		RD_KAFKA_V_HEADER(POSITION_HEADER_SYSTEM, sink->system_identifier, -1),
+		RD_KAFKA_V_HEADER(POSITION_HEADER_WRITER, sink->transactional_id, -1), RD_KAFKA_V_END);
 
-	if (rd_kafka_produce(sink->position_topic, 0, RD_KAFKA_MSG_F_COPY, value, len,
-						 sink->position_key, strlen(sink->position_key), NULL) == 0)
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return IO_OK;
-	if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return IO_AGAIN;
-	kafka_error_fill(error, rd_kafka_last_error(), "write the position of a transaction");
+	kafka_error_fill(error, code, "write the position of a transaction");
 	error->error_class = ERROR_CLASS_TRANSIENT; /* no event is to blame */
 	return IO_FAILED;
 }

@@ -2,8 +2,9 @@
  * relay_check_delivery.c
  *	  Where a stream begins with Kafka transactions, before or behind a change of mode.
  *
- * Refuses a position topic that is behind what was committed, a Kafka that is ahead of the
- * server, and a change to exactly-once while Kafka has events behind the mark.
+ * Refuses a position topic that is behind what was committed or has the position of another
+ * server, a Kafka that is ahead of the server, and a change to exactly-once while Kafka has events
+ * behind the mark.
  *
  * Invariants: nothing that an earlier transaction committed is behind the point that is
  * found, so that it isn't published again; nothing that wasn't is before it.  On a new
@@ -140,6 +141,28 @@ behind_the_last(const RelayFacts *facts, const DeliveryFacts *delivery, Position
 	return found;
 }
 
+/* Another database publishes with our source id and slot, or one did that lived before. */
+static bool
+check_server(const RelayFacts *facts, const DeliveryFacts *delivery, Error *error)
+{
+	char text[POSITION_TEXT_SIZE];
+
+	if (delivery->written_on[0] == '\0' ||
+		strcmp(delivery->written_on, facts->system_identifier) == 0)
+		return true;
+	(void) position_format(facts->source_id, delivery->before, text);
+	error_permanent(error, EXIT_GAP,
+					"the position topic has %s of another server: its system identifier is %s, %s "
+					"is registered",
+					text, delivery->written_on, facts->system_identifier);
+	error_detail(error, "Another database has the same source id and slot, or had them before. Its "
+						"positions say nothing of these events.");
+	return error_hint(error,
+					  "If it still publishes: outbox-relay teardown, then init with another "
+					  "--source-id. Else drop the slot, then outbox-relay init --accept-gap, "
+					  "start the relay, and outbox-relay replay --gap.");
+}
+
 /* The last relay committed transactions: what the topic says is the truth, if it is whole. */
 static bool
 go_on(const RelayFacts *facts, const DeliveryFacts *delivery, const Position *before,
@@ -170,6 +193,8 @@ go_on(const RelayFacts *facts, const DeliveryFacts *delivery, const Position *be
 	}
 	start->before = *before;
 	start->record = !delivery->exactly_once;
+	/* Whoever comes next has to know whom to fence off. */
+	start->anchor = delivery->exactly_once && delivery->another_writer;
 	return true;
 }
 
@@ -210,6 +235,9 @@ relay_check_delivery(const RelayFacts *facts, const DeliveryFacts *delivery, Del
 	const Position *before = NULL;
 
 	*start = (DeliveryStart){.anchor = false};
+	if (delivery->before != NULL && delivery->before->generation >= facts->generation &&
+		!check_server(facts, delivery, error))
+		return false;
 	if (delivery->before != NULL && delivery->before->generation > facts->generation)
 	{
 		error_permanent(error, EXIT_GAP,

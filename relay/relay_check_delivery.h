@@ -21,6 +21,8 @@ typedef struct DeliveryFacts
 {
 	bool exactly_once;		/* this relay */
 	const Position *before; /* of the position topic; NULL: it has none */
+	const char *written_on; /* the system identifier with it; "": not known */
+	bool another_writer;	/* it was written with another transactional id than ours */
 	const Position *last;	/* the last event that this process saw committed; NULL: none */
 	const Position *tail;	/* the highest in the recorded topics; NULL: none */
 	const TimelineHistory *timelines;
@@ -30,7 +32,7 @@ typedef struct DeliveryFacts
 typedef struct DeliveryStart
 {
 	Position before; /* the stream begins there */
-	bool anchor;	 /* it isn't in the position topic yet */
+	bool anchor;	 /* it isn't in the position topic yet, or under another relay's id */
 	bool record;	 /* another mode than the recorded one: that comes before the first event */
 } DeliveryStart;
 

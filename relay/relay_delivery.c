@@ -3,7 +3,8 @@
  *	  delivery = exactly-once: what is done between opening a producer of transactions and
  *	  the stream, and when transactions are committed.
  *
- *	fence -> read the position -> [make the topic] -> [anchor] -> [record the mode] -> known
+ *	fence -> read the position -> [fence its writer, read again] -> [make the topic]
+ *		  -> [anchor] -> [record the mode] -> known
  *
  * A relay that publishes at least once goes the same way, with a producer of its own for
  * the fence, when the one before it published in transactions.
@@ -20,17 +21,18 @@
 #include "exit_codes.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SOON_USEC (5 * USEC_PER_MS)
-#define ID_SIZE 192
 
 const char *
-relay_transactional_id(const Relay *relay, char text[ID_SIZE])
+relay_transactional_id(const Relay *relay, char text[TRANSACTIONAL_ID_SIZE])
 {
 	if (*relay->config->transaction_id != '\0')
-		snprintf(text, ID_SIZE, "%s", relay->config->transaction_id);
+		snprintf(text, TRANSACTIONAL_ID_SIZE, "%s", relay->config->transaction_id);
 	else
-		snprintf(text, ID_SIZE, "pg_outbox.%s.%s", relay->facts.source_id, relay->config->slot);
+		snprintf(text, TRANSACTIONAL_ID_SIZE, "pg_outbox.%s.%s", relay->facts.source_id,
+				 relay->config->slot);
 	return text;
 }
 
@@ -67,6 +69,7 @@ relay_forget_delivery(Relay *relay)
 	if (relay->fence != NULL)
 		relay->fence->ops->close(relay->fence);
 	relay->fence = NULL;
+	relay->fenced_other[0] = '\0';
 	relay->delivery = DELIVERY_UNKNOWN;
 }
 
@@ -93,39 +96,65 @@ take_fence_report(const Delivery *delivery, void *arg)
 	*error = delivery->error;
 }
 
-/* true: earlier producers are fenced off. */
+/* true: earlier producers with that id are fenced off. */
 static bool
-fence_off(Relay *relay, MonoUsec now)
+fence_off(Relay *relay, const char *transactional_id, MonoUsec now)
 {
-	EventSink *sink = relay->config->exactly_once ? relay->sink : relay->fence;
 	Error error;
 
 	error_clear(&error);
-	if (sink == NULL)
+	if (relay->fence == NULL)
+		relay->fence = relay_open_producer(relay, transactional_id, &error);
+	if (relay->fence != NULL)
+		(void) relay->fence->ops->drain(relay->fence, take_fence_report, &error, 64);
+	if (error.error_class != ERROR_CLASS_NONE)
 	{
-		relay->fence = sink = relay_open_producer(relay, true, &error);
-		if (sink == NULL)
-		{
-			relay_fail_kafka(relay, &error, now);
-			return false;
-		}
-	}
-	if (sink == relay->fence)
-	{
-		(void) sink->ops->drain(sink, take_fence_report, &error, 64);
-		if (error.error_class != ERROR_CLASS_NONE)
-		{
-			relay_fail_kafka(relay, &error, now);
-			return false;
-		}
-	}
-	if (!kafka_sink_is_ready(sink))
+		relay_fail_kafka(relay, &error, now);
 		return false;
-	if (sink == relay->fence)
-	{
-		sink->ops->close(sink);
-		relay->fence = NULL;
 	}
+	if (!kafka_sink_is_ready(relay->fence))
+		return false;
+	relay->fence->ops->close(relay->fence);
+	relay->fence = NULL;
+	return true;
+}
+
+static bool
+fence_off_the_one_before(Relay *relay, MonoUsec now)
+{
+	char id[TRANSACTIONAL_ID_SIZE];
+
+	if (relay->config->exactly_once && relay->sink != NULL)
+		return kafka_sink_is_ready(relay->sink);
+	return fence_off(relay, relay_transactional_id(relay, id), now);
+}
+
+/* A relay with another transactional id committed last. */
+static bool
+has_another_writer(const Relay *relay)
+{
+	const PositionWriter *writer = &relay->position_writer;
+	char id[TRANSACTIONAL_ID_SIZE];
+
+	return relay->has_position && writer->transactional_id[0] != '\0' &&
+		   strcmp(writer->transactional_id, relay_transactional_id(relay, id)) != 0 &&
+		   (writer->system_identifier[0] == '\0' ||
+			strcmp(writer->system_identifier, relay->facts.system_identifier) == 0);
+}
+
+/* true: it can't commit any more; what it did meanwhile is to be read. */
+static bool
+fence_off_writer(Relay *relay, MonoUsec now)
+{
+	const char *id = relay->position_writer.transactional_id;
+
+	if (relay->fence == NULL)
+		log_event(LOG_LEVEL_WARNING,
+				  "the relay before had another transactional id, it is fenced off, too",
+				  "transactional_id", id, "slot", relay->config->slot, NULL);
+	if (!fence_off(relay, id, now))
+		return false;
+	snprintf(relay->fenced_other, sizeof(relay->fenced_other), "%s", id);
 	return true;
 }
 
@@ -177,7 +206,8 @@ read_position(Relay *relay, MonoUsec now)
 		case IO_AGAIN:
 			return false;
 		case IO_OK:
-			relay->has_position = kafka_position_found(relay->position, &relay->position_before);
+			relay->has_position = kafka_position_found(relay->position, &relay->position_before,
+													   &relay->position_writer);
 			kafka_position_free(relay->position);
 			relay->position = NULL;
 			return true;
@@ -194,6 +224,8 @@ decide(Relay *relay, MonoUsec now)
 	DeliveryFacts facts = {
 		.exactly_once = relay->config->exactly_once,
 		.before = relay->has_position ? &relay->position_before : NULL,
+		.written_on = relay->has_position ? relay->position_writer.system_identifier : "",
+		.another_writer = has_another_writer(relay),
 		.last = stats->last.commit_lsn != LSN_INVALID ? &stats->last : NULL,
 		.tail = relay->has_tail ? &relay->highest.position : NULL,
 		.timelines = pg_source_timelines(relay->source),
@@ -210,8 +242,9 @@ decide(Relay *relay, MonoUsec now)
 	}
 	(void) position_format(relay->facts.source_id, &relay->delivery_start.before, text);
 	log_event(LOG_LEVEL_INFO,
-			  relay->delivery_start.anchor ? "beginning with Kafka transactions"
-										   : "Kafka has everything before this position",
+			  relay->delivery_start.anchor && relay->delivery_start.record
+				  ? "beginning with Kafka transactions"
+				  : "Kafka has everything before this position",
 			  "position", text, NULL);
 	return true;
 }
@@ -294,13 +327,26 @@ relay_delivery_is_known(Relay *relay, MonoUsec now)
 	switch (relay->delivery)
 	{
 		case DELIVERY_UNKNOWN:
-			if (!fence_off(relay, now))
+			if (!fence_off_the_one_before(relay, now))
 				return false;
+			/* A relay that published at least once may have had the slot since it was compared. */
+			if (!relay->facts.exactly_once)
+				relay->tail_is_known = false;
 			relay->delivery = DELIVERY_READING;
 			/* FALLTHROUGH */
 		case DELIVERY_READING:
 			if (!read_position(relay, now))
 				return false;
+			relay->delivery = DELIVERY_FENCING;
+			/* FALLTHROUGH */
+		case DELIVERY_FENCING:
+			if (has_another_writer(relay) &&
+				strcmp(relay->position_writer.transactional_id, relay->fenced_other) != 0)
+			{
+				if (fence_off_writer(relay, now))
+					relay->delivery = DELIVERY_READING;
+				return false;
+			}
 			relay->delivery = DELIVERY_DECIDING;
 			/* FALLTHROUGH */
 		case DELIVERY_DECIDING:

@@ -47,6 +47,7 @@ typedef enum DeliveryStep
 {
 	DELIVERY_UNKNOWN,
 	DELIVERY_READING,
+	DELIVERY_FENCING, /* the writer of what was read */
 	DELIVERY_DECIDING,
 	DELIVERY_MAKING,
 	DELIVERY_ANCHORING,
@@ -107,10 +108,12 @@ struct Relay
 	bool position_topic_is_there;
 	bool has_position;
 	Position position_before; /* what the position topic said */
-	int standby_pid;		  /* logged */
-	MonoUsec facts_at;		  /* STANDING_BY: when all of them are asked for again */
-	bool slot_asked;		  /* STANDING_BY: the answer is under way */
-	bool publication_missed;  /* by the last stream */
+	PositionWriter position_writer;
+	char fenced_other[TRANSACTIONAL_ID_SIZE]; /* the writer that was fenced off besides; "": none */
+	int standby_pid;						  /* logged */
+	MonoUsec facts_at;		 /* STANDING_BY: when all of them are asked for again */
+	bool slot_asked;		 /* STANDING_BY: the answer is under way */
+	bool publication_missed; /* by the last stream */
 
 	TopicMaker *maker;
 	bool topic_wanted;
@@ -194,7 +197,8 @@ extern bool relay_read_stream(Relay *relay, MonoUsec now);
 
 /* relay_sink.c */
 /* NULL with the Error filled. */
-extern MUST_CHECK EventSink *relay_open_producer(Relay *relay, bool transactions, Error *error);
+extern MUST_CHECK EventSink *relay_open_producer(Relay *relay, const char *transactional_id,
+												 Error *error);
 /* Makes the producer when there is none; false: it failed. */
 extern bool relay_open_sink(Relay *relay, MonoUsec now);
 extern void relay_close_sink(Relay *relay);
@@ -284,7 +288,7 @@ extern void relay_take_delivery(Relay *relay, const RegistryReply *reply, MonoUs
 /* Everything before it is in Kafka; false: there are no transactions. */
 extern bool relay_delivery_point(const Relay *relay, Position *before);
 extern void relay_forget_delivery(Relay *relay);
-extern const char *relay_transactional_id(const Relay *relay, char text[192]);
+extern const char *relay_transactional_id(const Relay *relay, char text[TRANSACTIONAL_ID_SIZE]);
 extern void relay_transact(Relay *relay, MonoUsec now);
 /* The rest of what was begun won't come in this session. */
 extern void relay_drop_torn(Relay *relay);

@@ -35,29 +35,31 @@ log_kafka(int level, const char *text, void *arg)
 }
 
 EventSink *
-relay_open_producer(Relay *relay, bool transactions, Error *error)
+relay_open_producer(Relay *relay, const char *transactional_id, Error *error)
 {
 	KafkaSinkHooks hooks = {log_kafka, relay};
-	char id[192];
 	KafkaTransactions who = {
-		.id = relay_transactional_id(relay, id),
+		.id = transactional_id,
 		.source_id = relay->facts.source_id,
 		.slot = relay->config->slot,
+		.system_identifier = relay->facts.system_identifier,
 	};
 
-	return kafka_sink_open(relay->config, relay->batch_bytes, transactions ? &who : NULL, &hooks,
-						   error);
+	return kafka_sink_open(relay->config, relay->batch_bytes,
+						   transactional_id != NULL ? &who : NULL, &hooks, error);
 }
 
 bool
 relay_open_sink(Relay *relay, MonoUsec now)
 {
+	char id[TRANSACTIONAL_ID_SIZE];
 	Error error;
 
 	if (relay->sink != NULL)
 		return true;
 	error_clear(&error);
-	relay->sink = relay_open_producer(relay, relay->config->exactly_once, &error);
+	relay->sink = relay_open_producer(
+		relay, relay->config->exactly_once ? relay_transactional_id(relay, id) : NULL, &error);
 	if (relay->sink == NULL)
 	{
 		relay_fail_kafka(relay, &error, now);

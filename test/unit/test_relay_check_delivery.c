@@ -29,6 +29,7 @@ new_case(bool exactly_once_before)
 
 	c = (Case){.facts = {.generation = GENERATION,
 						 .source_id = "src",
+						 .system_identifier = "77",
 						 .start_lsn = 1000,
 						 .mark_lsn = 7000,
 						 .exactly_once = exactly_once_before,
@@ -36,6 +37,7 @@ new_case(bool exactly_once_before)
 	timeline_init(&c.timelines, 2);
 	c.timelines.entries[c.timelines.count++] = (TimelineEntry){1, 5000};
 	c.delivery.exactly_once = true;
+	c.delivery.written_on = "77";
 	c.delivery.timelines = &c.timelines;
 	c.delivery.flushed = 9000;
 	error_clear(&c.error);
@@ -172,6 +174,49 @@ what_an_old_timeline_had_behind_its_end_does_not_count(void **state)
 	assert_begins(c, 4800, 0);
 }
 
+/* A database with the same source id and slot, now or in an earlier life. */
+static void
+a_position_of_another_server_is_a_gap(void **state)
+{
+	Case *c = new_case(false);
+
+	(void) state;
+	c->delivery.written_on = "78";
+	set_before(c, GENERATION, 2, 8000, 0);
+	assert_refused(c, EXIT_GAP, "of another server");
+	c->facts.exactly_once = true;
+	assert_refused(c, EXIT_GAP, "of another server");
+	set_before(c, GENERATION + 1, 2, 8000, 0);
+	assert_refused(c, EXIT_GAP, "of another server");
+	/* An earlier generation says nothing anyway. */
+	c->facts.exactly_once = false;
+	set_before(c, GENERATION - 1, 2, 8000, 0);
+	assert_begins(c, 7000, 0);
+	/* Nothing is known of who wrote it. */
+	c->facts.exactly_once = true;
+	c->delivery.written_on = "";
+	set_before(c, GENERATION, 2, 8000, 0);
+	assert_begins(c, 8000, 0);
+}
+
+/* It was fenced off; its id is replaced by ours before the first event. */
+static void
+another_writer_is_followed_by_an_anchor(void **state)
+{
+	Case *c = new_case(true);
+
+	(void) state;
+	c->delivery.another_writer = true;
+	set_before(c, GENERATION, 2, 8000, 3);
+	assert_begins(c, 8000, 3);
+	assert_true(c->start.anchor);
+	assert_false(c->start.record);
+	/* At least once has no transaction to put it into. */
+	c->delivery.exactly_once = false;
+	assert_begins(c, 8000, 3);
+	assert_false(c->start.anchor);
+}
+
 static void
 begins_at_the_mark_when_kafka_has_nothing_behind_it(void **state)
 {
@@ -237,6 +282,8 @@ main(void)
 		cmocka_unit_test(a_position_that_is_missing_or_behind_is_a_gap),
 		cmocka_unit_test(a_position_ahead_of_the_server_is_a_gap),
 		cmocka_unit_test(what_an_old_timeline_had_behind_its_end_does_not_count),
+		cmocka_unit_test(a_position_of_another_server_is_a_gap),
+		cmocka_unit_test(another_writer_is_followed_by_an_anchor),
 		cmocka_unit_test(begins_at_the_mark_when_kafka_has_nothing_behind_it),
 		cmocka_unit_test(begins_before_the_old_rows),
 		cmocka_unit_test(the_column_must_be_there),

@@ -187,6 +187,17 @@ class Broker:
                        "allow.everyone.if.no.acl.found=true\n")
         self._script("restart")
 
+    def edit(self, old, new):
+        """A line of its properties, which it is started again with."""
+        self._script("stop")
+        path = os.path.join(self.base, "server.properties")
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+        assert old in text, f"{path} has no {old}"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text.replace(old, new))
+        self._script("restart")
+
     def forbid(self, topic, operation="write"):
         """Nobody may do this any more; "all" stands for everything."""
         answer = self._ask(30, struct.pack(">ib", 1, _TOPIC) + string(topic)

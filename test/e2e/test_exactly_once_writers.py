@@ -1,0 +1,144 @@
+"""delivery = exactly-once, and who else writes or wrote: relays with another transactional id, in the
+other mode, of another database; and brokers that make topics by themselves."""
+import signal
+
+from confluent_kafka.admin import ConfigResource
+
+from harness.wait import until
+from harness.whole import check_complete, check_once, exactly, position, state
+from test_exactly_once import end_walsender, written
+from test_exactly_once_start import emit_many, stopped
+from test_used_source_id import in_topic, torn_down_and_moved, write_wal
+
+# A Kafka transaction stays open for as long as a test wants it to.
+SLOW = {"transaction.linger": "1min", "transaction.interval": "3s"}
+
+
+def paused_amid_kafka_transaction(scene, relay, count):
+    """Its events are written and not committed, and it has lost the slot."""
+    before = written(scene)
+    emit_many(scene, count)
+    until(lambda: written(scene) >= before + count, "it is written", every=0.01)
+    relay.signal(signal.SIGSTOP)
+    end_walsender(scene)
+    scene.wait_slot_free()
+
+
+def test_a_zombie_with_another_transactional_id_is_fenced(scene):
+    """The position says who wrote it: that one is fenced off by its own id."""
+    options = exactly(scene, **SLOW)
+    ids = [f"{scene.id}-{name}" for name in ("first", "second", "third")]
+    relays = [scene.relay(name, **options, **{"transaction.id": name}) for name in ids]
+    scene.initialize(**options)
+    relays[0].start()
+    ledger = scene.ledger()
+    emit_many(scene, 20)
+    check_complete(ledger)
+    for old, new in zip(relays, relays[1:]):
+        paused_amid_kafka_transaction(scene, old, 20)
+        # Between this start and the next one it commits no event: the position says it even so.
+        new.start()
+        assert "is fenced off, too" in new.log()
+    check_complete(ledger)
+    for old in relays[:2]:
+        old.signal(signal.SIGCONT)
+        until(lambda relay=old: state(relay) == "standing by", "it stands by")
+    emit_many(scene, 20)
+    check_complete(ledger)
+    assert all(relay.running() for relay in relays)
+
+
+def test_at_least_once_takes_over_from_another_transactional_id(scene):
+    options = exactly(scene, **SLOW)
+    first = scene.start_relay(**options)
+    ledger = scene.ledger()
+    emit_many(scene, 20)
+    check_complete(ledger)
+    paused_amid_kafka_transaction(scene, first, 20)
+    other = scene.relay("other", **{**options, "delivery": "at-least-once", "transaction.id": scene.id + "-other"})
+    other.start()
+    check_complete(ledger)
+    first.signal(signal.SIGCONT)
+    until(lambda: state(first) == "standing by", "it stands by")
+    check_complete(ledger)
+
+
+def test_at_least_once_had_the_slot_meanwhile(scene, exits):
+    """It crashed with its mark behind Kafka: what it published is seen, also by one that ran before it."""
+    options = exactly(scene, **{"mark.interval": "1h"})
+    relay = scene.start_relay(**options)
+    ledger = scene.ledger()
+    emit_many(scene, 20)
+    check_complete(ledger)
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    relay.start()  # it compares what the topics have
+    relay.signal(signal.SIGSTOP)
+    end_walsender(scene)
+    scene.wait_slot_free()
+    other = scene.relay("other", **{**options, "delivery": "at-least-once"}).start()
+    emit_many(scene, 20)
+    check_complete(ledger)
+    other.kill()
+    scene.wait_slot_free()
+    relay.signal(signal.SIGCONT)
+    emit_many(scene, 20)
+    assert relay.wait_exit() == exits["EXIT_CONFIG"], relay.log()
+    assert "Kafka has events behind the mark" in relay.log()
+    check_once(scene.broker.read(scene.topic("load")))
+
+
+def test_a_position_of_another_life_is_not_believed(make_scene, own, broker, exits):
+    """The same source id on another server: what comes before that position would be skipped."""
+    scene = make_scene(own.cluster("old"), None, broker)
+    write_wal(scene)
+    name = "shop_" + scene.id
+    options = exactly(scene)
+    scene.initialize("--source-id", name, **options)
+    relay = scene.relay(**options).start()
+    scene.emit("first", "k")
+    in_topic(scene, "first", 1)
+    until(lambda: position(scene)[1] >= 2, "a position is there")
+    assert relay.stop() == 0
+    other = torn_down_and_moved(scene, own.cluster("new"), make_scene, broker)
+    other.initialize("--source-id", name, "--existing", "skip", **options)
+    for _ in range(2):
+        other.emit("second", "k")
+        write_wal(other)
+    relay = other.relay("moved", **options)
+    assert "another server" in stopped(relay, exits["EXIT_GAP"])
+    assert not broker.partitions(other.topic("second"))
+    # Nobody else publishes: another generation.
+    other.sql("SELECT pg_drop_replication_slot(%s)", (other.slot,))
+    other.initialize("--accept-gap", **options)
+    relay.start()
+    event = other.emit("second", "k")
+    in_topic(other, "second", 1)
+    assert event in [record.id for record in broker.read(other.topic("second"))]
+
+
+def cleanup_policy(broker, topic):
+    future, = broker.admin().describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)]).values()
+    return future.result(20)["cleanup.policy"].value
+
+
+def test_the_broker_makes_no_topic_by_itself(make_scene, source, own, exits):
+    """Its own would forget positions after a week, and have as many partitions as it likes."""
+    broker = own.broker()
+    broker.edit("auto.create.topics.enable=false", "auto.create.topics.enable=true\nnum.partitions=7")
+    scene = make_scene(source, None, broker)
+    options = exactly(scene, **{"topics.partitions": "2"})
+    relay = scene.start_relay(**options)
+    ledger = scene.ledger()
+    emit_many(scene, 5)
+    check_complete(ledger)
+    assert cleanup_policy(broker, scene.prefix + ".position") == "compact"
+    assert broker.partitions(scene.prefix + ".position") == 1
+    assert broker.partitions(scene.topic("load")) == 2
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    # Nor does it bring one back that is gone: that is to be noticed.
+    broker.delete_topics([scene.topic("load")])
+    until(lambda: not broker.partitions(scene.topic("load")), "it is gone")
+    assert "is gone from Kafka" in stopped(relay, exits["EXIT_ROUTING"])
+    assert not broker.partitions(scene.topic("load"))
