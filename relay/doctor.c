@@ -28,11 +28,13 @@ doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
 	BrokerFacts broker = {.max_event_bytes = EVENT_BYTES_UNKNOWN,
 						  .create_topics = config->create_topics,
 						  .topic_partitions = config->topic_partitions,
-						  .topic_replicas = config->topic_replication_factor};
+						  .topic_replicas = config->topic_replication_factor,
+						  .exactly_once = config->exactly_once};
 	ServerFacts *server = calloc(1, sizeof(*server));
 	DoctorReport *report = doctor_report_create(request->json, out);
 	int status = EXIT_BUG;
 
+	snprintf(broker.position.name, sizeof(broker.position.name), "%s", config->position_topic);
 	if (!finding_shell_word(options_text(config->options, "kafka.bootstrap.servers"), servers,
 							sizeof(servers)))
 		snprintf(servers, sizeof(servers), "\"$KAFKA_SERVERS\""); /* too many for a line */

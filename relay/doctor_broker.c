@@ -353,6 +353,47 @@ check_broker_count(const BrokerFacts *facts, Finding *finding)
 				 REPLICAS_WANTED);
 }
 
+/* It must keep the last position of each relay for ever, and take writes. */
+static void
+check_position_topic(const BrokerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	const TopicFacts *topic = &facts->position;
+
+	if (failed(&topic->error))
+	{
+		finding_set_error(finding, FINDING_ERROR, &topic->error);
+		finding_mend(finding, REMEDY_ADVICE,
+					 "let the relay's user Describe, Read and Write the topic \"%s\"", topic->name);
+	}
+	else if (topic->partitions == 0 && facts->create_topics)
+		finding_set(finding, FINDING_OK, "\"%s\" is yet to be made", topic->name);
+	else if (topic->partitions == 0)
+	{
+		finding_set(finding, FINDING_ERROR, "\"%s\" doesn't exist, and topics.create is off",
+					topic->name);
+		finding_mend(finding, REMEDY_SHELL,
+					 "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1 "
+					 "--replication-factor %d --config cleanup.policy=compact",
+					 setup->kafka_servers, topic->name,
+					 facts->brokers < REPLICAS_WANTED ? facts->brokers : REPLICAS_WANTED);
+	}
+	else if (topic->compacted == 0)
+	{
+		finding_set(finding, FINDING_ERROR,
+					"the cleanup.policy of \"%s\" isn't \"compact\": positions are deleted some "
+					"day, and a relay without one stops with status 10",
+					topic->name);
+		finding_mend(finding, REMEDY_SHELL,
+					 "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
+					 "--entity-name %s --add-config cleanup.policy=compact",
+					 setup->kafka_servers, topic->name);
+	}
+	else if (!check_insync(facts, topic, setup, finding) &&
+			 !check_unclean(facts, topic, setup, finding) &&
+			 !check_replicas(facts, topic, setup, finding))
+		finding_set(finding, FINDING_OK, "\"%s\" is compacted, as far as can be seen", topic->name);
+}
+
 typedef struct TopicCheck
 {
 	const char *name;
@@ -431,6 +472,12 @@ doctor_check_broker(const BrokerFacts *facts, const DoctorSetup *setup, FindingF
 	if (finding.found[0] != '\0')
 		tell(&finding, arg);
 	check_once(facts, "new topics", check_new_topics, tell, arg);
+	if (facts->exactly_once)
+	{
+		finding_begin(&finding, "position topic");
+		check_position_topic(facts, setup, &finding);
+		tell(&finding, arg);
+	}
 	if (!facts->topics_known)
 		return;
 	for (size_t i = 0; i < sizeof(topic_checks) / sizeof(topic_checks[0]); i++)

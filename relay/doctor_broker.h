@@ -28,6 +28,7 @@ typedef struct TopicFacts
 	int64_t min_insync_replicas; /* these four: or BROKER_VALUE_UNKNOWN */
 	int64_t max_message_bytes;
 	int64_t unclean_election; /* 0, 1 */
+	int64_t compacted;		  /* 0, 1: it is all that is done to its records; or unknown */
 } TopicFacts;
 
 typedef struct BrokerFacts
@@ -48,6 +49,9 @@ typedef struct BrokerFacts
 	TopicFacts *topics; /* those of the routing map */
 	int topic_count;
 	bool topics_known; /* the routing map could be read */
+
+	bool exactly_once;	 /* delivery: then */
+	TopicFacts position; /* is known like those of the map */
 
 	int64_t max_event_bytes; /* as in ServerFacts */
 	bool create_topics;

@@ -27,6 +27,8 @@ number_of(const char *value)
 		return 1;
 	if (strcmp(value, "false") == 0)
 		return 0;
+	if (strcmp(value, "compact") == 0) /* of cleanup.policy, where nothing else is good */
+		return 1;
 	return strtoll(value, NULL, 10);
 }
 
@@ -55,6 +57,18 @@ has_scram(const rd_kafka_conf_t *conf)
  * metadata
  * -------------------------------------------------------------------------
  */
+
+/* NULL: none that is asked for. */
+static TopicFacts *
+find_topic(BrokerFacts *facts, const char *name)
+{
+	for (int i = 0; i < facts->topic_count; i++)
+	{
+		if (strcmp(facts->topics[i].name, name) == 0)
+			return &facts->topics[i];
+	}
+	return facts->exactly_once && strcmp(facts->position.name, name) == 0 ? &facts->position : NULL;
+}
 
 static void
 take_topic(TopicFacts *facts, const rd_kafka_metadata_topic_t *topic)
@@ -93,13 +107,12 @@ read_metadata(rd_kafka_t *handle, BrokerFacts *facts, int *broker)
 	}
 	facts->brokers = metadata->broker_cnt;
 	*broker = metadata->broker_cnt > 0 ? metadata->brokers[0].id : -1;
-	for (int i = 0; i < facts->topic_count; i++)
+	for (int i = 0; i < metadata->topic_cnt; i++)
 	{
-		for (int j = 0; j < metadata->topic_cnt; j++)
-		{
-			if (strcmp(metadata->topics[j].topic, facts->topics[i].name) == 0)
-				take_topic(&facts->topics[i], &metadata->topics[j]);
-		}
+		TopicFacts *topic = find_topic(facts, metadata->topics[i].topic);
+
+		if (topic != NULL)
+			take_topic(topic, &metadata->topics[i]);
 	}
 	rd_kafka_metadata_destroy(metadata);
 	return true;
@@ -132,6 +145,8 @@ take_topic_setting(TopicFacts *topic, const char *name, int64_t value)
 		topic->unclean_election = value;
 	else if (strcmp(name, "max.message.bytes") == 0)
 		topic->max_message_bytes = value;
+	else if (strcmp(name, "cleanup.policy") == 0)
+		topic->compacted = value;
 }
 
 static void
@@ -151,11 +166,7 @@ take_resource(BrokerFacts *facts, const rd_kafka_ConfigResource_t *resource)
 	}
 	if (rd_kafka_ConfigResource_type(resource) == RD_KAFKA_RESOURCE_TOPIC)
 	{
-		for (int i = 0; i < facts->topic_count && topic == NULL; i++)
-		{
-			if (strcmp(facts->topics[i].name, name) == 0)
-				topic = &facts->topics[i];
-		}
+		topic = find_topic(facts, name);
 		if (topic == NULL)
 			return;
 	}
@@ -207,7 +218,7 @@ static void
 read_settings(rd_kafka_t *handle, BrokerFacts *facts, int broker)
 {
 	rd_kafka_ConfigResource_t **resources =
-		calloc((size_t) facts->topic_count + 1, sizeof(rd_kafka_ConfigResource_t *));
+		calloc((size_t) facts->topic_count + 2, sizeof(rd_kafka_ConfigResource_t *));
 	char name[16];
 	size_t count = 0;
 
@@ -227,10 +238,20 @@ read_settings(rd_kafka_t *handle, BrokerFacts *facts, int broker)
 			resources[count++] =
 				rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, facts->topics[i].name);
 	}
+	if (facts->exactly_once && facts->position.partitions > 0)
+		resources[count++] =
+			rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, facts->position.name);
 	if (count > 0)
 		describe(handle, facts, resources, count);
 	rd_kafka_ConfigResource_destroy_array(resources, count);
 	free(resources);
+}
+
+static void
+forget_settings(TopicFacts *topic)
+{
+	topic->min_insync_replicas = topic->max_message_bytes = topic->unclean_election =
+		topic->compacted = BROKER_VALUE_UNKNOWN;
 }
 
 void
@@ -248,8 +269,8 @@ kafka_doctor_look(const RelayConfig *config, BrokerFacts *facts)
 	facts->default_replicas = facts->min_insync_replicas = BROKER_VALUE_UNKNOWN;
 	facts->unclean_election = facts->max_message_bytes = BROKER_VALUE_UNKNOWN;
 	for (int i = 0; i < facts->topic_count; i++)
-		facts->topics[i].min_insync_replicas = facts->topics[i].max_message_bytes =
-			facts->topics[i].unclean_election = BROKER_VALUE_UNKNOWN;
+		forget_settings(&facts->topics[i]);
+	forget_settings(&facts->position);
 	facts->producer_max_bytes = conf != NULL ? producer_limit(conf) : BROKER_VALUE_UNKNOWN;
 	if (conf != NULL && !kafka_conf_check(config, &facts->reach))
 	{

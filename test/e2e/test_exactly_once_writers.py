@@ -4,6 +4,7 @@ import signal
 
 from confluent_kafka.admin import ConfigResource
 
+from harness.daemon import run_once
 from harness.wait import until
 from harness.whole import check_complete, check_once, exactly, position, state
 from test_exactly_once import end_walsender, written
@@ -122,6 +123,12 @@ def cleanup_policy(broker, topic):
     return future.result(20)["cleanup.policy"].value
 
 
+def doctor(scene, options):
+    """What it says of the position topic."""
+    output = run_once(scene.relay(f"doctor-{len(scene.daemons)}", command=("doctor",), **options)).output
+    return next(line for line in output.splitlines() if " position topic: " in line)
+
+
 def test_the_broker_makes_no_topic_by_itself(make_scene, source, own, exits):
     """Its own would forget positions after a week, and have as many partitions as it likes."""
     broker = own.broker()
@@ -137,6 +144,11 @@ def test_the_broker_makes_no_topic_by_itself(make_scene, source, own, exits):
     assert broker.partitions(scene.topic("load")) == 2
     assert relay.stop() == 0
     scene.wait_slot_free()
+    # One that was made otherwise is found by doctor.
+    assert "is compacted" in doctor(scene, options)
+    broker.configure_topic(scene.prefix + ".position", cleanup_policy="compact,delete")
+    assert "isn't \"compact\"" in doctor(scene, options)
+    broker.configure_topic(scene.prefix + ".position", cleanup_policy="compact")
     # Nor does it bring one back that is gone: that is to be noticed.
     broker.delete_topics([scene.topic("load")])
     until(lambda: not broker.partitions(scene.topic("load")), "it is gone")

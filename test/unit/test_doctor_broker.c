@@ -267,6 +267,62 @@ knows_the_topics(void **state)
 		   OF_TOPIC "max.message.bytes=925696");
 }
 
+static BrokerFacts
+exactly_once(void)
+{
+	BrokerFacts facts = good();
+
+	facts.exactly_once = true;
+	facts.position = topics[0];
+	facts.position.compacted = 1;
+	return facts;
+}
+
+#define EXPECT_POSITION(change, severity, place, remedy)                                           \
+	do                                                                                             \
+	{                                                                                              \
+		BrokerFacts facts = exactly_once();                                                        \
+                                                                                                   \
+		change;                                                                                    \
+		expect(&facts, "position topic", severity, place, remedy);                                 \
+	} while (0)
+
+static void
+wants_a_position_topic_that_keeps_positions(void **state)
+{
+	(void) state;
+	EXPECT_POSITION(facts.position.compacted = 0, FINDING_ERROR, REMEDY_SHELL,
+					OF_TOPIC "cleanup.policy=compact");
+	EXPECT_POSITION((facts.position.partitions = 0, facts.create_topics = false), FINDING_ERROR,
+					REMEDY_SHELL,
+					"kafka-topics.sh --bootstrap-server k:9092 --create --topic t --partitions 1 "
+					"--replication-factor 3 --config cleanup.policy=compact");
+	EXPECT_POSITION(facts.position.unclean_election = 1, FINDING_WARNING, REMEDY_SHELL,
+					OF_TOPIC "unclean.leader.election.enable=false");
+	EXPECT_POSITION(facts.position.in_sync = 1, FINDING_ERROR, REMEDY_ADVICE, NULL);
+	EXPECT_POSITION(error_permanent(&facts.position.error, EXIT_PERMISSION, "refused"),
+					FINDING_ERROR, REMEDY_ADVICE, NULL);
+}
+
+static void
+is_content_with_other_position_topics(void **state)
+{
+	BrokerFacts facts = exactly_once();
+
+	(void) state;
+	assert_int_equal(look(&facts), 0);
+	/* A user who may see the topic and not its settings. */
+	facts.position.compacted = BROKER_VALUE_UNKNOWN;
+	assert_int_equal(look(&facts), 0);
+	facts.position.partitions = 0;
+	assert_int_equal(look(&facts), 0);
+	/* At least once has none. */
+	facts = exactly_once();
+	facts.exactly_once = false;
+	facts.position.compacted = 0;
+	assert_int_equal(look(&facts), 0);
+}
+
 int
 main(void)
 {
@@ -276,6 +332,8 @@ main(void)
 		cmocka_unit_test(knows_what_becomes_of_a_large_event),
 		cmocka_unit_test(knows_the_brokers),
 		cmocka_unit_test(knows_the_topics),
+		cmocka_unit_test(wants_a_position_topic_that_keeps_positions),
+		cmocka_unit_test(is_content_with_other_position_topics),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
