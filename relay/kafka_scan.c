@@ -50,8 +50,13 @@ kafka_scan_open(const RelayConfig *config, const TopicMap *topics, const ScanFro
 	scan->from = *from;
 	scan->take = take;
 	scan->arg = arg;
+	/*
+	 * A tail is what was ever written: for a reader of committed records it ends where the first
+	 * open transaction begins, whoever's that is, and what is committed behind that is hidden.
+	 */
 	scan->reader =
-		kafka_reader_open(config, KAFKA_READ_COMMITTED, "read the ends of the topics", error);
+		kafka_reader_open(config, from->tail ? KAFKA_READ_UNCOMMITTED : KAFKA_READ_COMMITTED,
+						  "read the ends of the topics", error);
 	if (scan->reader == NULL)
 	{
 		free(scan);

@@ -33,7 +33,7 @@ typedef struct ScanFrom
 {
 	const TopicMap *but; /* these topics aren't read; NULL: all are.  Borrowed as well */
 	ScanWantsFn wants;	 /* with the arg of ScanFn; NULL: all of them */
-	bool tail;			 /* at most that many records of each partition, */
+	bool tail;			 /* at most that many records of each partition, committed or not, */
 	int tail_records;	 /* the last ones; else */
 	int64_t since_ms;	 /* those with this timestamp or a later one */
 } ScanFrom;

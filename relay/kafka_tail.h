@@ -1,7 +1,7 @@
 /*
  * kafka_tail.h
  *	  The highest positions at the end of the recorded topics: what Kafka last
- *	  got from this source.
+ *	  got from this source, be it committed or not.
  *
  * Reads the last few records of each partition, once, at start; more, up to 8192, where they
  * are of others or have no position.  Calls of librdkafka that block are bounded by 500 ms

@@ -2,6 +2,7 @@
 other mode, of another database; and brokers that make topics by themselves."""
 import signal
 
+from confluent_kafka import Producer
 from confluent_kafka.admin import ConfigResource
 
 from harness.daemon import run_once
@@ -87,6 +88,33 @@ def test_at_least_once_had_the_slot_meanwhile(scene, exits):
     assert relay.wait_exit() == exits["EXIT_CONFIG"], relay.log()
     assert "Kafka has events behind the mark" in relay.log()
     check_once(scene.broker.read(scene.topic("load")))
+
+
+def test_an_open_transaction_of_another_hides_nothing(scene, exits):
+    """What an at-least-once relay wrote behind its first record isn't committed for any reader, and is there."""
+    scene.broker.create_topic(scene.topic("load"), 3)
+    relay = scene.start_relay(**{"mark.interval": "1h"})
+    ledger = scene.ledger()
+    other = Producer({"bootstrap.servers": scene.broker.servers, "transactional.id": scene.id + "-other"})
+    other.init_transactions(30)
+    other.begin_transaction()
+    for partition in range(3):
+        other.produce(scene.topic("load"), b"x", b"k", partition)
+    assert other.flush(30) == 0
+    emit_many(scene, 50)
+    until(lambda: written(scene) == 53, "it is written")
+    relay.kill()
+    scene.wait_slot_free()
+    log = stopped(scene.relay("first", **exactly(scene)), exits["EXIT_CONFIG"])
+    assert "Kafka has events behind the mark" in log
+    other.abort_transaction(30)
+    # Settled by the mode that it was in.
+    assert relay.start().stop() == 0
+    scene.wait_slot_free()
+    scene.relay("second", **exactly(scene)).start()
+    emit_many(scene, 5)
+    until(lambda: {event.id for event in ledger.committed()}
+          == {record.id for record in scene.broker.read(scene.topic("load"))}, "all is there")
 
 
 def test_a_position_of_another_life_is_not_believed(make_scene, own, broker, exits):
