@@ -324,7 +324,7 @@ wake_up(const Relay *relay, MonoUsec now)
 			if (relay->tail != NULL)
 				return earlier(wake_at, kafka_tail_wake_at(relay->tail));
 			return relay_is_comparing_topics(relay)
-					   ? now
+					   ? (relay->look_at > now ? relay->look_at : now)
 					   : earlier(wake_at, relay_delivery_wake_at(relay, now));
 		case RELAY_SETTLING:
 			return pump_in_flight(relay->pump) == 0 ? now : wake_at;

@@ -224,7 +224,8 @@ begin(const RelayFacts *facts, const DeliveryFacts *delivery, const Position *be
 					highest);
 	error_detail(error, "The last relay published at least once and didn't come to its end.");
 	return error_hint(error, "Start it once more with delivery = at-least-once, and stop it by "
-							 "SIGTERM when it is ready: what is in doubt is settled then.");
+							 "SIGTERM when outbox_relay_lag_bytes is about 0: what is in doubt is "
+							 "settled then.");
 }
 
 bool

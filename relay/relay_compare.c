@@ -4,7 +4,8 @@
  *	  above the server's WAL.
  *
  * Refuses as relay_check.h says.  A topic that this relay may not look at refuses the start,
- * but where dead letters are kept: then what goes there is poison, and nothing else is.
+ * but where dead letters are kept: then what goes there is poison, and nothing else is.  One that
+ * Kafka doesn't know is asked for again, for a while: a broker may not have heard of it yet.
  *
  * Invariants: the tail of Kafka is compared at the first start, after another relay had
  * the slot, on a new timeline, and with other brokers; that of a topic which was there when it
@@ -13,6 +14,28 @@
 #include "relay_intern.h"
 
 #include <stdio.h>
+
+#define MISSING_USEC (10 * USEC_PER_SEC)
+#define LOOK_AGAIN_USEC (200 * USEC_PER_MS)
+
+bool
+relay_waits_for_topic(Relay *relay, const char *topic, MonoUsec now)
+{
+	if (relay->missing_since == 0)
+	{
+		relay->missing_since = now;
+		log_event(LOG_LEVEL_WARNING, "Kafka doesn't know the topic, asking again", "topic", topic,
+				  NULL);
+	}
+	relay->look_at = now + LOOK_AGAIN_USEC;
+	return now - relay->missing_since < MISSING_USEC;
+}
+
+void
+relay_waits_no_more(Relay *relay)
+{
+	relay->missing_since = relay->look_at = 0;
+}
 
 /* Once for each topic in the life of a relay, however often it connects. */
 static bool
@@ -59,9 +82,14 @@ relay_topics_are_there(Relay *relay, MonoUsec now)
 
 	if (relay->next_topic == topic_map_count(relay->topics))
 		return true;
+	if (now < relay->look_at)
+		return false;
 	topic = topic_map_name(relay->topics, relay->next_topic, &recorded);
 	error_clear(&error);
-	if (kafka_topic_partitions(relay->sink, topic, relay->next_topic, &present, &error) != IO_OK ||
+	if (kafka_topic_partitions(relay->sink, topic, relay->next_topic, &present, &error) == IO_OK &&
+		present == 0 && relay_waits_for_topic(relay, topic, now))
+		return false;
+	if (error.error_class != ERROR_CLASS_NONE ||
 		!relay_check_topic(topic, recorded, present, &grew, &error))
 	{
 		if (relay_keeps_dead_letters(relay) && poison_is(&error) &&
@@ -75,6 +103,7 @@ relay_topics_are_there(Relay *relay, MonoUsec now)
 		relay_fail_kafka(relay, &error, now);
 		return false;
 	}
+	relay_waits_no_more(relay);
 	if (grew && !log_growth(relay, topic, recorded, present, now))
 		return false;
 	relay->next_topic++;

@@ -188,8 +188,12 @@ read_position(Relay *relay, MonoUsec now)
 	error_clear(&error);
 	if (relay->position == NULL)
 	{
-		if (!look_for_topic(relay, &there, now))
+		if (now < relay->look_at || !look_for_topic(relay, &there, now))
 			return false;
+		if (!there && relay->facts.exactly_once &&
+			relay_waits_for_topic(relay, relay->config->position_topic, now))
+			return false;
+		relay_waits_no_more(relay);
 		relay->has_position = false;
 		relay->position_topic_is_there = there;
 		if (!there)

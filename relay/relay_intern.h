@@ -92,6 +92,8 @@ struct Relay
 	bool routing_unkept;	 /* logged: the extension has no room for them */
 	uint32_t map_generation; /* that of topics; 0: none was loaded */
 	uint32_t next_topic;	 /* COMPARING: which one is looked at */
+	MonoUsec missing_since;	 /* COMPARING: Kafka doesn't know a topic; 0: it does */
+	MonoUsec look_at;		 /* and when it is asked again */
 	TopicMap *grown;		 /* topics that have more partitions than recorded, and were logged */
 	KafkaTail *tail;
 	bool tail_read;		/* to its end */
@@ -273,6 +275,13 @@ extern MUST_CHECK bool relay_load_topics(Relay *relay, Error *error);
 
 /* relay_compare.c: false: not yet, or failed */
 extern bool relay_topics_are_there(Relay *relay, MonoUsec now);
+/*
+ * Kafka doesn't know a topic that was there.  true: ask again at relay->look_at; false: that was so
+ * for long enough.
+ */
+extern bool relay_waits_for_topic(Relay *relay, const char *topic, MonoUsec now);
+/* It does, or nobody asks any more. */
+extern void relay_waits_no_more(Relay *relay);
 /* Not every one was looked at. */
 extern bool relay_is_comparing_topics(const Relay *relay);
 extern bool relay_tail_is_fine(Relay *relay, MonoUsec now);

@@ -144,6 +144,9 @@ relay_renew_step(Relay *relay, MonoUsec now)
 		return;
 	/* A new client reads topics and limits anew. */
 	if (relay->state == RELAY_COMPARING)
+	{
 		relay->next_topic = 0;
+		relay_waits_no_more(relay);
+	}
 	log_event(LOG_LEVEL_INFO, "replaced the producer", "peer", relay_peer_name(PEER_KAFKA), NULL);
 }

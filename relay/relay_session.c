@@ -434,6 +434,7 @@ relay_session_step(Relay *relay, MonoUsec now)
 			if (pump_in_flight(relay->pump) > 0 || !relay_open_sink(relay, now))
 				break;
 			relay->next_topic = 0;
+			relay_waits_no_more(relay);
 			relay_set_state(relay, RELAY_COMPARING, now);
 			break;
 		case RELAY_COMPARING:

@@ -9,7 +9,7 @@ from harness.daemon import run_once
 from harness.wait import until
 from harness.whole import check_complete, check_once, exactly, position, state
 from test_exactly_once import end_walsender, written
-from test_exactly_once_start import emit_many, stopped
+from test_exactly_once_start import emit_many, settle_at_least_once, stopped
 from test_used_source_id import in_topic, torn_down_and_moved, write_wal
 
 # A Kafka transaction stays open for as long as a test wants it to.
@@ -109,7 +109,7 @@ def test_an_open_transaction_of_another_hides_nothing(scene, exits):
     assert "Kafka has events behind the mark" in log
     other.abort_transaction(30)
     # Settled by the mode that it was in.
-    assert relay.start().stop() == 0
+    settle_at_least_once(relay, 50)
     scene.wait_slot_free()
     scene.relay("second", **exactly(scene)).start()
     emit_many(scene, 5)
@@ -182,3 +182,25 @@ def test_the_broker_makes_no_topic_by_itself(make_scene, source, own, exits):
     until(lambda: not broker.partitions(scene.topic("load")), "it is gone")
     assert "is gone from Kafka" in stopped(relay, exits["EXIT_ROUTING"])
     assert not broker.partitions(scene.topic("load"))
+
+
+def test_a_topic_that_is_not_known_for_a_moment(scene):
+    """As after a broker's start, or by one that hasn't heard of it: that is no reason to end."""
+    options = exactly(scene)
+    relay = scene.start_relay(**options)
+    ledger = scene.ledger()
+    emit_many(scene, 5)
+    check_complete(ledger)
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    topic = scene.topic("load")
+    count = scene.broker.partitions(topic)
+    scene.broker.delete_topics([topic])
+    until(lambda: not scene.broker.partitions(topic), "it is gone")
+    relay.start(ready=False)
+    relay.wait_log("Kafka doesn't know the topic, asking again")
+    scene.broker.create_topic(topic, count)
+    relay.wait_ready()
+    emit_many(scene, 5)
+    until(lambda: written(scene) >= 5, "it goes on")
+    assert not relay.problems()
