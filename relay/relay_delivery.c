@@ -214,11 +214,36 @@ read_position(Relay *relay, MonoUsec now)
 													   &relay->position_writer);
 			kafka_position_free(relay->position);
 			relay->position = NULL;
+			relay->flushed_asked = relay->flushed_known = false;
 			return true;
 		default:
 			relay_fail_kafka(relay, &error, now);
 			return false;
 	}
+}
+
+/*
+ * The server said how far its WAL is before the position was read; another relay may have got the
+ * slot in between, and published what was written since.  So it is asked again before that is a gap.
+ * true: it was, or needn't be.
+ */
+static bool
+knows_the_server(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	if (!relay->has_position || relay->position_before.commit_lsn <= relay->identity.flushed ||
+		relay->flushed_known)
+		return true;
+	if (relay->flushed_asked)
+		return false;
+	relay->flushed_asked = registry_ask_flushed(relay->registry);
+	if (relay->flushed_asked)
+		return false;
+	error_clear(&error);
+	error_bug(&error, "could not queue a statement");
+	relay_fail(relay, &error, now);
+	return false;
 }
 
 static bool
@@ -354,7 +379,8 @@ relay_delivery_is_known(Relay *relay, MonoUsec now)
 			relay->delivery = DELIVERY_DECIDING;
 			/* FALLTHROUGH */
 		case DELIVERY_DECIDING:
-			if (!relay_tail_is_fine(relay, now) || !decide(relay, now))
+			if (!relay_tail_is_fine(relay, now) || !knows_the_server(relay, now) ||
+				!decide(relay, now))
 				return false;
 			relay->delivery = DELIVERY_MAKING;
 			/* FALLTHROUGH */

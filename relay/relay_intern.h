@@ -66,7 +66,8 @@ struct Relay
 	MonoUsec now; /* of this round */
 	RelayState state;
 	MonoUsec state_since;
-	MonoUsec retry_at; /* WAITING, STANDING_BY */
+	MonoUsec retry_at;	  /* WAITING, STANDING_BY */
+	MonoUsec yield_until; /* whoever fenced us off comes first */
 	Backoff backoff;
 	Random random;
 	uint64_t done_at_start; /* of the session: progress ends the backoff */

@@ -116,6 +116,8 @@ fail(Relay *relay, const RelayPeer *peer, const Error *error, MonoUsec now)
 		backoff_reset(&relay->backoff);
 	relay->done_at_start = relay_events_done(relay);
 	relay->retry_at = backoff_next(&relay->backoff, now, &relay->random);
+	if (relay->yield_until > relay->retry_at)
+		relay->retry_at = relay->yield_until;
 	snprintf(delay, sizeof(delay), "%lld", (long long) ((relay->retry_at - now) / USEC_PER_MS));
 	if (relay_may_complain(relay, of, error->message, now, &repeated))
 		log_error(LOG_LEVEL_WARNING, error, "peer", relay_peer_name(of), "state",

@@ -14,6 +14,7 @@
 
 #define BATCH_BYTES_FIRST 524288 /* half of librdkafka's default */
 #define BATCH_BYTES_MIN 8192
+#define YIELD_USEC USEC_PER_SEC
 
 /* -------------------------------------------------------------------------
  * opened, and closed
@@ -79,6 +80,9 @@ relay_close_sink(Relay *relay)
 	if (relay->sink != NULL && kafka_sink_is_fenced(relay->sink))
 	{
 		relay->fenced++;
+		/* It may still be on its way to the slot: a fence of ours would end it in turn. */
+		relay->yield_until = relay->now + YIELD_USEC +
+							 (MonoUsec) random_below(&relay->random, (uint64_t) YIELD_USEC);
 		log_event(LOG_LEVEL_WARNING,
 				  "another relay with the same transactional id has taken over, or Kafka has given "
 				  "up the transaction: nothing more is published by this producer",

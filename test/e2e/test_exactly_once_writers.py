@@ -1,5 +1,6 @@
 """delivery = exactly-once, and who else writes or wrote: relays with another transactional id, in the
 other mode, of another database; and brokers that make topics by themselves."""
+import random
 import signal
 
 from confluent_kafka import Producer
@@ -204,3 +205,22 @@ def test_a_topic_that_is_not_known_for_a_moment(scene):
     emit_many(scene, 5)
     until(lambda: written(scene) >= 5, "it goes on")
     assert not relay.problems()
+
+
+def test_relays_that_take_over_from_each_other(scene, seed):
+    """What one of them published meanwhile is no gap for the next; and they come to an end with fencing."""
+    dice = random.Random(seed)
+    options = exactly(scene, **{"reconnect.min": "20ms", "reconnect.max": "300ms"})
+    scene.initialize(**options)
+    relays = [scene.relay(name, **options).start(ready=False) for name in ("one", "two", "three")]
+    ledger = scene.ledger()
+    load = scene.load(seed)
+    with load:
+        for _ in range(8):
+            load.wait_committed(dice.randint(60, 300))
+            active = until(lambda: [r for r in relays if state(r) == "streaming"], "one of them streams")[0]
+            active.kill()
+            active.start(ready=False)
+    check_complete(ledger, load.rolled_back)
+    assert all(relay.running() and not relay.problems() for relay in relays)
+    until(lambda: sorted(state(r) for r in relays) == ["standing by", "standing by", "streaming"], "two stand by")
