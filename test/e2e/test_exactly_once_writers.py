@@ -130,7 +130,7 @@ def test_a_position_of_another_life_is_not_believed(make_scene, own, broker, exi
     in_topic(scene, "first", 1)
     until(lambda: position(scene)[1] >= 2, "a position is there")
     assert relay.stop() == 0
-    other = torn_down_and_moved(scene, own.cluster("new"), make_scene, broker)
+    other = torn_down_and_moved(scene, own.cluster("new"), make_scene)
     other.initialize("--source-id", name, "--existing", "skip", **options)
     for _ in range(2):
         other.emit("second", "k")
