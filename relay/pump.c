@@ -311,6 +311,7 @@ count_pending(Pump *pump)
 		return;
 	pump->read_event = true;
 	pump->stats.transactions_read++;
+	heartbeats_read(&pump->heartbeats, pump->xid);
 	histogram_observe(&pump->stats.read_seconds,
 					  (double) (pump->wall - pending->event.commit_time) / (double) USEC_PER_SEC);
 }

@@ -219,9 +219,9 @@ typedef struct PumpMark
 
 /*
  * A heartbeat of this session was written there, by the server that the stream is of; kept until
- * a mark stores it, or the source or the sink is lost.
+ * a mark stores it, or the source or the sink is lost.  false: another one is needed (heartbeat.h).
  */
-extern void pump_heartbeat(Pump *pump, const char *snapshot, PgLsn lsn, PgUsec at);
+extern MUST_CHECK bool pump_heartbeat(Pump *pump, const char *snapshot, PgLsn lsn, PgUsec at);
 /* force: whatever is ahead of the durable mark, at a shutdown. */
 extern bool pump_mark_wanted(const Pump *pump, bool force, MonoUsec now, PumpMark *mark);
 extern MonoUsec pump_mark_wake_at(const Pump *pump); /* MONO_NEVER: none is due for now */

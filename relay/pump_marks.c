@@ -23,10 +23,10 @@ mark_pays(const Pump *pump)
 		   confirmed - pump->durable >= pump->config.mark_idle_bytes;
 }
 
-void
+bool
 pump_heartbeat(Pump *pump, const char *snapshot, PgLsn lsn, PgUsec at)
 {
-	heartbeats_take(&pump->heartbeats, snapshot, lsn, at);
+	return heartbeats_take(&pump->heartbeats, snapshot, lsn, at);
 }
 
 bool

@@ -175,9 +175,10 @@ relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 			return;
 		case REGISTRY_HEARTBEAT:
 			relay->heartbeat_in_flight = false;
-			if (!reply->failed)
-				pump_heartbeat(relay->pump, reply->u.heartbeat.snapshot, reply->u.heartbeat.lsn,
-							   reply->u.heartbeat.at);
+			/* One that came to nothing, or too early to see what was published, comes again. */
+			if (reply->failed || !pump_heartbeat(relay->pump, reply->u.heartbeat.snapshot,
+												 reply->u.heartbeat.lsn, reply->u.heartbeat.at))
+				relay->heartbeat_events = UINT64_MAX;
 			break;
 		case REGISTRY_MAINTAIN:
 			relay->maintain_in_flight = false;

@@ -366,7 +366,7 @@ stores_a_heartbeat_once_it_is_confirmed(void **state)
 	give_commit(bench, 300);
 	give_begin(bench, 400);
 	give_commit(bench, 400);
-	pump_heartbeat(bench->pump, "10:12:11", 290, 7);
+	assert_true(pump_heartbeat(bench->pump, "10:12:11", 290, 7));
 	assert_int_equal(read_all(bench), PUMP_IDLE);
 	assert_false(pump_mark_wanted(bench->pump, false, bench->now, &mark));
 	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
@@ -377,7 +377,7 @@ stores_a_heartbeat_once_it_is_confirmed(void **state)
 	pump_marked(bench->pump, &mark, bench->now);
 	assert_false(pump_mark_wanted(bench->pump, false, bench->now + USEC_PER_SEC, &mark));
 	/* Its answer may come behind it. */
-	pump_heartbeat(bench->pump, "20:20:", 448, 8);
+	assert_true(pump_heartbeat(bench->pump, "20:20:", 448, 8));
 	assert_true(pump_mark_wanted(bench->pump, false, bench->now + USEC_PER_SEC, &mark));
 	assert_int_equal(mark.mark_lsn, 448);
 	assert_string_equal(mark.heartbeat_snapshot, "20:20:");
