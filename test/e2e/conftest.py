@@ -2,7 +2,8 @@
 
 Servers are shared by the tests of a worker, each test with a database and a topic
 prefix of its own.  A test that stops or kills a server asks for one of its own
-(own_source, own_target, own_broker).
+(own_source, own_target, own_broker); the broker is used again by the next such test,
+because it takes the longest to start.
 """
 import os
 import random
@@ -136,9 +137,35 @@ def own_target(own):
     return own.cluster("target", {"wal_level": "replica"})
 
 
+class Spare:
+    """The one broker of a worker that tests may stop and kill; a new one after a test that failed."""
+
+    def __init__(self, servers):
+        self.servers, self._broker = servers, None
+
+    def broker(self):
+        if self._broker is None:
+            self._broker = self.servers.broker("spare")
+        return self._broker
+
+    def back(self, failed):
+        if failed:
+            self._broker.kill()
+            self._broker = None
+        elif not self._broker.up:
+            self._broker.restart()
+
+
+@pytest.fixture(scope="session")
+def spare(shared):
+    return Spare(shared)
+
+
 @pytest.fixture
-def own_broker(own):
-    return own.broker()
+def own_broker(request, spare):
+    """Nobody else's while the test runs.  Its settings are to stay as they are: who changes them asks own for one."""
+    yield spare.broker()
+    spare.back(getattr(request.node, "has_failed", False))
 
 
 @pytest.fixture
@@ -180,6 +207,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if not report.failed:
         return
+    item.has_failed = True
     for scene in getattr(item, "scenes", []):
         for daemon in scene.daemons:
             report.sections.append((f"log of {daemon.name}", daemon.log(whole=True)[-6000:]))

@@ -450,8 +450,9 @@ def test_topics(scene):
 
 
 @pytest.mark.slow
-def test_defaults_of_the_broker(own_broker, make_scene, source):
+def test_defaults_of_the_broker(own, make_scene, source):
     """They are those of topics that are yet to be made."""
+    own_broker = own.broker()
     scene = make_scene(source, None, own_broker)
     scene.initialize()
     patient = Patient(scene)

@@ -284,25 +284,24 @@ def test_poison_becomes_a_dead_letter_behind_what_is_committed(scene, where):
     assert scene.sql("SELECT count(*) FROM outbox.dead_letter") == [(1,)]
 
 
-def test_a_forbidden_topic_is_found_out(make_scene, source, own_broker):
+def test_a_forbidden_topic_is_found_out(make_scene, source, strict_broker):
     """The whole transaction is refused for it: the one event is found, and becomes a dead letter."""
-    scene = make_scene(source, None, own_broker)
-    own_broker.require_acls()
+    scene = make_scene(source, None, strict_broker)
     options = exactly(scene, **{"poison.policy": "dead-letter", "reconnect.min": "10ms", "reconnect.max": "200ms"})
     relay = scene.start_relay(**options)
     ledger = scene.ledger()
     for aggregate_type in ("good", "bad"):
         emit_many(scene, 3, aggregate_type)
     check_complete(ledger)
-    own_broker.forbid(scene.topic("bad"))
+    strict_broker.forbid(scene.topic("bad"))
     with scene.source.connect(scene.database, autocommit=False) as connection:
         for aggregate_type in ("good", "bad", "good"):
             connection.execute("SELECT outbox.emit(%s, 'k', 'T', '1'::json)", (aggregate_type,))
         connection.commit()
     emit_many(scene, 3, "good")
     until(lambda: scene.sql("SELECT topic FROM outbox.dead_letter") == [(scene.topic("bad"),)], "a dead letter", 60)
-    until(lambda: len(own_broker.read(scene.topic("good"))) == 8, "the others are there", 60)
-    check_once(own_broker.read(scene.topic("good"), scene.topic("bad")))
+    until(lambda: len(strict_broker.read(scene.topic("good"))) == 8, "the others are there", 60)
+    check_once(strict_broker.read(scene.topic("good"), scene.topic("bad")))
     assert relay.running()
 
 

@@ -1,5 +1,6 @@
 """The scripts that everything else is started with."""
 import os
+import secrets
 import shutil
 import subprocess
 
@@ -20,17 +21,18 @@ def run(*command, **options):
 # ---------------------------------------------------------------------------
 
 def test_a_broker_keeps_its_data_and_port(own_broker):
-    own_broker.create_topic("t", 1)
+    topic = "kept" + secrets.token_hex(4)
+    own_broker.create_topic(topic, 1)
     producer = Producer({"bootstrap.servers": own_broker.servers, "acks": "all", "log_level": 0})
     for end in (own_broker.kill, own_broker.stop):
-        producer.produce("t", b"x")
+        producer.produce(topic, b"x")
         assert producer.flush(30) == 0
-        before = own_broker.count("t")
+        before = own_broker.count(topic)
         end()
         assert run(os.path.join(TOP, "scripts", "kafka"), "status", own_broker.base).returncode == 1
         own_broker.restart()
-        assert own_broker.count("t") == before
-    assert own_broker.count("t") == 2
+        assert own_broker.count(topic) == before
+    assert own_broker.count(topic) == 2
 
 
 def test_a_broker_refuses_a_port_that_is_taken(own_broker, base):
