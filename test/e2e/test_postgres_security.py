@@ -258,7 +258,7 @@ def test_the_line_for_pg_hba_is_the_one_that_helps(scene, secured, make_role, ex
 def single_grants():
     """(statement for one privilege on one object) of the block, whatever it has."""
     found = []
-    for statement in relay_block().split(";"):
+    for statement in re.sub("--.*", "", relay_block()).split(";"):
         match = re.fullmatch(r"GRANT ([\w, ]+?) ON ((?:SCHEMA|FUNCTION) )?(.+) TO relay", " ".join(statement.split()))
         if match:
             privileges, kind, objects = match.groups()
@@ -272,7 +272,9 @@ def single_grants():
 ROWS = {"REPLICATION": "ends", "USAGE on the schema": "ends", "SELECT, UPDATE on `outbox.relay`": "ends",
         "SELECT, INSERT on `outbox.topic`": "ends", "SELECT, INSERT on `outbox.dead_letter`": "ends",
         "SELECT on `outbox.event`": "later", "SELECT on `outbox.rotation`": "later",
-        "EXECUTE on `heartbeat`": "warns", "EXECUTE on `maintain`": "warns",
+        "SELECT on `outbox.status`": "status",
+        "EXECUTE on `rotation_settings`": "status", "EXECUTE on `oldest_unpublished`": "status",
+        "EXECUTE on `failover_problem`": "status", "EXECUTE on `heartbeat`": "warns", "EXECUTE on `maintain`": "warns",
         "INSERT on `outbox.relay`": "other", "UPDATE on `outbox.topic`": "other"}
 
 
@@ -323,6 +325,10 @@ def test_one_privilege_is_missing(scene, make_role, exits, taken):
     elif kind == "warns":
         relay.wait_log(refusal)
         assert relay.running()
+    elif kind == "status":
+        assert relay.running() and not relay.problems()
+        done = run_once(scene.relay("status", command=("status",), **options))
+        assert done.status == exits["EXIT_PERMISSION"] and re.search(refusal, done.output), done
     elif kind == "other":
         assert relay.running() and not relay.problems() and "permission denied" not in relay.log()
     elif not relay.running():

@@ -128,7 +128,7 @@ SETTLES = [
      "	return pump_buried(relay->pump, &(DeadLetterReceipt){pump_poison(relay->pump)->event.position}, NULL);"),
     ("relay_poison.c", "	if (reply->failed)\n	{", "	if (false)\n	{"),
     ("peek.c", "status, LSN_INVALID, LSN_INVALID", "status, peek->end, peek->end"),
-    ("replay.c", "	if (delivery->delivered)\n", "	if (true)\n"),
+    ("replay_send.c", "	if (delivery->delivered)\n", "	if (true)\n"),
     ("kafka_sink.c", "message->err == RD_KAFKA_RESP_ERR_NO_ERROR;", "true;"),
     ("window.c", "	if (window_is_idle(window) && wal_end > window->confirmed)", "	if (window->confirmed = wal_end)"),
     ("window.c", "	*newest_transaction(window) =\n", "	window->confirmed = commit_lsn;\n	*newest_transaction(window) =\n"),
