@@ -157,10 +157,17 @@ class Broker:
         """Of the broker itself, while it runs."""
         with open(os.path.join(self.base, "server.properties"), encoding="ascii") as file:
             node = re.search(r"^node\.id=(\d+)", file.read(), re.M).group(1)
-        resource = ConfigResource(ConfigResource.Type.BROKER, node, set_config={
-            name.replace("_", "."): value for name, value in settings.items()})
+        wanted = {name.replace("_", "."): value for name, value in settings.items()}
+        resource = ConfigResource(ConfigResource.Type.BROKER, node, set_config=wanted)
         for future in self.admin().alter_configs([resource]).values():
             future.result(20)
+        # The controller has it; the broker takes a moment to do as it says.
+        asked = ConfigResource(ConfigResource.Type.BROKER, node)
+
+        def taken():
+            found = self.admin().describe_configs([asked])[asked].result(20)
+            return all(found[name].value == value for name, value in wanted.items())
+        until(taken, "the broker has its settings")
 
     def delete_topics(self, topics):
         if topics:
