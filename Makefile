@@ -7,9 +7,10 @@ BUILD := $(TOP)/build
 PG_CONFIG ?= pg_config
 PYTHON ?= /usr/bin/python3
 
-# Compilers at once, and pytest workers.
+# Compilers at once.
 JOBS ?= 2
-WORKERS ?= 2
+# Tests wait more than they work: one more than there are processors keeps these busy.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 # The demo's load: requests per second and the seed of everything random in it.
 RATE ?= 50

@@ -136,14 +136,14 @@ def test_memory_over_many_events_and_reconnects(stage):
         until(lambda: consumer.metric("outbox_consumer_connects_total") > count
               or consumer.is_ready(), "it connects again")
 
-    for _ in range(20):
+    for _ in range(10):
         cut()
     before = consumer.memory()
-    for _ in range(8):
+    for _ in range(6):
         feed.send(20000, size=200)
-        for _ in range(10):
+        for _ in range(6):
             cut()
     feed.wait_applied(120)
     grown = consumer.memory() - before
-    assert grown < 40 * 1024 * 1024, f"{grown} bytes more after 160000 events and 80 reconnects"
+    assert grown < 40 * 1024 * 1024, f"{grown} bytes more after 120000 events and 36 reconnects"
     assert not consumer.problems()

@@ -3,8 +3,8 @@ import random
 
 from harness.wait import until
 
-# The breaker of the consumer, at a pace for tests.
-FAST_BREAKER = {"breaker.reset": "500ms"}
+# The breaker of the consumer, and the group's patience with one that was killed, at a pace for tests.
+FAST_CONSUMER = {"breaker.reset": "500ms", "kafka.session.timeout.ms": "3000", "kafka.heartbeat.interval.ms": "500"}
 
 
 class Story:
@@ -21,7 +21,7 @@ class Story:
         with self.load:
             self.load.wait_committed(1)
             until(lambda: scene.broker.partitions(scene.topic("load")), "the topic is there")
-        self.consumer = scene.consumer(**dict(FAST_BREAKER, **(consumer_options or {}))).start()
+        self.consumer = scene.consumer(**dict(FAST_CONSUMER, **(consumer_options or {}))).start()
         self.load = scene.load(seed + 1, **load)
 
     def play(self, strike, rounds):

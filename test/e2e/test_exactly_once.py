@@ -109,7 +109,7 @@ def test_kill_the_relay_within_milliseconds(scene, seed):
             story.relay.wait_exit(story.dice.uniform(0.01, 0.6))
         except AssertionError:
             pass
-    story.play(strike, 25)
+    story.play(strike, 20)
 
 
 def test_kill_the_broker(make_scene, source, own_broker, seed):
@@ -120,7 +120,7 @@ def test_kill_the_broker(make_scene, source, own_broker, seed):
         own_broker.kill()
         story.load.wait_committed(story.dice.randint(20, 200))
         own_broker.restart()
-    story.play(strike, 3)
+    story.play(strike, 2)
     assert story.relay.running()
 
 
@@ -136,7 +136,7 @@ def test_kill_the_broker_and_the_relay(make_scene, source, own_broker, seed):
         own_broker.restart()
         check_whole(scene, story.ledger, "load")
         story.relay.start()
-    story.play(strike, 3)
+    story.play(strike, 2)
 
 
 def test_kill_the_source(make_scene, own_source, broker, seed):
@@ -307,7 +307,7 @@ def test_kafka_is_away_for_longer_than_a_transaction_lives(make_scene, source, o
             # Longer than it lives; and the relay answers all the time.
             done = story.load.committed
             stays(lambda: story.relay.running() and story.relay.http("/healthz")[0] == 200,
-                  lambda: story.load.committed > done + 1500, "its loop turns")
+                  lambda: story.load.committed > done + 800, "its loop turns")
             own_broker.restart()
     check_complete(story.ledger, story.load.rolled_back)
 
