@@ -8,6 +8,8 @@
 
 #include "random.h"
 
+#define ANY_NUMBER 0
+
 /* "sinks" producers are made, and then the last one goes on. */
 static void
 expect_settled(Stage *stage, int sinks, const char *what)
@@ -17,7 +19,7 @@ expect_settled(Stage *stage, int sinks, const char *what)
 	stage_give(stage, BATCH);
 	assert_int_equal(stage_run(stage), STAGE_SETTLED);
 	check_log(stage, stage->event_count);
-	if (stage->sinks != sinks)
+	if (sinks != ANY_NUMBER && stage->sinks != sinks)
 		fail_msg("%s: %d producers, not %d", what, stage->sinks, sinks);
 	stage_close(stage);
 }
@@ -207,7 +209,12 @@ leaders_that_move(void **state)
 		stage.away = true;
 		assert_int_equal(rd_kafka_mock_partition_set_leader(mock->cluster, stage.topic, 0, -1),
 						 RD_KAFKA_RESP_ERR_NO_ERROR);
-		keep_on_for(&stage, 30 * USEC_PER_MS);
+		/*
+		 * Until all that is under way to the old leader is refused.  The new one of the mock takes
+		 * whatever comes, where Kafka asks for the next sequence number; and librdkafka takes an
+		 * acknowledgement for one of all that was sent before (rd_kafka_dr_implicit_ack()).
+		 */
+		keep_on_for(&stage, 300 * USEC_PER_MS);
 		assert_int_equal(
 			rd_kafka_mock_partition_set_leader(mock->cluster, stage.topic, 0, 1 + i % BROKERS_MAX),
 			RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -246,7 +253,8 @@ a_topic_that_is_unknown_for_a_while(void **state)
 	assert_true(stage.marked < end_of(&stage.transactions[stage.transaction_count - 1]));
 	rd_kafka_mock_topic_set_error(mock->cluster, stage.topic, RD_KAFKA_RESP_ERR_NO_ERROR);
 	stage.away = false;
-	expect_settled(&stage, stage.sinks, "an unknown topic");
+	/* The last one may have been told so, too, and not have said it yet. */
+	expect_settled(&stage, ANY_NUMBER, "an unknown topic");
 }
 
 /* -------------------------------------------------------------------------
