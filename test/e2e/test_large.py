@@ -13,10 +13,12 @@ from confluent_kafka import Consumer, TopicPartition
 
 from harness.load import Load
 from harness.wait import until
+from harness.whole import exactly
 
 MB = 1 << 20
 EVENTS = int(os.environ.get("EVENTS", "300000"))
 RESTARTS = int(os.environ.get("RESTARTS", "5"))
+CROWD = 8 if RESTARTS > 5 else 0       # events more in each transaction
 
 
 class Tally:
@@ -121,21 +123,23 @@ class Meter(threading.Thread):
 
 
 @pytest.mark.slow
-def test_the_source_is_restarted_again_and_again(make_scene, own, broker, seed, record_property):
+@pytest.mark.parametrize("delivery", ["at-least-once", "exactly-once"])
+def test_the_source_is_restarted_again_and_again(make_scene, own, broker, seed, record_property, delivery):
     """In order, at once, and with kill -9: nothing is lost, and each time the slot goes on."""
     server = own.cluster("source")
     scene = make_scene(server, None, broker)
-    relay = scene.start_relay(**{"mark.interval": "200ms", "reconnect.max": "500ms"})
+    options = exactly(scene) if delivery == "exactly-once" else {}
+    relay = scene.start_relay(**{"mark.interval": "200ms", "reconnect.max": "500ms", **options})
     ledger = scene.ledger()
     dice = random.Random(seed)
     ways = ["fast", "immediate", "kill"] * (RESTARTS // 3 + 1)
     stopped = []
     moved = []
-    with Load(server, scene.database, seed, writers=4, keys=64) as load:
+    with Load(server, scene.database, seed, writers=4, keys=64, crowd=CROWD) as load:
         meter = Meter(load)
         meter.start()
         for way in ways[:RESTARTS]:
-            load.wait_committed(dice.randint(400, 1500), 120)
+            load.wait_committed(dice.randint(200, 700), 120)
             mark = scene.slot_lsn()
             if way == "kill":
                 server.kill()
@@ -150,8 +154,14 @@ def test_the_source_is_restarted_again_and_again(make_scene, own, broker, seed, 
     first = ledger.check_topics(records, load.rolled_back)
     ledger.check_source(load)
     assert not relay.problems()
+    if delivery == "exactly-once":
+        assert len(records) == len(first), f"{len(records) - len(first)} repetitions"
+    peak = relay.memory("VmHWM")
+    assert peak < 64 * MB
     busy = sorted(rate for rate in meter.rates if rate)
-    text = (f"{RESTARTS} restarts, {len(first)} events, {len(records) - len(first)} repetitions;"
+    text = (f"{delivery}: {RESTARTS} restarts, {len(first)} events, {len(records) - len(first)} repetitions;"
+            f" peak of the relay {peak / MB:.1f} MB;"
+            f" {len(first) / load.committed:.1f} events a transaction,"
             f" {busy[len(busy) // 2]} transactions/s (median of the seconds in which the server was there);"
             " stops took " + ", ".join(f"{way} {seconds:.2f} s" for way, seconds in stopped))
     record_property("restarts", text)

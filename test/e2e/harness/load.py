@@ -21,11 +21,13 @@ CREATE TABLE IF NOT EXISTS public.business (id uuid PRIMARY KEY, key text, numbe
 
 class Load:
     def __init__(self, cluster, database, seed, writers=2, keys=16, aggregate_type="load",
-                 padding=0, name="load"):
+                 padding=0, name="load", crowd=0):
+        """crowd: more events at the end of each transaction, without a business row."""
         self.cluster = cluster
         self.database = database
         self.aggregate_type = aggregate_type
         self.padding = "x" * padding
+        self.crowd = crowd
         self.keys = [f"{name}-{n}" for n in range(keys)]
         self.committed = 0          # transactions that the server said were committed
         self.rolled_back = set()    # ids that must never be seen
@@ -106,6 +108,9 @@ class Load:
                 self.rolled_back.add(gone)
             return
         self._event(connection, dice, chosen[-1])
+        if self.crowd > 0:
+            connection.execute("SELECT count(outbox.emit(%s, 'crowd-' || g, 'Changed', json_build_object('n', g)))"
+                               " FROM generate_series(1, %s) AS g", (self.aggregate_type, self.crowd))
         connection.commit()
         with self._lock:
             self.committed += 1
