@@ -137,6 +137,32 @@ SELECT problem('{"failover": true, "synced": true, "temporary": true}', in_recov
 SELECT problem('{"failover": true, "synced": false, "temporary": false}', in_recovery => true);
 SELECT failover_ready = (failover_problem IS NULL) AS agree, failover_problem IS NOT NULL AS problem FROM outbox.status;
 
+-- in reused space, too: VACUUM has freed older blocks, and a new session writes there
+TRUNCATE outbox.event, snapshots;
+CALL write_events(1, 300);
+SELECT tableoid::regclass::text AS leaf FROM outbox.event ORDER BY created_at DESC LIMIT 1 \gset
+DELETE FROM :leaf WHERE ctid < '(20,0)' OR ctid >= '(40,0)' AND ctid < '(60,0)';
+VACUUM :leaf;
+INSERT INTO snapshots VALUES (1000, pg_current_snapshot());
+\c -
+INSERT INTO outbox.event (aggregatetype, created_at) VALUES ('reused', '2026-02-01 00:00:00Z');
+SELECT ctid < '(60,0)' AS in_older_block FROM ONLY :leaf WHERE aggregatetype = 'reused';
+SELECT outbox.oldest_unpublished(seen) = '2026-02-01 00:00:00Z' AS found FROM snapshots WHERE n = 1000;
+SELECT outbox.oldest_unpublished(pg_current_snapshot());
+
+-- of a partition above 64 MB only some blocks are read
+TRUNCATE outbox.event, snapshots;
+INSERT INTO outbox.event (aggregatetype, payload, created_at)
+	SELECT 'order', to_json(repeat('x', 1000)), '2025-12-31 00:00:00Z' FROM generate_series(1, 70000);
+INSERT INTO snapshots VALUES (600, pg_current_snapshot());
+CALL write_events(601, 620);
+SELECT pg_relation_size(tableoid) > 64 * 1024 * 1024 AS large FROM outbox.event LIMIT 1;
+SELECT count(*) FILTER (WHERE outbox.oldest_unpublished(seen) IS DISTINCT FROM
+		CASE WHEN n < 620 THEN timestamptz '2026-01-01 00:00:00Z' + (n + 1) * interval '1 minute' END) AS wrong,
+	   count(*) AS tried
+  FROM snapshots;
+SELECT outbox.oldest_unpublished(NULL) = min(created_at) AS all_of_them FROM outbox.event;
+
 SELECT 'dropped' FROM pg_drop_replication_slot(:'slot');
 DROP OWNED BY regress_monitor;
 DROP ROLE regress_monitor;
