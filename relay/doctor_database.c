@@ -57,6 +57,25 @@ doctor_check_privileges(const ServerFacts *facts, const DoctorSetup *setup, Find
 }
 
 void
+doctor_check_status_privileges(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
+{
+	(void) setup;
+	if (!facts->schema_found)
+		return;
+	if (facts->status_grants[0] == '\0')
+	{
+		finding_set(finding, FINDING_OK, "%s lacks none that \"outbox-relay status\" needs",
+					facts->role);
+		return;
+	}
+	finding_set(finding, FINDING_WARNING,
+				"%s may not read all of outbox.status: a relay runs without it, \"outbox-relay "
+				"status\" doesn't",
+				facts->role);
+	finding_mend(finding, REMEDY_SQL, "%s", facts->status_grants);
+}
+
+void
 doctor_check_tables(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
 {
 	(void) setup;

@@ -54,6 +54,8 @@ extern void doctor_check_extension(const ServerFacts *facts, const DoctorSetup *
 								   Finding *finding);
 extern void doctor_check_privileges(const ServerFacts *facts, const DoctorSetup *setup,
 									Finding *finding);
+extern void doctor_check_status_privileges(const ServerFacts *facts, const DoctorSetup *setup,
+										   Finding *finding);
 extern void doctor_check_tables(const ServerFacts *facts, const DoctorSetup *setup,
 								Finding *finding);
 extern void doctor_check_publication(const ServerFacts *facts, const DoctorSetup *setup,

@@ -207,6 +207,7 @@ static const ServerCheck checks[] = {
 	{"max_replication_slots", NEED_CATALOGS | NEED_PRIMARY, check_slots_free},
 	{"extension", NEED_CATALOGS, doctor_check_extension},
 	{"privileges", NEED_CATALOGS, doctor_check_privileges},
+	{"status privileges", NEED_CATALOGS, doctor_check_status_privileges},
 	{"tables", NEED_CATALOGS, doctor_check_tables},
 	{"publication", NEED_RELAY, doctor_check_publication},
 	{"registration", NEED_RELAY, doctor_check_registration},

@@ -40,6 +40,7 @@ typedef struct ServerFacts
 	char extension_available[32]; /* what CREATE EXTENSION would make */
 	bool schema_found;			  /* "outbox", by whatever install */
 	char missing_grants[2048];	  /* statements, separated by "; " */
+	char status_grants[768];	  /* the same of what outbox.status needs */
 	char event_grant[160];		  /* what would make max_event_bytes known */
 	int64_t max_event_bytes;	  /* the largest that anybody may write, or EVENT_BYTES_UNKNOWN */
 	bool messages_public;		  /* everybody may write logical messages */

@@ -62,6 +62,22 @@
 	" SELECT string_agg(format('GRANT %s ON %s TO %I', privilege, object, current_user), '; '"     \
 	"                   ORDER BY place, object) FROM missing"
 
+/* What outbox.status needs, which a relay that runs doesn't: the view, and what it calls. */
+#define SQL_MISSING_FOR_STATUS                                                                     \
+	"SELECT string_agg(format('GRANT %s TO %I', missing.what, current_user), '; ' ORDER BY what)"  \
+	"  FROM pg_namespace n CROSS JOIN LATERAL ("                                                   \
+	"  SELECT 'SELECT ON outbox.status' AS what FROM pg_class c"                                   \
+	"   WHERE c.relnamespace = n.oid AND c.relname = 'status'"                                     \
+	"     AND NOT has_table_privilege(c.oid, 'SELECT')"                                            \
+	"  UNION ALL"                                                                                  \
+	"  SELECT format('EXECUTE ON FUNCTION outbox.%s(%s)', p.proname,"                              \
+	"                (SELECT string_agg(format_type(t, NULL), ', ' ORDER BY place)"                \
+	"                   FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, place)))"              \
+	"    FROM pg_proc p WHERE p.pronamespace = n.oid"                                              \
+	"     AND p.proname IN ('rotation_settings', 'oldest_unpublished', 'failover_problem')"        \
+	"     AND NOT has_function_privilege(p.oid, 'EXECUTE')) AS missing"                            \
+	" WHERE n.nspname = 'outbox'"
+
 /* $1: a function of the schema.  What would let us call it; NULL: nothing is needed. */
 #define SQL_MAY_CALL                                                                               \
 	"SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE')"                                    \
@@ -104,7 +120,8 @@
 	"    AS available,"                                                                            \
 	"  EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"               \
 	"           WHERE n.nspname = 'outbox' AND c.relname = 'relay') AS schema_found,"              \
-	"  (" SQL_MISSING_GRANTS ") AS missing, (" SQL_LARGEST_EVENT ") AS largest_event,"             \
+	"  (" SQL_MISSING_GRANTS ") AS missing, (" SQL_MISSING_FOR_STATUS ") AS missing_for_status,"   \
+	"  (" SQL_LARGEST_EVENT ") AS largest_event,"                                                  \
 	"  (" SQL_MESSAGES_ARE_PUBLIC ") AS messages_public,"                                          \
 	"  s.slot_name IS NOT NULL AS slot_found, to_jsonb(s) ->> 'two_phase' AS two_phase,"           \
 	"  to_jsonb(s) ->> 'failover' AS failover, s.wal_status, s.safe_wal_size, s.active_pid,"       \
@@ -220,6 +237,7 @@ read_database(ServerFacts *facts, const PGresult *result)
 	COPY(facts->extension_version, "extension");
 	COPY(facts->extension_available, "available");
 	COPY(facts->missing_grants, "missing");
+	COPY(facts->status_grants, "missing_for_status");
 	COPY(facts->wal_status, "wal_status");
 	facts->max_event_bytes = is_null(result, "largest_event") || !facts->schema_found
 								 ? EVENT_BYTES_UNKNOWN

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from harness import paths
+from harness.daemon import run_once
 from harness.wait import until
 
 
@@ -237,7 +238,7 @@ def test_pg_hba(own, make_scene, broker):
         assert "secret" not in daemon.log(whole=True)
 
 
-def test_privileges(scene):
+def test_privileges(scene, exits):
     """From a role that may do nothing to one that can run a relay, by doctor's lines alone."""
     scene.initialize()
     role = f"{scene.id}_weak"
@@ -248,6 +249,14 @@ def test_privileges(scene):
         found = patient.heals("privileges", "error", "sql", user=role)
         assert found["remedy"]["line"].startswith(f"GRANT USAGE ON SCHEMA outbox TO {role}; GRANT ")
         patient.heals("failover", "warning", "sql", user=role)
+        # What status needs besides, to the letter of docs/sql.md.
+        options = {"postgres.conninfo": scene.source.conninfo(scene.database, user=role)}
+        assert run_once(scene.relay("refused", command=("status",), **options)).status == exits["EXIT_PERMISSION"]
+        assert patient.heals("status privileges", "warning", "sql", user=role)["remedy"]["line"] == (
+            f"GRANT EXECUTE ON FUNCTION outbox.oldest_unpublished(pg_snapshot) TO {role};"
+            f" GRANT EXECUTE ON FUNCTION outbox.rotation_settings() TO {role}; GRANT SELECT ON outbox.status TO {role}")
+        command = run_once(scene.relay("allowed", command=("status",), **options))
+        assert command.status == 0 and scene.slot in command.output, command
         assert patient.doctor(role)["slot"]["severity"] == "ok" and patient.status == 0
         relay = scene.relay("weak", **{"postgres.conninfo": scene.source.conninfo(scene.database, user=role),
                                        "heartbeat.interval": "100ms", "maintain.interval": "100ms"}).start()

@@ -159,6 +159,8 @@ knows_the_database(void **state)
 			error_permanent(&facts.relay_error, EXIT_PERMISSION, "denied");
 		},
 		"privileges", FINDING_ERROR, REMEDY_SQL, "GRANT USAGE ON SCHEMA outbox TO relay");
+	EXPECT(SET(status_grants, "GRANT SELECT ON outbox.status TO relay"), "status privileges",
+		   FINDING_WARNING, REMEDY_SQL, "GRANT SELECT ON outbox.status TO relay");
 	EXPECT(error_transient(&facts.relay_error, "time-out"), "tables", FINDING_ERROR, REMEDY_ADVICE,
 		   NULL);
 	EXPECT(error_transient(&facts.server, "time-out"), "catalogs", FINDING_ERROR, REMEDY_ADVICE,
