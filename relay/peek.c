@@ -4,6 +4,8 @@
  *
  *	facts -> connection -> temporary copy of the slot -> stream -> lines
  *
+ * Rows from before the slot, which come first, aren't shown: how many there are is said.
+ *
  * Refuses what a relay refuses at its start (a gap, another server, a publication
  * that isn't as it must be), and a position that the slot is past.
  *
@@ -19,6 +21,7 @@
 #include "kafka_size.h"
 #include "peek_line.h"
 #include "pg_facts.h"
+#include "pg_left.h"
 #include "pg_link.h"
 #include "pg_source.h"
 #include "random.h"
@@ -53,6 +56,7 @@ typedef struct Peek
 	KafkaSize *size;
 	PgSource *source;
 	Assembler *assembler;
+	uint64_t rows; /* from before the slot */
 	Buffer line;
 	PgLsn start;
 	PgLsn end; /* of the server's WAL when it began */
@@ -111,6 +115,20 @@ read_facts(Peek *peek, Error *error)
 		return false;
 	peek->size = kafka_size_open(peek->config, error);
 	return peek->size != NULL && choose_start(peek, error);
+}
+
+static bool
+count_rows(Peek *peek, Error *error)
+{
+	PgLink link = PG_LINK_CLOSED;
+	bool ok;
+
+	if (!peek->facts.backfill)
+		return true;
+	ok = pg_link_connect(&link, peek->config->conninfo, false, error) &&
+		 pg_left_rows(&link, peek->config->slot, &peek->rows, error);
+	pg_link_close(&link);
+	return ok;
 }
 
 static bool
@@ -337,8 +355,14 @@ peek_run(const RelayConfig *config, const PeekRequest *request, FILE *out, SayFn
 	bool ok;
 
 	buffer_init(&peek.line, LINE_MAX_BYTES);
-	ok = read_facts(&peek, error) && start_stream(&peek, error) && read_stream(&peek, error);
-	if (ok && peek.count == 0)
+	ok = read_facts(&peek, error) && count_rows(&peek, error) && start_stream(&peek, error) &&
+		 read_stream(&peek, error);
+	if (ok && peek.rows > 0)
+		say_text(say, arg, false,
+				 "%llu rows from before the slot are published first, and not shown%s",
+				 (unsigned long long) peek.rows,
+				 peek.count == 0 ? "; nothing else is there to be published" : "");
+	else if (ok && peek.count == 0)
 		say(false, "nothing is there to be published", arg);
 	if (fflush(out) != 0 && ok)
 		ok = error_permanent(error, EXIT_BUG, "could not write to standard output");

@@ -7,9 +7,10 @@
  *	3 publication	dropped, unless another relay or another table needs it
  *	4 registration	deleted, and with it the routing map
  *
- * Refuses to do anything without being told twice (--yes); a slot that is in use,
- * unless forced; a slot of another database or plugin; a user that could not do all
- * of it.  Works without the extension, too: then there is no registration.
+ * Refuses to do anything without being told twice (--yes); a slot that is in use, or
+ * has events that aren't published, unless forced; a slot of another database or
+ * plugin; a user that could not do all of it.  Works without the extension, too: then
+ * there is no registration.
  *
  * Invariants: the registration is there for as long as anything that it names, so
  * a run that broke off is found and finished by the next one (or by init, which
@@ -19,6 +20,7 @@
 
 #include "exit_codes.h"
 #include "pg_command.h"
+#include "pg_left.h"
 #include "pg_link.h"
 
 #include <stdio.h>
@@ -201,16 +203,85 @@ check_request(Teardown *teardown, Error *error)
 	{
 		error_permanent(error, EXIT_CONFIG, "nothing was removed: say so with --yes");
 		error_detail(error, "Events that aren't published yet will not be.");
-		return error_hint(error, "Stop the writers, and wait until lag_seconds is 0 in "
-								 "outbox.status, to lose none.");
+		return error_hint(error, "To lose none, stop the writers and let the relay run until "
+								 "outbox-relay peek shows nothing; then stop it.");
 	}
 	if (teardown->slot_found && teardown->slot_pid[0] != '\0' && !teardown->request->force)
 	{
 		error_permanent(error, EXIT_SERVER, "the replication slot \"%s\" is in use by process %s",
 						teardown->config->slot, teardown->slot_pid);
-		return error_hint(error, "Stop the relay, or pass --force to have it cut off.");
+		return error_hint(error, "Stop the relay, or pass --force to have it cut off, whatever "
+								 "it hasn't published.");
 	}
 	return true;
+}
+
+static void
+describe_left(const PgLeft *left, char *text, size_t size)
+{
+	int used = 0;
+
+	if (left->rows > 0)
+		used =
+			snprintf(text, size, "%llu %s from before the slot%s", (unsigned long long) left->rows,
+					 left->rows == 1 ? "row" : "rows", left->events > 0 ? " and " : "");
+	if (left->events > 0)
+		snprintf(text + used, size - (size_t) used, "%llu %s%s", (unsigned long long) left->events,
+				 left->events == 1 ? "event" : "events", left->more ? " or more" : "");
+}
+
+/* Of a slot without a registration nobody could publish anything. */
+static bool
+check_left(Teardown *teardown, Error *error)
+{
+	const char *slot = teardown->config->slot;
+	char what[96];
+	PgLeft left;
+
+	if (!teardown->registered || !teardown->slot_found || teardown->request->force)
+		return true;
+	if (!pg_left_look(&teardown->link, slot, &left, error))
+	{
+		/* query_canceled: it took too long */
+		if (strcmp(error->sqlstate, "57014") == 0)
+			error_permanent(error, EXIT_SERVER, "could not read in %d seconds what the slot has",
+							PG_LEFT_SECONDS);
+		error_detail(error, "Whether all events are published isn't known, and nothing was "
+							"removed.");
+		return error_hint(error, "To give up what isn't, pass --force.");
+	}
+	if (left.rows == 0 && left.events == 0)
+	{
+		say_text(teardown->say, teardown->arg, false, "nothing is left to be published");
+		return true;
+	}
+	describe_left(&left, what, sizeof(what));
+	error_permanent(error, EXIT_SERVER,
+					"nothing was removed: not published by the relay of the slot \"%s\": %s", slot,
+					what);
+	return error_hint(error, "To publish them, run outbox-relay run until outbox-relay peek shows "
+							 "nothing; to give them up, pass --force.");
+}
+
+/* By force, and the relay is gone: what is given up is said.  That it can't be known stops nobody. */
+static void
+report_left(Teardown *teardown)
+{
+	char what[96];
+	PgLeft left;
+	Error error;
+
+	error_clear(&error);
+	if (!teardown->registered || !teardown->request->force)
+		return;
+	if (!pg_left_look(&teardown->link, teardown->config->slot, &left, &error))
+		say_text(teardown->say, teardown->arg, true,
+				 "whether all events were published isn't known: %s", error.message);
+	else if (left.rows > 0 || left.events > 0)
+	{
+		describe_left(&left, what, sizeof(what));
+		say_text(teardown->say, teardown->arg, true, "%s not published: given up", what);
+	}
 }
 
 static bool
@@ -242,6 +313,8 @@ drop_slot(Teardown *teardown, Error *error)
 							 " WHERE slot_name = $1 AND active_pid IS NOT NULL",
 							 &slot, 1, error))
 			return false;
+		if (attempt == 1)
+			report_left(teardown);
 		dropped = pg_command_only(&teardown->link, "drop the slot", drop, &slot, 1, error);
 		/* object_in_use */
 		if (!dropped && (!teardown->request->force || attempt == ATTEMPTS ||
@@ -308,9 +381,9 @@ teardown_database(Teardown *teardown, Error *error)
 		say_text(teardown->say, teardown->arg, false, "there is nothing to remove");
 		return true;
 	}
-	return check_request(teardown, error) && block_registration(teardown, error) &&
-		   drop_slot(teardown, error) && drop_publication(teardown, error) &&
-		   delete_registration(teardown, error);
+	return check_request(teardown, error) && check_left(teardown, error) &&
+		   block_registration(teardown, error) && drop_slot(teardown, error) &&
+		   drop_publication(teardown, error) && delete_registration(teardown, error);
 }
 
 bool

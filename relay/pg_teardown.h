@@ -13,8 +13,9 @@
 
 typedef struct TeardownRequest
 {
-	bool yes;	/* without it nothing is done, only said */
-	bool force; /* also when a relay reads the slot: its connection is ended */
+	bool yes; /* without it nothing is done, only said */
+	/* Also when a relay reads the slot: its connection is ended.  And when events aren't published. */
+	bool force;
 } TeardownRequest;
 
 extern MUST_CHECK bool pg_teardown_run(const RelayConfig *config, const TeardownRequest *request,

@@ -103,6 +103,23 @@ def test_an_event_that_is_too_large_has_a_problem(scene, exits):
     until(lambda: scene.broker.partitions(scene.topic("t")) and scene.broker.count(scene.topic("t")) == 1, "it goes")
 
 
+def test_rows_from_before_the_slot_are_counted(scene):
+    """The relay publishes them first, and the slot doesn't have them."""
+    for n in range(3):
+        scene.emit("t", str(n))
+    scene.initialize()
+    command, events = peek(scene)
+    assert command.status == 0 and events == [], command
+    assert "3 rows from before the slot are published first" in command.output and "nothing else" in command.output, command
+    late = scene.emit("t", "late")
+    command, events = peek(scene, "--limit=1")
+    assert [event["id"] for event in events] == [late] and "3 rows from before the slot" in command.output, command
+    assert "nothing" not in command.output
+    relay = scene.start_relay()
+    until(lambda: relay.metric("outbox_relay_events_delivered_total") == 4, "all are published")
+    until(lambda: "nothing is there to be published" in peek(scene)[0].output, "all is marked", every=0.5)
+
+
 def test_it_works_beside_an_active_relay(make_scene, source, own_broker):
     scene = make_scene(source, None, own_broker)
     relay, ledger = scene.start_published()

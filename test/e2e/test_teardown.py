@@ -54,6 +54,102 @@ def test_it_removes_everything_once_told_so(scene, exits):
     relay.start()
 
 
+def refuses(scene, exits, what):
+    """Without --force, and nothing is changed."""
+    before = remains(scene), scene.slot_lsn(), scene.sql("SELECT state FROM outbox.relay")
+    command = take_away(scene, "--yes")
+    assert command.status == exits["EXIT_SERVER"] and what in command.output and "--force" in command.output, command
+    assert (remains(scene), scene.slot_lsn(), scene.sql("SELECT state FROM outbox.relay")) == before
+
+
+def test_what_is_not_published_is_not_lost_in_silence(scene, exits):
+    """Events of the stream: as many as peek shows, wherever their rows lie."""
+    relay, ledger = scene.start_published()
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    with scene.source.connect(scene.database, autocommit=False) as session:
+        session.execute("SELECT outbox.emit('t', 'undone', 'x', '{}'::json)")
+        session.rollback()
+    for n in range(10):
+        scene.emit("t", str(n))
+    refuses(scene, exits, ": 10 events")
+    # The relay goes on where it was, and then nothing is in the way.
+    relay.start()
+    ledger.wait_in_topics()
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    command = take_away(scene, "--yes")
+    assert command.status == 0 and "nothing is left to be published" in command.output, command
+    # The ledger has a slot of its own.
+    assert scene.slot not in remains(scene)[0] and remains(scene)[1:] == ([], [])
+
+
+def test_by_force_it_says_what_is_given_up(scene, exits):
+    """Messages that are events, and those that are none; asked for without --force they stand in the way."""
+    scene.initialize("--wal-messages=on")
+    message = "SELECT pg_logical_emit_message(true, %s, 'x')"
+    scene.sql(message, ("pg_outbox_of_others",))
+    with scene.source.connect(scene.database) as session:
+        session.execute("SET pg_outbox.storage = wal")
+        session.execute("SELECT outbox.emit('t', 'k', 'x', '{}'::json)")
+    assert scene.sql("SELECT count(*) FROM outbox.event") == [(0,)]
+    refuses(scene, exits, ": 1 event\"")
+    command = take_away(scene, "--yes", "--force")
+    assert command.status == 0 and "1 event not published: given up" in command.output, command
+    assert remains(scene) == ([], [], [])
+    scene.initialize()
+    scene.sql(message, ("pg_outbox",))
+    command = take_away(scene, "--yes")
+    assert command.status == 0, command
+
+
+def test_an_event_behind_much_that_is_none_is_found(scene, exits):
+    """The first look ends before it; inserts into a table of somebody else aren't events."""
+    scene.initialize()
+    scene.sql(f"CREATE TABLE mine (n int); ALTER PUBLICATION {scene.publication} ADD TABLE mine;")
+    scene.sql("INSERT INTO mine SELECT generate_series(1, 12000)")
+    scene.emit("t", "k")
+    refuses(scene, exits, ": 1 event\"")
+    # What the relay has marked, and the slot doesn't know yet, is published.
+    scene.sql("UPDATE outbox.relay SET mark_lsn = pg_current_wal_insert_lsn()")
+    command = take_away(scene, "--yes")
+    assert command.status == 0 and "nothing is left" in command.output, command
+
+
+def test_rows_from_before_the_slot_are_not_lost_in_silence(scene, exits):
+    for n in range(3):
+        scene.emit("t", str(n))
+    scene.initialize()
+    refuses(scene, exits, "3 rows from before the slot\"")
+    scene.emit("t", "k")
+    refuses(scene, exits, "3 rows from before the slot and 1 event\"")
+    relay = scene.start_relay()
+    until(lambda: relay.metric("outbox_relay_events_delivered_total") == 4, "all are published")
+    assert relay.stop() == 0
+    scene.wait_slot_free()
+    assert take_away(scene, "--yes").status == 0
+
+
+def test_what_a_lost_slot_had_is_not_known(make_scene, own, broker, exits):
+    server = own.cluster("source", {"max_slot_wal_keep_size": "1MB", "max_wal_size": "32MB", "min_wal_size": "32MB"})
+    scene = make_scene(server, None, broker)
+    scene.initialize()
+    scene.emit("t", "k")
+
+    def lost():
+        scene.sql("SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 20)")
+        scene.sql("SELECT pg_switch_wal()")
+        scene.sql("CHECKPOINT")
+        return scene.slot_row("wal_status") == ("lost",)
+    until(lost, "the slot is lost", 60)
+    command = take_away(scene, "--yes")
+    assert command.status == exits["EXIT_SERVER"] and "isn't known" in command.output and "--force" in command.output, command
+    assert remains(scene) == ([scene.slot], [scene.publication], [scene.slot])
+    command = take_away(scene, "--yes", "--force")
+    assert command.status == 0 and "isn't known" in command.output, command
+    assert remains(scene) == ([], [], [])
+
+
 def test_by_force_under_two_relays(scene, exits):
     """Neither the one that streams nor the one that stands by takes the slot back."""
     relay = scene.start_relay()
