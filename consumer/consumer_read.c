@@ -154,8 +154,10 @@ judge(Consumer *consumer, Partition *partition, const InboxRecord *record, Batch
 
 	if (header(record, ENVELOPE_HEADER_REPLAYED).data != NULL)
 	{
-		stop_at(consumer, record, EXIT_DATA, "is a replayed event, which this version can't judge",
-				NULL);
+		stop_at(
+			consumer, record, EXIT_DATA, "is a replayed event, which this version can't judge",
+			"docs/operations.md, \"A consumer that a replayed event stopped\", has the way on; a "
+			"new group stops here, too.");
 		return false;
 	}
 	if (found == NULL)

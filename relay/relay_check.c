@@ -21,10 +21,12 @@
 static bool
 gap_hint(Error *error)
 {
-	return error_hint(error,
-					  "Events may be missing in Kafka. Their rows are still in outbox.event as "
-					  "far as its retention reaches. To publish them: outbox-relay init "
-					  "--accept-gap, start the relay, then outbox-relay replay --gap.");
+	return error_hint(
+		error, "Events may be missing in Kafka. Their rows are still in outbox.event as "
+			   "far as its retention reaches. To publish them: outbox-relay init "
+			   "--accept-gap, start the relay, then outbox-relay replay --gap. Where "
+			   "outbox-consumer reads the topics replay nothing: docs/operations.md, \"A gap\", "
+			   "has the way for that.");
 }
 
 bool
@@ -124,7 +126,8 @@ relay_publication_is_younger(const char *slot, const char *publication, Error *e
 				 "slot is still to give there was no such publication.");
 	return error_hint(error,
 					  "Drop the slot: SELECT pg_drop_replication_slot('%s'). Then outbox-relay "
-					  "init --accept-gap, start the relay, and outbox-relay replay --gap.",
+					  "init --accept-gap, start the relay, and outbox-relay replay --gap; where "
+					  "outbox-consumer reads the topics see docs/operations.md, \"A gap\".",
 					  slot);
 }
 

@@ -82,6 +82,8 @@ relay_tell_gap(Relay *relay)
 	error_clear(&error);
 	error_permanent(&error, EXIT_GAP,
 					"an accepted gap is open: what the lost slot may have missed wasn't published");
-	error_hint(&error, "outbox-relay replay --gap publishes it, as long as outbox.event has it.");
+	error_hint(&error,
+			   "outbox-relay replay --gap publishes it, as long as outbox.event has it; where "
+			   "outbox-consumer reads the topics see docs/operations.md, \"A gap\".");
 	log_error(LOG_LEVEL_WARNING, &error, "slot", relay->config->slot, NULL);
 }
