@@ -283,19 +283,22 @@ check_insync(const BrokerFacts *facts, const TopicFacts *topic, const DoctorSetu
 	(void) facts;
 	if (least == BROKER_VALUE_UNKNOWN)
 		return false;
-	if (least > topic->replicas)
-	{
-		finding_set(finding, FINDING_ERROR, "\"%s\" wants %lld, and has %d: every write is refused",
-					topic->name, least, topic->replicas);
-		mend_topic(finding, setup, topic, "min.insync.replicas", wanted);
-		return true;
-	}
-	if (least > topic->in_sync)
+	/* Kafka 3.7 and later ask for no more than there are. */
+	if ((least < topic->replicas ? least : topic->replicas) > topic->in_sync)
 	{
 		finding_set(finding, FINDING_ERROR,
 					"\"%s\" wants %lld, and %d are in sync: the relay waits", topic->name, least,
 					topic->in_sync);
 		finding_mend(finding, REMEDY_ADVICE, "bring the brokers of its other replicas back");
+		return true;
+	}
+	if (least > topic->replicas)
+	{
+		finding_set(finding, FINDING_WARNING,
+					"\"%s\" wants %lld, and has %d: Kafka before 3.7 refuses every write, later "
+					"versions refuse them while one is away",
+					topic->name, least, topic->replicas);
+		mend_topic(finding, setup, topic, "min.insync.replicas", wanted);
 		return true;
 	}
 	if (least > 1 || topic->replicas < REPLICAS_WANTED)

@@ -258,8 +258,11 @@ knows_the_topics(void **state)
 		   topics[0].in_sync = 1, "replication factor", FINDING_WARNING, REMEDY_ADVICE, NULL);
 	EXPECT(topics[0].min_insync_replicas = 1, "min.insync.replicas", FINDING_WARNING, REMEDY_SHELL,
 		   OF_TOPIC "min.insync.replicas=2");
-	EXPECT(topics[0].min_insync_replicas = 4, "min.insync.replicas", FINDING_ERROR, REMEDY_SHELL,
+	/* Kafka 3.7 and later take it for the number of replicas, older ones refuse every write. */
+	EXPECT(topics[0].min_insync_replicas = 4, "min.insync.replicas", FINDING_WARNING, REMEDY_SHELL,
 		   OF_TOPIC "min.insync.replicas=2");
+	EXPECT(topics[0].min_insync_replicas = 4;
+		   topics[0].in_sync = 2, "min.insync.replicas", FINDING_ERROR, REMEDY_ADVICE, NULL);
 	EXPECT(topics[0].in_sync = 1, "min.insync.replicas", FINDING_ERROR, REMEDY_ADVICE, NULL);
 	EXPECT(topics[0].unclean_election = 1, "unclean.leader.election", FINDING_WARNING, REMEDY_SHELL,
 		   OF_TOPIC "unclean.leader.election.enable=false");
