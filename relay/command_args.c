@@ -50,8 +50,12 @@ arg_count(ArgCursor *cursor, const char *name, uint64_t min, uint64_t max, uint6
 	if (isdigit((unsigned char) *value) && *end == '\0' && errno == 0 && *count >= min &&
 		*count <= max)
 		return ARG_TAKEN;
-	error_permanent(error, EXIT_CONFIG, "option \"%s\": \"%s\" is no number from %llu to %llu",
-					name, value, (unsigned long long) min, (unsigned long long) max);
+	if (max >= UINT64_MAX - 1)
+		error_permanent(error, EXIT_CONFIG, "option \"%s\": \"%s\" is no number of at least %llu",
+						name, value, (unsigned long long) min);
+	else
+		error_permanent(error, EXIT_CONFIG, "option \"%s\": \"%s\" is no number from %llu to %llu",
+						name, value, (unsigned long long) min, (unsigned long long) max);
 	return ARG_WRONG;
 }
 

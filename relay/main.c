@@ -188,7 +188,8 @@ act(Command command, Options *options, const ConfigSource *source, Requests *req
 int
 main(int argc, char **argv)
 {
-	Requests requests = {.init = {.existing = EXISTING_PUBLISH}};
+	Requests requests = {.init = {.existing = EXISTING_PUBLISH},
+						 .verify = {.limit = VERIFY_LIMIT_DEFAULT}};
 	Command command = COMMAND_NONE;
 	ConfigSource source = {0};
 	Options *options;

@@ -38,6 +38,7 @@ const char verify_help[] =
 	"  --since TIME, --until TIME  events written in this time (default: all that outbox.event "
 	"has)\n"
 	"  --max-events N    room for so many ids, at 50 to 100 bytes each (default: 1000000)\n"
+	"  --limit N         show so many differences of each kind (default: 100; 0: all)\n"
 	"\n";
 
 typedef struct Verify
@@ -57,7 +58,8 @@ typedef struct Verify
 	uint64_t doubled;
 	uint64_t dead_lettered;
 	uint64_t unexpected;
-	char *published;	 /* the snapshot whose rows are compared */
+	char *published; /* the snapshot whose rows are compared */
+	RowSurvey survey;
 	uint64_t without_id; /* rows, which no record can be compared with */
 	uint64_t replayed;
 } Verify;
@@ -68,6 +70,8 @@ verify_take_argument(ArgCursor *cursor, VerifyRequest *request, Error *error)
 	ArgResult result =
 		arg_count(cursor, "--max-events", 1, MOST_MAX_EVENTS, &request->max_events, error);
 
+	if (result == ARG_UNKNOWN)
+		result = arg_count(cursor, "--limit", 0, UINT64_MAX, &request->limit, error);
 	return result != ARG_UNKNOWN ? result : select_take_window(cursor, &request->window, error);
 }
 
@@ -93,19 +97,14 @@ too_many(const Verify *verify, Error *error)
 static bool
 take_rows(Verify *verify, PgRows *rows, Error *error)
 {
-	RowSurvey survey;
 	StoredRow row;
 	IoResult io;
 
-	if (!pg_rows_survey(rows, &survey, error) ||
+	if (!pg_rows_survey(rows, &verify->survey, error) ||
 		!pg_rows_window(rows, &verify->since_ms, &verify->until_ms, error))
 		return false;
-	if (survey.selected > room(verify))
+	if (verify->survey.selected > room(verify))
 		return too_many(verify, error);
-	if (!survey.complete)
-		fprintf(verify->out, "note: %s\n", survey.problem);
-	if (survey.not_yet > 0)
-		fprintf(verify->out, "left to the relay: %llu\n", (unsigned long long) survey.not_yet);
 	while ((io = pg_rows_next(rows, false, &row, error)) == IO_OK)
 	{
 		IdEntry *entry;
@@ -122,9 +121,6 @@ take_rows(Verify *verify, PgRows *rows, Error *error)
 			entry->stored++;
 		verify->stored++;
 	}
-	if (verify->without_id > 0)
-		fprintf(verify->out, "note: %llu rows have no id, and can't be compared\n",
-				(unsigned long long) verify->without_id);
 	return io == IO_END;
 }
 
@@ -331,6 +327,13 @@ look_again(Verify *verify, Error *error)
 			look_for(verify, has_no_record, find_letters, error));
 }
 
+/* One more of its kind: whether it gets a line. */
+static bool
+is_shown(const Verify *verify, uint64_t *number)
+{
+	return (*number)++ < verify->request->limit || verify->request->limit == 0;
+}
+
 static void
 judge(Verify *verify, const IdEntry *entry)
 {
@@ -344,19 +347,45 @@ judge(Verify *verify, const IdEntry *entry)
 		verify->dead_lettered++;
 	else if (has_no_record(entry))
 	{
-		verify->missing++;
-		fprintf(verify->out, "missing %s\n", id);
+		if (is_shown(verify, &verify->missing))
+			fprintf(verify->out, "missing %s\n", id);
 	}
 	else if (entry->stored == 0 && rows_only)
 	{
-		verify->unexpected++;
-		fprintf(verify->out, "unexpected %s\n", id);
+		if (is_shown(verify, &verify->unexpected))
+			fprintf(verify->out, "unexpected %s\n", id);
 	}
 	else if (entry->found > (entry->stored > 0 ? entry->stored : 1))
 	{
-		verify->doubled++;
-		fprintf(verify->out, "doubled %s %u\n", id, (unsigned) entry->found);
+		if (is_shown(verify, &verify->doubled))
+			fprintf(verify->out, "doubled %s %u\n", id, (unsigned) entry->found);
 	}
+}
+
+static void
+print_rest(const Verify *verify, uint64_t number, const char *kind)
+{
+	uint64_t limit = verify->request->limit;
+
+	if (limit > 0 && number > limit)
+		fprintf(verify->out, "and %llu more %s (--limit=0 shows all)\n",
+				(unsigned long long) (number - limit), kind);
+}
+
+static void
+print_notes(const Verify *verify)
+{
+	print_rest(verify, verify->missing, "missing");
+	print_rest(verify, verify->doubled, "doubled");
+	print_rest(verify, verify->unexpected, "unexpected");
+	if (!verify->survey.complete)
+		fprintf(verify->out, "note: %s\n", verify->survey.problem);
+	if (verify->without_id > 0)
+		fprintf(verify->out, "note: %llu rows have no id, and can't be compared\n",
+				(unsigned long long) verify->without_id);
+	if (verify->survey.not_yet > 0)
+		fprintf(verify->out, "left to the relay: %llu\n",
+				(unsigned long long) verify->survey.not_yet);
 }
 
 static void
@@ -403,6 +432,8 @@ verify_run(const RelayConfig *config, const VerifyRequest *request, FILE *out,
 	while (ok && (entry = id_set_next(verify.ids, &cursor)) != NULL)
 		judge(&verify, entry);
 	*verdict = verdict_of(&verify);
+	if (ok)
+		print_notes(&verify);
 	if (ok && !slot_is_there(&verify, error))
 	{
 		fprintf(out, "note: %s\n", error->message);
@@ -411,6 +442,8 @@ verify_run(const RelayConfig *config, const VerifyRequest *request, FILE *out,
 	}
 	else if (ok)
 		print_counts(&verify);
+	/* An error is said behind that, also where both streams are one. */
+	fflush(out);
 	free(verify.published);
 	id_set_free(verify.ids);
 	topic_map_free(verify.topics);

@@ -16,7 +16,10 @@ typedef struct VerifyRequest
 {
 	SelectArgs window;	 /* since and until alone */
 	uint64_t max_events; /* room for their ids: about 50 to 100 bytes each; 0: a million */
+	uint64_t limit;		 /* differences of each kind that get a line; 0: all */
 } VerifyRequest;
+
+#define VERIFY_LIMIT_DEFAULT 100
 
 extern const char verify_help[];
 extern ArgResult verify_take_argument(ArgCursor *cursor, VerifyRequest *request, Error *error);
@@ -29,8 +32,9 @@ typedef enum VerifyVerdict
 } VerifyVerdict;
 
 /*
- * Writes "missing ID", "doubled ID TIMES", "unexpected ID", a line each, and then the counts.  EXIT_GAP,
- * behind the counts, when nothing is missing but the slot that was to bring the rest is gone or lost.
+ * Writes "missing ID", "doubled ID TIMES", "unexpected ID", a line each, "and N more KIND" where the
+ * limit left some out, then notes, and the counts as the last.  EXIT_GAP, behind the counts, when
+ * nothing is missing but the slot that was to bring the rest is gone or lost.
  */
 extern MUST_CHECK bool verify_run(const RelayConfig *config, const VerifyRequest *request,
 								  FILE *out, VerifyVerdict *verdict, Error *error);

@@ -107,6 +107,35 @@ def test_it_finds_what_is_doubled_unexpected_and_missing(scene):
     assert found["missing"] == set(ids) - there
 
 
+def test_many_differences_bury_nothing(scene, exits):
+    """The first ones of each kind, how many more, notes, counts; a program gets all."""
+    _, ids = published(scene, 130)
+    records = {record.id: record for record in scene.broker.read(scene.topic("t"))}
+    forged = [f"01890000-0000-7000-8000-{n:012}" for n in range(3)]
+    forge(scene, *[(b"x", [("id", i), ("outbox-position", records[ids[0]].position.text)]) for i in forged])
+    for number in range(3):
+        scene.broker.delete_records(scene.topic("t"), number, sum(r.partition == number for r in records.values()))
+    scene.sql("DELETE FROM outbox.event WHERE id = %s", (ids[7],))
+
+    def lines(*arguments):
+        command = once(scene, "verify", *arguments)
+        assert command.status == 1, command
+        said = [line for line in command.output.splitlines() if re.match(r"(missing|unexpected|and|events)\b", line)]
+        assert re.findall(r"^missing: (\d+)$", command.output, re.M) == ["129"], command
+        return [line.split()[0] for line in said if not re.match("(missing|unexpected):", line)], command.output
+
+    words, output = lines()
+    assert words.count("missing") == 100 and words.count("unexpected") == 3 and "and 29 more missing" in output
+    # Nothing but counts is behind what is left out.
+    assert words[-2:] == ["and", "events:"] and "more unexpected" not in output
+    words, output = lines("--limit", "2")
+    assert words.count("missing") == words.count("unexpected") == 2
+    assert "and 127 more missing" in output and "and 1 more unexpected" in output
+    words, output = lines("--limit=0")
+    assert words.count("missing") == 129 and words.count("and") == 0
+    assert once(scene, "verify", "--limit=-1").status == exits["EXIT_CONFIG"]
+
+
 def test_a_double_alone_is_another_status(scene, exits):
     """As a crash leaves it: consumers drop it, and nobody has to be woken."""
     _, ids = published(scene)
