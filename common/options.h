@@ -21,7 +21,10 @@
  *
  * File syntax: "key = value"; "#" or ";" first in a line starts a comment; a
  * line that starts with white space continues the value above it, joined with a
- * newline (white space around each line is dropped, blank lines between too).
+ * newline (white space around each line is dropped, blank lines between too),
+ * and is an error where that value has one line: it may have more in sections
+ * of a kind, in an OPTION_CONNINFO that is no URI, where the default has more, and in
+ * pass-through properties with ".pem" or "config" in the name.
  * White space before the first line may stand before all of them: it doesn't count.
  * UTF-8, no quoting, no inline comments, at most 1 MB.  The same key twice in a
  * file, the same "[kind NAME]" twice, and one of those without a key, are errors,

@@ -8,6 +8,10 @@
  *	pair		= key "=" value						key in the first column
  *	continuation = SPACE anything					more of the value above it
  *
+ * Values that may have lines are those of kind sections, conninfos that are no URI, options
+ * whose default has lines, and properties that are passed through and hold PEM or a configuration.
+ * Elsewhere an indented line is a key, most likely, and an error.
+ *
  * The first column is that of the first line that isn't blank: a file that is indented as
  * a whole is read as if it weren't.  White space around values and continuations is dropped; blank lines and
  * comments between continuations too.  Everything else is an error that names
@@ -97,6 +101,63 @@ check_value(IniParser *parser, const char *name)
 	return error_hint(parser->error, "A comment needs a line of its own.");
 }
 
+static void
+name_of_pair(const IniParser *parser, char name[2 * OPTION_NAME_MAX])
+{
+	snprintf(name, 2 * OPTION_NAME_MAX, "%s%s%s", parser->section, parser->has_section ? "." : "",
+			 parser->key);
+}
+
+/* Whether the value of the pair that waits may go on in another line. */
+static bool
+may_go_on(const IniParser *parser, const char *name)
+{
+	const OptionTable *table = parser->options->table;
+	const OptionSpec *spec = option_find(table, name);
+	char base[OPTION_NAME_MAX];
+
+	if (parser->is_kind)
+		return true;
+	if (spec != NULL && (spec->flags & OPTION_CONNINFO))
+		return strstr(parser->value.data, "://") == NULL;
+	if (spec != NULL)
+		return spec->default_value != NULL && strchr(spec->default_value, '\n') != NULL;
+	if (option_file_base(table, name, base))
+		return false;
+	/* One that isn't known is refused by its name. */
+	return table->passthrough == NULL ||
+		   strncmp(name, table->passthrough, strlen(table->passthrough)) != 0 ||
+		   option_property_has_lines(name);
+}
+
+static bool
+continue_pair(IniParser *parser, const char *text, size_t len)
+{
+	char name[2 * OPTION_NAME_MAX];
+
+	if (!parser->has_pair)
+	{
+		ini_error(parser, "indented line continues nothing");
+		return error_hint(parser->error,
+						  "White space first in a line goes on with the value above it: take it "
+						  "away from keys, sections and comments.");
+	}
+	name_of_pair(parser, name);
+	if (!may_go_on(parser, name))
+	{
+		error_permanent(parser->error, EXIT_CONFIG,
+						"%s:%d: indented line would go on with the value of \"%s\"", parser->path,
+						parser->line, name);
+		error_detail(parser->error, "That value, of line %d, has one line.", parser->pair_line);
+		return error_hint(parser->error, "White space first in a line goes on with the value above "
+										 "it: take it away from keys, sections and comments.");
+	}
+	if (parser->value.len > 0)
+		buffer_append(&parser->value, "\n", 1);
+	buffer_append(&parser->value, text, len);
+	return true;
+}
+
 /* Hands the pair that waits to the table. */
 static bool
 finish_pair(IniParser *parser)
@@ -114,8 +175,7 @@ finish_pair(IniParser *parser)
 	if (parser->is_kind)
 		return option_assign_section(parser->options, parser->section, parser->key,
 									 parser->value.data, &origin, parser->error);
-	snprintf(name, sizeof(name), "%s%s%s", parser->section, parser->has_section ? "." : "",
-			 parser->key);
+	name_of_pair(parser, name);
 	return check_value(parser, name) &&
 		   option_assign(parser->options, name, parser->value.data, &origin, parser->error);
 }
@@ -334,20 +394,7 @@ parse_line(IniParser *parser, const char *text, size_t len)
 	indented = is_space(text[0]);
 	trim(&text, &len);
 	if (indented)
-	{
-		if (!parser->has_pair)
-		{
-			ini_error(parser, "indented line continues nothing");
-			return error_hint(
-				parser->error,
-				"White space first in a line goes on with the value above it: take it "
-				"away from keys, sections and comments.");
-		}
-		if (parser->value.len > 0)
-			buffer_append(&parser->value, "\n", 1);
-		buffer_append(&parser->value, text, len);
-		return true;
-	}
+		return continue_pair(parser, text, len);
 	if (!finish_pair(parser))
 		return false;
 	return text[0] == '[' ? parse_section(parser, text, len) : parse_pair(parser, text, len);

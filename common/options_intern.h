@@ -75,6 +75,8 @@ extern bool option_each_value(Options *options, OptionValueVisitor visit, Error 
 /* options_secret.c: the option that "name" ("a.b_file", "a.b.file") gives the file of; false: none. */
 extern bool option_file_base(const OptionTable *table, const char *name, char *base);
 extern bool option_may_be_in_file(const OptionSpec *spec);
+/* Keys and certificates have many lines; what has one line and got two is a mistake. */
+extern bool option_property_has_lines(const char *name);
 
 /* options_args.c: whether a long option of the command line holds a secret in its value. */
 extern bool option_argument_is_secret(const OptionTable *table, const char *argument);

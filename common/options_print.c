@@ -290,7 +290,9 @@ options_print_sample(const OptionTable *table, FILE *out)
 {
 	fprintf(out, "# Settings of %s.  A line that starts with white space continues the\n",
 			table->program);
-	fputs("# value above it; there are no quotes and no comments behind a value.\n", out);
+	fputs("# value above it, if that may have lines; there are no quotes, and no comments\n# "
+		  "behind a value.\n",
+		  out);
 	fprintf(out, "# The environment (%s_...) and the command line have precedence.\n",
 			table->env_prefix);
 

@@ -116,9 +116,8 @@ read_secret(OptionValue *value, const char *name, Buffer *text, Error *error)
 	return ok;
 }
 
-/* Keys and certificates have many lines; what has one line and got two is a mistake. */
-static bool
-may_have_lines(const char *name)
+bool
+option_property_has_lines(const char *name)
 {
 	return strstr(name, ".pem") != NULL || strstr(name, "config") != NULL;
 }
@@ -130,7 +129,7 @@ check_secret(OptionValue *value, const char *name, const Buffer *text, Error *er
 		return refuse_file(value, name, "is empty", error);
 	if (memchr(text->data, '\0', text->len) != NULL)
 		return refuse_file(value, name, "has a zero byte", error);
-	if (memchr(text->data, '\n', text->len) != NULL && !may_have_lines(name))
+	if (memchr(text->data, '\n', text->len) != NULL && !option_property_has_lines(name))
 		return refuse_file(value, name, "has more than one line", error);
 	return true;
 }

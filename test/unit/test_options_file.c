@@ -107,6 +107,35 @@ note_section(const char *section, const char *key, const char *value, const char
 	return arg == NULL || strcmp(key, (const char *) arg) != 0;
 }
 
+static const char *passed; /* the value of the only property that is passed through */
+
+static bool
+note_property(const char *name, const char *value, const char *origin, void *arg, Error *note_error)
+{
+	(void) name;
+	(void) origin;
+	(void) arg;
+	(void) note_error;
+	passed = value;
+	return true;
+}
+
+static void
+continues_what_may_have_lines(void **state)
+{
+	(void) state;
+	load("[postgres]\n"
+		 "conninfo = host=h\n"
+		 "  dbname=d\n"
+		 "[kafka]\n"
+		 "ssl.ca.pem =\n"
+		 "  -----BEGIN CERTIFICATE-----\n"
+		 "  AAAA\n");
+	assert_string_equal(options_text(options, "postgres.conninfo"), "host=h\ndbname=d");
+	assert_true(options_each_passthrough(options, note_property, NULL, &error));
+	assert_string_equal(passed, "-----BEGIN CERTIFICATE-----\nAAAA");
+}
+
 static void
 continues_values(void **state)
 {
@@ -166,6 +195,11 @@ takes_a_file_that_is_indented_as_a_whole(void **state)
 	assert_true(options_each_section(options, note_section, NULL, &error));
 	assert_string_equal(seen, "h/sql=<a\nb\nc>:9\n");
 }
+
+#define ONE_LINE(name) "indented line would go on with the value of \"" name "\""
+#define GOES_ON                                                                                    \
+	"White space first in a line goes on with the value above it: take it away from keys, "        \
+	"sections and comments."
 
 typedef struct BadFile
 {
@@ -233,7 +267,18 @@ refuses_with_file_and_line(void **state)
 		{"plain = x\n[log]\n y\n", 3, "indented line continues nothing", ""},
 		{"plain = x\n[handler a]\n[log]\n", 2, "section is empty", ""},
 		{"[handler a]\n# nothing\n", 1, "section is empty", ""},
-		{"window.events = 1\n  2\n", 1, "invalid value for \"window.events\": \"1\n2\"", ""},
+		{"window.events = 1\n  2\n", 2, ONE_LINE("window.events"), GOES_ON},
+		{"plain = a\n\n# b\n  log.level = info\n", 4, ONE_LINE("plain"), GOES_ON},
+		{"plain =\n\tpostgres.slot = s\n", 2, ONE_LINE("plain"), GOES_ON},
+		{"[http]\npassword = hunter2\n  hunter2\n", 3, ONE_LINE("http.password"), GOES_ON},
+		{"[http]\npassword_file = /f\n  /g\n", 3, ONE_LINE("http.password_file"), GOES_ON},
+		{"[kafka]\nlinger.ms = 5\n  acks = 1\n", 3, ONE_LINE("kafka.linger.ms"), GOES_ON},
+		{"  [kafka]\n  linger.ms = 5\n   acks = 1\n", 3, ONE_LINE("kafka.linger.ms"), GOES_ON},
+		{"kafka.ssl.key.pem_file = /f\n /g\n", 2, ONE_LINE("kafka.ssl.key.pem_file"), GOES_ON},
+		{"postgres.conninfo = postgresql://h/d\n slot = s\n", 2, ONE_LINE("postgres.conninfo"),
+		 GOES_ON},
+		/* A key that isn't known is the first fault. */
+		{"plan = x\n  y\n", 1, "unrecognized key \"plan\"", ""},
 		{"[window]\nevents =\n", 2, "invalid value for \"window.events\": \"\"", ""},
 		{"[secret]\nnumber = hunter2\n", 2, "invalid value for \"secret.number\"", ""},
 		{"plain = 1\n\nplain = 2\n", 3, "\"plain\" is set twice", ""},
@@ -433,6 +478,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FILE(takes_every_construct),
 		WITH_FILE(continues_values),
+		WITH_FILE(continues_what_may_have_lines),
 		WITH_FILE(takes_a_file_that_is_indented_as_a_whole),
 		WITH_FILE(takes_files_from_other_systems),
 		WITH_FILE(refuses_with_file_and_line),
