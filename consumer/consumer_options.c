@@ -24,7 +24,8 @@ static const OptionSpec consumer_specs[] = {
 	 "The consumer group, in Kafka and in outbox_inbox. Required. Each target needs a group of its "
 	 "own; its first start reads from the earliest offset."},
 	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
-	 "Brokers to start from, as host:port,host:port. Required. Any other librdkafka property can "
+	 "Brokers to start from, as host:port,host:port ([::1]:9092). Required. Any other librdkafka "
+	 "property can "
 	 "be set in the same way, but for those that carry the guarantees."},
 	{"breaker.failures", OPTION_INT, "5", 1, 1000000, NULL, "failures", 0,
 	 "The circuit breaker opens after so many failures of the target in a row."},

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "kafka_servers.h"
 #include "kafka_trust.h"
 
 typedef struct Property
@@ -137,12 +138,19 @@ kafka_conf_refuse(Error *error, const char *reason, struct rd_kafka_conf_s *conf
 bool
 kafka_conf_check(const Options *options, const char *group, Error *error)
 {
+	static const char servers[] = "kafka.bootstrap.servers";
 	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
+	char protocol[32];
+	bool ok;
 
 	if (conf == NULL)
 		return false;
+	/* librdkafka would only complain in its log, and try for ever. */
+	ok = !get(conf, "security.protocol", protocol, sizeof(protocol)) ||
+		 kafka_servers_check(options_text(options, servers), options_origin(options, servers),
+							 protocol, error);
 	rd_kafka_conf_destroy(conf);
-	return true;
+	return ok;
 }
 
 const char *

@@ -11,6 +11,7 @@
 #include "kafka_conf.h"
 
 #include "exit_codes.h"
+#include "kafka_servers.h"
 #include "kafka_trust.h"
 
 #include <librdkafka/rdkafka.h>
@@ -272,6 +273,18 @@ kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 	return NULL;
 }
 
+/* What librdkafka would only complain of in its log, and try for ever. */
+static bool
+check_servers(rd_kafka_conf_t *conf, const Options *options, Error *error)
+{
+	static const char servers[] = "kafka.bootstrap.servers";
+	char protocol[32];
+
+	return !get_property(conf, "security.protocol", protocol, sizeof(protocol)) ||
+		   kafka_servers_check(options_text(options, servers), options_origin(options, servers),
+							   protocol, error);
+}
+
 bool
 kafka_conf_check(const RelayConfig *config, Error *error)
 {
@@ -282,8 +295,9 @@ kafka_conf_check(const RelayConfig *config, Error *error)
 	if (conf == NULL)
 		return false;
 	/* Some contradictions only show when a client is made; it connects to nobody yet. */
-	if (config->exactly_once &&
-		!kafka_conf_set_transactions(conf, "check", config->transaction_timeout_ms, error))
+	if (!check_servers(conf, config->options, error) ||
+		(config->exactly_once &&
+		 !kafka_conf_set_transactions(conf, "check", config->transaction_timeout_ms, error)))
 	{
 		rd_kafka_conf_destroy(conf);
 		return false;

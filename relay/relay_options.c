@@ -31,7 +31,8 @@ static const OptionSpec relay_specs[] = {
 	{"postgres.publication", OPTION_TEXT, "pg_outbox", 0, 0, NULL, "", 0,
 	 "The publication of outbox.event."},
 	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_RELOADABLE,
-	 "Brokers to start from, as host:port,host:port. Required. Any other librdkafka property can "
+	 "Brokers to start from, as host:port,host:port ([::1]:9092). Required. Any other librdkafka "
+	 "property can "
 	 "be set in the same way, but for those that carry the guarantees."},
 	{"message.profile", OPTION_ENUM, "debezium", 0, 0, "debezium|cloudevents", "", 0,
 	 "The headers of a record: \"id\" and \"type\", or those of CloudEvents 1.0 in binary mode."},

@@ -285,6 +285,7 @@ def test_a_topic_that_was_made_again(scene, exits):
 
 @pytest.mark.parametrize("options, words", [
     ({"kafka.bootstrap.servers": None}, ["kafka.bootstrap.servers"]),
+    ({"kafka.bootstrap.servers": "127.0.0.1:9092,127.0.0.1:nine"}, ["127.0.0.1:nine", "has no port"]),
     ({"kafka.enable.auto.commit": "true"}, ["enable.auto.commit"]),
     ({"no.such.option": "1"}, ["NO_SUCH_OPTION"]),
 ])

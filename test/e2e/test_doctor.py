@@ -216,6 +216,8 @@ def test_no_server_and_no_broker(make_scene, source, broker):
     found = patient.doctor()
     assert found["kafka"]["severity"] == "error" and found["slot"]["severity"] == "ok"
     assert "topics" not in found
+    patient = Patient(scene, **{"kafka.bootstrap.servers": "127.0.0.1:nine"})
+    assert "has no port" in patient.sees("kafka", "error", "advice")["found"] and patient.status == 18
 
 
 def test_pg_hba(own, make_scene, broker):

@@ -20,6 +20,8 @@ def ends_with(daemon, status, *words):
 
 @pytest.mark.parametrize("options, words", [
     ({"kafka.bootstrap.servers": None}, ["kafka.bootstrap.servers"]),
+    ({"kafka.bootstrap.servers": "127.0.0.1:9092,127.0.0.1:nine"}, ["KAFKA_BOOTSTRAP_SERVERS.*127.0.0.1:nine.* has no port"]),
+    ({"kafka.bootstrap.servers": "SSL://127.0.0.1:9092"}, ["another protocol than security.protocol"]),
     ({"kafka.acks": "1"}, ["kafka.acks"]),
     ({"kafka.enable.idempotence": "false"}, ["enable.idempotence"]),
     ({"kafka.no.such.thing": "1"}, ["no.such.thing"]),
