@@ -10,11 +10,25 @@
 #include "doctor_server.h"
 #include "exit_codes.h"
 #include "kafka_doctor.h"
+#include "kafka_doctor_position.h"
 #include "pg_doctor.h"
 
 #include <stdlib.h>
 
 #define SERVERS_MAX 1024
+
+/* What a relay that starts asks Kafka before all else, when transactions are in use. */
+static void
+look_at_delivery(const RelayConfig *config, const ServerFacts *server, DoctorReport *report)
+{
+	DeliveryLook look = {.exactly_once = config->exactly_once};
+
+	error_clear(&look.error);
+	if (!doctor_delivery_matters(server, &look))
+		return;
+	kafka_doctor_position(config, server->relay.source_id, &look);
+	doctor_check_delivery(server, &look, doctor_report_add, report);
+}
 
 int
 doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
@@ -44,6 +58,8 @@ doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
 		kafka_doctor_look(config, &broker);
 		doctor_check_server(server, &setup, doctor_report_add, report);
 		doctor_check_broker(&broker, &setup, doctor_report_add, report);
+		if (broker.reach.error_class == ERROR_CLASS_NONE)
+			look_at_delivery(config, server, report);
 	}
 	if (report != NULL)
 		status = doctor_report_finish(report) > 0 ? EXIT_FINDINGS : EXIT_OK;

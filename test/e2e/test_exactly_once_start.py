@@ -1,5 +1,7 @@
 """Where a relay with delivery = exactly-once begins: changes of the mode, lost positions, old rows,
 and what stands in the way of an event."""
+import json
+
 import pytest
 from confluent_kafka import Producer
 
@@ -89,6 +91,28 @@ def test_a_crash_of_at_least_once_comes_to_its_end_first(scene, exits):
     assert len(ledger.wait_in_topics()) == before + 5
 
 
+def transactions_found(scene, options):
+    """What doctor says of them."""
+    command = run_once(scene.relay(f"doctor-{len(scene.daemons)}", command=("doctor", "--json"), **options), 120)
+    findings = {finding["check"]: finding for finding in json.loads(command.output)["findings"]}
+    return findings["transactions"]
+
+
+def test_doctor_beside_a_relay(scene):
+    """The position moves while it looks, and in an open transaction it can't be seen: neither is an error."""
+    options = exactly(scene)
+    scene.initialize(**options)
+    assert "when the relay starts" in transactions_found(scene, options)["found"]
+    scene.start_relay(**options)
+    emit_many(scene, 20)
+    for _ in range(3):
+        emit_many(scene, 20)
+        found = transactions_found(scene, options)
+        assert found["severity"] == "ok" and "came to" in found["found"], found
+    # At least once has no such check, but after transactions.
+    assert "came to" in transactions_found(scene, {**options, "delivery": "at-least-once"})["found"]
+
+
 def test_the_position_topic_is_gone(scene, exits):
     options = exactly(scene)
     relay = scene.start_relay(**options)
@@ -100,8 +124,13 @@ def test_the_position_topic_is_gone(scene, exits):
     scene.broker.delete_topics([scene.prefix + ".position"])
     until(lambda: not scene.broker.partitions(scene.prefix + ".position"), "it is gone")
     emit_many(scene, 20)
+    found = transactions_found(scene, options)
+    assert found["severity"] == "error" and "A gap" in found["remedy"]["line"]
+    # It made no topic.
+    assert not scene.broker.partitions(scene.prefix + ".position")
     log = stopped(relay, exits["EXIT_GAP"])
     assert "the position topic has no position of this relay" in log and "docs/operations.md" in log
+    assert "the position topic has no position of this relay" in found["found"]
     # The topics are whole: from the mark, nothing is lost and nothing is doubled.
     scene.sql("UPDATE outbox.relay SET exactly_once_generation = NULL")
     relay.start()
@@ -139,6 +168,7 @@ def test_the_position_topic_is_behind(scene, exits):
     source = old.split("/")[0]
     producer.produce(scene.prefix + ".position", old.encode(), f"{source}/{scene.slot}".encode(), 0)
     assert producer.flush(30) == 0
+    assert "Kafka lost records" in transactions_found(scene, exactly(scene))["found"]
     log = stopped(relay, exits["EXIT_GAP"])
     assert "Kafka lost records" in log
 
