@@ -17,22 +17,34 @@
 /* No address: that libpq complains of it means that it had no other complaint. */
 #define NO_ADDRESS "outbox-check"
 
+/* What is checked, and where it is from. */
+typedef struct Checked
+{
+	const char *section;
+	const char *conninfo;
+	const char *origin; /* "" when nobody set it */
+	const char *colon;
+} Checked;
+
+#define INVALID "%s%sinvalid \"%s.conninfo\""
+
 static bool
-refuse(const char *section, const char *conninfo, const char *message, Error *error)
+refuse(const Checked *checked, const char *message, Error *error)
 {
 	Buffer complaint;
 
 	buffer_init(&complaint, 1000);
-	options_conninfo_complaint(&complaint, conninfo, message != NULL ? message : "out of memory");
-	error_permanent(error, EXIT_CONFIG, "invalid \"%s.conninfo\": %s", section,
-					complaint.failed ? "out of memory" : complaint.data);
+	options_conninfo_complaint(&complaint, checked->conninfo,
+							   message != NULL ? message : "out of memory");
+	error_permanent(error, EXIT_CONFIG, INVALID ": %s", checked->origin, checked->colon,
+					checked->section, complaint.failed ? "out of memory" : complaint.data);
 	buffer_free(&complaint);
 	return false;
 }
 
 /* libpq looks at it when it connects, and a name might be one that comes later. */
 static bool
-check_ports(const char *section, PQconninfoOption *parsed, Error *error)
+check_ports(const Checked *checked, PQconninfoOption *parsed, Error *error)
 {
 	bool ok = true;
 
@@ -42,51 +54,52 @@ check_ports(const char *section, PQconninfoOption *parsed, Error *error)
 			ok = option->val[strspn(option->val, "0123456789,")] == '\0';
 	}
 	PQconninfoFree(parsed);
-	return ok || error_permanent(error, EXIT_CONFIG,
-								 "invalid \"%s.conninfo\": the port is no number", section);
+	return ok || error_permanent(error, EXIT_CONFIG, INVALID ": the port is no number",
+								 checked->origin, checked->colon, checked->section);
 }
 
 static bool
-check_text(const char *section, const char *conninfo, Error *error)
+check_text(const Checked *checked, Error *error)
 {
 	char *message = NULL;
 	PQconninfoOption *parsed;
 
-	if (!options_conninfo_is_plain(conninfo))
+	if (!options_conninfo_is_plain(checked->conninfo))
 	{
 		error_permanent(error, EXIT_CONFIG,
-						"invalid \"%s.conninfo\": an at sign too many, or a port "
-						"that is no number",
-						section);
+						INVALID ": an at sign too many, or a port that is no number",
+						checked->origin, checked->colon, checked->section);
 		return error_hint(error,
 						  "In the password of a URI \"@\" is written as %%40, \"/\" as "
 						  "%%2F, \":\" as %%3A; or put it into \"%s.password_file\".",
-						  section);
+						  checked->section);
 	}
-	parsed = PQconninfoParse(conninfo, &message);
+	parsed = PQconninfoParse(checked->conninfo, &message);
 	if (parsed != NULL)
-		return check_ports(section, parsed, error);
-	refuse(section, conninfo, message, error);
+		return check_ports(checked, parsed, error);
+	refuse(checked, message, error);
 	PQfreemem(message);
 	return false;
 }
 
 bool
-pg_conninfo_check(const char *section, const char *conninfo, Error *error)
+pg_conninfo_check(const char *section, const char *conninfo, const char *origin, Error *error)
 {
+	bool is_set = strcmp(origin, "default") != 0;
+	const Checked checked = {section, conninfo, is_set ? origin : "", is_set ? ": " : ""};
 	static const char *const keywords[] = {"dbname", "host", "hostaddr", "port", NULL};
 	const char *const values[] = {conninfo, "localhost", NO_ADDRESS, "1", NULL};
 	PGconn *conn;
 	bool ok;
 
-	if (!check_text(section, conninfo, error))
+	if (!check_text(&checked, error))
 		return false;
 	/* With the environment, the service file and the values themselves. */
 	conn = PQconnectStartParams(keywords, values, 1);
 	if (conn == NULL)
 		return error_bug(error, "out of memory");
 	ok = strstr(PQerrorMessage(conn), NO_ADDRESS) != NULL ||
-		 refuse(section, conninfo, PQerrorMessage(conn), error);
+		 refuse(&checked, PQerrorMessage(conn), error);
 	PQfinish(conn);
 	return ok;
 }

@@ -8,9 +8,10 @@
 #include "error.h"
 
 /*
- * section: of the settings, "postgres" or "target".  false: EXIT_CONFIG, for what libpq would
- * refuse whenever it is tried.  Nothing is connected.
+ * section: of the settings, "postgres" or "target"; origin: options_origin() of its conninfo.
+ * false: EXIT_CONFIG, for what libpq would refuse whenever it is tried.  Nothing is connected.
  */
-extern MUST_CHECK bool pg_conninfo_check(const char *section, const char *conninfo, Error *error);
+extern MUST_CHECK bool pg_conninfo_check(const char *section, const char *conninfo,
+										 const char *origin, Error *error);
 
 #endif

@@ -90,8 +90,9 @@ check_new_topics(const BrokerFacts *facts, Finding *finding)
 	else if (facts->topic_replicas > facts->brokers)
 	{
 		finding_set(finding, FINDING_ERROR,
-					"with %d replicas, and there are %d brokers: none can be made",
-					facts->topic_replicas, facts->brokers);
+					"with %d replicas, and there %s %d broker%s: none can be made",
+					facts->topic_replicas, facts->brokers == 1 ? "is" : "are", facts->brokers,
+					facts->brokers == 1 ? "" : "s");
 		finding_mend(finding, REMEDY_SETTING, "topics.replication_factor = %d", facts->brokers);
 	}
 	else if (replicas != BROKER_VALUE_UNKNOWN && replicas < REPLICAS_WANTED &&

@@ -303,7 +303,8 @@ check_servers(const Options *options, Error *error)
 	if (!options_each_passthrough(options, is_not_meant, NULL, error))
 		return false;
 	return error_hint(error, "Set OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=host:port, for "
-							 "example, or give --kafka-bootstrap-servers.");
+							 "example, give --kafka-bootstrap-servers, or write bootstrap.servers "
+							 "below [kafka] into the file of --config.");
 }
 
 static bool

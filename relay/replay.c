@@ -80,8 +80,7 @@ print_survey(const Replay *replay)
 					leaf->current ? ", current" : "");
 	}
 	fprintf(replay->out, "selected: %llu\n", (unsigned long long) survey->selected);
-	if (survey->not_yet > 0)
-		fprintf(replay->out, "left to the relay: %llu\n", (unsigned long long) survey->not_yet);
+	fprintf(replay->out, "left to the relay: %llu\n", (unsigned long long) survey->not_yet);
 }
 
 static bool

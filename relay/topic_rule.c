@@ -62,7 +62,7 @@ split_pattern(TopicRule *rule, const char *pattern, bool by_aggregate, Error *er
 	if (placeholder == NULL || strstr(placeholder + 1, name) != NULL)
 	{
 		error_permanent(error, EXIT_CONFIG, "topic pattern must hold \"%s\" once, \"%s\" does not",
-						by_aggregate ? TOPIC_PLACEHOLDER_AGGREGATE : TOPIC_PLACEHOLDER, pattern);
+						name, pattern);
 		return error_hint(error, "It stands for the value of the field \"%s\", as in \"%s\".",
 						  rule->field, ROUTE_PATTERN_DEFAULT);
 	}

@@ -19,7 +19,7 @@ def ends_with(daemon, status, *words):
 
 
 @pytest.mark.parametrize("options, words", [
-    ({"kafka.bootstrap.servers": None}, ["kafka.bootstrap.servers"]),
+    ({"kafka.bootstrap.servers": None}, ["kafka.bootstrap.servers", "--config"]),
     ({"kafka.bootstrap.servers": "127.0.0.1:9092,127.0.0.1:nine"}, ["KAFKA_BOOTSTRAP_SERVERS.*127.0.0.1:nine.* has no port"]),
     ({"kafka.bootstrap.servers": "SSL://127.0.0.1:9092"}, ["another protocol than security.protocol"]),
     ({"kafka.acks": "1"}, ["kafka.acks"]),
@@ -34,7 +34,8 @@ def ends_with(daemon, status, *words):
     ({"postgres.slt": "x"}, ["slt|SLT", "postgres.slot|POSTGRES_SLOT"]),
     ({"postgres.slot": "Not A Slot"}, ["postgres.slot"]),
     ({"topics.pattern": "no/topic.{aggregatetype}"}, ["topics.pattern"]),
-    ({"postgres.conninfo": "nonsense=1"}, ["postgres.conninfo|nonsense"]),
+    ({"topics.pattern": "outbox.event"}, ["must hold .{2,4}routedByValue.* once", "outbox.event.{routedByValue}"]),
+    ({"postgres.conninfo": "nonsense=1"}, ["environment OUTBOX_RELAY_POSTGRES_CONNINFO: invalid .*postgres.conninfo", "nonsense"]),
     ({"http.listen": "nowhere"}, ["nowhere"]),
 ])
 def test_wrong_configuration(scene, exits, options, words):

@@ -65,7 +65,7 @@ def test_it_replays_what_was_selected(scene):
     scene.wait_known()
     started = int(time.time() * 1000) - 1
     command = replay(scene, "--since=-infinity", "--incomplete", "--dry-run")
-    assert command.status == 0 and number(command, "selected") == 8 and "acknowledged" not in command.output
+    assert command.status == 0 and number(command, "selected") == 8 and number(command, "left to the relay") == 0 and "acknowledged" not in command.output
     assert replayed(scene, "--id", f"{ids[0]},{ids[1]}", f"--id={nobody}") == 3
     check_copies(scene, [ids[0], ids[1], nobody], "selected", started=started)
     assert replayed(scene, "--aggregate=t/k3") == 1
