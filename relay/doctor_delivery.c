@@ -37,6 +37,7 @@ judge(const ServerFacts *server, const DeliveryLook *look, const TimelineHistory
 	DeliveryFacts facts = {
 		.exactly_once = look->exactly_once,
 		.before = look->found ? &look->before : NULL,
+		.written_on = look->written_on,
 		.timelines = timelines,
 		/* A relay that runs came further than the server was when it was asked. */
 		.flushed = server->relay.slot_pid != 0 ? UINT64_MAX : server->flushed,

@@ -17,6 +17,7 @@ typedef struct DeliveryLook
 	Error error;	   /* looking at it; its class is NONE when the rest is known */
 	bool found;		   /* it has a position of this relay */
 	Position before;
+	char written_on[24]; /* the system identifier with it; "": not known */
 } DeliveryLook;
 
 /* Whether a relay that starts reads the position topic: then doctor does. */

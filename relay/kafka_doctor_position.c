@@ -11,6 +11,7 @@
 #include "kafka_position.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdio.h>
 #include <string.h>
 
 #define METADATA_TIMEOUT_MS 5000
@@ -44,6 +45,7 @@ void
 kafka_doctor_position(const RelayConfig *config, const char *source_id, DeliveryLook *look)
 {
 	MonoUsec give_up_at = clock_mono() + PATIENCE_USEC;
+	PositionWriter writer = {0};
 	KafkaPosition *position;
 	IoResult io = IO_AGAIN;
 	bool there;
@@ -60,7 +62,10 @@ kafka_doctor_position(const RelayConfig *config, const char *source_id, Delivery
 			clock_sleep_until(kafka_position_wake_at(position));
 	}
 	if (io == IO_OK)
-		look->found = kafka_position_found(position, &look->before);
+	{
+		look->found = kafka_position_found(position, &look->before, &writer);
+		snprintf(look->written_on, sizeof(look->written_on), "%s", writer.system_identifier);
+	}
 	else if (look->error.error_class == ERROR_CLASS_NONE)
 		error_transient(&look->error, "could not read the position topic \"%s\" to its end",
 						config->position_topic);

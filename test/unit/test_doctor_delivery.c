@@ -8,6 +8,7 @@
 #include "exit_codes.h"
 #include "relay_facts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int told;
@@ -98,7 +99,11 @@ says_what_a_start_would_say(void **state)
 	facts = server();
 	at.before.commit_lsn = 1001;
 	expect(&facts, &at, FINDING_ERROR, "but the server's WAL ends at");
-	facts = server();
+	at = look();
+	snprintf(at.written_on, sizeof(at.written_on), "78");
+	expect(&facts, &at, FINDING_ERROR, "of another server");
+	snprintf(at.written_on, sizeof(at.written_on), "%s", facts.relay.system_identifier);
+	expect(&facts, &at, FINDING_OK, "they came to");
 	at = look();
 	facts.relay.delivery_recorded = false;
 	expect(&facts, &at, FINDING_ERROR, "can't record it");
