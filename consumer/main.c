@@ -385,7 +385,7 @@ run_command(Command command, const Options *options)
 int
 main(int argc, char **argv)
 {
-	Options *options = options_create(&consumer_option_table);
+	Options *options;
 	Command command = COMMAND_NONE;
 	const char *path;
 	Error error;
@@ -406,6 +406,7 @@ main(int argc, char **argv)
 			return EXIT_OK;
 		}
 	}
+	options = options_create(&consumer_option_table);
 	if (options == NULL)
 		return report((error_bug(&error, "out of memory"), &error));
 	if (!options_load(options, &argc, argv, environ, &path, &error))
