@@ -11,11 +11,24 @@
  */
 
 static const rd_kafka_resp_err_t permanent[] = {
-	RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
-	RD_KAFKA_RESP_ERR_INVALID_RECORD,	  RD_KAFKA_RESP_ERR_INVALID_MSG,
-	RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,  RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
-	RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,	  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+	RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+	RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+	RD_KAFKA_RESP_ERR_INVALID_RECORD,
+	RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+	RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+	RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+	RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+	RD_KAFKA_RESP_ERR_INVALID_MSG, /* the last one: see permanent_count() */
 };
+
+/* What was damaged on its way: librdkafka sends it again by itself, but for old ones. */
+#define RETRIES_INVALID_MSG 0x02040000
+
+static size_t
+permanent_count(void)
+{
+	return LENGTH(permanent) - (rd_kafka_version() >= RETRIES_INVALID_MSG ? 1 : 0);
+}
 
 /* The position before the transaction of that event. */
 static PgLsn
@@ -70,7 +83,7 @@ expect_stop_at(Stage *stage, int event, rd_kafka_resp_err_t code)
 static void
 the_one_of_five_in_flight_is_found(void **state)
 {
-	for (size_t i = 0; i < LENGTH(permanent); i++)
+	for (size_t i = 0; i < permanent_count(); i++)
 	{
 		for (size_t j = 0; j < LENGTH(places); j++)
 		{
@@ -91,7 +104,7 @@ the_one_of_a_batch_is_found(void **state)
 	static const int culprits[] = {0, BATCH / 2, BATCH - 1};
 	Mock *mock = *state;
 
-	for (size_t i = 0; i < LENGTH(permanent); i++)
+	for (size_t i = 0; i < permanent_count(); i++)
 	{
 		Stage stage;
 		int culprit = culprits[i % LENGTH(culprits)];
@@ -304,7 +317,7 @@ a_refused_message_is_certainly_not_persisted(void **state)
 	LoneSink lone;
 	Mock *mock = *state;
 
-	for (size_t i = 0; i < LENGTH(permanent); i++)
+	for (size_t i = 0; i < permanent_count(); i++)
 	{
 		open_lone(&lone, mock, NULL);
 		mock_answer(mock, permanent[i], 0);
