@@ -225,7 +225,7 @@ copies_are_terminated(void **state)
 	assert_null(view_copy(view_of(NULL), &ok));
 	assert_true(ok);
 	/* One that stays false: several copies are checked once. */
-	view.len = SIZE_MAX - 1;
+	view.len = SIZE_MAX / 4; /* more than there is, and no negative number to memcheck */
 	assert_null(view_copy(view, &ok));
 	assert_false(ok);
 	assert_null(view_copy(view_of(NULL), &ok));
