@@ -9,9 +9,9 @@
 #include "pg_conninfo.h"
 
 #include "exit_codes.h"
-#include "options.h"
 
 #include <libpq-fe.h>
+#include <stdio.h>
 #include <string.h>
 
 /* No address: that libpq complains of it means that it had no other complaint. */
@@ -83,15 +83,22 @@ check_text(const Checked *checked, Error *error)
 }
 
 bool
-pg_conninfo_check(const char *section, const char *conninfo, const char *origin, Error *error)
+pg_conninfo_check(const Options *options, const char *section, Error *error)
 {
-	bool is_set = strcmp(origin, "default") != 0;
-	const Checked checked = {section, conninfo, is_set ? origin : "", is_set ? ": " : ""};
 	static const char *const keywords[] = {"dbname", "host", "hostaddr", "port", NULL};
-	const char *const values[] = {conninfo, "localhost", NO_ADDRESS, "1", NULL};
+	const char *values[] = {NULL, "localhost", NO_ADDRESS, "1", NULL};
+	Checked checked = {.section = section, .origin = "", .colon = ""};
+	char name[32];
 	PGconn *conn;
 	bool ok;
 
+	snprintf(name, sizeof(name), "%s.conninfo", section);
+	checked.conninfo = values[0] = options_conninfo(options, name);
+	if (strcmp(options_origin(options, name), "default") != 0)
+	{
+		checked.origin = options_origin(options, name);
+		checked.colon = ": ";
+	}
 	if (!check_text(&checked, error))
 		return false;
 	/* With the environment, the service file and the values themselves. */

@@ -5,13 +5,12 @@
 #ifndef OUTBOX_CLIENTS_PG_CONNINFO_H
 #define OUTBOX_CLIENTS_PG_CONNINFO_H
 
-#include "error.h"
+#include "options.h"
 
 /*
- * section: of the settings, "postgres" or "target"; origin: options_origin() of its conninfo.
- * false: EXIT_CONFIG, for what libpq would refuse whenever it is tried.  Nothing is connected.
+ * section: of the settings, "postgres" or "target", which has a conninfo.  false: EXIT_CONFIG, for
+ * what libpq would refuse whenever it is tried.  Nothing is connected.
  */
-extern MUST_CHECK bool pg_conninfo_check(const char *section, const char *conninfo,
-										 const char *origin, Error *error);
+extern MUST_CHECK bool pg_conninfo_check(const Options *options, const char *section, Error *error);
 
 #endif

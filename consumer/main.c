@@ -293,8 +293,7 @@ run(const Options *options, bool only_check)
 	handlers_init(&daemon.handlers);
 	if (!consumer_config_fill(&daemon.config, options, &error) ||
 		!kafka_conf_check(options, daemon.config.group, &error) ||
-		!pg_conninfo_check("target", daemon.config.conninfo,
-						   options_origin(options, "target.conninfo"), &error) ||
+		!pg_conninfo_check(options, "target", &error) ||
 		!handlers_load(&daemon.handlers, options, &error))
 	{
 		handlers_free(&daemon.handlers);
@@ -324,8 +323,7 @@ run_init(const Options *options)
 
 	error_clear(&error);
 	consumer_config_target(&config, options);
-	if (!pg_conninfo_check("target", config.conninfo, options_origin(options, "target.conninfo"),
-						   &error) ||
+	if (!pg_conninfo_check(options, "target", &error) ||
 		!pg_admin_init(config.conninfo, config.connect_timeout_usec, stdout, &error))
 		return report(&error);
 	return EXIT_OK;
@@ -342,8 +340,7 @@ run_check(const Options *options)
 	error_clear(&error);
 	handlers_init(&handlers);
 	consumer_config_target(&config, options);
-	ok = pg_conninfo_check("target", config.conninfo, options_origin(options, "target.conninfo"),
-						   &error) &&
+	ok = pg_conninfo_check(options, "target", &error) &&
 		 handlers_load(&handlers, options, &error) &&
 		 pg_admin_check(config.conninfo, config.connect_timeout_usec, &handlers, stdout, &error);
 	handlers_free(&handlers);

@@ -99,9 +99,7 @@ check(const Options *options, Error *error)
 	RelayConfig config;
 
 	return relay_config_fill(&config, options, error) &&
-		   pg_conninfo_check("postgres", config.conninfo,
-							 options_origin(options, "postgres.conninfo"), error) &&
-		   kafka_conf_check(&config, error);
+		   pg_conninfo_check(options, "postgres", error) && kafka_conf_check(&config, error);
 }
 
 static void

@@ -136,11 +136,9 @@ check_config(RelayConfig *config, Command command, const Options *options, Error
 {
 	if (command == COMMAND_STATUS || command == COMMAND_TEARDOWN)
 		return relay_config_fill_database(config, options, error) &&
-			   pg_conninfo_check("postgres", config->conninfo,
-								 options_origin(options, "postgres.conninfo"), error);
+			   pg_conninfo_check(options, "postgres", error);
 	return relay_config_fill(config, options, error) &&
-		   pg_conninfo_check("postgres", config->conninfo,
-							 options_origin(options, "postgres.conninfo"), error) &&
+		   pg_conninfo_check(options, "postgres", error) &&
 		   /* To doctor it is one finding of many. */
 		   (command == COMMAND_DOCTOR || kafka_conf_check(config, error));
 }
