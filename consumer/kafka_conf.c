@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
-#include "kafka_servers.h"
+#include "kafka_setup.h"
 #include "kafka_trust.h"
 
 typedef struct Property
@@ -123,32 +123,15 @@ kafka_conf_create(const Options *options, const char *group, Error *error)
 	return NULL;
 }
 
-static bool
-get(void *conf, const char *name, char *value, size_t size)
-{
-	return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK;
-}
-
-void
-kafka_conf_refuse(Error *error, const char *reason, struct rd_kafka_conf_s *conf)
-{
-	(void) kafka_setup_refusal(error, reason, get, conf);
-}
-
 bool
 kafka_conf_check(const Options *options, const char *group, Error *error)
 {
-	static const char servers[] = "kafka.bootstrap.servers";
 	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
-	char protocol[32];
 	bool ok;
 
 	if (conf == NULL)
 		return false;
-	/* librdkafka would only complain in its log, and try for ever. */
-	ok = !get(conf, "security.protocol", protocol, sizeof(protocol)) ||
-		 kafka_servers_check(options_text(options, servers), options_origin(options, servers),
-							 protocol, error);
+	ok = kafka_setup_check_servers(conf, options, error);
 	rd_kafka_conf_destroy(conf);
 	return ok;
 }

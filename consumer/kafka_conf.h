@@ -19,9 +19,6 @@ extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const Options *optio
 /* Only checks. */
 extern MUST_CHECK bool kafka_conf_check(const Options *options, const char *group, Error *error);
 
-/* For a consumer that can't be made of it, with the library's reason: see kafka_setup_refusal(). */
-extern void kafka_conf_refuse(Error *error, const char *reason, struct rd_kafka_conf_s *conf);
-
 extern const char *kafka_library_version(void);
 
 #endif

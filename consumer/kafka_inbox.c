@@ -26,6 +26,7 @@
 #include "exit_codes.h"
 #include "kafka_conf.h"
 #include "kafka_intern.h"
+#include "kafka_setup.h"
 
 #define REWIND_TIMEOUT_MS 400 /* librdkafka below 2.1 waits a thousandth of what it is told */
 #define PAUSED 1			  /* as "offset" in the list of what begun */
@@ -434,7 +435,7 @@ kafka_inbox_create(const Options *options, const char *group, char *const *topic
 		inbox->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
 		if (inbox->rk == NULL)
 		{
-			kafka_conf_refuse(error, reason, conf);
+			kafka_setup_refuse(conf, reason, error);
 			rd_kafka_conf_destroy(conf);
 		}
 		else if (subscribe(inbox, topics, topic_count, error))

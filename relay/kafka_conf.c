@@ -11,7 +11,7 @@
 #include "kafka_conf.h"
 
 #include "exit_codes.h"
-#include "kafka_servers.h"
+#include "kafka_setup.h"
 #include "kafka_trust.h"
 
 #include <librdkafka/rdkafka.h>
@@ -253,12 +253,6 @@ kafka_conf_read_uncommitted(rd_kafka_conf_t *conf, Error *error)
 	return set_property(conf, "isolation.level", "read_uncommitted", "built-in", error);
 }
 
-static bool
-get_property(void *conf, const char *name, char *value, size_t size)
-{
-	return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK;
-}
-
 rd_kafka_t *
 kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 {
@@ -268,21 +262,9 @@ kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 
 	if (handle != NULL)
 		return handle;
-	(void) kafka_setup_refusal(error, reason, get_property, conf);
+	kafka_setup_refuse(conf, reason, error);
 	rd_kafka_conf_destroy(conf);
 	return NULL;
-}
-
-/* What librdkafka would only complain of in its log, and try for ever. */
-static bool
-check_servers(rd_kafka_conf_t *conf, const Options *options, Error *error)
-{
-	static const char servers[] = "kafka.bootstrap.servers";
-	char protocol[32];
-
-	return !get_property(conf, "security.protocol", protocol, sizeof(protocol)) ||
-		   kafka_servers_check(options_text(options, servers), options_origin(options, servers),
-							   protocol, error);
 }
 
 bool
@@ -295,7 +277,7 @@ kafka_conf_check(const RelayConfig *config, Error *error)
 	if (conf == NULL)
 		return false;
 	/* Some contradictions only show when a client is made; it connects to nobody yet. */
-	if (!check_servers(conf, config->options, error) ||
+	if (!kafka_setup_check_servers(conf, config->options, error) ||
 		(config->exactly_once &&
 		 !kafka_conf_set_transactions(conf, "check", config->transaction_timeout_ms, error)))
 	{

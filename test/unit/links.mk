@@ -7,7 +7,7 @@
 
 ROUTER = relay/route.o relay/route_headers.o relay/route_rules.o relay/topic_rule.o relay/topic_regex.o relay/topic_map.o \
 	relay/placement.o relay/field.o relay/envelope_json.o relay/json_compact.o relay/event_time.o relay/flat_json.o
-KAFKA_SINK = relay/kafka_sink.o relay/kafka_sink_topics.o relay/kafka_sink_transactions.o relay/kafka_transactions.o relay/kafka_conf.o clients/kafka_trust.o relay/kafka_partition.o relay/relay_options.o
+KAFKA_SINK = relay/kafka_sink.o relay/kafka_sink_topics.o relay/kafka_sink_transactions.o relay/kafka_transactions.o relay/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o relay/kafka_partition.o relay/relay_options.o
 PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/pump_transaction.o relay/poison.o relay/heartbeat.o relay/event_trace.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/message.o
 
 LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
