@@ -3,7 +3,10 @@
 Each has an id and a position, as outbox-relay would write them; what was written
 and what was applied are compared partition by partition, to the last record.
 A producer that a broker's crash made useless is replaced as in the relay: the new
-one begins at the first record that wasn't acknowledged, in the old order.
+one begins at the first record that wasn't acknowledged, in the old order. As there,
+the first record of a producer in a partition goes alone: a broker that refuses it
+(the topic was made a moment ago) takes the second, and the first is never written
+though it is acknowledged.
 """
 import threading
 import uuid
@@ -30,6 +33,7 @@ class Feed:
         self._thread = None
         self._producer = None
         self._fatal = False
+        self._begun = set()             # partitions in which the producer has one acknowledged
         self._lock = threading.Lock()
         if create:
             scene.broker.create_topic(self.topic, partitions)
@@ -37,6 +41,7 @@ class Feed:
     def producer(self):
         if self._producer is None:
             self._fatal = False
+            self._begun = set()
             self.failed = []
             self._producer = Producer({
                 "bootstrap.servers": self.scene.broker.servers, "enable.idempotence": True,
@@ -73,17 +78,22 @@ class Feed:
         self._waiting[self._puts] = ((self.topic, value,
                                       key if key is not None else str(partition).encode(),
                                       partition), {"headers": all_headers, **more})
+        self._try(self._puts)
+        if self._fatal:
+            self._replace()
+        self.producer().poll(0)
+
+    def _try(self, number):
         try:
-            self._produce(self._puts)
+            self._produce(number)
         except KafkaException as error:
             self._error(error.args[0])
             if not self._fatal:
                 raise
-            self._replace()
-        self.producer().poll(0)
 
     def _produce(self, number):
         arguments, options = self._waiting[number]
+        partition = arguments[3]
         producer = self.producer()
 
         def delivered(error, _):
@@ -96,15 +106,24 @@ class Feed:
         while True:
             try:
                 producer.produce(*arguments, on_delivery=delivered, **options)
-                return
+                break
             except BufferError:
                 producer.poll(0.05)
+        while partition not in self._begun and not self._fatal:
+            producer.poll(0.05)
+            if number not in self._waiting or self.failed:
+                self._begun.add(partition)
 
     def _replace(self):
         """A new producer, and again what the old one left."""
-        self._producer = None
-        for number in list(self._waiting):
-            self._produce(number)
+        while True:
+            self._producer = None
+            self.producer()
+            for number in list(self._waiting):
+                if not self._fatal:
+                    self._try(number)
+            if not self._fatal:
+                return
 
     def flush(self):
         def all_acknowledged():
