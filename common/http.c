@@ -5,8 +5,10 @@
  * The listening socket is made here, so that a wrong address or a port in use
  * is reported with its reason.  The daemon runs without threads; http_run() is
  * the only way into it.  It serves GET, HEAD and POST; the body of a POST is
- * read and dropped, up to HTTP_REQUEST_MAX.  A POST that a browser sends from
- * another site's page (its Origin is not the Host) is refused.
+ * read and dropped, up to HTTP_REQUEST_MAX.  A POST is an order, and taken from
+ * this machine alone, wherever the server listens.  One that a browser sends from
+ * another site's page (its Origin is not the Host) is refused; a site whose name
+ * somebody made lead here shows itself by that name in Host.
  */
 #include "http.h"
 
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "exit_codes.h"
+#include "loopback.h"
 
 #define HTTP_REQUEST_MAX (64 * 1024)
 #define HTTP_RESPONSE_MAX ((size_t) 64 * 1024 * 1024)
@@ -46,7 +49,8 @@ typedef struct HttpRequest
 
 /* Queues a response that owns "body" when it was allocated. */
 static enum MHD_Result
-respond(struct MHD_Connection *connection, int status, const char *content_type, Buffer *body)
+respond(struct MHD_Connection *connection, int status, const char *content_type, const char *allow,
+		Buffer *body)
 {
 	bool owned = body->capacity > 0;
 	struct MHD_Response *response;
@@ -64,7 +68,8 @@ respond(struct MHD_Connection *connection, int status, const char *content_type,
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW,
+								allow != NULL ? allow : "GET, HEAD, POST");
 	result = MHD_queue_response(connection, (unsigned int) status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -77,7 +82,7 @@ respond_text(struct MHD_Connection *connection, int status, const char *text)
 
 	buffer_init(&body, 256);
 	buffer_printf(&body, "%s\n", text);
-	return respond(connection, status, "text/plain; charset=utf-8", &body);
+	return respond(connection, status, "text/plain; charset=utf-8", NULL, &body);
 }
 
 /* False when a browser says that another site's page sends this. */
@@ -96,18 +101,42 @@ same_origin(struct MHD_Connection *connection)
 	return site != NULL && host != NULL && strcmp(site + 3, host) == 0;
 }
 
-/* The status to refuse a request with, from its head; 0 to go on. */
+/* Nobody else may give orders. */
+static bool
+from_this_machine(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return info != NULL && loopback_address(info->client_addr) &&
+		   loopback_host(
+			   MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST));
+}
+
+/* The status to refuse a request with, from its head, and why; 0 to go on. */
 static int
-refuse_head(struct MHD_Connection *connection, const char *method)
+refuse_head(struct MHD_Connection *connection, const char *method, const char **why)
 {
 	const char *length;
 	bool is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
 
 	if (!is_post && strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
 		strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+	{
+		*why = "method not allowed";
 		return MHD_HTTP_METHOD_NOT_ALLOWED;
-	if (is_post && !same_origin(connection))
+	}
+	if (is_post && !from_this_machine(connection))
+	{
+		*why = "refused: POST is for this machine alone, at localhost, 127.0.0.1 or [::1]";
 		return MHD_HTTP_FORBIDDEN;
+	}
+	if (is_post && !same_origin(connection))
+	{
+		*why = "refused: sent from another site's page";
+		return MHD_HTTP_FORBIDDEN;
+	}
+	*why = "request too large";
 	length =
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	if (length != NULL && strtoull(length, NULL, 10) > HTTP_REQUEST_MAX)
@@ -119,7 +148,8 @@ static enum MHD_Result
 call_handler(HttpServer *server, struct MHD_Connection *connection, const char *method,
 			 const char *path)
 {
-	HttpResponse response = {MHD_HTTP_OK, "text/plain; charset=utf-8", {0}};
+	HttpResponse response = {
+		.status = MHD_HTTP_OK, .content_type = "text/plain; charset=utf-8", .allow = NULL};
 
 	/* The library leaves the body out of the answer to HEAD. */
 	if (strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
@@ -136,7 +166,8 @@ call_handler(HttpServer *server, struct MHD_Connection *connection, const char *
 		buffer_free(&response.body);
 		return respond_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "response too large");
 	}
-	return respond(connection, response.status, response.content_type, &response.body);
+	return respond(connection, response.status, response.content_type, response.allow,
+				   &response.body);
 }
 
 /* The library calls this once with the head, then for each piece of the body, then at its end. */
@@ -151,18 +182,15 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 	(void) upload_data;
 	if (request == NULL)
 	{
-		int status = refuse_head(connection, method);
+		const char *why;
+		int status = refuse_head(connection, method, &why);
 
 		request = calloc(1, sizeof(*request));
 		if (request == NULL)
 			return MHD_NO;
 		*con_cls = request;
-		if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-			return respond_text(connection, status, "method not allowed");
-		if (status == MHD_HTTP_FORBIDDEN)
-			return respond_text(connection, status, "refused: sent from another site's page");
 		if (status != 0)
-			return respond_text(connection, status, "request too large");
+			return respond_text(connection, status, why);
 		return MHD_YES;
 	}
 	if (*upload_data_size > 0)

@@ -1,6 +1,6 @@
 /*
  * http.h
- *	  A small HTTP server for /healthz, /readyz, /status and /metrics, driven by
+ *	  A small HTTP server for /healthz, /readyz, /status, /metrics and orders, driven by
  *	  the program's own loop (libmicrohttpd with an external epoll descriptor;
  *	  no thread of its own).
  *
@@ -21,14 +21,15 @@ typedef struct HttpResponse
 {
 	int status;				  /* 200 unless the handler sets it */
 	const char *content_type; /* "text/plain; charset=utf-8" unless set; not copied */
+	const char *allow;		  /* with 405: "GET, HEAD, POST" unless set; not copied */
 	Buffer body;
 } HttpResponse;
 
 /*
  * method is "GET" (for HEAD too) or "POST"; path has no query.  The handler may
  * set any status, 405 for a page that takes no POST.  It is not called for other
- * methods, nor for a POST whose Origin is another site.  Returns false for "no such
- * page" (404).
+ * methods, nor for a POST that isn't from this machine (peer and Host are the
+ * loopback's) or whose Origin is another site.  Returns false for "no such page" (404).
  */
 typedef bool (*HttpHandler)(const char *method, const char *path, HttpResponse *response,
 							void *arg);

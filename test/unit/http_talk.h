@@ -26,6 +26,7 @@ static size_t answer_len;
 static int calls;
 static char last_method[16];
 static char last_path[256];
+static in_addr_t client_address; /* of the server's machine; 0: 127.0.0.1 */
 
 static inline bool
 handle(const char *method, const char *path, HttpResponse *response, void *arg)
@@ -78,7 +79,8 @@ connect_to(HttpServer *server)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 								  .sin_port = htons((uint16_t) http_port(server)),
-								  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+								  .sin_addr.s_addr = client_address != 0 ? client_address
+																		 : htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_true(fd >= 0);

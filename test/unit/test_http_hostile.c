@@ -4,6 +4,9 @@
  */
 #include "http_talk.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+
 static void
 takes_posts(void **state)
 {
@@ -18,7 +21,7 @@ takes_posts(void **state)
 
 	/* The largest body that is taken, and dropped. */
 	head = snprintf(request, sizeof(request),
-					"POST /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+					"POST /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 					"Content-Length: 65536\r\n\r\n");
 	memset(request + head, 'x', 65536);
 	ask_bytes(server, request, (size_t) head + 65536);
@@ -39,7 +42,7 @@ an_endless_body_is_cut(void **state)
 	static char request[2 * 1024 * 1024];
 	HttpServer *server = start("127.0.0.1:0");
 	size_t len = (size_t) snprintf(request, sizeof(request),
-								   "POST /healthz HTTP/1.1\r\nHost: h\r\n"
+								   "POST /healthz HTTP/1.1\r\nHost: localhost\r\n"
 								   "Transfer-Encoding: chunked\r\n\r\n");
 
 	(void) state;
@@ -78,6 +81,69 @@ posts_from_other_sites_are_refused(void **state)
 	/* To read is harmless: the browser keeps the answer from the page. */
 	ask(server, "GET", "/healthz", "Origin: http://evil.example\r\n");
 	assert_int_equal(status(), 200);
+	http_stop(server);
+}
+
+/* A site whose name leads here has the same Origin and Host; both are its name. */
+static void
+orders_are_for_this_machine(void **state)
+{
+	static const char *const hosts[] = {"evil.example:1", "127.0.0.1.evil.example", "10.0.0.1:1",
+										""};
+	HttpServer *server = start("127.0.0.1:0");
+	char request[512];
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(hosts); i++)
+	{
+		int len = snprintf(request, sizeof(request),
+						   "POST /healthz HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\n"
+						   "Content-Length: 0\r\nConnection: close\r\n\r\n",
+						   hosts[i], hosts[i]);
+
+		ask_bytes(server, request, (size_t) len);
+		assert_int_equal(status(), 403);
+	}
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\n");
+	assert_int_equal(status(), 200);
+	assert_int_equal(calls, 1);
+	http_stop(server);
+}
+
+/* The first address of this machine that isn't the loopback's; 0: it has none. */
+static in_addr_t
+address_outside(void)
+{
+	struct ifaddrs *all;
+	in_addr_t found = 0;
+
+	assert_int_equal(getifaddrs(&all), 0);
+	for (const struct ifaddrs *one = all; one != NULL && found == 0; one = one->ifa_next)
+	{
+		if (one->ifa_addr != NULL && one->ifa_addr->sa_family == AF_INET &&
+			(one->ifa_flags & IFF_UP) != 0 && (one->ifa_flags & IFF_LOOPBACK) == 0)
+			found = ((struct sockaddr_in *) (void *) one->ifa_addr)->sin_addr.s_addr;
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+static void
+orders_from_another_address_are_refused(void **state)
+{
+	HttpServer *server;
+
+	(void) state;
+	client_address = address_outside();
+	if (client_address == 0)
+		skip();
+	server = start("0.0.0.0:0");
+	ask(server, "POST", "/healthz", "Content-Length: 0\r\n");
+	assert_int_equal(status(), 403);
+	assert_int_equal(calls, 0);
+	ask(server, "GET", "/healthz", "");
+	assert_int_equal(status(), 200);
+	client_address = 0;
 	http_stop(server);
 }
 
@@ -129,6 +195,8 @@ main(void)
 		cmocka_unit_test(takes_posts),
 		cmocka_unit_test(an_endless_body_is_cut),
 		cmocka_unit_test(posts_from_other_sites_are_refused),
+		cmocka_unit_test(orders_are_for_this_machine),
+		cmocka_unit_test(orders_from_another_address_are_refused),
 		cmocka_unit_test(survives_rubbish),
 	};
 
