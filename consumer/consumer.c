@@ -8,7 +8,6 @@
  */
 #include "consumer_intern.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +35,7 @@ consumer_create(const ConsumerConfig *config, const Handlers *handlers, Inbox *i
 	random_seed(&consumer->random, seed);
 	stats_init(&consumer->stats);
 	breaker_init(&consumer->breaker, &config->breaker);
-	breaker_set_mode(&consumer->breaker, config->breaker_mode);
+	breaker_set_mode(&consumer->breaker, config->breaker_mode, clock_mono());
 	retry_init(&consumer->retry, config->retry_min_usec, config->retry_max_usec,
 			   config->retry_attempts);
 	sizer_init(&consumer->sizer, config->batch_records, config->batch_target_usec);
@@ -250,28 +249,6 @@ admit(Consumer *consumer)
  * ------------------------------------------------------------------------- */
 
 static void
-log_transitions(Consumer *consumer)
-{
-	MonoUsec wake_at = breaker_wake_at(&consumer->breaker);
-	BreakerTransition transition;
-	char retry_in[24];
-
-	snprintf(retry_in, sizeof(retry_in), "%lld",
-			 (long long) ((wake_at - consumer->now) / USEC_PER_MS));
-	while (breaker_take_transition(&consumer->breaker, &transition))
-	{
-		bool opens = transition.to == BREAKER_OPEN;
-
-		consumer->stats.transitions[transition.to]++;
-		log_event(opens ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "circuit breaker", "from",
-				  breaker_state_name(transition.from), "to", breaker_state_name(transition.to),
-				  "reason", breaker_reason_name(transition.reason), "retry_in_ms",
-				  opens && wake_at != MONO_NEVER ? retry_in : NULL, "last_error",
-				  opens && consumer->last_error[0] != '\0' ? consumer->last_error : NULL, NULL);
-	}
-}
-
-static void
 run(Consumer *consumer)
 {
 	consumer_read(consumer);
@@ -283,7 +260,7 @@ run(Consumer *consumer)
 		consumer_rewind(consumer);
 		admit(consumer);
 	}
-	log_transitions(consumer);
+	consumer_tell_breaker(consumer);
 	consumer_pause(consumer);
 	consumer_look_at_lag(consumer);
 	if (consumer->failure.error_class != ERROR_CLASS_NONE)
@@ -334,10 +311,12 @@ bool
 consumer_step(Consumer *consumer, MonoUsec now)
 {
 	consumer->now = now;
+	consumer->ordered = false;
 	if (consumer->phase == CONSUMER_RUNNING)
 		run(consumer);
 	if (consumer->phase == CONSUMER_DRAINING)
 		drain(consumer);
+	consumer_tell_breaker(consumer);
 	if (consumer->phase == CONSUMER_LEAVING)
 		leave(consumer);
 	return consumer->phase != CONSUMER_OVER;
@@ -360,11 +339,12 @@ consumer_wake_at(const Consumer *consumer, MonoUsec now)
 	if (consumer->phase == CONSUMER_LEAVING && !consumer->more)
 		return consumer->leave_at < wake_at ? consumer->leave_at : wake_at;
 	/* Something can be done without waiting for anybody. */
-	if (consumer->more || (state == TARGET_IDLE && consumer->request == REQUEST_NONE &&
-						   consumer->breaker.state != BREAKER_OPEN &&
-						   now >= consumer->retry.retry_at && !consumer->revoking &&
-						   (batch_left(consumer->applying) > 0 || consumer->filling->count > 0 ||
-							consumer_needs_progress(consumer))))
+	if (consumer->more || consumer->ordered ||
+		(state == TARGET_IDLE && consumer->request == REQUEST_NONE &&
+		 consumer->breaker.state != BREAKER_OPEN && now >= consumer->retry.retry_at &&
+		 !consumer->revoking &&
+		 (batch_left(consumer->applying) > 0 || consumer->filling->count > 0 ||
+		  consumer_needs_progress(consumer))))
 		return now;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 	{

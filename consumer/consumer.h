@@ -7,7 +7,7 @@
  *		2. settle  take what the target answered; store offsets after its COMMIT
  *		3. admit   ask the breaker; read progress, apply, or probe
  *		4. places  begin partitions whose progress is known; pause and resume
- *		5. look    lag, breaker's transitions
+ *		5. look    lag; what the breaker did is logged
  *
  * Two batches: one fills while the other is applied.  Nothing leaves its order
  * within a partition.  The conductor alone logs.
@@ -48,6 +48,25 @@ extern int consumer_exit(const Consumer *consumer, const Error **error);
 
 /* NULL: events can flow. */
 extern const char *consumer_why_not_ready(const Consumer *consumer);
+
+typedef enum BreakerOrder
+{
+	BREAKER_ORDER_OPEN,		 /* hold it open until another order */
+	BREAKER_ORDER_HALF_OPEN, /* try at once, without the rest of the wait */
+	BREAKER_ORDER_CLOSE,	 /* release it: mode auto, closed, nothing counted */
+	BREAKER_ORDER_DISABLE,	 /* never stop trying until another order */
+	BREAKER_ORDER_RESET		 /* as at the start: the mode of the settings, nothing counted */
+} BreakerOrder;
+
+/* open, half-open, close, disable, reset; false: no such order. */
+extern bool consumer_breaker_order(const char *name, BreakerOrder *order);
+
+/*
+ * What is under way ends as it will.  "by" is who wants it, for the log.  False, and
+ * nothing was done: BREAKER_ORDER_HALF_OPEN to a breaker that isn't open.
+ */
+extern bool consumer_order_breaker(Consumer *consumer, BreakerOrder order, const char *by,
+								   MonoUsec now);
 
 /* For http_start(); arg is the Consumer. */
 extern bool consumer_http(const char *method, const char *path, HttpResponse *response, void *arg);

@@ -1,13 +1,15 @@
 /*
  * consumer_http.c
- *	  /healthz, /readyz, /status and /metrics.
+ *	  /healthz, /readyz, /status, /metrics and /breaker; orders to the breaker.
  *
  * healthz says that the loop turns, whoever is away; readyz that events can flow:
- * in the group, every partition begun, the target there, the breaker closed.
+ * in the group, every partition begun, the target there, the breaker closed.  Orders are
+ * POST alone, and http.c takes those from this machine alone.
  */
 #include "consumer_intern.h"
 #include "consumer_metrics.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *
@@ -17,6 +19,8 @@ consumer_why_not_ready(const Consumer *consumer)
 
 	if (consumer->phase != CONSUMER_RUNNING)
 		return "stopping";
+	if (consumer->breaker.mode == BREAKER_FORCED_OPEN)
+		return "the circuit breaker is forced open";
 	if (consumer->breaker.state != BREAKER_CLOSED)
 		return "the circuit breaker isn't closed";
 	if (state != TARGET_IDLE && state != TARGET_BUSY)
@@ -89,6 +93,8 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_append_str(out, ",");
 	append_text(out, "breaker", breaker_state_name(consumer->breaker.state));
 	buffer_append_str(out, ",");
+	append_text(out, "breaker_mode", breaker_mode_name(consumer->breaker.mode));
+	buffer_append_str(out, ",");
 	append_text(out, "target",
 				target_state_name(consumer->target->methods->state(consumer->target)));
 	buffer_printf(out,
@@ -103,13 +109,46 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_append_str(out, "}\n");
 }
 
+/* POST /breaker/<order> */
+static bool
+order(Consumer *consumer, const char *method, const char *name, HttpResponse *response)
+{
+	Buffer *body = &response->body;
+	BreakerOrder order;
+	char by[32];
+
+	if (!consumer_breaker_order(name, &order))
+		return false;
+	if (strcmp(method, "POST") != 0)
+	{
+		response->status = 405;
+		response->allow = "POST";
+		return true;
+	}
+	snprintf(by, sizeof(by), "POST /breaker/%s", name);
+	if (!consumer_order_breaker(consumer, order, by, consumer->now))
+	{
+		response->status = 409;
+		buffer_printf(body, "the circuit breaker is %s: there is nothing to try\n",
+					  breaker_state_name(consumer->breaker.state));
+		return true;
+	}
+	response->content_type = "application/json";
+	consumer_write_breaker(consumer, body);
+	buffer_append_str(body, "\n");
+	return true;
+}
+
 bool
 consumer_http(const char *method, const char *path, HttpResponse *response, void *arg)
 {
-	const Consumer *consumer = arg;
+	static const char orders[] = "/breaker/";
+	Consumer *consumer = arg;
 	Buffer *body = &response->body;
 	bool known = true;
 
+	if (strncmp(path, orders, sizeof(orders) - 1) == 0)
+		return order(consumer, method, path + sizeof(orders) - 1, response);
 	if (strcmp(path, "/healthz") == 0)
 		buffer_append_str(body, "ok\n");
 	else if (strcmp(path, "/readyz") == 0)
@@ -129,12 +168,19 @@ consumer_http(const char *method, const char *path, HttpResponse *response, void
 		response->content_type = "text/plain; version=0.0.4; charset=utf-8";
 		consumer_metrics_write(consumer, consumer_why_not_ready(consumer) == NULL, body);
 	}
+	else if (strcmp(path, "/breaker") == 0)
+	{
+		response->content_type = "application/json";
+		consumer_write_breaker(consumer, body);
+		buffer_append_str(body, "\n");
+	}
 	else
 		known = false;
 	if (known && strcmp(method, "GET") != 0)
 	{
 		buffer_reset(body);
 		response->status = 405;
+		response->allow = "GET, HEAD";
 	}
 	return known;
 }

@@ -76,6 +76,7 @@ struct Consumer
 	PlaceList revoked;
 	char **revoked_topics;
 	MonoUsec begin_at; /* begin() is tried again */
+	bool ordered;	   /* somebody told the breaker something: the next round is due */
 
 	Batch batches[2];
 	Batch *filling;
@@ -132,6 +133,10 @@ extern bool consumer_request_apply(Consumer *consumer, size_t count, TargetFailu
 extern void consumer_settle(Consumer *consumer);
 extern void consumer_apply_failed(Consumer *consumer, const TargetFailure *failure);
 extern void consumer_target_failed(Consumer *consumer, const TargetFailure *failure);
+
+/* consumer_breaker.c: logs the transitions that came; a JSON object of what it is. */
+extern void consumer_tell_breaker(Consumer *consumer);
+extern void consumer_write_breaker(const Consumer *consumer, Buffer *out);
 
 /* consumer_lag.c */
 extern void consumer_look_at_lag(Consumer *consumer);

@@ -20,6 +20,10 @@ typedef enum ConsumerMetric
 {
 	METRIC_BUILD_INFO,
 	METRIC_BREAKER_STATE,
+	METRIC_BREAKER_MODE,
+	METRIC_BREAKER_FAILURE_RATE,
+	METRIC_BREAKER_SLOW_RATE,
+	METRIC_BREAKER_TRANSITIONS,
 	METRIC_LAG_RECORDS,
 	METRIC_LAG_SECONDS,
 	METRIC_READY,
@@ -37,7 +41,6 @@ typedef enum ConsumerMetric
 	METRIC_REBALANCES,
 	METRIC_PAUSES,
 	METRIC_STALLS,
-	METRIC_BREAKER_TRANSITIONS,
 	METRIC_BATCH_RECORDS,
 	METRIC_BATCH_SECONDS,
 	METRIC_EVENT_SECONDS
@@ -48,6 +51,20 @@ const MetricSpec consumer_metrics[] = {
 						   "1, for its labels: which outbox-consumer this is, with which library."},
 	[METRIC_BREAKER_STATE] = {"circuit_breaker_state", "gauge", "",
 							  "State of the circuit breaker: 0 closed, 1 half-open, 2 open."},
+	[METRIC_BREAKER_MODE] = {"outbox_consumer_breaker_mode", "gauge",
+							 "mode (auto, forced-open, disabled)",
+							 "1 for the mode that the circuit breaker is in, 0 for the others."},
+	[METRIC_BREAKER_FAILURE_RATE] =
+		{"outbox_consumer_breaker_failure_rate", "gauge", "",
+		 "Share of the calls in the circuit breaker's window that failed, 0 to 1; -1: fewer calls "
+		 "than breaker.window_calls."},
+	[METRIC_BREAKER_SLOW_RATE] = {"outbox_consumer_breaker_slow_rate", "gauge", "",
+								  "Share of the calls in that window that took "
+								  "breaker.slow_duration or longer; -1 as before."},
+	[METRIC_BREAKER_TRANSITIONS] =
+		{"outbox_consumer_breaker_transitions_total", "counter",
+		 "from, to (closed, half-open, open)",
+		 "Transitions of the circuit breaker, by the states that it left and came to."},
 	[METRIC_LAG_RECORDS] = {"outbox_consumer_lag_records", "gauge", "topic, partition",
 							"Records of a partition that are in Kafka and not in the target."},
 	[METRIC_LAG_SECONDS] =
@@ -83,9 +100,6 @@ const MetricSpec consumer_metrics[] = {
 					   "Times that partitions were paused."},
 	[METRIC_STALLS] = {"outbox_consumer_stalls_total", "counter", "",
 					   "Times that a partition with records gave none for long and was read anew."},
-	[METRIC_BREAKER_TRANSITIONS] =
-		{"outbox_consumer_breaker_transitions_total", "counter", "state (closed, half-open, open)",
-		 "Transitions of the circuit breaker, by the state that it came to."},
 	[METRIC_BATCH_RECORDS] = {"outbox_consumer_batch_records", "histogram", "",
 							  "Records of a transaction."},
 	[METRIC_BATCH_SECONDS] = {"outbox_consumer_batch_seconds", "histogram", "",
@@ -183,13 +197,55 @@ write_stats(const Stats *stats, Buffer *out)
 	number(out, METRIC_REBALANCES, stats->rebalances);
 	number(out, METRIC_PAUSES, stats->pauses);
 	number(out, METRIC_STALLS, stats->stalls);
-	describe(out, METRIC_BREAKER_TRANSITIONS);
-	for (int i = 0; i < 3; i++)
-		labelled(out, METRIC_BREAKER_TRANSITIONS, "state", breaker_state_name((BreakerState) i),
-				 stats->transitions[i]);
 	histogram(out, METRIC_BATCH_RECORDS, &stats->batch_records);
 	histogram(out, METRIC_BATCH_SECONDS, &stats->batch_seconds);
 	histogram(out, METRIC_EVENT_SECONDS, &stats->event_seconds);
+}
+
+/* The ways that there are. */
+static void
+write_transitions(const Breaker *breaker, Buffer *out)
+{
+	static const BreakerState ways[][2] = {{BREAKER_CLOSED, BREAKER_OPEN},
+										   {BREAKER_OPEN, BREAKER_HALF_OPEN},
+										   {BREAKER_OPEN, BREAKER_CLOSED},
+										   {BREAKER_HALF_OPEN, BREAKER_OPEN},
+										   {BREAKER_HALF_OPEN, BREAKER_CLOSED}};
+
+	describe(out, METRIC_BREAKER_TRANSITIONS);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+	{
+		Buffer labels;
+
+		buffer_init(&labels, 256);
+		metrics_label(&labels, "from", breaker_state_name(ways[i][0]));
+		metrics_label(&labels, "to", breaker_state_name(ways[i][1]));
+		metrics_uint(out, consumer_metrics[METRIC_BREAKER_TRANSITIONS].name, labels.data,
+					 breaker->transitions[ways[i][0]][ways[i][1]]);
+		buffer_free(&labels);
+	}
+}
+
+static void
+write_rate(Buffer *out, ConsumerMetric metric, double percent)
+{
+	describe(out, metric);
+	metrics_double(out, consumer_metrics[metric].name, "", percent < 0 ? -1 : percent / 100);
+}
+
+static void
+write_breaker(const Breaker *breaker, MonoUsec now, Buffer *out)
+{
+	BreakerCounts window = breaker_window(breaker, now);
+
+	number(out, METRIC_BREAKER_STATE, (uint64_t) breaker->state);
+	describe(out, METRIC_BREAKER_MODE);
+	for (int i = 0; i < BREAKER_MODES; i++)
+		labelled(out, METRIC_BREAKER_MODE, "mode", breaker_mode_name((BreakerMode) i),
+				 breaker->mode == (BreakerMode) i);
+	write_rate(out, METRIC_BREAKER_FAILURE_RATE, breaker_rate(breaker, &window, window.failures));
+	write_rate(out, METRIC_BREAKER_SLOW_RATE, breaker_rate(breaker, &window, window.slow));
+	write_transitions(breaker, out);
 }
 
 void
@@ -198,7 +254,7 @@ consumer_metrics_write(const Consumer *consumer, bool ready, Buffer *out)
 	TargetState state = consumer->target->methods->state(consumer->target);
 
 	write_build_info(out);
-	number(out, METRIC_BREAKER_STATE, (uint64_t) consumer->breaker.state);
+	write_breaker(&consumer->breaker, consumer->now, out);
 	write_lag(consumer, out);
 	number(out, METRIC_READY, ready);
 	number(out, METRIC_TARGET_CONNECTED, state == TARGET_IDLE || state == TARGET_BUSY);

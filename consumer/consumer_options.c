@@ -27,8 +27,9 @@ static const OptionSpec consumer_specs[] = {
 	 "Brokers to start from, as host:port,host:port ([::1]:9092). Required. Any other librdkafka "
 	 "property can "
 	 "be set in the same way, but for those that carry the guarantees."},
-	{"breaker.failures", OPTION_INT, "5", 1, 1000000, NULL, "failures", 0,
-	 "The circuit breaker opens after so many failures of the target in a row."},
+	{"breaker.failures", OPTION_INT, "5", 0, 1000000, NULL, "failures", 0,
+	 "The circuit breaker opens after so many failures of the target in a row; 0: rates alone "
+	 "open it."},
 	{"breaker.reset", OPTION_DURATION, "60s", 10, 86400000, NULL, "ms", 0,
 	 "An open breaker tries the target again after this time."},
 	{"breaker.successes", OPTION_INT, "3", 1, 1000000, NULL, "batches", 0,
@@ -38,11 +39,16 @@ static const OptionSpec consumer_specs[] = {
 	{"breaker.growth_percent", OPTION_INT, "100", 100, 1000, NULL, "percent", 0,
 	 "Each failed probe makes the time until the next one longer; 100: it doesn't."},
 	{"breaker.reset_max", OPTION_DURATION, "10min", 10, 86400000, NULL, "ms", 0,
-	 "The longest that such a time gets."},
+	 "The longest that such a time gets, breaker.reset at least."},
 	{"breaker.jitter", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
 	 "Take up to half of the time away at random, so that many consumers don't come at once."},
+	{"breaker.window_type", OPTION_ENUM, "time", 0, 0, "time|count", "", 0,
+	 "Rates are taken over the batches of the last breaker.window, or over the last "
+	 "breaker.window_size batches."},
 	{"breaker.window", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", 0,
-	 "The time over which rates are taken."},
+	 "The time over which rates are taken, to a tenth."},
+	{"breaker.window_size", OPTION_INT, "100", 1, BREAKER_WINDOW_MAX, NULL, "batches", 0,
+	 "The number of batches over which rates are taken."},
 	{"breaker.window_calls", OPTION_INT, "10", 1, 1000000, NULL, "batches", 0,
 	 "With fewer batches than this in the window rates aren't looked at."},
 	{"breaker.failure_rate", OPTION_INT, "0", 0, 100, NULL, "percent", 0,
@@ -50,9 +56,10 @@ static const OptionSpec consumer_specs[] = {
 	{"breaker.slow_rate", OPTION_INT, "0", 0, 100, NULL, "percent", 0,
 	 "The breaker opens when so many of the batches in the window were slow; 0: never."},
 	{"breaker.slow_duration", OPTION_DURATION, "5s", 1, 3600000, NULL, "ms", 0,
-	 "A batch is slow from here on."},
+	 "A batch is slow from here on: from sending it to its commit."},
 	{"breaker.mode", OPTION_ENUM, "auto", 0, 0, "auto|forced-open|disabled", "", 0,
-	 "forced-open: apply nothing; disabled: never stop trying."},
+	 "forced-open: apply nothing; disabled: never stop trying. POST /breaker/open, /breaker/close "
+	 "and signals change it until the next start."},
 	{"batch.max_records", OPTION_INT, "5000", 1, 1000000, NULL, "records", 0,
 	 "The most that one transaction takes. Up to twice as many wait in memory."},
 	{"batch.max_bytes", OPTION_BYTES, "4MB", 1024, 268435456, NULL, "bytes", 0,
@@ -76,7 +83,9 @@ static const OptionSpec consumer_specs[] = {
 	{"drain.timeout", OPTION_DURATION, "10s", 0, 3600000, NULL, "ms", 0,
 	 "After SIGTERM, wait at most this long for the batch under way and for leaving the group."},
 	{"http.listen", OPTION_TEXT, "127.0.0.1:9188", 0, 0, NULL, "", 0,
-	 "Where /healthz, /readyz, /status and /metrics are served; empty: nowhere."},
+	 "Where /healthz, /readyz, /status, /breaker and /metrics are served; empty: nowhere. Orders "
+	 "to "
+	 "the circuit breaker are taken from the same machine alone."},
 	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0, "What is logged."},
 	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", 0,
 	 "auto: text on a terminal, JSON elsewhere."},
@@ -128,7 +137,9 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 					.reset_max_usec = duration_usec(options, "breaker.reset_max"),
 					.growth_percent = (unsigned) options_int(options, "breaker.growth_percent"),
 					.jitter = options_bool(options, "breaker.jitter"),
+					.window = (BreakerWindow) options_enum(options, "breaker.window_type"),
 					.window_usec = duration_usec(options, "breaker.window"),
+					.window_size = (unsigned) options_int(options, "breaker.window_size"),
 					.window_calls = (unsigned) options_int(options, "breaker.window_calls"),
 					.failure_rate_percent = (unsigned) options_int(options, "breaker.failure_rate"),
 					.slow_rate_percent = (unsigned) options_int(options, "breaker.slow_rate"),
@@ -151,6 +162,37 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 	};
 }
 
+/* Rates that could never be reached are a mistake. */
+static bool
+rates_can_be_reached(const ConsumerConfig *config, Error *error)
+{
+	const BreakerConfig *breaker = &config->breaker;
+
+	if (config->breaker_mode == BREAKER_AUTO && breaker->failures == 0 &&
+		breaker->failure_rate_percent == 0 && breaker->slow_rate_percent == 0)
+	{
+		error_permanent(error, EXIT_CONFIG,
+						"\"breaker.failures\", \"breaker.failure_rate\" and \"breaker.slow_rate\" "
+						"are all 0: nothing could open the circuit breaker");
+		return error_hint(error, "Set one of them, or \"breaker.mode\" to disabled.");
+	}
+	if (breaker->failure_rate_percent + breaker->slow_rate_percent > 0 &&
+		breaker->window == BREAKER_WINDOW_COUNT && breaker->window_calls > breaker->window_size)
+	{
+		error_permanent(error, EXIT_CONFIG,
+						"\"breaker.window_calls\" is more than \"breaker.window_size\"");
+		return error_hint(error, "A window of %u batches never has %u.", breaker->window_size,
+						  breaker->window_calls);
+	}
+	if (breaker->slow_rate_percent > 0 && breaker->slow_usec > config->batch_timeout_usec)
+	{
+		error_permanent(error, EXIT_CONFIG,
+						"\"breaker.slow_duration\" is longer than \"batch.timeout\"");
+		return error_hint(error, "A batch is given up before it could be slow.");
+	}
+	return true;
+}
+
 bool
 consumer_config_fill(ConsumerConfig *config, const Options *options, Error *error)
 {
@@ -160,5 +202,6 @@ consumer_config_fill(ConsumerConfig *config, const Options *options, Error *erro
 		   required(options, "consumer.group", "OUTBOX_CONSUMER_CONSUMER_GROUP=reports", error) &&
 		   in_order(options, "retry.min", "retry.max", error) &&
 		   in_order(options, "reconnect.min", "reconnect.max", error) &&
-		   in_order(options, "batch.statement_timeout", "batch.timeout", error);
+		   in_order(options, "batch.statement_timeout", "batch.timeout", error) &&
+		   rates_can_be_reached(config, error);
 }

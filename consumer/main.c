@@ -249,6 +249,21 @@ wait_for_work(Daemon *daemon)
 	poller_wait(&daemon->poller, now, wake_at);
 }
 
+/* SIGUSR1 holds the breaker open, SIGUSR2 releases it; of both, the one that holds it counts. */
+static void
+take_breaker_signals(Daemon *daemon)
+{
+	bool open = poller_take_signal(&daemon->poller, SIGUSR1) > 0;
+	bool close = poller_take_signal(&daemon->poller, SIGUSR2) > 0;
+
+	if (open)
+		(void) consumer_order_breaker(daemon->consumer, BREAKER_ORDER_OPEN, "SIGUSR1",
+									  clock_mono());
+	else if (close)
+		(void) consumer_order_breaker(daemon->consumer, BREAKER_ORDER_CLOSE, "SIGUSR2",
+									  clock_mono());
+}
+
 static int
 run_loop(Daemon *daemon)
 {
@@ -269,6 +284,7 @@ run_loop(Daemon *daemon)
 			notify_stopping(&daemon->notifier);
 			consumer_stop(daemon->consumer, clock_mono());
 		}
+		take_breaker_signals(daemon);
 		if (poller_take_signal(&daemon->poller, SIGHUP) > 0)
 			log_event(LOG_LEVEL_WARNING,
 					  "settings are read at the start only; restart to change "

@@ -7,7 +7,6 @@
 
 #include <stdint.h>
 
-#include "breaker.h"
 #include "metrics.h"
 #include "sqlstate.h"
 
@@ -23,7 +22,6 @@ typedef struct Stats
 	uint64_t rebalances;
 	uint64_t pauses;
 	uint64_t stalls;
-	uint64_t transitions[3]; /* of the breaker, by the state that it came to */
 	Histogram batch_records;
 	Histogram batch_seconds;
 	Histogram event_seconds; /* from an event's time to its COMMIT */

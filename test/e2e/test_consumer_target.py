@@ -6,6 +6,7 @@ import pytest
 
 from harness import reaper
 from harness.feed import Feed
+from harness.illness import breaker, changes, counted, failing, transitions
 from harness.scene import HANDLER
 from harness.wait import until
 
@@ -17,31 +18,6 @@ def stage(make_scene, own_target, broker):
     scene = make_scene(None, own_target, broker)
     scene.apply_all("t")
     return scene
-
-
-def breaker(consumer):
-    return consumer.metric("circuit_breaker_state")
-
-
-def transitions(consumer):
-    """(from, to, reason) of each line of the log."""
-    return [(e["from"], e["to"], e["reason"]) for e in consumer.entries()
-            if e.get("msg") == "circuit breaker"]
-
-
-def failing(stage, code):
-    """From now on the handler raises that; None: no more."""
-    stage.target_sql("CREATE TABLE IF NOT EXISTS illness (code text)")
-    stage.target_sql("""
-        CREATE OR REPLACE FUNCTION ill() RETURNS boolean LANGUAGE plpgsql AS $$
-        DECLARE c text := (SELECT code FROM illness);
-        BEGIN
-            IF c IS NOT NULL THEN RAISE 'made up' USING ERRCODE = c; END IF;
-            RETURN true;
-        END $$""")
-    stage.target_sql("DELETE FROM illness")
-    if code is not None:
-        stage.target_sql("INSERT INTO illness VALUES (%s)", (code,))
 
 
 def test_the_breaker_goes_its_way_by_the_book(stage):
@@ -66,16 +42,16 @@ def test_the_breaker_goes_its_way_by_the_book(stage):
         ("closed", "open", "failures in a row"), ("open", "half-open", "wait is over"),
         ("half-open", "open", "probe failed"), ("open", "half-open", "wait is over"),
         ("half-open", "closed", "successes")]
-    counted = {state: consumer.metrics()[
-        f'outbox_consumer_breaker_transitions_total{{state="{state}"}}']
-        for state in ("open", "half-open", "closed")}
-    assert counted == {"open": 2, "half-open": 2, "closed": 1}
+    assert counted(consumer) == {("closed", "open"): 1, ("open", "half-open"): 2,
+                                 ("half-open", "open"): 1, ("half-open", "closed"): 1}
     # What was tried while it was half-open were small batches, each a transaction.
     sizes = [row[0] for row in stage.target_sql(
         "SELECT count(*) FROM applied GROUP BY xmin ORDER BY min(n)")]
     assert sizes[1:4] == [7, 7, 7], sizes
-    opened = next(e for e in consumer.entries() if e.get("to") == "open")
+    opened, *_, closed = changes(consumer)
     assert opened["retry_in_ms"] == 2000 and "made up" in opened["last_error"]
+    assert opened["failures"] == opened["window_failures"] == 5
+    assert closed["successes"] == 3
 
 
 @pytest.mark.parametrize("code", ["53100", "53200", "58030", "57014", "XX000", "08006", "40P01",

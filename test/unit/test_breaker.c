@@ -1,32 +1,9 @@
 /*
  * test_breaker.c
- *	  The breaker by a table of (state, input, time), by its window and growth, and
- *	  by random walks against a model of a few lines.
+ *	  The breaker by a table of (state, input, time), by its windows and its growth;
+ *	  test_breaker_orders.c tells it something, test_breaker_model.c walks at random.
  */
-#include "unit.h"
-
-#include "breaker.h"
-
-#define SEC USEC_PER_SEC
-
-static const BreakerConfig plain = {.failures = 5,
-									.successes = 3,
-									.reset_usec = 60 * SEC,
-									.reset_max_usec = 600 * SEC,
-									.growth_percent = 100,
-									.window_usec = 10 * SEC,
-									.window_calls = 10,
-									.slow_usec = 5 * SEC};
-
-static Random dice;
-
-static int
-seed_dice(void **state)
-{
-	(void) state;
-	random_seed(&dice, 7);
-	return 0;
-}
+#include "breaker_bench.h"
 
 typedef enum Input
 {
@@ -136,13 +113,6 @@ one_failed_probe_opens_it_again(void **state)
 	(void) state;
 	breaker_init(&breaker, &plain);
 	play(&breaker, rows, LENGTH(rows));
-}
-
-static void
-fail_times(Breaker *breaker, int times, MonoUsec now)
-{
-	for (int i = 0; i < times; i++)
-		breaker_failed(breaker, now, 1, &dice);
 }
 
 static void
@@ -261,113 +231,118 @@ slow_calls_open_it(void **state)
 	assert_int_equal(breaker_ask(&breaker, 100 * SEC), BREAKER_PROBE);
 	breaker_succeeded(&breaker, 100 * SEC, 5 * SEC, &dice);
 	assert_int_equal(breaker.state, BREAKER_OPEN);
+	assert_true(breaker_take_transition(&breaker, &transition));
+	assert_true(breaker_take_transition(&breaker, &transition));
+	assert_int_equal(transition.reason, BREAKER_BY_SLOW_PROBE);
 }
 
 static void
-modes_overrule_it(void **state)
+a_window_of_calls(void **state)
+{
+	BreakerConfig config = plain;
+	Breaker breaker;
+	BreakerCounts window;
+
+	(void) state;
+	config.window = BREAKER_WINDOW_COUNT;
+	config.failure_rate_percent = 40;
+	breaker_init(&breaker, &config);
+	/* 3 of 10 and of 20 failures are fine, however long ago, */
+	for (int i = 0; i < 20; i++)
+	{
+		if (i < 3)
+			breaker_failed(&breaker, i * 100 * SEC, 1, &dice);
+		else
+			breaker_succeeded(&breaker, i * 100 * SEC, 1, &dice);
+		assert_int_equal(breaker.state, BREAKER_CLOSED);
+	}
+	window = breaker_window(&breaker, 1);
+	assert_int_equal(window.calls, 20);
+	assert_int_equal(window.failures, 3);
+	/* those that left the last 20 don't count, */
+	for (int i = 0; i < 3; i++)
+		breaker_succeeded(&breaker, 3000 * SEC, 1, &dice);
+	window = breaker_window(&breaker, 1);
+	assert_int_equal(window.calls, 20);
+	assert_int_equal(window.failures, 0);
+	/* and 8 of the last 20 are too many. */
+	for (int i = 0; i < 16; i++)
+	{
+		assert_int_equal(breaker.state, BREAKER_CLOSED);
+		if (i % 2 == 0)
+			breaker_succeeded(&breaker, 3000 * SEC, 1, &dice);
+		else
+			breaker_failed(&breaker, 3000 * SEC, 1, &dice);
+	}
+	assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
+static void
+rates_are_unknown_with_few_calls(void **state)
 {
 	Breaker breaker;
+	BreakerCounts window;
 
 	(void) state;
 	breaker_init(&breaker, &plain);
-	breaker_set_mode(&breaker, BREAKER_FORCED_OPEN);
-	assert_int_equal(breaker_ask(&breaker, 1000 * SEC), BREAKER_REJECT);
-	assert_int_equal(breaker_wake_at(&breaker), MONO_NEVER);
-	for (int i = 0; i < 10; i++)
-		breaker_succeeded(&breaker, 1000 * SEC, 1, &dice);
-	assert_int_equal(breaker.state, BREAKER_OPEN);
-
-	breaker_set_mode(&breaker, BREAKER_DISABLED);
-	fail_times(&breaker, 100, 1000 * SEC);
-	assert_int_equal(breaker_ask(&breaker, 1000 * SEC), BREAKER_ADMIT);
-	assert_int_equal(breaker.state, BREAKER_CLOSED);
-
-	breaker_set_mode(&breaker, BREAKER_AUTO);
-	fail_times(&breaker, 4, 1000 * SEC);
-	assert_int_equal(breaker.state, BREAKER_CLOSED);
-	fail_times(&breaker, 1, 1000 * SEC);
-	assert_int_equal(breaker.state, BREAKER_OPEN);
-}
-
-/* The breaker again, as naively as can be: no window, growth or jitter. */
-typedef struct Model
-{
-	BreakerState state;
-	int failures;
-	int successes;
-	MonoUsec opened_at;
-} Model;
-
-static void
-model_step(Model *model, Input input, MonoUsec now)
-{
-	if (input == ASK)
-	{
-		if (model->state == BREAKER_OPEN && now - model->opened_at >= plain.reset_usec)
-			*model = (Model){.state = BREAKER_HALF_OPEN};
-	}
-	else if (model->state == BREAKER_CLOSED)
-	{
-		model->failures = input == GOOD ? 0 : model->failures + 1;
-		if (model->failures == 5)
-			*model = (Model){.state = BREAKER_OPEN, .opened_at = now};
-	}
-	else if (model->state == BREAKER_HALF_OPEN)
-	{
-		if (input == BAD)
-			*model = (Model){.state = BREAKER_OPEN, .opened_at = now};
-		else if (++model->successes == 3)
-			*model = (Model){.state = BREAKER_CLOSED};
-	}
+	window = breaker_window(&breaker, 0);
+	assert_true(breaker_rate(&breaker, &window, window.failures) < 0);
+	for (int i = 0; i < 9; i++)
+		breaker_succeeded(&breaker, 0, i < 3 ? 5 * SEC : 1, &dice);
+	window = breaker_window(&breaker, 0);
+	assert_true(breaker_rate(&breaker, &window, window.slow) < 0);
+	breaker_failed(&breaker, 0, 1, &dice);
+	window = breaker_window(&breaker, 0);
+	assert_true(breaker_rate(&breaker, &window, window.failures) == 10.0);
+	assert_true(breaker_rate(&breaker, &window, window.slow) == 30.0);
 }
 
 static void
-random_walks_agree_with_a_model(void **state)
+without_a_limit_of_failures_rates_decide(void **state)
 {
-	int seen[3] = {0, 0, 0};
+	BreakerConfig config = plain;
+	Breaker breaker;
 
 	(void) state;
-	for (int walk = 0; walk < 300; walk++)
-	{
-		Model model = {.state = BREAKER_CLOSED};
-		unsigned bad_percent = (unsigned) random_below(&dice, 100);
-		Breaker breaker;
-		MonoUsec now = 0;
+	config.failures = 0;
+	config.failure_rate_percent = 100;
+	breaker_init(&breaker, &config);
+	fail_times(&breaker, 9, 0);
+	assert_int_equal(breaker.state, BREAKER_CLOSED);
+	fail_times(&breaker, 1, 0);
+	assert_int_equal(breaker.state, BREAKER_OPEN);
+}
 
-		breaker_init(&breaker, &plain);
-		for (int i = 0; i < 500; i++)
-		{
-			Input input = random_below(&dice, 2) == 0			   ? ASK
-						  : random_below(&dice, 100) < bad_percent ? BAD
-																   : GOOD;
-			BreakerState before = model.state;
-			BreakerTransition transition;
+static void
+a_transition_has_its_numbers(void **state)
+{
+	Breaker breaker;
+	BreakerTransition transition;
 
-			now += (MonoUsec) random_below(&dice, 20 * SEC);
-			model_step(&model, input, now);
-			if (input == ASK)
-				assert_int_equal(breaker_ask(&breaker, now),
-								 model.state == BREAKER_CLOSED ? BREAKER_ADMIT
-								 : model.state == BREAKER_OPEN ? BREAKER_REJECT
-															   : BREAKER_PROBE);
-			else if (input == GOOD)
-				breaker_succeeded(&breaker, now, 1, &dice);
-			else
-				breaker_failed(&breaker, now, 1, &dice);
-			assert_int_equal(breaker.state, model.state);
-			/* Each change is told once. */
-			if (before != model.state)
-			{
-				assert_true(breaker_take_transition(&breaker, &transition));
-				assert_int_equal(transition.from, before);
-				assert_int_equal(transition.to, model.state);
-			}
-			assert_false(breaker_take_transition(&breaker, &transition));
-			seen[model.state]++;
-		}
-	}
+	(void) state;
+	breaker_init(&breaker, &plain);
+	breaker_succeeded(&breaker, 0, 6 * SEC, &dice);
+	fail_times(&breaker, 5, 2 * SEC);
+	assert_true(breaker_take_transition(&breaker, &transition));
+	assert_int_equal(transition.reason, BREAKER_BY_FAILURES);
+	assert_int_equal(transition.failures, 5);
+	assert_int_equal(transition.window.calls, 6);
+	assert_int_equal(transition.window.failures, 5);
+	assert_int_equal(transition.window.slow, 1);
+	assert_int_equal(transition.lasted_usec, -1);
+	assert_int_equal(transition.wait_usec, 60 * SEC);
+	assert_int_equal(breaker_ask(&breaker, 70 * SEC), BREAKER_PROBE);
+	assert_true(breaker_take_transition(&breaker, &transition));
+	assert_int_equal(transition.reason, BREAKER_BY_TIME);
+	assert_int_equal(transition.lasted_usec, 68 * SEC);
+	assert_int_equal(transition.wait_usec, -1);
 	for (int i = 0; i < 3; i++)
-		assert_true(seen[i] > 1000);
+		breaker_succeeded(&breaker, 71 * SEC, 1, &dice);
+	assert_true(breaker_take_transition(&breaker, &transition));
+	assert_int_equal(transition.reason, BREAKER_BY_SUCCESSES);
+	assert_int_equal(transition.successes, 3);
+	assert_int_equal(transition.lasted_usec, SEC);
+	assert_false(breaker_take_transition(&breaker, &transition));
 }
 
 int
@@ -382,8 +357,10 @@ main(void)
 		cmocka_unit_test(a_failure_rate_opens_it),
 		cmocka_unit_test(what_left_the_window_does_not_count),
 		cmocka_unit_test(slow_calls_open_it),
-		cmocka_unit_test(modes_overrule_it),
-		cmocka_unit_test(random_walks_agree_with_a_model),
+		cmocka_unit_test(a_window_of_calls),
+		cmocka_unit_test(rates_are_unknown_with_few_calls),
+		cmocka_unit_test(without_a_limit_of_failures_rates_decide),
+		cmocka_unit_test(a_transition_has_its_numbers),
 	};
 
 	return cmocka_run_group_tests_name("breaker", tests, seed_dice, NULL);

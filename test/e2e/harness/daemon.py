@@ -152,6 +152,16 @@ class Daemon:
         except OSError as error:
             return 0, str(error)
 
+    def post(self, path, timeout=5, **headers):
+        """The same of an order, which has no body."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data=b"",
+                                         headers=headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode("utf-8", "replace")
+
     def metrics(self):
         """{"name{labels}": value}"""
         status, text = self.http("/metrics")
