@@ -103,7 +103,7 @@ check-asan: bootstrap-check install-extension
 check-valgrind: bootstrap-valgrind install-extension
 	@WORKERS=$(WORKERS) test/sanitize/run valgrind
 
-## check-mutants      takes each rule of positions out, and sees that its test fails (20 minutes)
+## check-mutants      takes each rule of positions and of the breaker out, and sees that its test fails (20 minutes)
 check-mutants: bootstrap-check install-extension
 	@scripts/mutants
 

@@ -198,7 +198,7 @@ what_left_the_window_does_not_count(void **state)
 	Breaker breaker;
 
 	(void) state;
-	config.failure_rate_percent = 50;
+	config.failure_rate_percent = 30;
 	breaker_init(&breaker, &config);
 	for (int i = 0; i < 4; i++)
 		breaker_failed(&breaker, 0, 1, &dice);
