@@ -11,6 +11,8 @@
  */
 #include "breaker_bench.h"
 
+#include <math.h>
+
 #define WALKS 400
 #define STEPS 500
 
@@ -63,19 +65,17 @@ model_open(Model *model, BreakerReason reason, MonoUsec now)
 	const BreakerConfig *config = model->config;
 	int64_t most =
 		config->reset_max_usec > config->reset_usec ? config->reset_max_usec : config->reset_usec;
-	int64_t wait = config->reset_usec;
+	long double wait;
 
 	if (model->state == BREAKER_HALF_OPEN)
 		model->failed_probes++;
-	for (int i = 0; i < model->failed_probes; i++)
-	{
-		wait = wait * (int64_t) config->growth_percent / 100;
-		if (wait > most)
-			wait = most;
-	}
+	wait = (long double) config->reset_usec *
+		   powl(config->growth_percent / 100.0L, (long double) model->failed_probes);
+	if (wait > (long double) most)
+		wait = (long double) most;
 	model_enter(model, BREAKER_OPEN, reason);
-	model->wait = wait;
-	model->due = now + wait;
+	model->wait = (MonoUsec) wait;
+	model->due = now + model->wait;
 }
 
 static bool
