@@ -252,7 +252,7 @@ def test_methods_paths_and_a_port_in_use(scene, exits):
 
     def ask(method, path):
         with socket.create_connection(("127.0.0.1", relay.http_port), 5) as client:
-            client.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            client.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                            "Content-Length: 0\r\n\r\n".encode())
             answer = b""
             while piece := client.recv(65536):

@@ -18,6 +18,7 @@ LINK_test_breaker_model = consumer/breaker.o
 LINK_test_breaker_orders = consumer/breaker.o
 LINK_test_cloudevents = $(ROUTER)
 LINK_test_command_args = relay/command_args.o
+LINK_test_consumer_breaker = consumer/consumer.o consumer/consumer_apply.o consumer/consumer_breaker.o consumer/consumer_lag.o consumer/consumer_places.o consumer/consumer_progress.o consumer/consumer_read.o consumer/batch.o consumer/breaker.o consumer/handlers.o consumer/handler_sql.o consumer/partitions.o consumer/pg_arrays.o consumer/positions.o consumer/retry.o consumer/sizer.o consumer/sql_scan.o consumer/sqlstate.o consumer/stats.o
 LINK_test_consumer_options = consumer/consumer_options.o consumer/breaker.o
 LINK_test_consumer_stall = consumer/consumer.o consumer/consumer_apply.o consumer/consumer_breaker.o consumer/consumer_lag.o consumer/consumer_places.o consumer/consumer_progress.o consumer/consumer_read.o consumer/batch.o consumer/breaker.o consumer/handlers.o consumer/handler_sql.o consumer/partitions.o consumer/pg_arrays.o consumer/positions.o consumer/retry.o consumer/sizer.o consumer/sql_scan.o consumer/sqlstate.o consumer/stats.o
 LINK_test_debezium_messages = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
