@@ -8,7 +8,9 @@
  * passes alone.  Pure but for malloc.
  *
  * A repetition stays in the batch as a record with "repeated" set and without
- * its bytes: it moves the progress and reaches no handler.
+ * its bytes: it moves the progress and reaches no handler.  A record with "by_id"
+ * is judged by the target, anew in each attempt to apply it; until then, and
+ * when it is no repetition, "known" is false.
  */
 #ifndef OUTBOX_CONSUMER_BATCH_H
 #define OUTBOX_CONSUMER_BATCH_H
@@ -32,8 +34,11 @@ typedef struct BatchRecord
 	int64_t timestamp_ms; /* -1: none */
 	bool repeated;		  /* at or below the highest position */
 	bool dropped;		  /* its partition is gone: it doesn't count at all */
+	bool by_id;			  /* has an id, and the target judges it by that */
+	bool flagged;		  /* sent again, out of order */
+	bool known;			  /* the target has its id */
 	bool has_uuid;
-	bool has_position;
+	bool has_position; /* one that counts as reached */
 	uint8_t uuid[UUID_SIZE];
 	char id[BATCH_ID_TEXT_MAX + 1]; /* "" when there is none */
 	Position position;
@@ -42,7 +47,8 @@ typedef struct BatchRecord
 	ByteView key; /* NULL data: null */
 	ByteView type;
 	ByteView value;
-	ByteView headers; /* a JSON object; NULL when no handler wants it */
+	ByteView headers;	 /* a JSON object; NULL when no handler wants it */
+	ByteView created_at; /* of a flagged event; NULL: not known */
 } BatchRecord;
 
 typedef struct BatchBlock BatchBlock;
@@ -58,6 +64,13 @@ typedef struct Batch
 	size_t max_bytes;
 	BatchBlock *blocks;
 } Batch;
+
+/* Whether handlers get it. */
+static inline bool
+batch_record_runs(const BatchRecord *record)
+{
+	return !record->repeated && !record->known && !record->dropped;
+}
 
 extern void batch_init(Batch *batch, size_t max_records, size_t max_bytes);
 extern void batch_free(Batch *batch);

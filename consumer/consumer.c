@@ -15,6 +15,7 @@
 
 #define ROUND_USEC (500 * USEC_PER_MS)
 #define PROBE_INTERVAL_USEC USEC_PER_SEC
+#define ROTATE_INTERVAL_USEC (60 * USEC_PER_SEC)
 
 Consumer *
 consumer_create(const ConsumerConfig *config, const Handlers *handlers, Inbox *inbox,
@@ -32,6 +33,8 @@ consumer_create(const ConsumerConfig *config, const Handlers *handlers, Inbox *i
 	consumer->inbox = inbox;
 	consumer->target = target;
 	consumer->leave_at = MONO_NEVER;
+	for (int i = 0; i < handlers->topic_count; i++)
+		consumer->rotates = consumer->rotates || handlers->topic_rules[i].dedupe != DEDUPE_NONE;
 	random_seed(&consumer->random, seed);
 	stats_init(&consumer->stats);
 	breaker_init(&consumer->breaker, &config->breaker);
@@ -146,9 +149,23 @@ settle(Consumer *consumer)
 			retry_succeeded(&consumer->retry);
 			backoff_reset(&consumer->reconnect);
 			break;
+		case REQUEST_ROTATE:
 		case REQUEST_NONE:
 			break;
 	}
+}
+
+/* A third of the time that ids are kept goes by between two that do something. */
+static bool
+rotation_is_due(Consumer *consumer)
+{
+	int64_t interval = consumer->config->inbox_retention_usec / 12;
+
+	if (!consumer->rotates || consumer->now < consumer->rotate_at)
+		return false;
+	consumer->rotate_at =
+		consumer->now + (interval < ROTATE_INTERVAL_USEC ? interval : ROTATE_INTERVAL_USEC);
+	return true;
 }
 
 /* The records of the next transaction; 0: there are none. */
@@ -194,6 +211,11 @@ request(Consumer *consumer, bool probe, TargetFailure *failure)
 	{
 		consumer->request = REQUEST_READ;
 		return consumer_request_progress(consumer, failure);
+	}
+	if (!probe && rotation_is_due(consumer))
+	{
+		consumer->request = REQUEST_ROTATE;
+		return consumer->target->methods->rotate(consumer->target, consumer->now, failure);
 	}
 	count = next_records(consumer, probe);
 	if (count > 0)

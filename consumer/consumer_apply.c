@@ -225,7 +225,7 @@ count_applied(Consumer *consumer, size_t count)
 
 		if (record->dropped)
 			continue;
-		if (record->repeated)
+		if (record->repeated || record->known)
 			consumer->stats.duplicates++;
 		else
 			consumer->stats.applied++;
@@ -332,9 +332,13 @@ stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
 					partition->topic, partition->partition, (long long) record->offset,
 					record->id[0] != '\0' ? record->id : "(none)", failure->error.message);
 	snprintf(error.sqlstate, sizeof(error.sqlstate), "%s", failure->error.sqlstate);
-	error_hint(&error,
-			   "All events before it are applied. Mend the handler or the target, and start "
-			   "again.");
+	/* What the inbox says of an event that it can't judge. */
+	if (strncmp(failure->error.sqlstate, "OBX", 3) == 0)
+		error_hint(&error, "%s", failure->error.hint);
+	else
+		error_hint(&error,
+				   "All events before it are applied. Mend the handler or the target, and start "
+				   "again.");
 	consumer_fail(consumer, &error);
 }
 

@@ -29,7 +29,8 @@ typedef enum RequestKind
 	REQUEST_NONE,
 	REQUEST_READ,
 	REQUEST_APPLY,
-	REQUEST_PROBE
+	REQUEST_PROBE,
+	REQUEST_ROTATE
 } RequestKind;
 
 /* Places of partitions, for calls of the inbox and the target. */
@@ -68,6 +69,8 @@ struct Consumer
 	Backoff reconnect;
 	MonoUsec connect_at;
 	MonoUsec probe_at; /* the next probe without records */
+	bool rotates;	   /* some topic's ids are kept */
+	MonoUsec rotate_at;
 
 	PartitionTable partitions;
 	PlaceList places; /* scratch */

@@ -78,6 +78,10 @@ static const OptionSpec consumer_specs[] = {
 	{"reconnect.min", OPTION_DURATION, "100ms", 1, 600000, NULL, "ms", 0,
 	 "The first delay (at most) before the target is connected again."},
 	{"reconnect.max", OPTION_DURATION, "5s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},
+	{"inbox.retention", OPTION_DURATION, "7d", 1000, INT64_C(315360000000), NULL, "ms", 0,
+	 "For so long outbox_inbox keeps the ids of applied events, by which replayed and redriven "
+	 "ones "
+	 "are judged, and with dedupe = id all. Of the groups in one target the longest counts."},
 	{"lag.interval", OPTION_DURATION, "1s", 100, 3600000, NULL, "ms", 0,
 	 "How often the lag is looked at."},
 	{"drain.timeout", OPTION_DURATION, "10s", 0, 3600000, NULL, "ms", 0,
@@ -156,6 +160,7 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 		.retry_attempts = (unsigned) options_int(options, "retry.attempts"),
 		.reconnect_min_usec = duration_usec(options, "reconnect.min"),
 		.reconnect_max_usec = duration_usec(options, "reconnect.max"),
+		.inbox_retention_usec = duration_usec(options, "inbox.retention"),
 		.lag_interval_usec = duration_usec(options, "lag.interval"),
 		.drain_timeout_usec = duration_usec(options, "drain.timeout"),
 		.http_listen = options_text(options, "http.listen"),

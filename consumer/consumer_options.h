@@ -32,6 +32,7 @@ typedef struct ConsumerConfig
 	unsigned retry_attempts;
 	int64_t reconnect_min_usec;
 	int64_t reconnect_max_usec;
+	int64_t inbox_retention_usec;
 	int64_t lag_interval_usec;
 	int64_t drain_timeout_usec;
 	const char *http_listen; /* "": off */

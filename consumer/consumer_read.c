@@ -2,9 +2,10 @@
  * consumer_read.c
  *	  Events of the inbox: records are admitted into the batch that fills.
  *
- * A record counts once: below what was received it is dropped here, at or below
- * the highest position of its source it goes on without its bytes, as a
- * repetition.  What can't be judged stops the consumer.
+ * A record counts once: below what was received it is dropped here.  Of those
+ * that go by position, one at or below the highest of its source goes on without
+ * its bytes, as a repetition; those that go by id are judged by the target.  What
+ * can't be judged stops the consumer.
  */
 #include "consumer_intern.h"
 
@@ -144,54 +145,114 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	return false;
 }
 
-/* Fills the record's position; false when the consumer has to stop. */
+/* Reads the header of that position; false when it is none. */
 static bool
-judge(Consumer *consumer, Partition *partition, const InboxRecord *record, BatchRecord *to)
+parse_position(const InboxHeader *found, char *source_id, Position *position)
 {
-	const InboxHeader *found = find_header(record, ENVELOPE_HEADER_POSITION);
-	ByteView text = found != NULL ? found->value : (ByteView){NULL, 0};
-	char source_id[SOURCE_ID_MAX + 1];
+	ByteView text = found->value;
 
-	if (header(record, ENVELOPE_HEADER_REPLAYED).data != NULL)
-	{
-		stop_at(
-			consumer, record, EXIT_DATA, "is a replayed event, which this version can't judge",
-			"docs/operations.md, \"A consumer that a replayed event stopped\", has the way on; a "
-			"new group stops here, too.");
-		return false;
-	}
-	if (found == NULL)
-		return true;
-	if (text.data == NULL ||
-		!position_parse((const char *) text.data, text.len, source_id, &to->position) ||
-		to->position.ordinal > INT64_MAX)
-	{
-		stop_at(consumer, record, EXIT_DATA,
-				"has an invalid header \"" ENVELOPE_HEADER_POSITION "\"",
-				"Only outbox-relay may use that name.");
-		return false;
-	}
-	to->has_position = true;
+	return text.data != NULL &&
+		   position_parse((const char *) text.data, text.len, source_id, position) &&
+		   position->ordinal <= INT64_MAX;
+}
+
+/*
+ * Takes a position as reached, or says that it was: "repeated".  Then it goes on
+ * without its bytes where "by_position" says that this counts.  False without
+ * memory.
+ */
+static bool
+reach(Consumer *consumer, Partition *partition, ByteView text, const char *source_id,
+	  bool by_position, BatchRecord *to)
+{
 	switch (positions_admit(&partition->seen, source_id, &to->position))
 	{
 		case POSITION_NEW:
+			to->has_position = true;
 			break;
 		case POSITION_REPEATED:
-			to->repeated = true;
+			to->repeated = by_position;
 			break;
 		case POSITION_NO_MEMORY:
-			error_bug(&consumer->failure, "out of memory");
-			return false;
+			return error_bug(&consumer->failure, "out of memory");
 	}
 	if (to->repeated)
 		return true;
 	if (!batch_copy(consumer->filling, text, &to->position_text))
-	{
-		error_bug(&consumer->failure, "out of memory");
-		return false;
-	}
+		return error_bug(&consumer->failure, "out of memory");
 	to->source_id = (ByteView){to->position_text.data, strlen(source_id)};
 	return true;
+}
+
+/* One that comes out of order: its position, if any, says nothing of others. */
+static bool
+judge_flagged(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
+{
+	const InboxHeader *found = find_header(record, ENVELOPE_HEADER_POSITION);
+	char source_id[SOURCE_ID_MAX + 1];
+	Position position;
+
+	to->flagged = true;
+	if (!batch_copy(consumer->filling, header(record, ENVELOPE_HEADER_CREATED_AT),
+					&to->created_at) ||
+		(found != NULL && parse_position(found, source_id, &position) &&
+		 !batch_copy(consumer->filling, found->value, &to->position_text)))
+		return error_bug(&consumer->failure, "out of memory");
+	return true;
+}
+
+/*
+ * How it is found out whether it is a repetition, and by position at once; false
+ * when the consumer has to stop.
+ */
+static bool
+judge(Consumer *consumer, Partition *partition, const InboxRecord *record, BatchRecord *to)
+{
+	const InboxHeader *found = find_header(record, ENVELOPE_HEADER_POSITION);
+	Dedupe dedupe = consumer->handlers->topic_rules[to->topic].dedupe;
+	char source_id[SOURCE_ID_MAX + 1];
+	bool flagged = find_header(record, ENVELOPE_HEADER_REPLAYED) != NULL;
+
+	if (flagged)
+	{
+		if (!judge_flagged(consumer, record, to))
+			return false;
+	}
+	else if (found != NULL)
+	{
+		if (parse_position(found, source_id, &to->position))
+		{
+			if (!reach(consumer, partition, found->value, source_id, dedupe == DEDUPE_POSITION, to))
+				return false;
+		}
+		else if (dedupe == DEDUPE_POSITION)
+		{
+			stop_at(consumer, record, EXIT_DATA,
+					"has an invalid header \"" ENVELOPE_HEADER_POSITION "\"",
+					"Only outbox-relay may use that name; with \"dedupe\" id or none it isn't "
+					"looked at.");
+			return false;
+		}
+	}
+	switch (dedupe)
+	{
+		case DEDUPE_POSITION:
+			to->by_id = to->id[0] != '\0' && (flagged || found == NULL);
+			break;
+		case DEDUPE_ID:
+			to->by_id = to->id[0] != '\0';
+			break;
+		case DEDUPE_NONE:
+			return true;
+	}
+	if (to->by_id || (dedupe == DEDUPE_POSITION && !flagged))
+		return true;
+	stop_at(
+		consumer, record, EXIT_DATA,
+		flagged ? "is a replayed event without an id to judge it by" : "has no id to judge it by",
+		"An id is a header \"id\" or \"ce_id\" of 1 to 63 bytes of UTF-8. With \"dedupe = none\" "
+		"every record of the topic is applied.");
+	return false;
 }
 
 static bool

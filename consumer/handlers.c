@@ -38,6 +38,7 @@ handlers_free(Handlers *handlers)
 	free(handlers->items);
 	free(handlers->topics);
 	free(handlers->topic_headers);
+	free(handlers->topic_rules);
 	handlers_init(handlers);
 }
 
@@ -88,6 +89,7 @@ add_topic(Handlers *handlers, Handler *handler)
 	if (index < 0)
 	{
 		char **topics = realloc(handlers->topics, room * sizeof(*topics));
+		TopicRules *rules;
 		bool *headers;
 
 		if (topics == NULL)
@@ -97,11 +99,16 @@ add_topic(Handlers *handlers, Handler *handler)
 		if (headers == NULL)
 			return false;
 		handlers->topic_headers = headers;
+		rules = realloc(handlers->topic_rules, room * sizeof(*rules));
+		if (rules == NULL)
+			return false;
+		handlers->topic_rules = rules;
 		index = handlers->topic_count;
 		topics[index] = strdup(handler->topic);
 		if (topics[index] == NULL)
 			return false;
 		headers[index] = false;
+		rules[index] = (TopicRules){DEDUPE_POSITION, REPLAYED_STOP, false, false};
 		handlers->topic_count++;
 	}
 	if ((handler->columns & COLUMN_BIT(COLUMN_HEADERS)) != 0)
@@ -159,6 +166,63 @@ handlers_add(Handlers *handlers, const char *name, const char *topic, const char
 	return true;
 }
 
+static const char *const dedupe_names[] = {"position", "id", "none", NULL};
+static const char *const replayed_names[] = {"stop", "apply", "skip", NULL};
+
+const char *
+replayed_policy_name(ReplayedPolicy policy)
+{
+	return replayed_names[policy];
+}
+
+/* Takes one key, when it is said: sets the value, or compares it with what another handler said. */
+static bool
+set_rule(const char *topic, const char *key, const char *text, const char *const *names,
+		 const char *hint, int *value, bool *set, const char *origin, Error *error)
+{
+	int found = 0;
+
+	if (text == NULL)
+		return true;
+	while (names[found] != NULL && strcmp(names[found], text) != 0)
+		found++;
+	if (names[found] == NULL)
+	{
+		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of topic \"%s\"", origin, key,
+						text, topic);
+		return error_hint(error, "%s", hint);
+	}
+	if (*set && *value != found)
+	{
+		error_permanent(error, EXIT_CONFIG,
+						"%s: %s \"%s\" of topic \"%s\", where another handler has \"%s\"", origin,
+						key, text, topic, names[*value]);
+		return error_hint(error, "All handlers of a topic run in one transaction: say it once.");
+	}
+	*value = found;
+	*set = true;
+	return true;
+}
+
+bool
+handlers_set_rules(Handlers *handlers, int topic_index, const char *dedupe, const char *replayed,
+				   const char *origin, Error *error)
+{
+	const char *topic = handlers->topics[topic_index];
+	TopicRules *rules = &handlers->topic_rules[topic_index];
+	int how = (int) rules->dedupe;
+	int policy = (int) rules->replayed;
+
+	if (!set_rule(topic, "dedupe", dedupe, dedupe_names, "It is position, id or none.", &how,
+				  &rules->dedupe_set, origin, error) ||
+		!set_rule(topic, "replayed", replayed, replayed_names, "It is stop, apply or skip.",
+				  &policy, &rules->replayed_set, origin, error))
+		return false;
+	rules->dedupe = (Dedupe) how;
+	rules->replayed = (ReplayedPolicy) policy;
+	return true;
+}
+
 /* One section while its keys come by; they come in the order of the file. */
 typedef struct SectionReader
 {
@@ -168,6 +232,8 @@ typedef struct SectionReader
 	const char *topic;
 	const char *payload;
 	const char *sql;
+	const char *dedupe;
+	const char *replayed;
 } SectionReader;
 
 static bool
@@ -179,7 +245,10 @@ finish_section(SectionReader *reader, Error *error)
 		return error_permanent(error, EXIT_CONFIG, "%s: handler \"%s\" has no \"sql\"",
 							   reader->origin, reader->section);
 	return handlers_add(reader->handlers, reader->section, reader->topic, reader->payload,
-						reader->sql, reader->origin, error);
+						reader->sql, reader->origin, error) &&
+		   handlers_set_rules(reader->handlers,
+							  reader->handlers->items[reader->handlers->count - 1].topic_index,
+							  reader->dedupe, reader->replayed, reader->origin, error);
 }
 
 static bool
@@ -201,11 +270,16 @@ read_key(const char *section, const char *key, const char *value, const char *or
 		reader->payload = value;
 	else if (strcmp(key, "topic") == 0)
 		reader->topic = value;
+	else if (strcmp(key, "dedupe") == 0)
+		reader->dedupe = value;
+	else if (strcmp(key, "replayed") == 0)
+		reader->replayed = value;
 	else
 	{
 		error_permanent(error, EXIT_CONFIG, "%s: unrecognized key \"%s\" of handler \"%s\"", origin,
 						key, section);
-		return error_hint(error, "A handler has \"sql\", \"payload\" and \"topic\".");
+		return error_hint(error, "A handler has \"sql\", \"payload\", \"topic\", \"dedupe\" and "
+								 "\"replayed\".");
 	}
 	return true;
 }

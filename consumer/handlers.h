@@ -6,6 +6,8 @@
  *		[handler outbox.event.driver]		the name, and the topic unless "topic" says another
  *		topic = outbox.event.driver
  *		payload = jsonb						json (default), jsonb, text or bytea
+ *		dedupe = position					position (default), id or none
+ *		replayed = stop						stop (default), apply or skip
  *		sql = INSERT INTO ... SELECT ... FROM batch
  *
  * The statement that is prepared is
@@ -19,9 +21,13 @@
  * event of each key; its arrays hold nothing else, so nobody parses the payload
  * of an event that is overtaken.
  *
+ * "dedupe" and "replayed" are the topic's: whether an event is a repetition can't
+ * be answered in two ways within one transaction.  One handler that has the key
+ * is enough; two that disagree are refused.
+ *
  * Refused, with EXIT_CONFIG: a statement that names neither, more than one
  * statement, parameters ($1), text that ends within a string or a comment,
- * unknown keys.  Pure.
+ * unknown keys and values.  Pure.
  */
 #ifndef OUTBOX_CONSUMER_HANDLERS_H
 #define OUTBOX_CONSUMER_HANDLERS_H
@@ -51,6 +57,30 @@ typedef enum BatchColumn
 
 #define COLUMN_BIT(column) (1u << (column))
 #define HANDLER_PARAMS_MAX (2 * BATCH_COLUMNS)
+
+/* How repetitions are known. */
+typedef enum Dedupe
+{
+	DEDUPE_POSITION, /* by position; flagged events, and those without a position, by id */
+	DEDUPE_ID,		 /* all by id, which each must have */
+	DEDUPE_NONE		 /* every record is applied, once */
+} Dedupe;
+
+/* What is done with a flagged event of which nobody knows whether it was applied. */
+typedef enum ReplayedPolicy
+{
+	REPLAYED_STOP,
+	REPLAYED_APPLY,
+	REPLAYED_SKIP
+} ReplayedPolicy;
+
+typedef struct TopicRules
+{
+	Dedupe dedupe;
+	ReplayedPolicy replayed;
+	bool dedupe_set; /* by some handler */
+	bool replayed_set;
+} TopicRules;
 
 typedef struct HandlerParam
 {
@@ -83,6 +113,7 @@ typedef struct Handlers
 	char **topics; /* each once */
 	int topic_count;
 	bool *topic_headers; /* some handler of the topic wants the headers */
+	TopicRules *topic_rules;
 } Handlers;
 
 extern void handlers_init(Handlers *handlers);
@@ -95,6 +126,11 @@ extern MUST_CHECK bool handlers_load(Handlers *handlers, const Options *options,
 extern MUST_CHECK bool handlers_add(Handlers *handlers, const char *name, const char *topic,
 									const char *payload, const char *sql, const char *origin,
 									Error *error);
+
+/* Rules of a topic that is there already, as the keys say them; NULL: not said. */
+extern MUST_CHECK bool handlers_set_rules(Handlers *handlers, int topic_index, const char *dedupe,
+										  const char *replayed, const char *origin, Error *error);
+extern const char *replayed_policy_name(ReplayedPolicy policy);
 
 extern int handlers_topic(const Handlers *handlers, const char *topic); /* -1: none */
 

@@ -17,6 +17,12 @@ static const char inbox_sql[] =
 #include "outbox_inbox_sql.h"
 	;
 
+static const char inbox_sql_2[] =
+#include "outbox_inbox--1--2_sql.h"
+	;
+
+#define INBOX_LAYOUT 2
+
 static void
 ignore_notice(void *arg, const PGresult *result)
 {
@@ -120,20 +126,24 @@ run(PGconn *conn, const char *sql, const char *doing, Error *error)
 	return ok;
 }
 
-/* 1: there is one of this version; 0: there is none; -1: the error is filled. */
+/* The layout that is there; 0: there is none; -1: the error is filled. */
 static int
-inbox_is_there(PGconn *conn, Error *error)
+inbox_layout(PGconn *conn, Error *error)
 {
 	PGresult *result = PQexec(conn, "SELECT outbox_inbox.version()");
 	TargetFailure failure;
-	int there = -1;
+	int layout = -1;
 
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 	{
-		there = strcmp(PQgetvalue(result, 0, 0), "1") == 0 ? 1 : -1;
-		if (there < 0)
+		layout = (int) strtol(PQgetvalue(result, 0, 0), NULL, 10);
+		if (layout < 1 || layout > INBOX_LAYOUT)
+		{
 			error_permanent(error, EXIT_NOT_INITIALIZED,
-							"outbox_inbox in the target is of another version");
+							"outbox_inbox in the target is of layout %d, this program of %d",
+							layout, INBOX_LAYOUT);
+			layout = -1;
+		}
 	}
 	else
 	{
@@ -141,33 +151,41 @@ inbox_is_there(PGconn *conn, Error *error)
 		as_error(&failure, error);
 		/* No such schema, no such function. */
 		if (strcmp(error->sqlstate, "3F000") == 0 || strcmp(error->sqlstate, "42883") == 0)
-			there = 0;
+			layout = 0;
 	}
 	PQclear(result);
-	return there;
+	return layout;
 }
 
 bool
 pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out, Error *error)
 {
 	PGconn *conn = connect_target(conninfo, timeout_usec, error);
-	int there;
+	int layout;
+	int found;
+	bool ok;
 
 	if (conn == NULL)
 		return false;
-	there = inbox_is_there(conn, error);
-	if (there == 0)
+	found = layout = inbox_layout(conn, error);
+	ok = layout >= 0;
+	if (layout == 0)
 	{
 		error_clear(error);
-		if (run(conn, inbox_sql, "create outbox_inbox", error))
-			fprintf(out, "outbox_inbox was created in database \"%s\"\n", PQdb(conn));
-		else
-			there = -1;
+		ok = run(conn, inbox_sql, "create outbox_inbox", error);
+		layout = 1;
 	}
-	else if (there > 0)
+	if (ok && layout == 1)
+		ok = run(conn, inbox_sql_2, "bring outbox_inbox to layout 2", error);
+	if (ok && found == 0)
+		fprintf(out, "outbox_inbox was created in database \"%s\"\n", PQdb(conn));
+	else if (ok && found < INBOX_LAYOUT)
+		fprintf(out, "outbox_inbox in database \"%s\" was brought from layout %d to %d\n",
+				PQdb(conn), found, INBOX_LAYOUT);
+	else if (ok)
 		fprintf(out, "outbox_inbox is in database \"%s\" already\n", PQdb(conn));
 	PQfinish(conn);
-	return there >= 0;
+	return ok;
 }
 
 static bool
@@ -205,12 +223,19 @@ pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handl
 {
 	PGconn *conn = connect_target(conninfo, timeout_usec, error);
 	int failed = 0;
-	int there;
+	int layout;
 
 	if (conn == NULL)
 		return false;
-	there = inbox_is_there(conn, error);
-	if (there <= 0)
+	layout = inbox_layout(conn, error);
+	if (layout > 0 && layout < INBOX_LAYOUT)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"outbox_inbox in the target is of layout %d, this program of %d", layout,
+						INBOX_LAYOUT);
+		error_hint(error, "Stop all consumers of this target and run \"outbox-consumer init\".");
+	}
+	if (layout < INBOX_LAYOUT)
 	{
 		PQfinish(conn);
 		return false;

@@ -10,7 +10,10 @@
 #include "error.h"
 #include "handlers.h"
 
-/* Creates outbox_inbox; when it is there in this version, that is fine too. */
+/*
+ * Creates outbox_inbox, or brings one of an earlier layout to this program's;
+ * when it is there, that is fine too.  A part that was done stays done.
+ */
 extern MUST_CHECK bool pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out,
 									 Error *error);
 

@@ -30,6 +30,8 @@ pg_doing(const PgTarget *target)
 			return "apply a batch";
 		case PG_PROBING:
 			return "probe the target";
+		case PG_ROTATING:
+			return "rotate outbox_inbox";
 		default:
 			return "keep the connection";
 	}
@@ -62,6 +64,16 @@ fail(PgTarget *target, const PgStep *step, const PGresult *result)
 		case PG_STEP_POSITIONS:
 			pg_failure_inbox(failure, result, "move the progress");
 			break;
+		case PG_STEP_RECORD:
+		case PG_STEP_FORGET:
+			pg_failure_inbox(failure, result, "record ids");
+			break;
+		case PG_STEP_CLAIM:
+			pg_failure_inbox(failure, result, "judge an event by its id");
+			break;
+		case PG_STEP_ROTATE:
+			pg_failure_inbox(failure, result, pg_doing(target));
+			break;
 		case PG_STEP_COMMIT:
 			pg_failure_result(failure, result, "commit a batch");
 			break;
@@ -71,7 +83,7 @@ fail(PgTarget *target, const PgStep *step, const PGresult *result)
 	}
 	/* An error of the data in what we wrote ourselves would be ours. */
 	if (failure->failure == FAILURE_DATA && step->kind != PG_STEP_HANDLER &&
-		step->kind != PG_STEP_COMMIT)
+		step->kind != PG_STEP_COMMIT && step->kind != PG_STEP_CLAIM)
 	{
 		failure->failure = FAILURE_CONFIGURATION;
 		failure->error.error_class = ERROR_CLASS_BUG;
@@ -101,6 +113,27 @@ keep(PGresult **kept, PGresult *result)
 	*kept = result;
 }
 
+/* One row for each record by id, in the order of the batch. */
+static void
+take_claims(PgTarget *target, const PGresult *result)
+{
+	const TargetApply *apply = &target->apply;
+	int row = 0;
+
+	for (size_t i = apply->batch->head; i < apply->batch->head + apply->count; i++)
+	{
+		BatchRecord *record = &apply->batch->records[i];
+
+		if (!record->by_id || record->dropped)
+			continue;
+		if (row < PQntuples(result))
+			record->known = strcmp(PQgetvalue(result, row, 0), "t") != 0;
+		row++;
+	}
+	if (row != PQntuples(result))
+		refuse(target, FAILURE_TRANSIENT, 0, "could not judge ids: partitions went meanwhile");
+}
+
 /* Takes over the result. */
 static void
 take_success(PgTarget *target, const PgStep *step, PGresult *result)
@@ -114,9 +147,17 @@ take_success(PgTarget *target, const PgStep *step, PGresult *result)
 			keep(&target->positions, result);
 			return;
 		case PG_STEP_VERSION:
-			if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), "1") != 0)
+			if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), PG_INBOX_LAYOUT) != 0)
+			{
 				refuse(target, FAILURE_CONFIGURATION, EXIT_NOT_INITIALIZED,
-					   "outbox_inbox in the target is of another version");
+					   "outbox_inbox in the target is of another layout");
+				error_hint(&target->failure.error,
+						   "Stop all consumers of this target and run \"outbox-consumer init\"; "
+						   "where it refuses the layout too, this program is too old.");
+			}
+			break;
+		case PG_STEP_CLAIM:
+			take_claims(target, result);
 			break;
 		case PG_STEP_COMMIT:
 			if (strcmp(PQcmdStatus(result), "COMMIT") == 0)
@@ -156,12 +197,43 @@ take(PgTarget *target, PGresult *result)
 	PQclear(result);
 }
 
+/* The connection is gone in the middle of something, or of nothing. */
+static TargetEvent
+lost(PgTarget *target, TargetFailure *failure)
+{
+	if (target->phase == PG_APPLYING && target->committed && !target->failed)
+	{
+		/* What counts was said; the next request will find out. */
+		target->phase = PG_IDLE;
+		target->deadline = MONO_NEVER;
+		return TARGET_DONE;
+	}
+	if (target->failed)
+		*failure = target->failure;
+	else
+		pg_failure_lost(failure, target->conn, pg_doing(target));
+	failure->lost = true;
+	failure->unknown = target->phase == PG_APPLYING;
+	return TARGET_FAILED;
+}
+
 /* The pipeline's end. */
 static TargetEvent
 finish(PgTarget *target, TargetFailure *failure)
 {
 	PgPhase phase = target->phase;
 
+	if (phase == PG_APPLYING && target->claiming && !target->failed)
+	{
+		target->claiming = false;
+		if (pg_apply_changed(target))
+			refuse(target, FAILURE_TRANSIENT, 0,
+				   "could not apply a batch: partitions went meanwhile");
+		else if (pg_send_apply_rest(target))
+			return TARGET_NOTHING;
+		else
+			return lost(target, failure);
+	}
 	if (target->failed && PQtransactionStatus(target->conn) != PQTRANS_IDLE)
 	{
 		if (pg_send_rollback(target))
@@ -181,26 +253,6 @@ finish(PgTarget *target, TargetFailure *failure)
 		return TARGET_FAILED;
 	}
 	return phase == PG_PREPARING ? TARGET_CONNECTED : TARGET_DONE;
-}
-
-/* The connection is gone in the middle of something, or of nothing. */
-static TargetEvent
-lost(PgTarget *target, TargetFailure *failure)
-{
-	if (target->phase == PG_APPLYING && target->committed && !target->failed)
-	{
-		/* What counts was said; the next request will find out. */
-		target->phase = PG_IDLE;
-		target->deadline = MONO_NEVER;
-		return TARGET_DONE;
-	}
-	if (target->failed)
-		*failure = target->failure;
-	else
-		pg_failure_lost(failure, target->conn, pg_doing(target));
-	failure->lost = true;
-	failure->unknown = target->phase == PG_APPLYING;
-	return TARGET_FAILED;
 }
 
 TargetEvent

@@ -22,7 +22,7 @@ static const PgTypeRow types[] = {
 	[PG_TYPE_TEXT] = {25, 1009, "text"},	   [PG_TYPE_UUID] = {2950, 2951, "uuid"},
 	[PG_TYPE_BYTEA] = {17, 1001, "bytea"},	   [PG_TYPE_JSON] = {114, 199, "json"},
 	[PG_TYPE_JSONB] = {3802, 3807, "jsonb"},   [PG_TYPE_TIMESTAMPTZ] = {1184, 1185, "timestamptz"},
-	[PG_TYPE_PG_LSN] = {3220, 3221, "pg_lsn"},
+	[PG_TYPE_PG_LSN] = {3220, 3221, "pg_lsn"}, [PG_TYPE_BOOL] = {16, 1000, "bool"},
 };
 
 uint32_t
@@ -78,6 +78,14 @@ array_put_int8(ArrayWriter *array, int64_t value)
 {
 	buffer_append_u32(array->out, 8);
 	buffer_append_u64(array->out, (uint64_t) value);
+	array->count++;
+}
+
+void
+array_put_bool(ArrayWriter *array, bool value)
+{
+	buffer_append_u32(array->out, 1);
+	buffer_append_u8(array->out, value);
 	array->count++;
 }
 

@@ -29,7 +29,8 @@ typedef enum PgType
 	PG_TYPE_JSON,
 	PG_TYPE_JSONB,
 	PG_TYPE_TIMESTAMPTZ,
-	PG_TYPE_PG_LSN
+	PG_TYPE_PG_LSN,
+	PG_TYPE_BOOL
 } PgType;
 
 extern uint32_t pg_type_oid(PgType type);
@@ -48,6 +49,7 @@ extern void array_open(ArrayWriter *array, Buffer *out, PgType type);
 extern void array_put_null(ArrayWriter *array);
 extern void array_put_int4(ArrayWriter *array, int32_t value);
 extern void array_put_int8(ArrayWriter *array, int64_t value); /* pg_lsn too */
+extern void array_put_bool(ArrayWriter *array, bool value);
 extern void array_put_uuid(ArrayWriter *array, const uint8_t *uuid);
 extern void array_put_bytes(ArrayWriter *array,
 							ByteView bytes); /* text, json, bytea; NULL view: NULL */

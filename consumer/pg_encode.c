@@ -2,96 +2,13 @@
  * pg_encode.c
  *	  Batches as arrays.
  *
- * Invariants: a handler's arrays are all of one length; repeated and dropped
+ * Invariants: a handler's arrays are all of one length; repetitions and dropped
  * records are in none; batch_latest keeps the order of the batch, and events
  * without a key are all in it.
  */
 #include "pg_encode.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* The server's limit for a message is 1 GB. */
-#define SCRATCH_LIMIT ((size_t) 1000 * 1000 * 1000)
-/* What a quiet time gives back. */
-#define SCRATCH_KEEP ((size_t) 8 * 1024 * 1024)
-
-void
-pg_params_init(PgParams *params)
-{
-	memset(params, 0, sizeof(*params));
-	buffer_init(&params->scratch, SCRATCH_LIMIT);
-}
-
-void
-pg_params_free(PgParams *params)
-{
-	buffer_free(&params->scratch);
-	free(params->picked);
-	free(params->latest);
-	free(params->table);
-	pg_params_init(params);
-}
-
-static void
-start(PgParams *params)
-{
-	if (params->scratch.capacity > SCRATCH_KEEP)
-	{
-		buffer_free(&params->scratch);
-		buffer_init(&params->scratch, SCRATCH_LIMIT);
-	}
-	buffer_reset(&params->scratch);
-	params->count = 0;
-}
-
-static void
-next_param(PgParams *params)
-{
-	params->offsets[params->count++] = params->scratch.len;
-}
-
-/* The buffer doesn't move any more: turn offsets into pointers. */
-static bool
-finish(PgParams *params)
-{
-	if (params->scratch.failed)
-		return false;
-	for (int i = 0; i < params->count; i++)
-	{
-		size_t end = i + 1 < params->count ? params->offsets[i + 1] : params->scratch.len;
-
-		if (end - params->offsets[i] > INT_MAX)
-			return false;
-		params->values[i] = params->scratch.data + params->offsets[i];
-		params->lengths[i] = (int) (end - params->offsets[i]);
-		params->formats[i] = 1;
-	}
-	return true;
-}
-
-static bool
-make_room(PgParams *params, size_t count)
-{
-	size_t room = 64;
-
-	if (count <= params->room)
-		return true;
-	while (room < count)
-		room *= 2;
-	free(params->picked);
-	free(params->latest);
-	free(params->table);
-	params->picked = malloc(room * sizeof(*params->picked));
-	params->latest = malloc(room * sizeof(*params->latest));
-	params->table = malloc(2 * room * sizeof(*params->table));
-	params->room = room;
-	if (params->picked != NULL && params->latest != NULL && params->table != NULL)
-		return true;
-	params->room = 0;
-	return false;
-}
 
 static void
 pick(PgParams *params, const Handler *handler, const TargetApply *apply)
@@ -103,7 +20,7 @@ pick(PgParams *params, const Handler *handler, const TargetApply *apply)
 	{
 		const BatchRecord *record = &batch->records[i];
 
-		if (record->topic == handler->topic_index && !record->repeated && !record->dropped)
+		if (record->topic == handler->topic_index && batch_record_runs(record))
 			params->picked[params->picked_count++] = (uint32_t) i;
 	}
 }
@@ -208,8 +125,8 @@ pg_encode_handler(PgParams *params, const Handler *handler, const TargetApply *a
 {
 	const Batch *batch = apply->batch;
 
-	start(params);
-	if (!make_room(params, apply->count))
+	pg_params_start(params);
+	if (!pg_params_make_room(params, apply->count))
 		return false;
 	pick(params, handler, apply);
 	if (handler->uses_latest)
@@ -221,7 +138,7 @@ pg_encode_handler(PgParams *params, const Handler *handler, const TargetApply *a
 		size_t count = param->latest ? params->latest_count : params->picked_count;
 		ArrayWriter array;
 
-		next_param(params);
+		pg_params_next(params);
 		array_open(&array, &params->scratch, param->type);
 		for (size_t n = 0; n < count; n++)
 		{
@@ -232,14 +149,7 @@ pg_encode_handler(PgParams *params, const Handler *handler, const TargetApply *a
 		}
 		array_close(&array);
 	}
-	return finish(params);
-}
-
-static void
-put_text(PgParams *params, const char *text)
-{
-	next_param(params);
-	buffer_append_str(&params->scratch, text);
+	return pg_params_finish(params);
 }
 
 /* One array of a column of moves or positions: PUT sees the item as "it". */
@@ -248,7 +158,7 @@ put_text(PgParams *params, const char *text)
 	{                                                                                              \
 		ArrayWriter array;                                                                         \
                                                                                                    \
-		next_param(params);                                                                        \
+		pg_params_next(params);                                                                    \
 		array_open(&array, &(params)->scratch, type);                                              \
 		for (size_t n = 0; n < (item_count); n++)                                                  \
 		{                                                                                          \
@@ -274,8 +184,8 @@ pg_encode_moves(PgParams *params, const char *group, const TargetApply *apply)
 	const TargetMove *moves = apply->moves;
 	size_t count = apply->move_count;
 
-	start(params);
-	put_text(params, group);
+	pg_params_start(params);
+	pg_params_put_text(params, group);
 	PUT_ARRAY(params, PG_TYPE_TEXT, moves, count, array_put_bytes(&array, view_of(it->topic)));
 	PUT_ARRAY(params, PG_TYPE_INT4, moves, count, array_put_int4(&array, it->partition));
 	PUT_ARRAY(params, PG_TYPE_INT8, moves, count, put_int8_or_null(&array, it->expected_next));
@@ -285,7 +195,7 @@ pg_encode_moves(PgParams *params, const char *group, const TargetApply *apply)
 			  array_put_unix_ms(&array, it->last_timestamp_ms));
 	PUT_ARRAY(params, PG_TYPE_TEXT, moves, count,
 			  array_put_bytes(&array, view_of(*it->last_id != '\0' ? it->last_id : NULL)));
-	return finish(params);
+	return pg_params_finish(params);
 }
 
 bool
@@ -294,8 +204,8 @@ pg_encode_positions(PgParams *params, const char *group, const TargetApply *appl
 	const TargetPosition *items = apply->positions;
 	size_t count = apply->position_count;
 
-	start(params);
-	put_text(params, group);
+	pg_params_start(params);
+	pg_params_put_text(params, group);
 	PUT_ARRAY(params, PG_TYPE_TEXT, items, count, array_put_bytes(&array, view_of(it->topic)));
 	PUT_ARRAY(params, PG_TYPE_INT4, items, count, array_put_int4(&array, it->partition));
 	PUT_ARRAY(params, PG_TYPE_TEXT, items, count, array_put_bytes(&array, view_of(it->source_id)));
@@ -305,15 +215,15 @@ pg_encode_positions(PgParams *params, const char *group, const TargetApply *appl
 			  array_put_int8(&array, (int64_t) it->position.commit_lsn));
 	PUT_ARRAY(params, PG_TYPE_INT8, items, count,
 			  array_put_int8(&array, (int64_t) it->position.ordinal));
-	return finish(params);
+	return pg_params_finish(params);
 }
 
 bool
 pg_encode_places(PgParams *params, const char *group, const TargetPlace *places, size_t count)
 {
-	start(params);
-	put_text(params, group);
+	pg_params_start(params);
+	pg_params_put_text(params, group);
 	PUT_ARRAY(params, PG_TYPE_TEXT, places, count, array_put_bytes(&array, view_of(it->topic)));
 	PUT_ARRAY(params, PG_TYPE_INT4, places, count, array_put_int4(&array, it->partition));
-	return finish(params);
+	return pg_params_finish(params);
 }

@@ -9,29 +9,8 @@
 #define OUTBOX_CONSUMER_PG_ENCODE_H
 
 #include "handlers.h"
+#include "pg_params.h"
 #include "target.h"
-
-#define PG_PARAMS_MAX HANDLER_PARAMS_MAX
-
-typedef struct PgParams
-{
-	Buffer scratch;
-	size_t offsets[PG_PARAMS_MAX];
-	const char *values[PG_PARAMS_MAX];
-	int lengths[PG_PARAMS_MAX];
-	int formats[PG_PARAMS_MAX];
-	int count;
-	/* Indices of the records that a handler gets. */
-	uint32_t *picked;
-	size_t picked_count;
-	uint32_t *latest;
-	size_t latest_count;
-	uint32_t *table;
-	size_t room;
-} PgParams;
-
-extern void pg_params_init(PgParams *params);
-extern void pg_params_free(PgParams *params);
 
 /* False without memory, or when an array is larger than the server takes. */
 extern MUST_CHECK bool pg_encode_handler(PgParams *params, const Handler *handler,
@@ -40,6 +19,20 @@ extern MUST_CHECK bool pg_encode_moves(PgParams *params, const char *group,
 									   const TargetApply *apply);
 extern MUST_CHECK bool pg_encode_positions(PgParams *params, const char *group,
 										   const TargetApply *apply);
+/*
+ * The ids of a topic's events that are applied by their position, for
+ * outbox_inbox.record(): "count" is 0 when there are none.
+ */
+extern MUST_CHECK bool pg_encode_ids(PgParams *params, const char *group, int64_t retention_usec,
+									 const Handlers *handlers, int topic, const TargetApply *apply,
+									 size_t *count);
+/* The events that are judged by id, in the order of the batch, for outbox_inbox.claim(). */
+extern MUST_CHECK bool pg_encode_claims(PgParams *params, const char *group, int64_t retention_usec,
+										const Handlers *handlers, const TargetApply *apply);
+/* Topics with dedupe = none that the batch has events of: "count" is 0 when there are none. */
+extern MUST_CHECK bool pg_encode_forgotten(PgParams *params, const char *group,
+										   const Handlers *handlers, const TargetApply *apply,
+										   size_t *count);
 extern MUST_CHECK bool pg_encode_places(PgParams *params, const char *group,
 										const TargetPlace *places, size_t count);
 

@@ -24,8 +24,12 @@ typedef enum PgStepKind
 	PG_STEP_ADVANCE,
 	PG_STEP_HANDLER,
 	PG_STEP_POSITIONS,
+	PG_STEP_RECORD,
+	PG_STEP_CLAIM,
+	PG_STEP_FORGET,
 	PG_STEP_COMMIT,
 	PG_STEP_PROBE,
+	PG_STEP_ROTATE,
 	PG_STEP_ROLLBACK
 } PgStepKind;
 
@@ -43,7 +47,8 @@ typedef enum PgPhase
 	PG_IDLE,
 	PG_READING,
 	PG_APPLYING,
-	PG_PROBING
+	PG_PROBING,
+	PG_ROTATING
 } PgPhase;
 
 typedef struct PgTarget
@@ -64,18 +69,26 @@ typedef struct PgTarget
 	bool failed;
 	bool committed;
 	TargetFailure failure; /* the first, when failed */
+	TargetApply apply;	   /* the one under way */
+	bool claiming;		   /* its first half is: ids are judged before handlers run */
+	size_t claim_dropped;  /* records of it that were dropped then */
 	PgParams params;
 	PGresult *progress; /* what the last read found */
 	PGresult *positions;
 } PgTarget;
 
-#define PG_INBOX_VERSION 1
+#define PG_INBOX_LAYOUT "2" /* of outbox_inbox, as outbox_inbox.version() says it */
 
 /* pg_request.c: each fills the pipeline and ends it with a sync. */
 extern bool pg_send_setup(PgTarget *target);
 extern bool pg_send_read(PgTarget *target, const TargetPlace *places, size_t count);
 extern bool pg_send_apply(PgTarget *target, const TargetApply *apply);
+/* The second half, once ids are judged. */
+extern bool pg_send_apply_rest(PgTarget *target);
+/* Whether records were dropped since the first half was sent. */
+extern bool pg_apply_changed(const PgTarget *target);
 extern bool pg_send_probe(PgTarget *target);
+extern bool pg_send_rotate(PgTarget *target);
 extern bool pg_send_rollback(PgTarget *target);
 
 /* pg_answer.c: takes what came; TARGET_NOTHING: wait for more. */

@@ -28,7 +28,8 @@ static const PgStatement statements[] = {
 	 " FROM outbox_inbox.position AS p, unnest($2::text[], $3::int4[]) AS w(topic, part)"
 	 " WHERE p.group_name = $1::text AND p.topic = w.topic AND p.\"partition\" = w.part"},
 	{"outbox_advance",
-	 "SELECT outbox_inbox.advance($1::text, m.topic, m.part, m.expected, m.next, m.last,"
+	 "SELECT outbox_inbox.advance(" PG_INBOX_LAYOUT
+	 ", $1::text, m.topic, m.part, m.expected, m.next, m.last,"
 	 " m.last_at, m.last_id)"
 	 " FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::timestamptz[],"
 	 " $8::text[]) AS m(topic, part, expected, next, last, last_at, last_id)"},
@@ -41,6 +42,14 @@ static const PgStatement statements[] = {
 	 " SET generation = excluded.generation, timeline = excluded.timeline,"
 	 " commit_lsn = excluded.commit_lsn, ordinal = excluded.ordinal,"
 	 " moved_at = transaction_timestamp()"},
+	{"outbox_record",
+	 "SELECT outbox_inbox.record($1::text, $2::text, $3::int8 * interval '1 microsecond',"
+	 " $4::uuid, $5::uuid, $6::uuid[])"},
+	{"outbox_claim",
+	 "SELECT c.is_new FROM outbox_inbox.claim($1::text, $2::int8 * interval '1 microsecond',"
+	 " $3::text[], $4::text[], $5::uuid[], $6::bool[], $7::text[], $8::bool[], $9::text[]) AS c"
+	 " ORDER BY c.n"},
+	{"outbox_forget", "SELECT outbox_inbox.forget($1::text, $2::text[])"},
 };
 
 #define STATEMENT_COUNT (sizeof(statements) / sizeof(statements[0]))
@@ -178,22 +187,17 @@ handler_has_work(const Handler *handler, const TargetApply *apply)
 	{
 		const BatchRecord *record = &batch->records[i];
 
-		if (record->topic == handler->topic_index && !record->repeated && !record->dropped)
+		if (record->topic == handler->topic_index && batch_record_runs(record))
 			return true;
 	}
 	return false;
 }
 
-bool
-pg_send_apply(PgTarget *target, const TargetApply *apply)
+static bool
+send_handlers(PgTarget *target, const TargetApply *apply)
 {
 	const Handlers *handlers = target->config.handlers;
 
-	begin_pipeline(target);
-	if (!send_text(target, PG_STEP_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL) ||
-		!pg_encode_moves(&target->params, target->config.group, apply) ||
-		!send_prepared(target, PG_STEP_ADVANCE, -1, "outbox_advance"))
-		return false;
 	for (int i = 0; i < handlers->count; i++)
 	{
 		char name[32];
@@ -205,11 +209,99 @@ pg_send_apply(PgTarget *target, const TargetApply *apply)
 			!send_prepared(target, PG_STEP_HANDLER, i, name))
 			return false;
 	}
-	if (apply->position_count > 0 &&
-		(!pg_encode_positions(&target->params, target->config.group, apply) ||
-		 !send_prepared(target, PG_STEP_POSITIONS, -1, "outbox_positions")))
+	return true;
+}
+
+/* What is applied by position is recorded before ids are judged: they may be the same. */
+static bool
+send_records(PgTarget *target, const TargetApply *apply)
+{
+	const Handlers *handlers = target->config.handlers;
+	size_t count;
+
+	for (int topic = 0; topic < handlers->topic_count; topic++)
+	{
+		if (!pg_encode_ids(&target->params, target->config.group, target->config.retention_usec,
+						   handlers, topic, apply, &count) ||
+			(count > 0 && !send_prepared(target, PG_STEP_RECORD, -1, "outbox_record")))
+			return false;
+	}
+	return true;
+}
+
+static size_t
+count_dropped(const TargetApply *apply)
+{
+	const Batch *batch = apply->batch;
+	size_t dropped = 0;
+
+	for (size_t i = batch->head; i < batch->head + apply->count; i++)
+		dropped += batch->records[i].dropped;
+	return dropped;
+}
+
+/* Forgets what an earlier attempt found; whether ids have to be judged. */
+static bool
+begin_judging(const TargetApply *apply)
+{
+	Batch *batch = apply->batch;
+	bool any = false;
+
+	for (size_t i = batch->head; i < batch->head + apply->count; i++)
+	{
+		batch->records[i].known = false;
+		any = any || (batch->records[i].by_id && !batch->records[i].dropped);
+	}
+	return any;
+}
+
+static bool
+send_rest(PgTarget *target)
+{
+	const TargetApply *apply = &target->apply;
+	size_t count;
+
+	if (!send_handlers(target, apply) ||
+		(apply->position_count > 0 &&
+		 (!pg_encode_positions(&target->params, target->config.group, apply) ||
+		  !send_prepared(target, PG_STEP_POSITIONS, -1, "outbox_positions"))) ||
+		!pg_encode_forgotten(&target->params, target->config.group, target->config.handlers, apply,
+							 &count) ||
+		(count > 0 && !send_prepared(target, PG_STEP_FORGET, -1, "outbox_forget")))
 		return false;
 	return send_text(target, PG_STEP_COMMIT, "COMMIT", 0, NULL) && end_pipeline(target);
+}
+
+bool
+pg_send_apply(PgTarget *target, const TargetApply *apply)
+{
+	begin_pipeline(target);
+	target->apply = *apply;
+	target->claiming = begin_judging(apply);
+	target->claim_dropped = count_dropped(apply);
+	if (!send_text(target, PG_STEP_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL) ||
+		!pg_encode_moves(&target->params, target->config.group, apply) ||
+		!send_prepared(target, PG_STEP_ADVANCE, -1, "outbox_advance") ||
+		!send_records(target, apply))
+		return false;
+	if (!target->claiming)
+		return send_rest(target);
+	return pg_encode_claims(&target->params, target->config.group, target->config.retention_usec,
+							target->config.handlers, apply) &&
+		   send_prepared(target, PG_STEP_CLAIM, -1, "outbox_claim") && end_pipeline(target);
+}
+
+bool
+pg_send_apply_rest(PgTarget *target)
+{
+	begin_pipeline(target);
+	return send_rest(target);
+}
+
+bool
+pg_apply_changed(const PgTarget *target)
+{
+	return count_dropped(&target->apply) != target->claim_dropped;
 }
 
 bool
@@ -218,6 +310,14 @@ pg_send_probe(PgTarget *target)
 	begin_pipeline(target);
 	return send_text(target, PG_STEP_PROBE,
 					 "SELECT pg_catalog.current_setting('transaction_read_only')", 0, NULL) &&
+		   end_pipeline(target);
+}
+
+bool
+pg_send_rotate(PgTarget *target)
+{
+	begin_pipeline(target);
+	return send_text(target, PG_STEP_ROTATE, "SELECT outbox_inbox.rotate()", 0, NULL) &&
 		   end_pipeline(target);
 }
 

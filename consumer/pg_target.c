@@ -197,6 +197,14 @@ pg_probe(Target *base, MonoUsec now, TargetFailure *failure)
 	return requested(target, pg_send_probe(target), PG_PROBING, now, failure);
 }
 
+static bool
+pg_rotate(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	PgTarget *target = (PgTarget *) base;
+
+	return requested(target, pg_send_rotate(target), PG_ROTATING, now, failure);
+}
+
 static void
 pg_visit_read(const Target *base, TargetProgressVisitor progress, TargetPositionVisitor position,
 			  void *arg)
@@ -249,6 +257,7 @@ static const TargetClass pg_class = {
 	.read = pg_read,
 	.apply = pg_apply,
 	.probe = pg_probe,
+	.rotate = pg_rotate,
 	.step = pg_step,
 	.visit = pg_visit_read,
 	.fd = pg_fd,

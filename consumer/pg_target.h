@@ -16,6 +16,7 @@ typedef struct PgTargetConfig
 	int64_t connect_timeout_usec;
 	int64_t statement_timeout_usec;
 	int64_t batch_timeout_usec; /* for all that a request takes */
+	int64_t retention_usec;		/* of ids */
 } PgTargetConfig;
 
 /* NULL without memory.  The configuration's texts and handlers are borrowed. */

@@ -3,10 +3,18 @@
  *	  The database that events are applied to, as the conductor sees it: a small
  *	  vtable.  pg_target implements it.
  *
- *		CLOSED ──connect──▶ CONNECTING ──▶ IDLE ──read, apply, probe──▶ BUSY
+ *		CLOSED ──connect──▶ CONNECTING ──▶ IDLE ──read, apply, …──────▶ BUSY
  *		   ▲                     │           ▲ │                          │
  *		   └──── failed ─────────┴───────────┼─┴── lost ── failed ◀───────┤
  *		                                     └──────── done, failed ──────┘
+ *
+ * apply is one transaction: progress moves, ids are judged and recorded, handlers
+ * get what isn't known, positions move.  With records by id it takes two
+ * answers; what is dropped from the batch between them fails it as transient.
+ * An event that can't be judged is a failure of the data.
+ *
+ * rotate lets go of ids whose retention has passed, if any; that it could not is
+ * no failure.
  *
  * Nothing blocks.  One request at a time; its outcome comes from step(), once.
  * After a failure with "lost" the target is CLOSED.
@@ -93,7 +101,7 @@ typedef struct TargetMove
 
 typedef struct TargetApply
 {
-	const Batch *batch; /* its records from head on */
+	Batch *batch; /* its records from head on; "known" of those by id is set */
 	size_t count;
 	const TargetMove *moves;
 	size_t move_count;
@@ -116,6 +124,7 @@ typedef struct TargetClass
 				 TargetFailure *failure);
 	bool (*apply)(Target *target, const TargetApply *apply, MonoUsec now, TargetFailure *failure);
 	bool (*probe)(Target *target, MonoUsec now, TargetFailure *failure);
+	bool (*rotate)(Target *target, MonoUsec now, TargetFailure *failure);
 	/* Goes on with what is under way. */
 	TargetEvent (*step)(Target *target, MonoUsec now, TargetFailure *failure);
 	/* After TARGET_DONE of a read. */

@@ -3,14 +3,17 @@
  *	  What outbox-consumer keeps in a target database: how far it has come, moved
  *	  in the same transaction as the effects of the events.
  *
- * Run it once in each target, with "outbox-consumer init" or psql.  It fails
- * when the schema is there already.  Rights that a consumer's role needs:
+ * Run it once in each target, with "outbox-consumer init" or psql, and then
+ * outbox_inbox--1--2.sql.  It fails when the schema is there already.  Rights
+ * that a consumer's role needs, beside those that the other script names:
  *
  *		GRANT USAGE ON SCHEMA outbox_inbox TO consumer;
  *		GRANT SELECT, INSERT, UPDATE ON outbox_inbox.progress, outbox_inbox.position TO consumer;
  *
  * and what its handlers do.  Nothing here is ever deleted by the consumer: one
  * row a partition, and one a partition and source.
+ *
+ * This is layout 1, which never changes.
  */
 BEGIN;
 

@@ -90,6 +90,7 @@ def test_no_connection_is_left_for_a_while(stage):
     stage.target_sql("CREATE ROLE plain LOGIN")
     stage.target_sql("GRANT USAGE ON SCHEMA outbox_inbox TO plain")
     stage.target_sql("GRANT ALL ON ALL TABLES IN SCHEMA outbox_inbox, public TO plain")
+    stage.target_sql("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox_inbox TO plain")
     stage.target_sql("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain")
     feed = Feed(stage)
     feed.send(50)

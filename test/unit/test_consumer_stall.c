@@ -172,6 +172,14 @@ fake_apply(Target *base, const TargetApply *apply, MonoUsec now, TargetFailure *
 	return true;
 }
 
+static bool
+fake_rotate(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	(void) now, (void) failure;
+	((FakeTarget *) base)->busy = true;
+	return true;
+}
+
 static TargetEvent
 fake_step(Target *base, MonoUsec now, TargetFailure *failure)
 {
@@ -211,6 +219,7 @@ static const TargetClass fake_target_class = {
 	.connect = fake_connect,
 	.read = fake_read,
 	.apply = fake_apply,
+	.rotate = fake_rotate,
 	.step = fake_step,
 	.visit = fake_visit,
 	.wake_at = fake_wake_at,
@@ -249,6 +258,7 @@ scene_open(Scene *scene, int64_t next, int64_t end)
 									 .batch_bytes = 1000000,
 									 .batch_target_usec = USEC_PER_SEC,
 									 .retry_attempts = 3,
+									 .inbox_retention_usec = 600 * USEC_PER_SEC,
 									 .lag_interval_usec = USEC_PER_SEC};
 	handlers_init(&scene->handlers);
 	assert_true(

@@ -166,6 +166,40 @@ topics_are_listed_once(void **state)
 	assert_false(handlers.topic_headers[1]);
 }
 
+static void
+rules_are_the_topics(void **state)
+{
+	const TopicRules *rules;
+
+	(void) state;
+	assert_true(handlers_add(&handlers, "a", NULL, NULL, "SELECT id FROM batch", "", &error));
+	assert_true(handlers_add(&handlers, "b", NULL, NULL, "SELECT id FROM batch", "", &error));
+	rules = handlers.topic_rules;
+	assert_int_equal(rules[1].dedupe, DEDUPE_POSITION);
+	assert_int_equal(rules[1].replayed, REPLAYED_STOP);
+	assert_true(handlers_set_rules(&handlers, 1, NULL, NULL, "x.ini:1", &error));
+	assert_true(handlers_set_rules(&handlers, 1, "id", NULL, "x.ini:2", &error));
+	assert_true(handlers_set_rules(&handlers, 1, NULL, "skip", "x.ini:3", &error));
+	assert_true(handlers_set_rules(&handlers, 1, "id", "skip", "x.ini:4", &error));
+	assert_int_equal(rules[1].dedupe, DEDUPE_ID);
+	assert_int_equal(rules[1].replayed, REPLAYED_SKIP);
+	assert_string_equal(replayed_policy_name(rules[1].replayed), "skip");
+	assert_int_equal(rules[0].dedupe, DEDUPE_POSITION);
+
+	/* Another handler of the topic that says otherwise, and words that aren't any. */
+	assert_false(handlers_set_rules(&handlers, 1, "position", NULL, "x.ini:5", &error));
+	assert_non_null(strstr(error.message, "x.ini:5: dedupe \"position\" of topic \"b\""));
+	assert_non_null(strstr(error.message, "\"id\""));
+	assert_int_equal(error.exit_code, EXIT_CONFIG);
+	assert_false(handlers_set_rules(&handlers, 1, NULL, "stop", "x.ini:6", &error));
+	assert_false(handlers_set_rules(&handlers, 0, "offset", NULL, "x.ini:7", &error));
+	assert_string_equal(error.hint, "It is position, id or none.");
+	assert_false(handlers_set_rules(&handlers, 0, NULL, "Stop", "x.ini:8", &error));
+	assert_string_equal(error.hint, "It is stop, apply or skip.");
+	assert_int_equal(rules[0].dedupe, DEDUPE_POSITION);
+	assert_int_equal(rules[1].dedupe, DEDUPE_ID);
+}
+
 /* Line and column of a character, given as a mark "|" in the handler's statement. */
 static void
 located(const char *marked, int line, int column)
@@ -213,6 +247,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(both_relations_have_arrays_of_their_own, start, end),
 		cmocka_unit_test_setup_teardown(what_is_refused, start, end),
 		cmocka_unit_test_setup_teardown(topics_are_listed_once, start, end),
+		cmocka_unit_test_setup_teardown(rules_are_the_topics, start, end),
 		cmocka_unit_test_setup_teardown(errors_are_located, start, end),
 	};
 

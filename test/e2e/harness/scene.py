@@ -58,8 +58,9 @@ class Scene:
             self._made.append(server)
         server.query(self.database, statement)
 
-    def load_inbox(self):
-        self._load_file(self.target, os.path.join("sql", "outbox_inbox.sql"))
+    def load_inbox(self, layout=2):
+        for name in ("outbox_inbox.sql", "outbox_inbox--1--2.sql")[:layout]:
+            self._load_file(self.target, os.path.join("sql", name))
 
     def _load_file(self, server, path, user="postgres"):
         done = subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
