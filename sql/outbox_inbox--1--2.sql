@@ -132,9 +132,14 @@ BEGIN
 		SELECT s.* INTO o FROM outbox_inbox.scope AS s
 		 WHERE s.group_name = open_scope.group_name AND s.topic = open_scope.topic;
 		EXIT WHEN FOUND;
-		/* Nothing was ever applied, or there would be one. */
+		/* Nothing was ever applied, unless there is progress that isn't of this transaction. */
 		INSERT INTO outbox_inbox.scope AS s (group_name, topic, complete_since, retention)
-		VALUES (group_name, topic, '-infinity', retention)
+		SELECT group_name, topic,
+			   CASE WHEN EXISTS (SELECT FROM outbox_inbox.progress AS p
+								  WHERE p.group_name = open_scope.group_name
+									AND p.topic = open_scope.topic
+									AND p.xmin <> pg_current_xact_id()::xid)
+					THEN clock_timestamp() ELSE '-infinity' END, retention
 		ON CONFLICT DO NOTHING;
 	END LOOP;
 	IF o.complete_since = 'infinity' OR o.retention <> retention THEN
@@ -185,16 +190,33 @@ BEGIN
 END
 $$;
 
-/* The time in an id of version 7, before which the event can't have been applied; else NULL. */
-CREATE FUNCTION outbox_inbox.time_of(id uuid)
+/*
+ * When an event was written, before which it can't have been applied: as its
+ * record says it, or the time in an id of version 7; NULL: neither.
+ */
+CREATE FUNCTION outbox_inbox.time_of(id uuid, created text)
 	RETURNS timestamptz
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
+	SET DateStyle = 'ISO'
 	AS $$
-	SELECT CASE WHEN substr(h, 13, 1) = '7'
-				THEN to_timestamp(('x' || substr(h, 1, 12))::bit(48)::bigint / 1000.0) END
-	  FROM replace(id::text, '-', '') AS h
-	$$;
+DECLARE
+	hex text := replace(id::text, '-', '');
+BEGIN
+	IF created IS NOT NULL THEN
+		BEGIN
+			RETURN created::timestamptz;
+		EXCEPTION
+			WHEN data_exception THEN
+				NULL;
+		END;
+	END IF;
+	IF substr(hex, 13, 1) = '7' THEN
+		RETURN to_timestamp(('x' || substr(hex, 1, 12))::bit(48)::bigint / 1000.0);
+	END IF;
+	RETURN NULL;
+END
+$$;
 
 /*
  * Judges events by their ids, and records those that are new: the caller applies
@@ -268,7 +290,7 @@ BEGIN
 			   WITH ORDINALITY AS u(id, flagged, created, since, n)
 		 WHERE u.flagged AND u.since > '-infinity'
 		   AND NOT EXISTS (SELECT FROM unnest(known) AS k(n) WHERE k.n = u.n)
-		   AND coalesce(u.created::timestamptz, outbox_inbox.time_of(u.id), '-infinity')
+		   AND coalesce(outbox_inbox.time_of(u.id, u.created), '-infinity')
 			   < u.since + clocks);
 
 	SELECT u.topic, u.since INTO bad
@@ -415,7 +437,7 @@ $$;
 REVOKE ALL ON ALL TABLES IN SCHEMA outbox_inbox FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox_inbox.open_scope(text, text, interval),
 	outbox_inbox.record(text, text, interval, uuid, uuid, uuid[]),
-	outbox_inbox.forget(text, text[]), outbox_inbox.time_of(uuid),
+	outbox_inbox.forget(text, text[]), outbox_inbox.time_of(uuid, text),
 	outbox_inbox.claim(text, interval, text[], text[], uuid[], boolean[], text[], boolean[], text[]),
 	outbox_inbox.rotate() FROM PUBLIC;
 
