@@ -238,6 +238,9 @@ CREATE FUNCTION outbox_inbox.claim(group_name text, retention interval, topics t
 	RETURNS TABLE (n bigint, is_new boolean)
 	LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
+	/* Nobody tells the planner how long the arrays are: it takes them for short. */
+	SET enable_nestloop = off
+	SET jit = off
 	AS $$
 #variable_conflict use_column
 DECLARE
@@ -264,9 +267,10 @@ BEGIN
 					CROSS JOIN outbox_inbox.rotation AS r
 					ORDER BY u.n);
 
+	/* By the index, one at a time, however many there are: LIMIT keeps it from being a join. */
 	known := ARRAY(SELECT u.n FROM unnest(scopes, claim.ids) WITH ORDINALITY AS u(scope, id, n)
-					WHERE EXISTS (SELECT FROM outbox_inbox.applied_id AS a
-								   WHERE a.scope = u.scope AND a.id = u.id));
+					CROSS JOIN LATERAL (SELECT FROM outbox_inbox.applied_id AS a
+										 WHERE a.scope = u.scope AND a.id = u.id LIMIT 1) AS a);
 
 	/* min() and max() don't know uuid everywhere. */
 	SELECT (array_agg(u.id ORDER BY u.id))[1], (array_agg(u.id ORDER BY u.id DESC))[1]
