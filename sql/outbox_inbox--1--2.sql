@@ -281,11 +281,13 @@ BEGIN
 	IF lowest IS NOT NULL THEN
 		known := known || ARRAY(
 			SELECT DISTINCT u.n
-			  FROM outbox_inbox.applied_batch AS b
-			 CROSS JOIN unnest(b.ids) AS e(id)
+			  FROM (SELECT b.scope, e.id
+					  FROM outbox_inbox.applied_batch AS b CROSS JOIN unnest(b.ids) AS e(id)
+					 WHERE b.first_id <= highest AND b.last_id >= lowest
+					   AND b.scope = ANY (scopes)
+					OFFSET 0) AS b	/* each array is taken apart once */
 			  JOIN unnest(scopes, claim.uuids, claim.deep) WITH ORDINALITY AS u(scope, id, deep, n)
-				ON u.deep AND u.scope = b.scope AND u.id = e.id
-			 WHERE b.first_id <= highest AND b.last_id >= lowest);
+				ON u.deep AND u.scope = b.scope AND u.id = b.id);
 	END IF;
 
 	aged := ARRAY(
