@@ -163,11 +163,14 @@ handlers_add(Handlers *handlers, const char *name, const char *topic, const char
 		return false;
 	}
 	handlers->count++;
+	handlers->dead_letters = true;
 	return true;
 }
 
 static const char *const dedupe_names[] = {"position", "id", "none", NULL};
 static const char *const replayed_names[] = {"stop", "apply", "skip", NULL};
+static const char *const on_error_names[] = {"dead-letter", "stop", NULL};
+static const char *const on_foreign_key_names[] = {"on_error", "retry", NULL};
 
 const char *
 replayed_policy_name(ReplayedPolicy policy)
@@ -175,10 +178,10 @@ replayed_policy_name(ReplayedPolicy policy)
 	return replayed_names[policy];
 }
 
-/* Takes one key, when it is said: sets the value, or compares it with what another handler said. */
+/* Where in "names" the text is; "value" stays when it is NULL.  "of" is "topic" or "handler". */
 static bool
-set_rule(const char *topic, const char *key, const char *text, const char *const *names,
-		 const char *hint, int *value, bool *set, const char *origin, Error *error)
+find_value(const char *key, const char *text, const char *const *names, const char *hint,
+		   const char *of, const char *whose, const char *origin, int *value, Error *error)
 {
 	int found = 0;
 
@@ -188,11 +191,24 @@ set_rule(const char *topic, const char *key, const char *text, const char *const
 		found++;
 	if (names[found] == NULL)
 	{
-		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of topic \"%s\"", origin, key,
-						text, topic);
+		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of %s \"%s\"", origin, key,
+						text, of, whose);
 		return error_hint(error, "%s", hint);
 	}
-	if (*set && *value != found)
+	*value = found;
+	return true;
+}
+
+/* Takes one key, when it is said: sets the value, or compares it with what another handler said. */
+static bool
+set_rule(const char *topic, const char *key, const char *text, const char *const *names,
+		 const char *hint, int *value, bool *set, const char *origin, Error *error)
+{
+	int found = *value;
+
+	if (!find_value(key, text, names, hint, "topic", topic, origin, &found, error))
+		return false;
+	if (text != NULL && *set && *value != found)
 	{
 		error_permanent(error, EXIT_CONFIG,
 						"%s: %s \"%s\" of topic \"%s\", where another handler has \"%s\"", origin,
@@ -200,7 +216,7 @@ set_rule(const char *topic, const char *key, const char *text, const char *const
 		return error_hint(error, "All handlers of a topic run in one transaction: say it once.");
 	}
 	*value = found;
-	*set = true;
+	*set |= text != NULL;
 	return true;
 }
 
@@ -223,6 +239,53 @@ handlers_set_rules(Handlers *handlers, int topic_index, const char *dedupe, cons
 	return true;
 }
 
+bool
+handlers_set_policy(Handlers *handlers, const char *on_error, const char *on_foreign_key,
+					const char *origin, Error *error)
+{
+	Handler *handler = &handlers->items[handlers->count - 1];
+	int policy = HANDLER_DEAD_LETTER;
+	int way = 0;
+
+	if (!find_value("on_error", on_error, on_error_names, "It is dead-letter or stop.", "handler",
+					handler->name, origin, &policy, error) ||
+		!find_value("on_foreign_key", on_foreign_key, on_foreign_key_names,
+					"It is on_error or retry.", "handler", handler->name, origin, &way, error))
+		return false;
+	handler->on_error = (HandlerPolicy) policy;
+	handler->retries_foreign_key = way == 1;
+	handlers->dead_letters = false;
+	for (int i = 0; i < handlers->count; i++)
+		handlers->dead_letters |= handlers->items[i].on_error == HANDLER_DEAD_LETTER;
+	return true;
+}
+
+HandlerPolicy
+handlers_policy(const Handlers *handlers, int topic_index, int handler)
+{
+	if (handler >= 0)
+		return handlers->items[handler].on_error;
+	for (int i = 0; i < handlers->count; i++)
+	{
+		if (handlers->items[i].topic_index == topic_index &&
+			handlers->items[i].on_error == HANDLER_STOP)
+			return HANDLER_STOP;
+	}
+	return HANDLER_DEAD_LETTER;
+}
+
+bool
+handlers_keep_record(const Handlers *handlers, int topic_index)
+{
+	for (int i = 0; i < handlers->count; i++)
+	{
+		if (handlers->items[i].topic_index == topic_index &&
+			handlers->items[i].on_error == HANDLER_DEAD_LETTER)
+			return true;
+	}
+	return false;
+}
+
 /* One section while its keys come by; they come in the order of the file. */
 typedef struct SectionReader
 {
@@ -231,6 +294,8 @@ typedef struct SectionReader
 	const char *origin;
 	const char *topic;
 	const char *payload;
+	const char *on_error;
+	const char *on_foreign_key;
 	const char *sql;
 	const char *dedupe;
 	const char *replayed;
@@ -248,7 +313,9 @@ finish_section(SectionReader *reader, Error *error)
 						reader->sql, reader->origin, error) &&
 		   handlers_set_rules(reader->handlers,
 							  reader->handlers->items[reader->handlers->count - 1].topic_index,
-							  reader->dedupe, reader->replayed, reader->origin, error);
+							  reader->dedupe, reader->replayed, reader->origin, error) &&
+		   handlers_set_policy(reader->handlers, reader->on_error, reader->on_foreign_key,
+							   reader->origin, error);
 }
 
 static bool
@@ -274,12 +341,16 @@ read_key(const char *section, const char *key, const char *value, const char *or
 		reader->dedupe = value;
 	else if (strcmp(key, "replayed") == 0)
 		reader->replayed = value;
+	else if (strcmp(key, "on_error") == 0)
+		reader->on_error = value;
+	else if (strcmp(key, "on_foreign_key") == 0)
+		reader->on_foreign_key = value;
 	else
 	{
 		error_permanent(error, EXIT_CONFIG, "%s: unrecognized key \"%s\" of handler \"%s\"", origin,
 						key, section);
-		return error_hint(error, "A handler has \"sql\", \"payload\", \"topic\", \"dedupe\" and "
-								 "\"replayed\".");
+		return error_hint(error, "A handler has \"sql\", \"payload\", \"topic\", \"dedupe\", "
+								 "\"replayed\", \"on_error\" and \"on_foreign_key\".");
 	}
 	return true;
 }

@@ -8,6 +8,8 @@
  *		payload = jsonb						json (default), jsonb, text or bytea
  *		dedupe = position					position (default), id or none
  *		replayed = stop						stop (default), apply or skip
+ *		on_error = dead-letter				(default) or stop: an event that can never be applied
+ *		on_foreign_key = on_error			(default) or retry: 23503 is tried again first
  *		sql = INSERT INTO ... SELECT ... FROM batch
  *
  * The statement that is prepared is
@@ -89,12 +91,20 @@ typedef struct HandlerParam
 	PgType type;
 } HandlerParam;
 
+typedef enum HandlerPolicy
+{
+	HANDLER_DEAD_LETTER,
+	HANDLER_STOP
+} HandlerPolicy;
+
 typedef struct Handler
 {
 	char *name;
 	char *topic;
 	int topic_index;
 	PgType payload;
+	HandlerPolicy on_error;
+	bool retries_foreign_key;
 	unsigned columns; /* bits */
 	bool uses_batch;
 	bool uses_latest;
@@ -114,6 +124,7 @@ typedef struct Handlers
 	int topic_count;
 	bool *topic_headers; /* some handler of the topic wants the headers */
 	TopicRules *topic_rules;
+	bool dead_letters;	 /* some handler makes them */
 } Handlers;
 
 extern void handlers_init(Handlers *handlers);
@@ -131,6 +142,18 @@ extern MUST_CHECK bool handlers_add(Handlers *handlers, const char *name, const 
 extern MUST_CHECK bool handlers_set_rules(Handlers *handlers, int topic_index, const char *dedupe,
 										  const char *replayed, const char *origin, Error *error);
 extern const char *replayed_policy_name(ReplayedPolicy policy);
+/* Values as in a file; NULL: the default.  Of the handler that was added last. */
+extern MUST_CHECK bool handlers_set_policy(Handlers *handlers, const char *on_error,
+										   const char *on_foreign_key, const char *origin,
+										   Error *error);
+
+/*
+ * What becomes of an event of a topic that a handler (-1: not known which) can't
+ * take: where it isn't known, HANDLER_STOP of any of the topic's wins.
+ */
+extern HandlerPolicy handlers_policy(const Handlers *handlers, int topic_index, int handler);
+/* Whether some handler of the topic makes dead letters, so that records are kept whole. */
+extern bool handlers_keep_record(const Handlers *handlers, int topic_index);
 
 extern int handlers_topic(const Handlers *handlers, const char *topic); /* -1: none */
 

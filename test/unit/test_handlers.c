@@ -236,6 +236,30 @@ errors_are_located(void **state)
 	located("WITH a AS (SELECT id FROM batch)\n  SELECT |nope FROM a", 2, 10);
 }
 
+static void
+policies_are_each_handlers_own(void **state)
+{
+	(void) state;
+	(void) add("json", "SELECT id FROM batch");
+	assert_int_equal(handlers.items[0].on_error, HANDLER_DEAD_LETTER);
+	assert_false(handlers.items[0].retries_foreign_key);
+	assert_true(handlers.dead_letters && handlers_keep_record(&handlers, 0));
+	assert_true(handlers_set_policy(&handlers, "stop", NULL, "x.ini:1", &error));
+	assert_false(handlers.dead_letters || handlers_keep_record(&handlers, 0));
+	(void) add("json", "SELECT key FROM batch");
+	assert_true(handlers_set_policy(&handlers, "dead-letter", "retry", "x.ini:2", &error));
+	assert_true(handlers.items[1].retries_foreign_key);
+	assert_true(handlers.dead_letters && handlers_keep_record(&handlers, 0));
+	assert_int_equal(handlers_policy(&handlers, 0, 0), HANDLER_STOP);
+	assert_int_equal(handlers_policy(&handlers, 0, 1), HANDLER_DEAD_LETTER);
+	/* Of an event that no handler is to blame for, the strictest decides. */
+	assert_int_equal(handlers_policy(&handlers, 0, -1), HANDLER_STOP);
+	assert_int_equal(handlers_policy(&handlers, 1, -1), HANDLER_DEAD_LETTER);
+	assert_false(handlers_set_policy(&handlers, "ignore", NULL, "x.ini:3", &error));
+	assert_int_equal(error.exit_code, EXIT_CONFIG);
+	assert_false(handlers_set_policy(&handlers, NULL, "stop", "x.ini:3", &error));
+}
+
 int
 main(void)
 {
@@ -249,6 +273,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(topics_are_listed_once, start, end),
 		cmocka_unit_test_setup_teardown(rules_are_the_topics, start, end),
 		cmocka_unit_test_setup_teardown(errors_are_located, start, end),
+		cmocka_unit_test_setup_teardown(policies_are_each_handlers_own, start, end),
 	};
 
 	return cmocka_run_group_tests_name("handlers", tests, NULL, NULL);
