@@ -37,6 +37,7 @@ typedef struct BatchRecord
 	bool by_id;			  /* has an id, and the target judges it by that */
 	bool flagged;		  /* sent again, out of order */
 	bool known;			  /* the target has its id */
+	bool dead;			  /* a dead letter: it moves progress and position, and reaches no handler */
 	bool has_uuid;
 	bool has_position; /* one that counts as reached */
 	uint8_t uuid[UUID_SIZE];
@@ -47,8 +48,9 @@ typedef struct BatchRecord
 	ByteView key; /* NULL data: null */
 	ByteView type;
 	ByteView value;
-	ByteView headers;	 /* a JSON object; NULL when no handler wants it */
-	ByteView created_at; /* of a flagged event; NULL: not known */
+	ByteView headers;	  /* a JSON object; NULL when no handler wants it */
+	ByteView raw_headers; /* raw_headers.h, for a dead letter; NULL when there can be none */
+	ByteView created_at;  /* of a flagged event; NULL: not known */
 } BatchRecord;
 
 typedef struct BatchBlock BatchBlock;
@@ -69,7 +71,7 @@ typedef struct Batch
 static inline bool
 batch_record_runs(const BatchRecord *record)
 {
-	return !record->repeated && !record->known && !record->dropped;
+	return !record->repeated && !record->known && !record->dropped && !record->dead;
 }
 
 extern void batch_init(Batch *batch, size_t max_records, size_t max_bytes);

@@ -44,6 +44,11 @@ consumer_create(const ConsumerConfig *config, const Handlers *handlers, Inbox *i
 	sizer_init(&consumer->sizer, config->batch_records, config->batch_target_usec);
 	backoff_init(&consumer->reconnect, &reconnect);
 	partitions_init(&consumer->partitions);
+	if (!consumer_letters_init(consumer))
+	{
+		free(consumer);
+		return NULL;
+	}
 	for (int i = 0; i < 2; i++)
 		batch_init(&consumer->batches[i], config->batch_records, (size_t) config->batch_bytes);
 	consumer->filling = &consumer->batches[0];
@@ -64,6 +69,7 @@ consumer_destroy(Consumer *consumer)
 	free(consumer->move_slots);
 	free(consumer->moved);
 	free(consumer->positions);
+	consumer_letters_free(consumer);
 	batch_free(&consumer->batches[0]);
 	batch_free(&consumer->batches[1]);
 	partitions_free(&consumer->partitions);
@@ -172,6 +178,8 @@ rotation_is_due(Consumer *consumer)
 static size_t
 next_records(Consumer *consumer, bool probe)
 {
+	if (consumer_letter_waits(consumer))
+		return 0;
 	if (batch_left(consumer->applying) == 0)
 	{
 		Batch *swap = consumer->applying;
@@ -276,6 +284,7 @@ run(Consumer *consumer)
 	consumer_read(consumer);
 	settle(consumer);
 	consumer_finish_revoked(consumer);
+	consumer_letter_step(consumer);
 	if (consumer->failure.error_class == ERROR_CLASS_NONE)
 	{
 		consumer_begin(consumer);
@@ -306,6 +315,7 @@ static void
 drain(Consumer *consumer)
 {
 	settle(consumer);
+	consumer_letter_step(consumer);
 	if (consumer->now < consumer->leave_at)
 	{
 		if (can_finish(consumer))
@@ -356,6 +366,7 @@ consumer_wake_at(const Consumer *consumer, MonoUsec now)
 															   : MONO_NEVER,
 		state == TARGET_CLOSED && consumer->connect_at > now ? consumer->connect_at : MONO_NEVER,
 		consumer->leave_at,
+		consumer_letter_wake_at(consumer),
 	};
 
 	if (consumer->phase == CONSUMER_LEAVING && !consumer->more)
@@ -365,7 +376,8 @@ consumer_wake_at(const Consumer *consumer, MonoUsec now)
 		(state == TARGET_IDLE && consumer->request == REQUEST_NONE &&
 		 consumer->breaker.state != BREAKER_OPEN && now >= consumer->retry.retry_at &&
 		 !consumer->revoking &&
-		 (batch_left(consumer->applying) > 0 || consumer->filling->count > 0 ||
+		 ((!consumer_letter_waits(consumer) &&
+		   (batch_left(consumer->applying) > 0 || consumer->filling->count > 0)) ||
 		  consumer_needs_progress(consumer))))
 		return now;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

@@ -9,6 +9,9 @@
  *		4. places  begin partitions whose progress is known; pause and resume
  *		5. look    lag; what the breaker did is logged
  *
+ * An event that can't be applied becomes a dead letter between 2 and 3: until it
+ * has a place, nothing behind it is applied.
+ *
  * Two batches: one fills while the other is applied.  Nothing leaves its order
  * within a partition.  The conductor alone logs.
  */
@@ -23,6 +26,7 @@
 #include "handlers.h"
 #include "http.h"
 #include "inbox.h"
+#include "letters.h"
 #include "target.h"
 
 typedef struct Consumer Consumer;
@@ -30,6 +34,8 @@ typedef struct Consumer Consumer;
 /* Borrows all of it. NULL without memory. */
 extern Consumer *consumer_create(const ConsumerConfig *config, const Handlers *handlers,
 								 Inbox *inbox, Target *target, uint64_t seed);
+/* Where dead letters go before the target has their rows; without it they are in the rows. */
+extern void consumer_set_letters(Consumer *consumer, LetterSink *letters);
 extern void consumer_destroy(Consumer *consumer);
 
 /* One round; false when it is over: see consumer_exit(). */
@@ -39,6 +45,9 @@ extern MUST_CHECK bool consumer_step(Consumer *consumer, MonoUsec now);
 extern MonoUsec consumer_wake_at(const Consumer *consumer, MonoUsec now);
 /* Whether the inbox's descriptor should wake it. */
 extern bool consumer_wants_records(const Consumer *consumer);
+
+/* Whether the descriptor of the letters should. */
+extern bool consumer_awaits_letter(const Consumer *consumer);
 
 /* Ends in good order: what is under way is finished; a second time: at once. */
 extern void consumer_stop(Consumer *consumer, MonoUsec now);

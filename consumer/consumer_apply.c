@@ -186,6 +186,7 @@ consumer_request_apply(Consumer *consumer, size_t count, TargetFailure *failure)
 	apply.move_count = consumer->move_count;
 	apply.positions = consumer->positions;
 	apply.position_count = consumer->position_count;
+	apply.letter = consumer_letter_row(consumer);
 	return consumer->target->methods->apply(consumer->target, &apply, consumer->now, failure);
 }
 
@@ -227,7 +228,7 @@ count_applied(Consumer *consumer, size_t count)
 			continue;
 		if (record->repeated || record->known)
 			consumer->stats.duplicates++;
-		else
+		else if (!record->dead)
 			consumer->stats.applied++;
 	}
 }
@@ -270,6 +271,7 @@ consumer_settle(Consumer *consumer)
 		backoff_reset(&consumer->reconnect);
 	}
 	count_applied(consumer, consumer->request_count);
+	consumer_letter_settled(consumer);
 	retry_succeeded(&consumer->retry);
 	sizer_succeeded(&consumer->sizer, consumer->request_count, took);
 	batch_take(consumer->applying, consumer->request_count);
@@ -342,6 +344,27 @@ stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
 	consumer_fail(consumer, &error);
 }
 
+/* A row that is missing may come yet, with another partition or from somebody else. */
+static bool
+retries_foreign_key(Consumer *consumer, const TargetFailure *failure)
+{
+	int topic = consumer->applying->records[consumer->applying->head].topic;
+	bool wanted = false;
+
+	if (strcmp(failure->error.sqlstate, "23503") != 0)
+		return false;
+	for (int i = 0; i < consumer->handlers->count; i++)
+	{
+		const Handler *handler = &consumer->handlers->items[i];
+
+		/* At COMMIT the server doesn't tell whose it is. */
+		if (failure->handler == i || (failure->handler < 0 && handler->topic_index == topic))
+			wanted |= handler->retries_foreign_key;
+	}
+	return wanted &&
+		   retry_failed(&consumer->retry, consumer->now, &consumer->random) == RETRY_LATER;
+}
+
 void
 consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 {
@@ -362,7 +385,9 @@ consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 	{
 		case FAILURE_DATA:
 			consumer->stats.failures[failure->failure]++;
-			if (sizer_data_error(&consumer->sizer, consumer->request_count))
+			if (sizer_data_error(&consumer->sizer, consumer->request_count) &&
+				!retries_foreign_key(consumer, failure) &&
+				!consumer_letter_begin(consumer, failure))
 				stop_at_culprit(consumer, failure);
 			break;
 		case FAILURE_FENCED:

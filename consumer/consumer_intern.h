@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "breaker.h"
 #include "consumer.h"
+#include "dead_letter.h"
 #include "log.h"
 #include "partitions.h"
 #include "random.h"
@@ -32,6 +33,39 @@ typedef enum RequestKind
 	REQUEST_PROBE,
 	REQUEST_ROTATE
 } RequestKind;
+
+/*
+ * The first record of the batch being applied, on its way to be a dead letter:
+ *
+ *		NONE ──begin──▶ TO_SEND ──sent──▶ SENT ──stored, refused──▶ PLACED ──committed──▶ NONE
+ *						   ▲  └─refused──────┼───────────────────────▲
+ *						   └─too large, failed┘
+ *
+ * From any of them to NONE when the record goes away: its partition was revoked, or
+ * somebody else moved its progress.
+ */
+typedef enum LetterPhase
+{
+	LETTER_NONE,
+	LETTER_TO_SEND, /* at retry_at */
+	LETTER_SENT,
+	LETTER_PLACED /* the record is "dead"; its row goes with the next transaction */
+} LetterPhase;
+
+typedef struct ConsumerLetter
+{
+	LetterPhase phase;
+	DeadLetterForm form;
+	int slot; /* of the record, with its offset */
+	int64_t offset;
+	int handler; /* -1: not known */
+	MonoUsec retry_at;
+	Backoff backoff;
+	LogLimit limit;
+	Error error; /* what the target said */
+	char refusal[512];
+	TargetLetter row;
+} ConsumerLetter;
 
 /* Places of partitions, for calls of the inbox and the target. */
 typedef struct PlaceList
@@ -103,6 +137,11 @@ struct Consumer
 	MonoUsec lag_at;
 	MonoUsec lag_all_at;
 	MonoUsec lag_query_at;
+	LetterSink *letters; /* NULL: none */
+	ConsumerLetter letter;
+	uint64_t *dead_lettered; /* by handler; one more for those not known */
+	Buffer raw;				 /* scratch: headers */
+
 	LogLimit trouble_limit;
 	LogLimit target_limit;
 };
@@ -140,6 +179,22 @@ extern void consumer_target_failed(Consumer *consumer, const TargetFailure *fail
 /* consumer_breaker.c: logs the transitions that came; a JSON object of what it is. */
 extern void consumer_tell_breaker(Consumer *consumer);
 extern void consumer_write_breaker(const Consumer *consumer, Buffer *out);
+/* consumer_letters.c: events that can't be applied. */
+extern MUST_CHECK bool consumer_letters_init(Consumer *consumer);
+extern void consumer_letters_free(Consumer *consumer);
+/* Keeps a record's headers as they are; false without memory. */
+extern MUST_CHECK bool consumer_keep_headers(Consumer *consumer, const InboxRecord *record,
+											 BatchRecord *to);
+/* Of the first record that waits: false when the consumer has to stop there. */
+extern MUST_CHECK bool consumer_letter_begin(Consumer *consumer, const TargetFailure *failure);
+extern void consumer_letter_step(Consumer *consumer);
+/* Nothing is applied until it has a place. */
+extern bool consumer_letter_waits(const Consumer *consumer);
+/* When it is tried again; MONO_NEVER: an answer comes. */
+extern MonoUsec consumer_letter_wake_at(const Consumer *consumer);
+/* For the next transaction; NULL: none. */
+extern const TargetLetter *consumer_letter_row(const Consumer *consumer);
+extern void consumer_letter_settled(Consumer *consumer);
 
 /* consumer_lag.c */
 extern void consumer_look_at_lag(Consumer *consumer);

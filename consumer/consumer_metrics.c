@@ -34,6 +34,8 @@ typedef enum ConsumerMetric
 	METRIC_RECEIVED_RECORDS,
 	METRIC_APPLIED_EVENTS,
 	METRIC_DUPLICATE_EVENTS,
+	METRIC_DEAD_LETTERED_EVENTS,
+	METRIC_DEAD_LETTER_WAITING,
 	METRIC_BATCHES,
 	METRIC_RETRIES,
 	METRIC_UNKNOWN_COMMITS,
@@ -85,6 +87,12 @@ const MetricSpec consumer_metrics[] = {
 							   "Events whose handlers were committed."},
 	[METRIC_DUPLICATE_EVENTS] = {"outbox_consumer_duplicate_events_total", "counter", "",
 								 "Repetitions that were dropped by their position."},
+	[METRIC_DEAD_LETTERED_EVENTS] =
+		{"outbox_consumer_dead_lettered_events_total", "counter", "handler",
+		 "Events that became dead letters, by the handler that couldn't apply them; \"\" when "
+		 "the target didn't tell."},
+	[METRIC_DEAD_LETTER_WAITING] = {"outbox_consumer_dead_letter_waiting", "gauge", "",
+									"1 while a dead letter has no place yet: nothing is applied."},
 	[METRIC_BATCHES] = {"outbox_consumer_batches_total", "counter", "",
 						"Transactions committed in the target."},
 	[METRIC_RETRIES] = {"outbox_consumer_retries_total", "counter",
@@ -182,11 +190,26 @@ write_lag(const Consumer *consumer, Buffer *out)
 }
 
 static void
-write_stats(const Stats *stats, Buffer *out)
+write_letters(const Consumer *consumer, Buffer *out)
 {
+	const Handlers *handlers = consumer->handlers;
+
+	describe(out, METRIC_DEAD_LETTERED_EVENTS);
+	for (int i = 0; i <= handlers->count; i++)
+		labelled(out, METRIC_DEAD_LETTERED_EVENTS, "handler",
+				 i < handlers->count ? handlers->items[i].name : "", consumer->dead_lettered[i]);
+	number(out, METRIC_DEAD_LETTER_WAITING, consumer_letter_waits(consumer));
+}
+
+static void
+write_stats(const Consumer *consumer, Buffer *out)
+{
+	const Stats *stats = &consumer->stats;
+
 	number(out, METRIC_RECEIVED_RECORDS, stats->received);
 	number(out, METRIC_APPLIED_EVENTS, stats->applied);
 	number(out, METRIC_DUPLICATE_EVENTS, stats->duplicates);
+	write_letters(consumer, out);
 	number(out, METRIC_BATCHES, stats->batches);
 	describe(out, METRIC_RETRIES);
 	for (int i = 0; i < FAILURE_CLASSES; i++)
@@ -262,6 +285,6 @@ consumer_metrics_write(const Consumer *consumer, bool ready, Buffer *out)
 		   (uint64_t) partitions_count(&consumer->partitions, PARTITION_ACTIVE));
 	number(out, METRIC_PAUSED, consumer->paused);
 	number(out, METRIC_WAITING_RECORDS, batch_left(consumer->applying) + consumer->filling->count);
-	write_stats(&consumer->stats, out);
+	write_stats(consumer, out);
 	process_metrics_write(out);
 }

@@ -70,6 +70,17 @@ static const OptionSpec consumer_specs[] = {
 	 "statement_timeout of the session."},
 	{"batch.timeout", OPTION_DURATION, "10s", 10, 3600000, NULL, "ms", 0,
 	 "A target that doesn't answer a whole transaction within this time is disconnected."},
+	{"dead_letter.topic", OPTION_TEXT, "outbox.dead-letter.${group}", 0, 0, NULL, "", 0,
+	 "Where events go that a handler can't apply (its on_error = dead-letter); ${group} is "
+	 "consumer.group. Empty: into outbox_inbox.dead_letter of the target, as those that the topic "
+	 "refuses."},
+	{"dead_letter.create", OPTION_BOOL, "on", 0, 0, NULL, "", 0,
+	 "Make that topic when it is missing, with retention.ms=-1: letters have the time stamps of "
+	 "their events."},
+	{"dead_letter.partitions", OPTION_INT, "1", 1, 100000, NULL, "partitions", 0,
+	 "Of that topic, when it is made."},
+	{"dead_letter.replication_factor", OPTION_INT, "-1", -1, 32767, NULL, "replicas", 0,
+	 "Of that topic, when it is made; -1: what the brokers have as default."},
 	{"retry.min", OPTION_DURATION, "20ms", 1, 600000, NULL, "ms", 0,
 	 "The first delay (at most, full jitter) before a batch is tried again."},
 	{"retry.max", OPTION_DURATION, "2s", 1, 3600000, NULL, "ms", 0, "The longest such delay."},
@@ -155,6 +166,11 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 		.batch_target_usec = duration_usec(options, "batch.target_duration"),
 		.statement_timeout_usec = duration_usec(options, "batch.statement_timeout"),
 		.batch_timeout_usec = duration_usec(options, "batch.timeout"),
+		.dead_letter_pattern = options_text(options, "dead_letter.topic"),
+		.dead_letter_create = options_bool(options, "dead_letter.create"),
+		.dead_letter_partitions = (int) options_int(options, "dead_letter.partitions"),
+		.dead_letter_replication_factor =
+			(int) options_int(options, "dead_letter.replication_factor"),
 		.retry_min_usec = duration_usec(options, "retry.min"),
 		.retry_max_usec = duration_usec(options, "retry.max"),
 		.retry_attempts = (unsigned) options_int(options, "retry.attempts"),
@@ -205,6 +221,8 @@ consumer_config_fill(ConsumerConfig *config, const Options *options, Error *erro
 	return required(options, "kafka.bootstrap.servers",
 					"OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS=host:port", error) &&
 		   required(options, "consumer.group", "OUTBOX_CONSUMER_CONSUMER_GROUP=reports", error) &&
+		   dead_letter_topic(config->dead_letter_pattern, config->group, config->dead_letter_topic,
+							 error) &&
 		   in_order(options, "retry.min", "retry.max", error) &&
 		   in_order(options, "reconnect.min", "reconnect.max", error) &&
 		   in_order(options, "batch.statement_timeout", "batch.timeout", error) &&

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "breaker.h"
+#include "dead_letter.h"
 #include "options.h"
 
 extern const OptionTable consumer_option_table;
@@ -27,6 +28,11 @@ typedef struct ConsumerConfig
 	int64_t batch_target_usec;
 	int64_t statement_timeout_usec;
 	int64_t batch_timeout_usec;
+	const char *dead_letter_pattern;
+	char dead_letter_topic[DEAD_LETTER_TOPIC_MAX + 1]; /* "": none; of consumer_config_fill() */
+	bool dead_letter_create;
+	int dead_letter_partitions;
+	int dead_letter_replication_factor;
 	int64_t retry_min_usec;
 	int64_t retry_max_usec;
 	unsigned retry_attempts;

@@ -266,7 +266,9 @@ copy_body(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 		   batch_copy(batch, type_header(record), &to->type) &&
 		   batch_copy(batch, record->value, &to->value) &&
 		   (!consumer->handlers->topic_headers[to->topic] ||
-			copy_headers(batch, record, &to->headers));
+			copy_headers(batch, record, &to->headers)) &&
+		   (!handlers_keep_record(consumer->handlers, to->topic) ||
+			consumer_keep_headers(consumer, record, to));
 }
 
 static void

@@ -37,17 +37,16 @@ typedef struct Property
 } Property;
 
 /* Set last.  Retries keep no order, and there is one message at a time. */
-static const Property owned[] = {
-	{"acks", "all"},
-	{"enable.idempotence", "false"},
-	{"message.timeout.ms", "30000"},
-	{"linger.ms", "0"},
-	{"delivery.report.only.error", "false"},
-	{"partitioner", "murmur2_random"},
-	{"allow.auto.create.topics", "false"},
-	{"topic.metadata.propagation.max.ms", "5000"},
-	{"log.queue", "true"},
-	{NULL, NULL}};
+static const Property owned[] = {{"acks", "all"},
+								 {"enable.idempotence", "false"},
+								 {"message.timeout.ms", "30000"},
+								 {"linger.ms", "0"},
+								 {"delivery.report.only.error", "false"},
+								 {"partitioner", "murmur2_random"},
+								 {"allow.auto.create.topics", "false"},
+								 {"topic.metadata.propagation.max.ms", "5000"},
+								 {"log.queue", "true"},
+								 {NULL, NULL}};
 
 static const Property defaults[] = {
 	{"client.id", "outbox-consumer"}, {"reconnect.backoff.max.ms", "2000"}, {NULL, NULL}};
@@ -107,8 +106,8 @@ make_conf(const Options *options, Error *error)
 		set_all(conf, owned, error))
 	{
 		kafka_trust_explain(conf);
-		rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR |
-										   RD_KAFKA_EVENT_LOG);
+		rd_kafka_conf_set_events(conf,
+								 RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
 		return conf;
 	}
 	rd_kafka_conf_destroy(conf);
@@ -214,8 +213,8 @@ make_headers(ByteView raw)
 	reader_init(&reader, raw.data, raw.len);
 	while (headers != NULL && raw_headers_next(&reader, &header))
 	{
-		if (rd_kafka_header_add(headers, (const char *) header.name.data,
-								(ssize_t) header.name.len, header.value.data,
+		if (rd_kafka_header_add(headers, (const char *) header.name.data, (ssize_t) header.name.len,
+								header.value.data,
 								(ssize_t) header.value.len) != RD_KAFKA_RESP_ERR_NO_ERROR)
 			reader.failed = true;
 	}

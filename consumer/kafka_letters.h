@@ -13,7 +13,7 @@ typedef struct KafkaLettersConfig
 {
 	const Options *options; /* for kafka.* */
 	const char *topic;
-	bool create;			/* the topic, when it is missing */
+	bool create; /* the topic, when it is missing */
 	int partitions;
 	int replication_factor; /* -1: the broker's default */
 } KafkaLettersConfig;

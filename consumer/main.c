@@ -16,6 +16,7 @@
 #include "http.h"
 #include "kafka_conf.h"
 #include "kafka_inbox.h"
+#include "kafka_letters.h"
 #include "log.h"
 #include "notify.h"
 #include "pg_admin.h"
@@ -45,6 +46,7 @@ typedef struct Daemon
 	Handlers handlers;
 	Poller poller;
 	Inbox *inbox;
+	LetterSink *letters; /* NULL: none */
 	Target *target;
 	Consumer *consumer;
 	HttpServer *http;
@@ -52,6 +54,7 @@ typedef struct Daemon
 	int inbox_slot;
 	int target_slot;
 	int http_slot;
+	int letters_slot;
 } Daemon;
 
 static void
@@ -167,6 +170,23 @@ warn(const char *text, void *arg)
  * ------------------------------------------------------------------------- */
 
 static bool
+start_letters(Daemon *daemon, const Options *options, Error *error)
+{
+	const ConsumerConfig *config = &daemon->config;
+	KafkaLettersConfig letters = {.options = options,
+								  .topic = config->dead_letter_topic,
+								  .create = config->dead_letter_create,
+								  .partitions = config->dead_letter_partitions,
+								  .replication_factor = config->dead_letter_replication_factor};
+
+	if (!daemon->handlers.dead_letters || config->dead_letter_topic[0] == '\0')
+		return true;
+	daemon->letters = kafka_letters_create(&letters, error);
+	consumer_set_letters(daemon->consumer, daemon->letters);
+	return daemon->letters != NULL;
+}
+
+static bool
 start_daemon(Daemon *daemon, const Options *options, Error *error)
 {
 	PgTargetConfig target = {.conninfo = daemon->config.conninfo,
@@ -182,6 +202,7 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 	daemon->inbox_slot = poller_add(&daemon->poller);
 	daemon->target_slot = poller_add(&daemon->poller);
 	daemon->http_slot = poller_add(&daemon->poller);
+	daemon->letters_slot = poller_add(&daemon->poller);
 	/* Without a manager to be told the program runs all the same. */
 	if (!notify_init(&daemon->notifier, error))
 	{
@@ -198,6 +219,8 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 										   daemon->target, random_seed_from_system());
 	if (daemon->consumer == NULL)
 		return error_bug(error, "out of memory");
+	if (!start_letters(daemon, options, error))
+		return false;
 	if (*daemon->config.http_listen != '\0')
 	{
 		daemon->http =
@@ -214,6 +237,8 @@ stop_daemon(Daemon *daemon)
 	notify_close(&daemon->notifier);
 	http_stop(daemon->http);
 	consumer_destroy(daemon->consumer);
+	if (daemon->letters != NULL)
+		daemon->letters->methods->destroy(daemon->letters);
 	if (daemon->target != NULL)
 		daemon->target->methods->destroy(daemon->target);
 	if (daemon->inbox != NULL)
@@ -239,6 +264,9 @@ wait_for_work(Daemon *daemon)
 				 consumer_wants_records(daemon->consumer) ? POLLIN : 0);
 	poller_watch(&daemon->poller, daemon->target_slot, target->fd(daemon->target),
 				 target->wants(daemon->target));
+	poller_watch(&daemon->poller, daemon->letters_slot,
+				 daemon->letters != NULL ? daemon->letters->methods->fd(daemon->letters) : -1,
+				 consumer_awaits_letter(daemon->consumer) ? POLLIN : 0);
 	if (daemon->http != NULL)
 	{
 		MonoUsec http_at = http_wake_at(daemon->http, now);
@@ -299,6 +327,19 @@ run_loop(Daemon *daemon)
 	return EXIT_OK;
 }
 
+/* A topic that is both would be read for ever. */
+static bool
+letters_are_not_read(const Daemon *daemon, Error *error)
+{
+	const char *topic = daemon->config.dead_letter_topic;
+
+	if (!daemon->handlers.dead_letters || handlers_topic(&daemon->handlers, topic) < 0)
+		return true;
+	error_permanent(error, EXIT_CONFIG, "a handler reads from \"%s\", where dead letters go",
+					topic);
+	return error_hint(error, "See \"dead_letter.topic\".");
+}
+
 static int
 run(const Options *options, bool only_check)
 {
@@ -311,7 +352,7 @@ run(const Options *options, bool only_check)
 	if (!consumer_config_fill(&daemon.config, options, &error) ||
 		!kafka_conf_check(options, daemon.config.group, &error) ||
 		!pg_conninfo_check(options, "target", &error) ||
-		!handlers_load(&daemon.handlers, options, &error))
+		!handlers_load(&daemon.handlers, options, &error) || !letters_are_not_read(&daemon, &error))
 	{
 		handlers_free(&daemon.handlers);
 		return report(&error);

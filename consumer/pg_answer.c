@@ -74,6 +74,9 @@ fail(PgTarget *target, const PgStep *step, const PGresult *result)
 		case PG_STEP_ROTATE:
 			pg_failure_inbox(failure, result, pg_doing(target));
 			break;
+		case PG_STEP_LETTER:
+			pg_failure_inbox(failure, result, "write a dead letter's row");
+			break;
 		case PG_STEP_COMMIT:
 			pg_failure_result(failure, result, "commit a batch");
 			break;

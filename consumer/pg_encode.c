@@ -2,13 +2,15 @@
  * pg_encode.c
  *	  Batches as arrays.
  *
- * Invariants: a handler's arrays are all of one length; repetitions and dropped
- * records are in none; batch_latest keeps the order of the batch, and events
+ * Invariants: a handler's arrays are all of one length; what no handler gets
+ * (batch_record_runs) is in none; batch_latest keeps the order of the batch, and events
  * without a key are all in it.
  */
 #include "pg_encode.h"
 
 #include <string.h>
+
+#include "raw_headers.h"
 
 static void
 pick(PgParams *params, const Handler *handler, const TargetApply *apply)
@@ -225,5 +227,49 @@ pg_encode_places(PgParams *params, const char *group, const TargetPlace *places,
 	pg_params_put_text(params, group);
 	PUT_ARRAY(params, PG_TYPE_TEXT, places, count, array_put_bytes(&array, view_of(it->topic)));
 	PUT_ARRAY(params, PG_TYPE_INT4, places, count, array_put_int4(&array, it->partition));
+	return pg_params_finish(params);
+}
+
+/* Arrays of one element, so that each may be NULL: the statement takes it out. */
+bool
+pg_encode_letter(PgParams *params, const char *group, const TargetLetter *letter)
+{
+	bool in_topic = letter->letter_topic != NULL;
+	ByteView headers = in_topic ? (ByteView){NULL, 0} : letter->raw_headers;
+	InboxHeader header;
+	Reader reader;
+
+	pg_params_start(params);
+	pg_params_put_text(params, group);
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1, array_put_bytes(&array, view_of(it->topic)));
+	PUT_ARRAY(params, PG_TYPE_INT4, letter, 1, array_put_int4(&array, it->partition));
+	PUT_ARRAY(params, PG_TYPE_INT8, letter, 1, array_put_int8(&array, it->offset));
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1, array_put_bytes(&array, view_of(it->event_id)));
+	PUT_ARRAY(params, PG_TYPE_TIMESTAMPTZ, letter, 1, array_put_unix_ms(&array, it->timestamp_ms));
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1, array_put_bytes(&array, view_of(it->handler)));
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1, array_put_bytes(&array, view_of(it->sqlstate)));
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1, array_put_bytes(&array, view_of(it->message)));
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1, array_put_bytes(&array, view_of(it->letter_topic)));
+	PUT_ARRAY(params, PG_TYPE_INT4, letter, 1,
+			  in_topic ? array_put_int4(&array, it->letter_partition) : array_put_null(&array));
+	PUT_ARRAY(params, PG_TYPE_INT8, letter, 1,
+			  in_topic ? array_put_int8(&array, it->letter_offset) : array_put_null(&array));
+	PUT_ARRAY(params, PG_TYPE_TEXT, letter, 1,
+			  array_put_bytes(&array, view_of(in_topic ? NULL : it->refusal)));
+	PUT_ARRAY(params, PG_TYPE_BYTEA, letter, 1,
+			  array_put_bytes(&array, in_topic ? (ByteView){NULL, 0} : it->key));
+	PUT_ARRAY(params, PG_TYPE_BYTEA, letter, 1,
+			  array_put_bytes(&array, in_topic ? (ByteView){NULL, 0} : it->value));
+	for (int names = 1; names >= 0; names--)
+	{
+		ArrayWriter array;
+
+		pg_params_next(params);
+		array_open(&array, &params->scratch, PG_TYPE_BYTEA);
+		reader_init(&reader, headers.data, headers.len);
+		while (raw_headers_next(&reader, &header))
+			array_put_bytes(&array, names ? header.name : header.value);
+		array_close(&array);
+	}
 	return pg_params_finish(params);
 }

@@ -33,6 +33,8 @@ extern MUST_CHECK bool pg_encode_claims(PgParams *params, const char *group, int
 extern MUST_CHECK bool pg_encode_forgotten(PgParams *params, const char *group,
 										   const Handlers *handlers, const TargetApply *apply,
 										   size_t *count);
+extern MUST_CHECK bool pg_encode_letter(PgParams *params, const char *group,
+										const TargetLetter *letter);
 extern MUST_CHECK bool pg_encode_places(PgParams *params, const char *group,
 										const TargetPlace *places, size_t count);
 

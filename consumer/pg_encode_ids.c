@@ -91,7 +91,7 @@ static bool
 judged_by_id(const BatchRecord *record, const Handlers *handlers, int topic)
 {
 	(void) handlers, (void) topic;
-	return record->by_id && !record->dropped;
+	return record->by_id && !record->dropped && !record->dead;
 }
 
 /* An id that is a uuid is the same in every spelling. */

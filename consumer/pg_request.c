@@ -52,6 +52,27 @@ static const PgStatement statements[] = {
 	{"outbox_forget", "SELECT outbox_inbox.forget($1::text, $2::text[])"},
 };
 
+/* Only where a handler makes dead letters. */
+static const PgStatement letter_statement = {
+	"outbox_dead_letter",
+	"INSERT INTO outbox_inbox.dead_letter (group_name, topic, \"partition\", kafka_offset, "
+	"event_id,"
+	" event_time, handler, sqlstate, message, letter_topic, letter_partition, letter_offset,"
+	" refusal, key, value, header_names, header_values)"
+	" VALUES ($1::text, ($2::text[])[1], ($3::int4[])[1], ($4::int8[])[1], ($5::text[])[1],"
+	" ($6::timestamptz[])[1], ($7::text[])[1], ($8::text[])[1], ($9::text[])[1],"
+	" ($10::text[])[1], ($11::int4[])[1], ($12::int8[])[1], ($13::text[])[1], ($14::bytea[])[1],"
+	" ($15::bytea[])[1], $16::bytea[], $17::bytea[])"
+	/* Somebody put the progress back: what counts is what became of the event this time. */
+	" ON CONFLICT (group_name, topic, \"partition\", kafka_offset) DO UPDATE"
+	" SET event_id = excluded.event_id, event_time = excluded.event_time,"
+	" handler = excluded.handler, sqlstate = excluded.sqlstate, message = excluded.message,"
+	" letter_topic = excluded.letter_topic, letter_partition = excluded.letter_partition,"
+	" letter_offset = excluded.letter_offset, refusal = excluded.refusal, key = excluded.key,"
+	" value = excluded.value, header_names = excluded.header_names,"
+	" header_values = excluded.header_values, created_at = transaction_timestamp(),"
+	" redriven_at = NULL"};
+
 #define STATEMENT_COUNT (sizeof(statements) / sizeof(statements[0]))
 
 static bool
@@ -159,6 +180,10 @@ pg_send_setup(PgTarget *target)
 			PQsendPrepare(target->conn, statements[i].name, statements[i].sql, 0, NULL) != 1)
 			return false;
 	}
+	if (target->config.handlers->dead_letters &&
+		(!add_step(target, PG_STEP_PREPARE, -1) ||
+		 PQsendPrepare(target->conn, letter_statement.name, letter_statement.sql, 0, NULL) != 1))
+		return false;
 	for (int i = 0; i < target->config.handlers->count; i++)
 	{
 		if (!send_prepare_handler(target, i))
@@ -250,7 +275,8 @@ begin_judging(const TargetApply *apply)
 	for (size_t i = batch->head; i < batch->head + apply->count; i++)
 	{
 		batch->records[i].known = false;
-		any = any || (batch->records[i].by_id && !batch->records[i].dropped);
+		any = any || (batch->records[i].by_id && !batch->records[i].dropped &&
+					  !batch->records[i].dead);
 	}
 	return any;
 }
@@ -268,6 +294,10 @@ send_rest(PgTarget *target)
 		!pg_encode_forgotten(&target->params, target->config.group, target->config.handlers, apply,
 							 &count) ||
 		(count > 0 && !send_prepared(target, PG_STEP_FORGET, -1, "outbox_forget")))
+		return false;
+	if (apply->letter != NULL &&
+		(!pg_encode_letter(&target->params, target->config.group, apply->letter) ||
+		 !send_prepared(target, PG_STEP_LETTER, -1, letter_statement.name)))
 		return false;
 	return send_text(target, PG_STEP_COMMIT, "COMMIT", 0, NULL) && end_pipeline(target);
 }

@@ -99,6 +99,33 @@ typedef struct TargetMove
 	const char *last_id; /* "" is NULL */
 } TargetMove;
 
+/*
+ * The first record of a batch as a dead letter: a row of outbox_inbox.dead_letter,
+ * written in the transaction that moves the progress behind it.  Texts and bytes borrow.
+ */
+typedef struct TargetLetter
+{
+	const char *topic;
+	int32_t partition;
+	int64_t offset;
+	int64_t timestamp_ms; /* -1: none */
+	const char *event_id; /* NULL: none */
+	const char *handler;  /* NULL: not known */
+	const char *sqlstate;
+	const char *message;
+
+	/* Where it is; NULL: the row has all of the record. */
+	const char *letter_topic;
+	int32_t letter_partition;
+	int64_t letter_offset;
+
+	/* Then these count. */
+	const char *refusal; /* why the topic didn't take it */
+	ByteView key;
+	ByteView value;
+	ByteView raw_headers;
+} TargetLetter;
+
 typedef struct TargetApply
 {
 	Batch *batch; /* its records from head on; "known" of those by id is set */
@@ -107,6 +134,7 @@ typedef struct TargetApply
 	size_t move_count;
 	const TargetPosition *positions; /* the highest of each partition and source */
 	size_t position_count;
+	const TargetLetter *letter; /* NULL: none */
 	/* Topic and partition of a record's slot. */
 	TargetPlace (*place)(int slot, void *arg);
 	void *arg;

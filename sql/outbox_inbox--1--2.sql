@@ -1,7 +1,7 @@
 /*
  * outbox_inbox--1--2.sql
- *	  The ids of the events that were applied: brings outbox_inbox from layout 1
- *	  to 2.
+ *	  The ids of the events that were applied, and dead letters: brings
+ *	  outbox_inbox from layout 1 to 2.
  *
  * Run it after outbox_inbox.sql, while no consumer of this target runs, with
  * "outbox-consumer init" or psql.  It refuses every other layout.  Consumers of
@@ -18,6 +18,7 @@
  * those get these here):
  *
  *		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox_inbox TO consumer;
+ *		GRANT SELECT, INSERT, UPDATE ON outbox_inbox.dead_letter TO consumer;
  */
 BEGIN;
 
@@ -440,12 +441,84 @@ BEGIN
 END
 $$;
 
+/*
+ * Dead letters: a row for each event that was passed over, written with the
+ * progress behind it.  The consumer never deletes one; who does gives the event up.
+ */
+CREATE TABLE outbox_inbox.dead_letter (
+	number bigint GENERATED ALWAYS AS IDENTITY,
+	group_name text NOT NULL,
+	topic text NOT NULL,
+	"partition" integer NOT NULL,
+	kafka_offset bigint NOT NULL,
+	event_id text,
+	event_time timestamptz,
+	handler text,
+	sqlstate text NOT NULL,
+	message text NOT NULL,
+	letter_topic text,
+	letter_partition integer,
+	letter_offset bigint,
+	refusal text,
+	key bytea,
+	value bytea,
+	header_names bytea[] NOT NULL,
+	header_values bytea[] NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT transaction_timestamp(),
+	redriven_at timestamptz,
+	PRIMARY KEY (group_name, topic, "partition", kafka_offset),
+	CHECK ((letter_topic IS NULL) = (refusal IS NOT NULL)),
+	CHECK ((letter_topic IS NULL) = (letter_offset IS NULL)),
+	CHECK ((letter_topic IS NULL) = (letter_partition IS NULL)),
+	CHECK (cardinality(header_names) = cardinality(header_values))
+);
+
+COMMENT ON TABLE outbox_inbox.dead_letter IS
+	'events that a consumer group passed over because a handler could not apply them';
+COMMENT ON COLUMN outbox_inbox.dead_letter.number IS
+	'rises in the order in which they were passed over; redrive takes them in it';
+COMMENT ON COLUMN outbox_inbox.dead_letter.letter_topic IS
+	'where the letter is, with its partition and offset; NULL: the topic did not take it, and key, value and headers are here';
+COMMENT ON COLUMN outbox_inbox.dead_letter.refusal IS
+	'why the topic did not take it';
+COMMENT ON COLUMN outbox_inbox.dead_letter.header_names IS
+	'in the order of the record; UTF-8';
+COMMENT ON COLUMN outbox_inbox.dead_letter.redriven_at IS
+	'when outbox-consumer redrive applied it; NULL: it waits';
+
+/*
+ * Marks a dead letter as applied, or raises OBX04 when it is marked already or
+ * given up: the caller's whole transaction, with the handlers' effects, has to go then.
+ * Two calls at once wait for each other.
+ */
+CREATE FUNCTION outbox_inbox.redrive(group_name text, topic text, "partition" integer,
+									 kafka_offset bigint)
+	RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+BEGIN
+	UPDATE outbox_inbox.dead_letter AS d
+	   SET redriven_at = transaction_timestamp()
+	 WHERE d.group_name = redrive.group_name AND d.topic = redrive.topic
+	   AND d."partition" = redrive."partition" AND d.kafka_offset = redrive.kafka_offset
+	   AND d.redriven_at IS NULL;
+
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'no dead letter of topic "%", partition %, offset % waits',
+			topic, "partition", kafka_offset
+			USING ERRCODE = 'OBX04';
+	END IF;
+END
+$$;
+
 REVOKE ALL ON ALL TABLES IN SCHEMA outbox_inbox FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox_inbox.open_scope(text, text, interval),
 	outbox_inbox.record(text, text, interval, uuid, uuid, uuid[]),
 	outbox_inbox.forget(text, text[]), outbox_inbox.time_of(uuid, text),
 	outbox_inbox.claim(text, interval, text[], text[], uuid[], boolean[], text[], boolean[], text[]),
-	outbox_inbox.rotate() FROM PUBLIC;
+	outbox_inbox.rotate(), outbox_inbox.redrive(text, text, integer, bigint) FROM PUBLIC;
 
 /* Roles of consumers stay roles of consumers. */
 DO $$
@@ -459,6 +532,8 @@ BEGIN
 		   AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
 	LOOP
 		EXECUTE pg_catalog.format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA outbox_inbox TO %s',
+								  consumer::pg_catalog.regrole);
+		EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE ON outbox_inbox.dead_letter TO %s',
 								  consumer::pg_catalog.regrole);
 	END LOOP;
 END

@@ -1,0 +1,300 @@
+/*
+ * consumer_letters.c
+ *	  An event that can't be applied becomes a dead letter: docs/decisions/0150, 0151.
+ *
+ * Refuses handlers whose policy is to stop.
+ *
+ * Invariants: a record is "dead" only when its letter has a place, acknowledged by
+ * Kafka or in the row that is to come; the row is written in the transaction that
+ * moves the progress behind it; nothing behind it is applied before; a letter is
+ * counted and logged once, after that COMMIT.
+ */
+#include "consumer_intern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+#include "raw_headers.h"
+
+#define HEADERS_MAX ((size_t) 16 * 1024 * 1024)
+#define LOG_INTERVAL_USEC (10 * USEC_PER_SEC)
+
+bool
+consumer_letters_init(Consumer *consumer)
+{
+	BackoffConfig again = {.floor_usec = 0,
+						   .base_usec = consumer->config->reconnect_min_usec,
+						   .cap_usec = consumer->config->reconnect_max_usec};
+
+	backoff_init(&consumer->letter.backoff, &again);
+	buffer_init(&consumer->raw, HEADERS_MAX);
+	consumer->dead_lettered =
+		calloc((size_t) consumer->handlers->count + 1, sizeof(*consumer->dead_lettered));
+	return consumer->dead_lettered != NULL;
+}
+
+void
+consumer_letters_free(Consumer *consumer)
+{
+	buffer_free(&consumer->raw);
+	free(consumer->dead_lettered);
+}
+
+void
+consumer_set_letters(Consumer *consumer, LetterSink *letters)
+{
+	consumer->letters = letters;
+}
+
+bool
+consumer_keep_headers(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
+{
+	buffer_reset(&consumer->raw);
+	raw_headers_put_all(&consumer->raw, record->headers, record->header_count);
+	return !consumer->raw.failed &&
+		   batch_copy(consumer->filling, buffer_view(&consumer->raw), &to->raw_headers);
+}
+
+/* The record that is on its way, as long as it is the first that waits. */
+static BatchRecord *
+find_record(const Consumer *consumer)
+{
+	const ConsumerLetter *letter = &consumer->letter;
+	Batch *batch = consumer->applying;
+	BatchRecord *record;
+
+	if (letter->phase == LETTER_NONE || batch_left(batch) == 0)
+		return NULL;
+	record = &batch->records[batch->head];
+	if (record->dropped || record->slot != letter->slot || record->offset != letter->offset)
+		return NULL;
+	return record;
+}
+
+/* A text that was cut to fit may end, or be cut, within a character; the target takes whole ones. */
+static void
+mend_text(char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t at = 0; at < len;)
+	{
+		size_t sequence = utf8_sequence((const uint8_t *) text + at, len - at);
+
+		if (sequence == 0)
+			text[at] = '?';
+		at += sequence > 0 ? sequence : 1;
+	}
+}
+
+bool
+consumer_letter_begin(Consumer *consumer, const TargetFailure *failure)
+{
+	ConsumerLetter *letter = &consumer->letter;
+	const BatchRecord *record = &consumer->applying->records[consumer->applying->head];
+
+	if (record->dead ||
+		handlers_policy(consumer->handlers, record->topic, failure->handler) == HANDLER_STOP)
+		return false;
+	letter->phase = LETTER_TO_SEND;
+	letter->form = DEAD_LETTER_FULL;
+	letter->slot = record->slot;
+	letter->offset = record->offset;
+	letter->handler = failure->handler;
+	letter->retry_at = 0;
+	letter->error = failure->error;
+	mend_text(letter->error.message);
+	backoff_reset(&letter->backoff);
+	return true;
+}
+
+bool
+consumer_letter_waits(const Consumer *consumer)
+{
+	return consumer->letter.phase == LETTER_TO_SEND || consumer->letter.phase == LETTER_SENT;
+}
+
+bool
+consumer_awaits_letter(const Consumer *consumer)
+{
+	return consumer->letter.phase == LETTER_SENT;
+}
+
+MonoUsec
+consumer_letter_wake_at(const Consumer *consumer)
+{
+	return consumer->letter.phase == LETTER_TO_SEND ? consumer->letter.retry_at : MONO_NEVER;
+}
+
+static const char *
+handler_name(const Consumer *consumer)
+{
+	int handler = consumer->letter.handler;
+
+	return handler >= 0 ? consumer->handlers->items[handler].name : NULL;
+}
+
+static void
+fill_row(Consumer *consumer, const BatchRecord *record)
+{
+	ConsumerLetter *letter = &consumer->letter;
+	const Partition *partition = &consumer->partitions.items[record->slot];
+
+	letter->row = (TargetLetter){.topic = partition->topic,
+								 .partition = partition->partition,
+								 .offset = record->offset,
+								 .timestamp_ms = record->timestamp_ms,
+								 .event_id = record->id[0] != '\0' ? record->id : NULL,
+								 .handler = handler_name(consumer),
+								 .sqlstate = letter->error.sqlstate,
+								 .message = letter->error.message,
+								 .refusal = letter->refusal,
+								 .key = record->key,
+								 .value = record->value,
+								 .raw_headers = record->raw_headers};
+}
+
+static void
+place(Consumer *consumer, BatchRecord *record)
+{
+	record->dead = true;
+	consumer->letter.phase = LETTER_PLACED;
+}
+
+/* Into the row, with all that it is. */
+static void
+keep(Consumer *consumer, BatchRecord *record, const char *refusal)
+{
+	snprintf(consumer->letter.refusal, sizeof(consumer->letter.refusal), "%s", refusal);
+	mend_text(consumer->letter.refusal);
+	place(consumer, record);
+}
+
+static void
+take_report(Consumer *consumer, BatchRecord *record, const LetterReport *report)
+{
+	ConsumerLetter *letter = &consumer->letter;
+	unsigned long suppressed;
+
+	switch (report->outcome)
+	{
+		case LETTER_PENDING:
+			return;
+		case LETTER_STORED:
+			letter->row.letter_topic = consumer->letters->methods->topic(consumer->letters);
+			letter->row.letter_partition = report->partition;
+			letter->row.letter_offset = report->offset;
+			place(consumer, record);
+			return;
+		case LETTER_TOO_LARGE:
+			letter->phase = LETTER_TO_SEND;
+			letter->retry_at = 0;
+			if (++letter->form == DEAD_LETTER_FORMS)
+				keep(consumer, record, report->error.message);
+			return;
+		case LETTER_REFUSED:
+			keep(consumer, record, report->error.message);
+			return;
+		case LETTER_FAILED:
+			letter->phase = LETTER_TO_SEND;
+			letter->retry_at = backoff_next(&letter->backoff, consumer->now, &consumer->random);
+			if (log_limit_pass(&letter->limit, consumer->now, LOG_INTERVAL_USEC, &suppressed))
+				log_error(LOG_LEVEL_WARNING, &report->error, NULL);
+			return;
+	}
+}
+
+static void
+send(Consumer *consumer, BatchRecord *record)
+{
+	const ConsumerLetter *letter = &consumer->letter;
+	LetterReport report = {.outcome = LETTER_PENDING};
+	DeadLetterReason reason;
+	Letter out;
+
+	fill_row(consumer, record);
+	if (consumer->letters == NULL)
+	{
+		keep(consumer, record, "\"dead_letter.topic\" is empty");
+		return;
+	}
+	reason = (DeadLetterReason){.topic = letter->row.topic,
+								.partition = letter->row.partition,
+								.offset = letter->row.offset,
+								.group = consumer->config->group,
+								.handler = letter->row.handler,
+								.sqlstate = letter->row.sqlstate,
+								.message = letter->row.message};
+	buffer_reset(&consumer->raw);
+	dead_letter_headers(&reason, record->raw_headers, letter->form, &consumer->raw);
+	if (consumer->raw.failed)
+	{
+		keep(consumer, record, "its headers are too large");
+		return;
+	}
+	out = (Letter){.key = record->key,
+				   .value = record->value,
+				   .headers = buffer_view(&consumer->raw),
+				   .timestamp_ms = record->timestamp_ms};
+	consumer->letter.phase = LETTER_SENT;
+	if (!consumer->letters->methods->send(consumer->letters, &out, &report))
+		take_report(consumer, record, &report);
+}
+
+void
+consumer_letter_step(Consumer *consumer)
+{
+	ConsumerLetter *letter = &consumer->letter;
+	BatchRecord *record = find_record(consumer);
+	LetterReport report;
+
+	if (letter->phase == LETTER_NONE)
+		return;
+	if (record == NULL)
+	{
+		/* Whoever has the partition next makes a letter of its own. */
+		letter->phase = LETTER_NONE;
+		return;
+	}
+	if (letter->phase == LETTER_SENT)
+	{
+		(void) consumer->letters->methods->step(consumer->letters, &report);
+		take_report(consumer, record, &report);
+	}
+	/* A form that is too large is followed by the next. */
+	while (letter->phase == LETTER_TO_SEND && consumer->now >= letter->retry_at)
+		send(consumer, record);
+}
+
+const TargetLetter *
+consumer_letter_row(const Consumer *consumer)
+{
+	return consumer->letter.phase == LETTER_PLACED && find_record(consumer) != NULL
+			   ? &consumer->letter.row
+			   : NULL;
+}
+
+void
+consumer_letter_settled(Consumer *consumer)
+{
+	ConsumerLetter *letter = &consumer->letter;
+	const BatchRecord *record = find_record(consumer);
+	int index = letter->handler >= 0 ? letter->handler : consumer->handlers->count;
+	Error error;
+
+	if (letter->phase != LETTER_PLACED || record == NULL)
+		return;
+	letter->phase = LETTER_NONE;
+	consumer->dead_lettered[index]++;
+	error_clear(&error);
+	error_permanent(&error, EXIT_DATA,
+					"event of topic \"%s\", partition %d, offset %lld became a dead letter: %s",
+					letter->row.topic, letter->row.partition, (long long) letter->row.offset,
+					letter->error.message);
+	snprintf(error.sqlstate, sizeof(error.sqlstate), "%s", letter->error.sqlstate);
+	log_error(LOG_LEVEL_WARNING, &error, "event_id", letter->row.event_id, "handler",
+			  letter->row.handler, "letter_topic", letter->row.letter_topic, "refusal",
+			  letter->row.letter_topic == NULL ? letter->row.refusal : NULL, NULL);
+}
