@@ -14,9 +14,9 @@
 
 #include "envelope.h"
 #include "exit_codes.h"
+#include "record.h"
 
 #define ROUND_RECORDS 2000
-#define HEADERS_JSON_MAX ((size_t) 16 * 1024 * 1024)
 #define LOG_INTERVAL_USEC (10 * USEC_PER_SEC)
 
 bool
@@ -40,92 +40,6 @@ stop_at(Consumer *consumer, const InboxRecord *record, int exit_code, const char
 	consumer->finishing = true;
 }
 
-/* The last header of that name; NULL when there is none. */
-static const InboxHeader *
-find_header(const InboxRecord *record, const char *name)
-{
-	ByteView wanted = view_of(name);
-
-	for (size_t i = record->header_count; i-- > 0;)
-	{
-		if (view_equals(record->headers[i].name, wanted))
-			return &record->headers[i];
-	}
-	return NULL;
-}
-
-/* Its value, as a view; the NULL view when there is none, or it is null. */
-static ByteView
-header(const InboxRecord *record, const char *name)
-{
-	const InboxHeader *found = find_header(record, name);
-
-	return found != NULL ? found->value : (ByteView){NULL, 0};
-}
-
-/* Of the profile cloudevents; see envelope.h for why nobody can make it look like one. */
-static bool
-is_cloudevent(const InboxRecord *record)
-{
-	return find_header(record, ENVELOPE_HEADER_ID) == NULL &&
-		   find_header(record, ENVELOPE_CE_ID) != NULL;
-}
-
-static ByteView
-id_header(const InboxRecord *record)
-{
-	return header(record, is_cloudevent(record) ? ENVELOPE_CE_ID : ENVELOPE_HEADER_ID);
-}
-
-static ByteView
-type_header(const InboxRecord *record)
-{
-	return header(record, is_cloudevent(record) ? ENVELOPE_CE_TYPE : ENVELOPE_HEADER_TYPE);
-}
-
-/* The event's own headers as a JSON object; of one name the last counts, as in jsonb. */
-static bool
-copy_headers(Batch *batch, const InboxRecord *record, ByteView *to)
-{
-	bool cloudevent = is_cloudevent(record);
-	Buffer json;
-	bool first = true;
-	bool ok;
-
-	buffer_init(&json, HEADERS_JSON_MAX);
-	buffer_append_u8(&json, '{');
-	for (size_t i = 0; i < record->header_count; i++)
-	{
-		if (envelope_header_owned(record->headers[i].name) ||
-			(cloudevent && envelope_header_of_cloudevents(record->headers[i].name)))
-			continue;
-		if (!first)
-			buffer_append_u8(&json, ',');
-		first = false;
-		buffer_append_json_string(&json, record->headers[i].name);
-		buffer_append_u8(&json, ':');
-		buffer_append_json_string(&json, record->headers[i].value);
-	}
-	buffer_append_u8(&json, '}');
-	ok = !json.failed && batch_copy(batch, buffer_view(&json), to);
-	buffer_free(&json);
-	return ok;
-}
-
-/* An id that can be kept as text; "" for others. */
-static void
-read_id(const InboxRecord *record, char *id)
-{
-	ByteView view = id_header(record);
-
-	id[0] = '\0';
-	if (view.data == NULL || view.len > BATCH_ID_TEXT_MAX || !view_is_utf8(view) ||
-		memchr(view.data, '\0', view.len) != NULL)
-		return;
-	memcpy(id, view.data, view.len);
-	id[view.len] = '\0';
-}
-
 /* The first record of a partition that went on: is it the one that we applied? */
 static bool
 verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
@@ -136,7 +50,7 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	/* Compaction or the end of a transaction may have taken it: nothing to compare. */
 	if (record->offset != partition->last_offset)
 		return true;
-	read_id(record, id);
+	record_id(record, id);
 	if (partition_is_same(partition, record->timestamp_ms, id))
 		return true;
 	stop_at(consumer, record, EXIT_OFFSETS, "isn't the one that was applied from there",
@@ -188,12 +102,12 @@ reach(Consumer *consumer, Partition *partition, ByteView text, const char *sourc
 static bool
 judge_flagged(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 {
-	const InboxHeader *found = find_header(record, ENVELOPE_HEADER_POSITION);
+	const InboxHeader *found = record_header(record, ENVELOPE_HEADER_POSITION);
 	char source_id[SOURCE_ID_MAX + 1];
 	Position position;
 
 	to->flagged = true;
-	if (!batch_copy(consumer->filling, header(record, ENVELOPE_HEADER_CREATED_AT),
+	if (!batch_copy(consumer->filling, record_header_value(record, ENVELOPE_HEADER_CREATED_AT),
 					&to->created_at) ||
 		(found != NULL && parse_position(found, source_id, &position) &&
 		 !batch_copy(consumer->filling, found->value, &to->position_text)))
@@ -208,10 +122,10 @@ judge_flagged(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 static bool
 judge(Consumer *consumer, Partition *partition, const InboxRecord *record, BatchRecord *to)
 {
-	const InboxHeader *found = find_header(record, ENVELOPE_HEADER_POSITION);
+	const InboxHeader *found = record_header(record, ENVELOPE_HEADER_POSITION);
 	Dedupe dedupe = consumer->handlers->topic_rules[to->topic].dedupe;
 	char source_id[SOURCE_ID_MAX + 1];
-	bool flagged = find_header(record, ENVELOPE_HEADER_REPLAYED) != NULL;
+	bool flagged = record_header(record, ENVELOPE_HEADER_REPLAYED) != NULL;
 
 	if (flagged)
 	{
@@ -258,16 +172,10 @@ judge(Consumer *consumer, Partition *partition, const InboxRecord *record, Batch
 static bool
 copy_body(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 {
-	Batch *batch = consumer->filling;
-	ByteView id = id_header(record);
+	const Handlers *handlers = consumer->handlers;
 
-	to->has_uuid = id.data != NULL && uuid_parse((const char *) id.data, id.len, to->uuid);
-	return batch_copy(batch, record->key, &to->key) &&
-		   batch_copy(batch, type_header(record), &to->type) &&
-		   batch_copy(batch, record->value, &to->value) &&
-		   (!consumer->handlers->topic_headers[to->topic] ||
-			copy_headers(batch, record, &to->headers)) &&
-		   (!handlers_keep_record(consumer->handlers, to->topic) ||
+	return record_copy(record, handlers->topic_headers[to->topic], consumer->filling, to) &&
+		   (!handlers_keep_record(handlers, to->topic) ||
 			consumer_keep_headers(consumer, record, to));
 }
 
@@ -299,7 +207,7 @@ admit(Consumer *consumer, const InboxRecord *record)
 	to->topic = partition->topic_index;
 	to->offset = record->offset;
 	to->timestamp_ms = record->timestamp_ms;
-	read_id(record, to->id);
+	record_id(record, to->id);
 	if (!judge(consumer, partition, record, to))
 		return;
 	if (!to->repeated && !copy_body(consumer, record, to))

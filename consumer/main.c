@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "consumer.h"
 #include "consumer_metrics.h"
 #include "exit_codes.h"
@@ -19,8 +20,6 @@
 #include "kafka_letters.h"
 #include "log.h"
 #include "notify.h"
-#include "pg_admin.h"
-#include "pg_conninfo.h"
 #include "pg_target.h"
 #include "poller.h"
 #include "process.h"
@@ -33,6 +32,7 @@ typedef enum Command
 	COMMAND_INIT,
 	COMMAND_RUN,
 	COMMAND_CHECK,
+	COMMAND_REDRIVE,
 	COMMAND_CHECK_CONFIG,
 	COMMAND_PRINT_CONFIG,
 	COMMAND_PRINT_SAMPLE,
@@ -65,6 +65,7 @@ print_help(void)
 		   "  outbox-consumer init [OPTION]...    create outbox_inbox in the target\n"
 		   "  outbox-consumer check [OPTION]...   prepare every handler against the target\n"
 		   "  outbox-consumer run [OPTION]...     apply events until SIGTERM\n"
+		   "  outbox-consumer redrive [OPTION]... apply dead letters of this group, each once\n"
 		   "  outbox-consumer --check-config      check settings and handlers, and end\n"
 		   "  outbox-consumer --print-config      print each setting and where it is from\n"
 		   "  outbox-consumer --print-sample      a configuration file with every setting\n"
@@ -105,6 +106,7 @@ take_command(int *argc, char **argv)
 	} commands[] = {{"init", COMMAND_INIT},
 					{"run", COMMAND_RUN},
 					{"check", COMMAND_CHECK},
+					{"redrive", COMMAND_REDRIVE},
 					{"--check-config", COMMAND_CHECK_CONFIG},
 					{"--print-config", COMMAND_PRINT_CONFIG},
 					{"--print-sample", COMMAND_PRINT_SAMPLE},
@@ -147,7 +149,7 @@ refuse_argument(const char *argument, Command command, Error *error)
 	if (argument[0] != '-' && command == COMMAND_NONE)
 	{
 		error_permanent(error, EXIT_CONFIG, "unrecognized command \"%s\"", argument);
-		error_hint(error, "It is init, check or run; see --help.");
+		error_hint(error, "It is init, check, run or redrive; see --help.");
 		return;
 	}
 	(void) options_refuse_argument(&consumer_option_table, argument, error);
@@ -327,19 +329,6 @@ run_loop(Daemon *daemon)
 	return EXIT_OK;
 }
 
-/* A topic that is both would be read for ever. */
-static bool
-letters_are_not_read(const Daemon *daemon, Error *error)
-{
-	const char *topic = daemon->config.dead_letter_topic;
-
-	if (!daemon->handlers.dead_letters || handlers_topic(&daemon->handlers, topic) < 0)
-		return true;
-	error_permanent(error, EXIT_CONFIG, "a handler reads from \"%s\", where dead letters go",
-					topic);
-	return error_hint(error, "See \"dead_letter.topic\".");
-}
-
 static int
 run(const Options *options, bool only_check)
 {
@@ -349,10 +338,7 @@ run(const Options *options, bool only_check)
 
 	error_clear(&error);
 	handlers_init(&daemon.handlers);
-	if (!consumer_config_fill(&daemon.config, options, &error) ||
-		!kafka_conf_check(options, daemon.config.group, &error) ||
-		!pg_conninfo_check(options, "target", &error) ||
-		!handlers_load(&daemon.handlers, options, &error) || !letters_are_not_read(&daemon, &error))
+	if (!command_settings(&daemon.config, &daemon.handlers, options, &error))
 	{
 		handlers_free(&daemon.handlers);
 		return report(&error);
@@ -374,35 +360,12 @@ run(const Options *options, bool only_check)
  * ------------------------------------------------------------------------- */
 
 static int
-run_init(const Options *options)
+run_once(bool (*command)(const Options *options, Error *error), const Options *options)
 {
-	ConsumerConfig config;
 	Error error;
 
 	error_clear(&error);
-	consumer_config_target(&config, options);
-	if (!pg_conninfo_check(options, "target", &error) ||
-		!pg_admin_init(config.conninfo, config.connect_timeout_usec, stdout, &error))
-		return report(&error);
-	return EXIT_OK;
-}
-
-static int
-run_check(const Options *options)
-{
-	ConsumerConfig config;
-	Handlers handlers;
-	Error error;
-	bool ok;
-
-	error_clear(&error);
-	handlers_init(&handlers);
-	consumer_config_target(&config, options);
-	ok = pg_conninfo_check(options, "target", &error) &&
-		 handlers_load(&handlers, options, &error) &&
-		 pg_admin_check(config.conninfo, config.connect_timeout_usec, &handlers, stdout, &error);
-	handlers_free(&handlers);
-	return ok ? EXIT_OK : report(&error);
+	return command(options, &error) ? EXIT_OK : report(&error);
 }
 
 static int
@@ -411,9 +374,11 @@ run_command(Command command, const Options *options)
 	switch (command)
 	{
 		case COMMAND_INIT:
-			return run_init(options);
+			return run_once(command_init, options);
 		case COMMAND_CHECK:
-			return run_check(options);
+			return run_once(command_check, options);
+		case COMMAND_REDRIVE:
+			return run_once(command_redrive, options);
 		case COMMAND_RUN:
 			return run(options, false);
 		case COMMAND_CHECK_CONFIG:
@@ -480,14 +445,14 @@ main(int argc, char **argv)
 		else if (command == COMMAND_NONE)
 		{
 			error_permanent(&error, EXIT_CONFIG, "no command was given");
-			error_hint(&error, "It is init, check or run; see --help.");
+			error_hint(&error, "It is init, check, run or redrive; see --help.");
 			status = report(&error);
 		}
 		else
 			status = run_command(command, options);
 	}
 	options_free(options);
-	if (command == COMMAND_RUN && !kafka_can_destroy())
+	if ((command == COMMAND_RUN || command == COMMAND_REDRIVE) && !kafka_can_destroy())
 	{
 		/* Its threads still run; handlers at the exit would take the ground from under them. */
 		fflush(NULL);

@@ -30,9 +30,8 @@ ignore_notice(void *arg, const PGresult *result)
 	(void) result;
 }
 
-/* A peer that is away is an error here: somebody is waiting for the answer. */
-static bool
-as_error(const TargetFailure *failure, Error *error)
+bool
+pg_admin_error(const TargetFailure *failure, Error *error)
 {
 	*error = failure->error;
 	if (error->error_class == ERROR_CLASS_TRANSIENT)
@@ -81,8 +80,8 @@ wait_for_connection(PGconn *conn, MonoUsec deadline, int64_t timeout_usec, Targe
 }
 
 /* Without blocking, because only so a refusal comes with its SQLSTATE. */
-static PGconn *
-connect_target(const char *conninfo, int64_t timeout_usec, Error *error)
+PGconn *
+pg_admin_connect(const char *conninfo, int64_t timeout_usec, Error *error)
 {
 	static const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding",
 										   NULL};
@@ -102,7 +101,7 @@ connect_target(const char *conninfo, int64_t timeout_usec, Error *error)
 		PQsetNoticeReceiver(conn, ignore_notice, NULL);
 		return conn;
 	}
-	as_error(&failure, error);
+	pg_admin_error(&failure, error);
 	PQfinish(conn);
 	return NULL;
 }
@@ -118,7 +117,7 @@ run(PGconn *conn, const char *sql, const char *doing, Error *error)
 	if (!ok)
 	{
 		pg_failure_result(&failure, result, doing);
-		as_error(&failure, error);
+		pg_admin_error(&failure, error);
 		if (strcmp(error->sqlstate, "42501") == 0)
 			error->exit_code = EXIT_PERMISSION;
 	}
@@ -148,7 +147,7 @@ inbox_layout(PGconn *conn, Error *error)
 	else
 	{
 		pg_failure_inbox(&failure, result, "look for outbox_inbox");
-		as_error(&failure, error);
+		pg_admin_error(&failure, error);
 		/* No such schema, no such function. */
 		if (strcmp(error->sqlstate, "3F000") == 0 || strcmp(error->sqlstate, "42883") == 0)
 			layout = 0;
@@ -160,7 +159,7 @@ inbox_layout(PGconn *conn, Error *error)
 bool
 pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out, Error *error)
 {
-	PGconn *conn = connect_target(conninfo, timeout_usec, error);
+	PGconn *conn = pg_admin_connect(conninfo, timeout_usec, error);
 	int layout;
 	int found;
 	bool ok;
@@ -207,7 +206,7 @@ check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error 
 	else
 	{
 		pg_failure_handler(&failure, result, handler);
-		as_error(&failure, error);
+		pg_admin_error(&failure, error);
 		fprintf(out, "handler \"%s\" of topic \"%s\": %s\n", handler->name, handler->topic,
 				error->message);
 		if (error->hint[0] != '\0')
@@ -221,7 +220,7 @@ bool
 pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handlers, FILE *out,
 			   Error *error)
 {
-	PGconn *conn = connect_target(conninfo, timeout_usec, error);
+	PGconn *conn = pg_admin_connect(conninfo, timeout_usec, error);
 	int failed = 0;
 	int layout;
 

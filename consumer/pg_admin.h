@@ -9,6 +9,9 @@
 
 #include "error.h"
 #include "handlers.h"
+#include "target.h"
+
+struct pg_conn;
 
 /*
  * Creates outbox_inbox, or brings one of an earlier layout to this program's;
@@ -23,5 +26,11 @@ extern MUST_CHECK bool pg_admin_init(const char *conninfo, int64_t timeout_usec,
  */
 extern MUST_CHECK bool pg_admin_check(const char *conninfo, int64_t timeout_usec,
 									  const Handlers *handlers, FILE *out, Error *error);
+
+/* For pg_redrive.c: a session in the target; NULL with the Error filled. */
+extern MUST_CHECK struct pg_conn *pg_admin_connect(const char *conninfo, int64_t timeout_usec,
+												   Error *error);
+/* A peer that is away is an error here: somebody is waiting for the answer.  Returns false. */
+extern bool pg_admin_error(const TargetFailure *failure, Error *error);
 
 #endif

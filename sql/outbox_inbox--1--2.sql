@@ -473,6 +473,9 @@ CREATE TABLE outbox_inbox.dead_letter (
 	CHECK (cardinality(header_names) = cardinality(header_values))
 );
 
+CREATE INDEX dead_letter_waits ON outbox_inbox.dead_letter (group_name, number)
+	WHERE redriven_at IS NULL;
+
 COMMENT ON TABLE outbox_inbox.dead_letter IS
 	'events that a consumer group passed over because a handler could not apply them';
 COMMENT ON COLUMN outbox_inbox.dead_letter.number IS

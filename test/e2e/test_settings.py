@@ -51,7 +51,7 @@ def test_a_wrong_command_line_of_the_relay(exits, arguments, words):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["rnu"], ['unrecognized command "rnu"', "It is init, check or run"]),
+    (["rnu"], ['unrecognized command "rnu"', "It is init, check, run or redrive"]),
     (["run", "--consumer-gruop=x"], ['Did you mean "--consumer-group"?']),
     (["run", "--print-confg"], ['Did you mean "--print-config"?']),
     (["--target-conninfo"], ['needs a value']),

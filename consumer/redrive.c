@@ -1,0 +1,225 @@
+/*
+ * redrive.c
+ *	  Rows, their records, and what becomes of them.
+ *
+ * Refuses a letter that is another event's, and one of a topic without a handler.
+ */
+#include "redrive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dead_letter.h"
+#include "exit_codes.h"
+#include "kafka_letter_reader.h"
+#include "log.h"
+#include "pg_redrive.h"
+#include "raw_headers.h"
+#include "record.h"
+
+#define FETCH_TIMEOUT_MS 30000
+#define BATCH_BYTES ((size_t) 1024 * 1024 * 1024)
+
+typedef struct Redrive
+{
+	const ConsumerConfig *config;
+	const Handlers *handlers;
+	PgRedrive *target;
+	LetterReader *reader; /* NULL until a letter is in a topic */
+	Batch batch;
+	InboxHeader *headers;
+	size_t header_room;
+	unsigned long applied;
+	unsigned long done;
+	unsigned long left;
+} Redrive;
+
+/* The event's record, from the row or from the topic.  IO_OK, IO_END, IO_FAILED. */
+static IoResult
+find_record(Redrive *redrive, const WaitingLetter *letter, LetterRecord *record, Error *error)
+{
+	IoResult result;
+
+	if (letter->letter_topic == NULL)
+	{
+		*record =
+			(LetterRecord){letter->key, letter->value, letter->raw_headers, letter->timestamp_ms};
+		return IO_OK;
+	}
+	if (redrive->reader == NULL)
+		redrive->reader =
+			letter_reader_open(redrive->config->options, redrive->config->group, error);
+	if (redrive->reader == NULL)
+		return IO_FAILED;
+	result = letter_reader_fetch(redrive->reader, letter->letter_topic, letter->letter_partition,
+								 letter->letter_offset, FETCH_TIMEOUT_MS, record, error);
+	if (result != IO_OK)
+		return result;
+	/* A topic may give every record a time of its own; the row has the event's. */
+	record->timestamp_ms = letter->timestamp_ms;
+	if (dead_letter_open(record->headers, letter->topic, letter->partition, letter->offset,
+						 &record->headers))
+		return IO_OK;
+	error_permanent(error, EXIT_DATA, "another record is in its place");
+	return IO_END;
+}
+
+/* False without memory. */
+static bool
+list_headers(Redrive *redrive, ByteView raw, size_t *count)
+{
+	InboxHeader header;
+	Reader reader;
+
+	*count = 0;
+	reader_init(&reader, raw.data, raw.len);
+	while (raw_headers_next(&reader, &header))
+	{
+		if (*count == redrive->header_room)
+		{
+			size_t room = redrive->header_room == 0 ? 32 : redrive->header_room * 2;
+			InboxHeader *headers = realloc(redrive->headers, room * sizeof(*headers));
+
+			if (headers == NULL)
+				return false;
+			redrive->headers = headers;
+			redrive->header_room = room;
+		}
+		redrive->headers[(*count)++] = header;
+	}
+	return true;
+}
+
+/* As the first record of the batch; false without memory. */
+static bool
+fill_batch(Redrive *redrive, const WaitingLetter *letter, const LetterRecord *record, int topic)
+{
+	InboxRecord from = {.topic = letter->topic,
+						.partition = letter->partition,
+						.offset = letter->offset,
+						.timestamp_ms = record->timestamp_ms,
+						.key = record->key,
+						.value = record->value};
+	const InboxHeader *position;
+	BatchRecord *to;
+
+	batch_clear(&redrive->batch);
+	to = batch_append(&redrive->batch);
+	if (to == NULL || !list_headers(redrive, record->headers, &from.header_count))
+		return false;
+	from.headers = redrive->headers;
+	to->topic = topic;
+	to->offset = letter->offset;
+	to->timestamp_ms = record->timestamp_ms;
+	record_id(&from, to->id);
+	position = record_header(&from, ENVELOPE_HEADER_POSITION);
+	if (!record_copy(&from, redrive->handlers->topic_headers[topic], &redrive->batch, to) ||
+		(position != NULL && !batch_copy(&redrive->batch, position->value, &to->position_text)))
+		return false;
+	batch_commit(&redrive->batch);
+	return true;
+}
+
+static void
+stays(Redrive *redrive, const WaitingLetter *letter, const Error *error)
+{
+	char partition[16];
+	char offset[24];
+
+	redrive->left++;
+	snprintf(partition, sizeof(partition), "%d", letter->partition);
+	snprintf(offset, sizeof(offset), "%lld", (long long) letter->offset);
+	log_error(LOG_LEVEL_WARNING, error, "topic", letter->topic, "partition", partition, "offset",
+			  offset, "letter_topic", letter->letter_topic, NULL);
+}
+
+/* False: nothing more can be done. */
+static bool
+redrive_one(Redrive *redrive, const WaitingLetter *letter, Error *error)
+{
+	int topic = handlers_topic(redrive->handlers, letter->topic);
+	LetterRecord record;
+	IoResult found;
+
+	error_clear(error);
+	if (topic < 0)
+	{
+		error_permanent(error, EXIT_DATA, "dead letter stays: no handler reads its topic");
+		stays(redrive, letter, error);
+		return true;
+	}
+	found = find_record(redrive, letter, &record, error);
+	if (found == IO_END)
+	{
+		Error told;
+
+		error_clear(&told);
+		error_permanent(&told, EXIT_DATA, "dead letter isn't where it was: %s", error->message);
+		stays(redrive, letter, &told);
+		return true;
+	}
+	if (found != IO_OK)
+		return false;
+	if (!fill_batch(redrive, letter, &record, topic))
+		return error_bug(error, "out of memory");
+	switch (pg_redrive_apply(redrive->target, letter, &redrive->batch, error))
+	{
+		case REDRIVE_APPLIED:
+			redrive->applied++;
+			return true;
+		case REDRIVE_DONE:
+			redrive->done++;
+			return true;
+		case REDRIVE_REFUSED:
+			stays(redrive, letter, error);
+			return true;
+		case REDRIVE_FAILED:
+			break;
+	}
+	return false;
+}
+
+static bool
+redrive_all(Redrive *redrive, Error *error)
+{
+	WaitingLetter letter;
+	IoResult next;
+
+	while ((next = pg_redrive_next(redrive->target, &letter, error)) == IO_OK)
+	{
+		if (!redrive_one(redrive, &letter, error))
+			return false;
+	}
+	return next == IO_END;
+}
+
+bool
+redrive_run(const ConsumerConfig *config, const Handlers *handlers, FILE *out, Error *error)
+{
+	Redrive redrive = {.config = config, .handlers = handlers};
+	bool ok;
+
+	batch_init(&redrive.batch, 1, BATCH_BYTES);
+	redrive.target = pg_redrive_open(config->conninfo, config->connect_timeout_usec, config->group,
+									 handlers, error);
+	ok = redrive.target != NULL && redrive_all(&redrive, error);
+	if (redrive.target != NULL)
+		fprintf(out, "applied: %lu, applied by others meanwhile: %lu, stay: %lu\n", redrive.applied,
+				redrive.done, redrive.left);
+	letter_reader_close(redrive.reader);
+	pg_redrive_close(redrive.target);
+	batch_free(&redrive.batch);
+	free(redrive.headers);
+	/* What was in the way before says which peer or setting it was. */
+	if (!ok && error->error_class == ERROR_CLASS_TRANSIENT)
+	{
+		error->error_class = ERROR_CLASS_PERMANENT;
+		error->exit_code = EXIT_SERVER;
+	}
+	if (!ok || redrive.left == 0)
+		return ok;
+	error_clear(error);
+	error_permanent(error, EXIT_DATA, "%lu dead letters can't be applied", redrive.left);
+	return error_hint(error, "Each was told above. Mend the handlers or the target and redrive "
+							 "them, or give them up: DELETE FROM outbox_inbox.dead_letter.");
+}
