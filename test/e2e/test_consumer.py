@@ -179,7 +179,7 @@ def test_an_event_that_can_never_be_applied(scene, exits):
     scene.target_sql("CREATE TABLE strict (n int CHECK (n < 100))")
     scene.handlers[scene.topic("t")] = {
         "sql": "INSERT INTO strict SELECT (payload->>'n')::int FROM batch ORDER BY ordinality",
-        "payload": "json"}
+        "payload": "json", "on_error": "stop"}
     scene.start_relay()
     ledger = scene.ledger()
     bad = None
@@ -202,6 +202,7 @@ def test_a_payload_that_is_no_json(scene, exits):
     topic = scene.topic("t")
     scene.broker.create_topic(topic, 1)
     scene.apply_all("t")
+    scene.handlers[topic]["on_error"] = "stop"
     producer = Producer({"bootstrap.servers": scene.broker.servers})
     producer.produce(topic, b"{not json", b"k", 0,
                      headers=[("id", b"01890000-0000-7000-8000-000000000001"),

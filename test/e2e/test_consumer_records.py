@@ -129,7 +129,7 @@ def test_transactions_of_kafka_and_their_marks(stage):
 @pytest.mark.parametrize("payload", ["json", "jsonb"])
 def test_broken_json_in_the_middle(stage, exits, payload):
     feed = Feed(stage, partitions=1)
-    stage.handlers[feed.topic]["payload"] = payload
+    stage.handlers[feed.topic].update(payload=payload, on_error="stop")
     feed.send(300)
     feed.put(0, b'{"secret": "\\u00', id=new_id(1))
     feed.send(50)

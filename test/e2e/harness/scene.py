@@ -80,12 +80,17 @@ class Scene:
             if self.source.running():
                 self.source.query("postgres", f'DROP ROLE "{role}"')
         if self.broker is not None and self.broker.up:
-            self.broker.delete_topics(self.broker.topics(self.prefix))
+            self.broker.delete_topics(self.broker.topics(self.prefix)
+                                      + self.broker.topics(self.letters()))
 
     # -- parts --------------------------------------------------------------
 
     def topic(self, aggregate_type):
         return f"{self.prefix}.{aggregate_type}"
+
+    def letters(self):
+        """The topic of its consumers' dead letters."""
+        return f"outbox.dead-letter.{self.prefix}"
 
     def relay(self, name="relay", **options):
         return self._add(Relay(self, name, **options))
