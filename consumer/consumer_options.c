@@ -70,8 +70,8 @@ static const OptionSpec consumer_specs[] = {
 	 "statement_timeout of the session."},
 	{"batch.timeout", OPTION_DURATION, "10s", 10, 3600000, NULL, "ms", 0,
 	 "A target that doesn't answer a whole transaction within this time is disconnected."},
-	{"dead_letter.topic", OPTION_TEXT, "outbox.dead-letter.${group}", 0, 0, NULL, "", 0,
-	 "Where events go that a handler can't apply (its on_error = dead-letter); ${group} is "
+	{"dead_letter.topic", OPTION_TEXT, "outbox.dead-letter.{group}", 0, 0, NULL, "", 0,
+	 "Where events go that a handler can't apply (its on_error = dead-letter); {group} is "
 	 "consumer.group. Empty: into outbox_inbox.dead_letter of the target, as those that the topic "
 	 "refuses."},
 	{"dead_letter.create", OPTION_BOOL, "on", 0, 0, NULL, "", 0,

@@ -12,7 +12,7 @@
 #include "exit_codes.h"
 #include "raw_headers.h"
 
-#define PLACEHOLDER "${group}"
+#define PLACEHOLDER "{group}"
 
 static void
 put(Buffer *out, const char *name, const char *value)

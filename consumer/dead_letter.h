@@ -65,7 +65,7 @@ extern MUST_CHECK bool dead_letter_open(ByteView headers, const char *topic, int
 										int64_t offset, ByteView *own);
 
 /*
- * The topic of letters, with each "${group}" of the pattern replaced; "" of "".
+ * The topic of letters, with each "{group}" of the pattern replaced; "" of "".
  * EXIT_CONFIG when that is no legal name; out has DEAD_LETTER_TOPIC_MAX + 1.
  */
 extern MUST_CHECK bool dead_letter_topic(const char *pattern, const char *group, char *out,

@@ -49,7 +49,11 @@ static const Property owned[] = {{"acks", "all"},
 								 {NULL, NULL}};
 
 static const Property defaults[] = {
-	{"client.id", "outbox-consumer"}, {"reconnect.backoff.max.ms", "2000"}, {NULL, NULL}};
+	{"client.id", "outbox-consumer"},
+	{"reconnect.backoff.max.ms", "2000"},
+	/* The topic decides.  Beyond a broker's socket.request.max.bytes it would only hang up. */
+	{"message.max.bytes", "100000000"},
+	{NULL, NULL}};
 
 typedef struct KafkaLetters
 {

@@ -216,6 +216,34 @@ check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error 
 	return ok;
 }
 
+/* Where a handler makes dead letters: a row for each must be possible. */
+static bool
+check_dead_letters(PGconn *conn, Error *error)
+{
+	PGresult *result =
+		PQexec(conn, "SELECT pg_catalog.has_table_privilege('outbox_inbox.dead_letter', 'SELECT')"
+					 " AND pg_catalog.has_table_privilege('outbox_inbox.dead_letter', 'INSERT')"
+					 " AND pg_catalog.has_table_privilege('outbox_inbox.dead_letter', 'UPDATE')");
+	TargetFailure failure;
+	bool found = PQresultStatus(result) == PGRES_TUPLES_OK;
+	bool ok = found && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+
+	if (!found)
+	{
+		pg_failure_inbox(&failure, result, "find the table of dead letters");
+		pg_admin_error(&failure, error);
+	}
+	else if (!ok)
+	{
+		error_permanent(error, EXIT_PERMISSION,
+						"permission denied for table outbox_inbox.dead_letter");
+		error_hint(error, "GRANT SELECT, INSERT, UPDATE on it to the consumer's role, or give all "
+						  "handlers \"on_error = stop\".");
+	}
+	PQclear(result);
+	return ok;
+}
+
 bool
 pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handlers, FILE *out,
 			   Error *error)
@@ -234,7 +262,7 @@ pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handl
 						INBOX_LAYOUT);
 		error_hint(error, "Stop all consumers of this target and run \"outbox-consumer init\".");
 	}
-	if (layout < INBOX_LAYOUT)
+	if (layout < INBOX_LAYOUT || (handlers->dead_letters && !check_dead_letters(conn, error)))
 	{
 		PQfinish(conn);
 		return false;

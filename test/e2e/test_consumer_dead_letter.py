@@ -321,6 +321,9 @@ def test_an_inbox_that_is_older(stage, exits):
     consumer = stage.consumer().start(ready=False)
     assert consumer.wait_exit() == exits["EXIT_NOT_INITIALIZED"], consumer.log()
     assert "outbox-consumer init" in consumer.log()
+    command = run_once(stage.consumer("check", command=("check",)))
+    assert command.status == exits["EXIT_NOT_INITIALIZED"], command
+    assert "outbox-consumer init" in command.output
     for words in ("its table of dead letters was created", "already\n"):
         command = run_once(stage.consumer("init", command=("init",)))
         assert command.status == 0 and words in command.output, command
@@ -344,7 +347,7 @@ def test_letters_are_not_read(stage, exits):
     command = run_once(stage.consumer(command=("--check-config",)))
     assert command.status == exits["EXIT_CONFIG"] and "where dead letters go" in command.output
     command = run_once(stage.consumer(command=("--check-config",),
-                                      **{"dead_letter.topic": "other.${group}"}))
+                                      **{"dead_letter.topic": "other.{group}"}))
     assert command.status == 0, command
     command = run_once(stage.consumer(command=("--check-config",),
                                       **{"dead_letter.topic": "no topic"}))

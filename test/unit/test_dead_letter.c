@@ -215,14 +215,14 @@ topics_are_named_after_the_group(void **state)
 		const char *group;
 		const char *topic; /* NULL: refused */
 	} rows[] = {
-		{"outbox.dead-letter.${group}", "reports", "outbox.dead-letter.reports"},
-		{"${group}-${group}", "a", "a-a"},
+		{"outbox.dead-letter.{group}", "reports", "outbox.dead-letter.reports"},
+		{"{group}-{group}", "a", "a-a"},
 		{"dead", "my group", "dead"},
 		{"", "my group", ""},
-		{"outbox.dead-letter.${group}", "my group", NULL},
-		{"${group}", "..", NULL},
-		{"${topic}", "a", NULL},
-		{"dead-${group}",
+		{"outbox.dead-letter.{group}", "my group", NULL},
+		{"{group}", "..", NULL},
+		{"{topic}", "a", NULL},
+		{"dead-{group}",
 		 "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
 		 "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
 		 "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
