@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "pg_arrays.h"
 #include "pg_encode.h"
+#include "raw_headers.h"
 
 static void
 bytes_of_an_array(void **state)
@@ -238,6 +239,57 @@ moves_and_places(void **state)
 	pg_params_free(&params);
 }
 
+/* Where the letter is, or what it is: never both. */
+static void
+letters(void **state)
+{
+	static const InboxHeader headers[] = {{{(const uint8_t *) "a", 1}, {NULL, 0}},
+										  {{(const uint8_t *) "b", 1}, {(const uint8_t *) "B", 1}}};
+	TargetLetter letter = {.topic = "t",
+						   .partition = 1,
+						   .offset = 2,
+						   .timestamp_ms = -1,
+						   .sqlstate = "22P02",
+						   .message = "bad",
+						   .letter_topic = "dead",
+						   .letter_partition = 3,
+						   .letter_offset = 4,
+						   .refusal = "stale",
+						   .key = view_of("key"),
+						   .value = view_of("value")};
+	PgParams params;
+	Buffer raw;
+
+	(void) state;
+	pg_params_init(&params);
+	buffer_init(&raw, 100);
+	raw_headers_put_all(&raw, headers, LENGTH(headers));
+	letter.raw_headers = buffer_view(&raw);
+	for (int in_topic = 1; in_topic >= 0; in_topic--)
+	{
+		letter.letter_topic = in_topic ? "dead" : NULL;
+		assert_true(pg_encode_letter(&params, "group", &letter));
+		assert_int_equal(params.count, 17);
+		expect_texts(&params, 1, "t");
+		expect_texts(&params, 4, "NULL"); /* no id, no handler, no time */
+		expect_texts(&params, 5, "NULL");
+		expect_texts(&params, 6, "NULL");
+		expect_texts(&params, 7, "22P02");
+		expect_texts(&params, 8, "bad");
+		expect_texts(&params, 9, in_topic ? "dead" : "NULL");
+		/* int4 and int8, or NULL. */
+		assert_int_equal(params.lengths[10], 20 + 4 + (in_topic ? 4 : 0));
+		assert_int_equal(params.lengths[11], 20 + 4 + (in_topic ? 8 : 0));
+		expect_texts(&params, 12, in_topic ? "NULL" : "stale");
+		expect_texts(&params, 13, in_topic ? "NULL" : "key");
+		expect_texts(&params, 14, in_topic ? "NULL" : "value");
+		expect_texts(&params, 15, in_topic ? "" : "a b");
+		expect_texts(&params, 16, in_topic ? "" : "NULL B");
+	}
+	buffer_free(&raw);
+	pg_params_free(&params);
+}
+
 int
 main(void)
 {
@@ -245,6 +297,7 @@ main(void)
 		cmocka_unit_test(bytes_of_an_array), cmocka_unit_test(an_empty_array_has_no_dimension),
 		cmocka_unit_test(elements),			 cmocka_unit_test(latest_keeps_the_last_of_each_key),
 		cmocka_unit_test(many_keys),		 cmocka_unit_test(moves_and_places),
+		cmocka_unit_test(letters),
 	};
 
 	return cmocka_run_group_tests_name("pg_arrays", tests, NULL, NULL);
