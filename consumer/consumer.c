@@ -315,7 +315,9 @@ static void
 drain(Consumer *consumer)
 {
 	settle(consumer);
-	consumer_letter_step(consumer);
+	/* Else whoever has the partition next makes it. */
+	if (can_finish(consumer))
+		consumer_letter_step(consumer);
 	if (consumer->now < consumer->leave_at)
 	{
 		if (can_finish(consumer))

@@ -321,6 +321,13 @@ consumer_target_failed(Consumer *consumer, const TargetFailure *failure)
 		consumer->connect_at = backoff_next(&consumer->reconnect, consumer->now, &consumer->random);
 }
 
+/* The inbox doesn't know whether it was applied: neither a dead letter nor a handler settles that. */
+static bool
+cannot_be_judged(const TargetFailure *failure)
+{
+	return strncmp(failure->error.sqlstate, "OBX", 3) == 0;
+}
+
 static void
 stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
 {
@@ -334,13 +341,12 @@ stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
 					partition->topic, partition->partition, (long long) record->offset,
 					record->id[0] != '\0' ? record->id : "(none)", failure->error.message);
 	snprintf(error.sqlstate, sizeof(error.sqlstate), "%s", failure->error.sqlstate);
-	/* What the inbox says of an event that it can't judge. */
-	if (strncmp(failure->error.sqlstate, "OBX", 3) == 0)
+	if (cannot_be_judged(failure))
 		error_hint(&error, "%s", failure->error.hint);
 	else
 		error_hint(&error,
-				   "All events before it are applied. Mend the handler or the target, and start "
-				   "again.");
+				   "All events before it are applied. Mend the handler or the target and start "
+				   "again, or give the handler \"on_error = dead-letter\".");
 	consumer_fail(consumer, &error);
 }
 
@@ -385,9 +391,10 @@ consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 	{
 		case FAILURE_DATA:
 			consumer->stats.failures[failure->failure]++;
-			if (sizer_data_error(&consumer->sizer, consumer->request_count) &&
-				!retries_foreign_key(consumer, failure) &&
-				!consumer_letter_begin(consumer, failure))
+			if (!sizer_data_error(&consumer->sizer, consumer->request_count))
+				break;
+			if (cannot_be_judged(failure) || (!retries_foreign_key(consumer, failure) &&
+											  !consumer_letter_begin(consumer, failure)))
 				stop_at_culprit(consumer, failure);
 			break;
 		case FAILURE_FENCED:

@@ -219,7 +219,8 @@ redrive_run(const ConsumerConfig *config, const Handlers *handlers, FILE *out, E
 	if (!ok || redrive.left == 0)
 		return ok;
 	error_clear(error);
-	error_permanent(error, EXIT_DATA, "%lu dead letters can't be applied", redrive.left);
+	error_permanent(error, EXIT_DATA, "%lu dead letter%s can't be applied", redrive.left,
+					redrive.left == 1 ? "" : "s");
 	return error_hint(error, "Each was told above. Mend the handlers or the target and redrive "
 							 "them, or give them up: DELETE FROM outbox_inbox.dead_letter.");
 }

@@ -69,7 +69,7 @@ def redrive(stage, **options):
 def test_one_bad_event_holds_nobody_up(stage, exits):
     feed = Feed(stage)
     feed.send(200)
-    headers = [("own", b"\xff\x00"), ("own", None), (ERRORS + "topic", b"an older one"), ("", b"")]
+    headers = [("own", b"\xff"), ("own", None), (ERRORS + "topic", b"an older one"), ("", b"")]
     put_bad(feed, 1, key=b"the key", headers=headers, timestamp=1234567890123)
     feed.send(200)
     consumer = stage.consumer().start()
@@ -202,11 +202,11 @@ def test_no_topic_for_letters(stage, options, reason):
 def test_kill_between_the_letter_and_the_progress(stage, mended):
     """A letter too many, and nothing else: whether the event is applied, its row says."""
     feed = Feed(stage, partitions=1)
-    put_bad(feed, 1)
-    feed.send(20)
+    consumer = stage.consumer().start()
     with stage.target.connect(stage.database, autocommit=False) as connection:
         connection.execute("LOCK TABLE outbox_inbox.dead_letter IN EXCLUSIVE MODE")
-        consumer = stage.consumer().start()
+        put_bad(feed, 1)
+        feed.send(20)
         until(lambda: connection.execute(
             "SELECT 1 FROM pg_locks WHERE NOT granted AND relation ="
             " 'outbox_inbox.dead_letter'::regclass").fetchall(), "its row waits for the lock")
