@@ -148,7 +148,7 @@ def test_the_sample_file_is_a_file_that_works(program, tmp_path):
     # The group stands in the section's line, the setting in a line of its own.
     section, named = "", set()
     for line in sample.splitlines():
-        if re.fullmatch(r"\[[a-z]+\]", line):
+        if re.fullmatch(r"\[[a-z_]+\]", line):
             section = line[1:-1] + "."
         match = re.match(r"#([a-z_.]+) =", line)
         if match:
