@@ -37,7 +37,7 @@ typedef struct BatchRecord
 	bool by_id;			  /* has an id, and the target judges it by that */
 	bool flagged;		  /* sent again, out of order */
 	bool known;			  /* the target has its id */
-	bool dead;			  /* a dead letter: it moves progress and position, and reaches no handler */
+	bool dead; /* a dead letter: it moves progress and position, and reaches no handler */
 	bool has_uuid;
 	bool has_position; /* one that counts as reached */
 	uint8_t uuid[UUID_SIZE];

@@ -32,8 +32,8 @@ command_settings(ConsumerConfig *config, Handlers *handlers, const Options *opti
 {
 	return consumer_config_fill(config, options, error) &&
 		   kafka_conf_check(options, config->group, error) &&
-		   pg_conninfo_check(options, "target", error) &&
-		   handlers_load(handlers, options, error) && letters_are_not_read(config, handlers, error);
+		   pg_conninfo_check(options, "target", error) && handlers_load(handlers, options, error) &&
+		   letters_are_not_read(config, handlers, error);
 }
 
 static bool

@@ -191,8 +191,8 @@ find_value(const char *key, const char *text, const char *const *names, const ch
 		found++;
 	if (names[found] == NULL)
 	{
-		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of %s \"%s\"", origin, key,
-						text, of, whose);
+		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of %s \"%s\"", origin, key, text,
+						of, whose);
 		return error_hint(error, "%s", hint);
 	}
 	*value = found;

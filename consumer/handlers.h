@@ -124,7 +124,7 @@ typedef struct Handlers
 	int topic_count;
 	bool *topic_headers; /* some handler of the topic wants the headers */
 	TopicRules *topic_rules;
-	bool dead_letters;	 /* some handler makes them */
+	bool dead_letters; /* some handler makes them */
 } Handlers;
 
 extern void handlers_init(Handlers *handlers);

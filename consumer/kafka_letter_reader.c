@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "exit_codes.h"
 #include "kafka_conf.h"
+#include "kafka_setup.h"
 #include "kafka_inbox.h"
 #include "raw_headers.h"
 
@@ -54,7 +55,7 @@ letter_reader_open(const Options *options, const char *group, Error *error)
 	reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
 	if (reader->rk == NULL)
 	{
-		kafka_conf_refuse(error, reason, conf);
+		kafka_setup_refuse(conf, reason, error);
 		rd_kafka_conf_destroy(conf);
 		letter_reader_close(reader);
 		return NULL;

@@ -23,6 +23,7 @@
 
 #include "exit_codes.h"
 #include "kafka_conf.h"
+#include "kafka_setup.h"
 #include "kafka_trust.h"
 #include "raw_headers.h"
 
@@ -155,7 +156,7 @@ start(KafkaLetters *letters, Error *error)
 	letters->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
 	if (letters->rk == NULL)
 	{
-		kafka_conf_refuse(error, reason, conf);
+		kafka_setup_refuse(conf, reason, error);
 		rd_kafka_conf_destroy(conf);
 		return false;
 	}

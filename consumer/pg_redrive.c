@@ -26,6 +26,7 @@ struct PgRedrive
 {
 	PGconn *conn;
 	const char *group;
+	int64_t retention_usec;
 	const Handlers *handlers;
 	int64_t last; /* number of the letter before */
 	int64_t end;  /* of the last one that there was */
@@ -117,7 +118,7 @@ find_end(PgRedrive *redrive, Error *error)
 
 PgRedrive *
 pg_redrive_open(const char *conninfo, int64_t timeout_usec, const char *group,
-				const Handlers *handlers, Error *error)
+				int64_t retention_usec, const Handlers *handlers, Error *error)
 {
 	PgRedrive *redrive = calloc(1, sizeof(*redrive));
 
@@ -127,6 +128,7 @@ pg_redrive_open(const char *conninfo, int64_t timeout_usec, const char *group,
 		return NULL;
 	}
 	redrive->group = group;
+	redrive->retention_usec = retention_usec;
 	redrive->handlers = handlers;
 	pg_params_init(&redrive->params);
 	redrive->conn = pg_admin_connect(conninfo, timeout_usec, error);
@@ -244,6 +246,41 @@ mark(PgRedrive *redrive, const WaitingLetter *letter)
 		NULL, values, NULL, NULL, 0));
 }
 
+/*
+ * It may have been sent again and applied meanwhile, and may be sent again
+ * afterwards: its id is judged and recorded like that of any other record.  It
+ * isn't "flagged": that it wasn't applied at first is known, whatever its age.
+ */
+static const char claim_sql[] =
+	"SELECT is_new FROM outbox_inbox.claim($1::text, $2::int8 * interval '1 microsecond',"
+	" ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::uuid], ARRAY[false], ARRAY[NULL::text],"
+	" ARRAY[true], ARRAY['apply'])";
+
+/* Whether handlers have to see it; NULL as in mark(). */
+static PGresult *
+claim(PgRedrive *redrive, const WaitingLetter *letter, const BatchRecord *record, bool *is_new)
+{
+	char retention[24];
+	char uuid[UUID_TEXT_SIZE];
+	const char *values[5] = {redrive->group, retention, letter->topic, record->id, NULL};
+	PGresult *result;
+
+	*is_new = true;
+	if (record->id[0] == '\0' ||
+		redrive->handlers->topic_rules[record->topic].dedupe == DEDUPE_NONE)
+		return NULL;
+	snprintf(retention, sizeof(retention), "%lld", (long long) redrive->retention_usec);
+	if (record->has_uuid)
+	{
+		uuid_format(record->uuid, uuid);
+		values[3] = values[4] = uuid;
+	}
+	result = PQexecParams(redrive->conn, claim_sql, 5, NULL, values, NULL, NULL, 0);
+	if (succeeded(result))
+		*is_new = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	return done_or_result(result);
+}
+
 static PGresult *
 run_handler(PgRedrive *redrive, int index)
 {
@@ -269,24 +306,28 @@ judge(const TargetFailure *failure, Error *error)
 
 /* The transaction's statements; on failure the outcome, with the transaction still open. */
 static RedriveOutcome
-apply_within(PgRedrive *redrive, const WaitingLetter *letter, const Batch *batch, Error *error)
+apply_within(PgRedrive *redrive, const WaitingLetter *letter, Batch *batch, Error *error)
 {
 	TargetApply apply = {
 		.batch = batch, .count = 1, .place = place_of, .arg = (void *) (uintptr_t) letter};
+	const BatchRecord *record = &batch->records[batch->head];
 	TargetFailure failure;
+	bool is_new = false;
 	PGresult *failed = mark(redrive, letter);
 
+	if (failed == NULL)
+		failed = claim(redrive, letter, record, &is_new);
 	if (failed != NULL)
 	{
 		pg_failure_inbox(&failure, failed, "mark a dead letter");
 		PQclear(failed);
 		return judge(&failure, error);
 	}
-	for (int i = 0; i < redrive->handlers->count; i++)
+	for (int i = 0; is_new && i < redrive->handlers->count; i++)
 	{
 		const Handler *handler = &redrive->handlers->items[i];
 
-		if (handler->topic_index != batch->records[batch->head].topic)
+		if (handler->topic_index != record->topic)
 			continue;
 		if (!pg_encode_handler(&redrive->params, handler, &apply))
 		{
@@ -302,14 +343,14 @@ apply_within(PgRedrive *redrive, const WaitingLetter *letter, const Batch *batch
 	}
 	failed = done_or_result(PQexec(redrive->conn, "COMMIT"));
 	if (failed == NULL)
-		return REDRIVE_APPLIED;
+		return is_new ? REDRIVE_APPLIED : REDRIVE_DONE;
 	pg_failure_result(&failure, failed, "commit a dead letter");
 	PQclear(failed);
 	return judge(&failure, error);
 }
 
 RedriveOutcome
-pg_redrive_apply(PgRedrive *redrive, const WaitingLetter *letter, const Batch *batch, Error *error)
+pg_redrive_apply(PgRedrive *redrive, const WaitingLetter *letter, Batch *batch, Error *error)
 {
 	PGresult *failed =
 		done_or_result(PQexec(redrive->conn, "BEGIN ISOLATION LEVEL READ COMMITTED"));

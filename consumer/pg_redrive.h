@@ -27,10 +27,10 @@ typedef struct WaitingLetter
 	ByteView raw_headers;
 } WaitingLetter;
 
-/* Connects and prepares all handlers.  NULL with the Error filled. */
+/* Connects and prepares all handlers.  NULL with the Error filled.  retention_usec: inbox.retention. */
 extern MUST_CHECK PgRedrive *pg_redrive_open(const char *conninfo, int64_t timeout_usec,
-											 const char *group, const Handlers *handlers,
-											 Error *error);
+											 const char *group, int64_t retention_usec,
+											 const Handlers *handlers, Error *error);
 extern void pg_redrive_close(PgRedrive *redrive); /* NULL is allowed */
 
 /*
@@ -42,13 +42,13 @@ extern MUST_CHECK IoResult pg_redrive_next(PgRedrive *redrive, WaitingLetter *le
 typedef enum RedriveOutcome
 {
 	REDRIVE_APPLIED,
-	REDRIVE_DONE,	 /* by somebody else meanwhile, or given up */
+	REDRIVE_DONE,	 /* by somebody else meanwhile, as another record with its id, or given up */
 	REDRIVE_REFUSED, /* it can't be applied still: error */
 	REDRIVE_FAILED	 /* not because of it: error */
 } RedriveOutcome;
 
 /* The first record of the batch through the handlers of its topic, in one transaction. */
 extern MUST_CHECK RedriveOutcome pg_redrive_apply(PgRedrive *redrive, const WaitingLetter *letter,
-												  const Batch *batch, Error *error);
+												  Batch *batch, Error *error);
 
 #endif

@@ -275,8 +275,8 @@ begin_judging(const TargetApply *apply)
 	for (size_t i = batch->head; i < batch->head + apply->count; i++)
 	{
 		batch->records[i].known = false;
-		any = any || (batch->records[i].by_id && !batch->records[i].dropped &&
-					  !batch->records[i].dead);
+		any = any ||
+			  (batch->records[i].by_id && !batch->records[i].dropped && !batch->records[i].dead);
 	}
 	return any;
 }

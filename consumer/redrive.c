@@ -201,7 +201,7 @@ redrive_run(const ConsumerConfig *config, const Handlers *handlers, FILE *out, E
 
 	batch_init(&redrive.batch, 1, BATCH_BYTES);
 	redrive.target = pg_redrive_open(config->conninfo, config->connect_timeout_usec, config->group,
-									 handlers, error);
+									 config->inbox_retention_usec, handlers, error);
 	ok = redrive.target != NULL && redrive_all(&redrive, error);
 	if (redrive.target != NULL)
 		fprintf(out, "applied: %lu, applied by others meanwhile: %lu, stay: %lu\n", redrive.applied,

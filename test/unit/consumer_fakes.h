@@ -212,6 +212,14 @@ fake_apply(Target *base, const TargetApply *apply, MonoUsec now, TargetFailure *
 	return true;
 }
 
+static bool
+fake_rotate(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	(void) failure;
+	begin_request((FakeTarget *) base, false, now);
+	return true;
+}
+
 static TargetEvent
 fake_step(Target *base, MonoUsec now, TargetFailure *failure)
 {
@@ -259,6 +267,7 @@ static const TargetClass fake_target_class = {
 	.read = fake_read,
 	.apply = fake_apply,
 	.probe = fake_probe,
+	.rotate = fake_rotate,
 	.step = fake_step,
 	.visit = fake_visit,
 	.wake_at = fake_wake_at,

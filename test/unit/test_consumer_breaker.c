@@ -51,6 +51,7 @@ scene_open(Scene *scene)
 									 .retry_min_usec = 100 * USEC_PER_MS,
 									 .retry_max_usec = 2 * SEC,
 									 .retry_attempts = 3,
+									 .inbox_retention_usec = 600 * USEC_PER_SEC,
 									 .lag_interval_usec = SEC};
 	handlers_init(&scene->handlers);
 	assert_true(

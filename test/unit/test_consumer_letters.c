@@ -252,6 +252,15 @@ fake_apply(Target *base, const TargetApply *apply, MonoUsec now, TargetFailure *
 	return true;
 }
 
+static bool
+fake_rotate(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	(void) now, (void) failure;
+	((FakeTarget *) base)->busy = true;
+	((FakeTarget *) base)->fails = ((FakeTarget *) base)->lost = false;
+	return true;
+}
+
 static TargetEvent
 fake_step(Target *base, MonoUsec now, TargetFailure *failure)
 {
@@ -314,6 +323,7 @@ static const TargetClass fake_target_class = {
 	.connect = fake_connect,
 	.read = fake_read,
 	.apply = fake_apply,
+	.rotate = fake_rotate,
 	.step = fake_step,
 	.visit = fake_visit,
 	.wake_at = fake_wake_at,
@@ -417,6 +427,7 @@ scene_open(void **state)
 									.batch_bytes = 1000000,
 									.batch_target_usec = USEC_PER_SEC,
 									.retry_attempts = 3,
+									.inbox_retention_usec = 600 * USEC_PER_SEC,
 									.retry_min_usec = USEC_PER_MS,
 									.retry_max_usec = USEC_PER_MS,
 									.reconnect_min_usec = USEC_PER_MS,
