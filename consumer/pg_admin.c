@@ -187,6 +187,19 @@ pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out, Error *erro
 	return ok;
 }
 
+/* Nothing is executed, but whether the role may is found out, which PREPARE leaves to later. */
+static PGresult *
+explain(PGconn *conn, const char *name, int param_count)
+{
+	char sql[64 + HANDLER_PARAMS_MAX * 5];
+	size_t len = (size_t) snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE %s", name);
+
+	for (int i = 0; i < param_count; i++)
+		len += (size_t) snprintf(sql + len, sizeof(sql) - len, "%s", i == 0 ? "(NULL" : ",NULL");
+	snprintf(sql + len, sizeof(sql) - len, "%s", param_count > 0 ? ")" : "");
+	return PQexec(conn, sql);
+}
+
 static bool
 check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error *error)
 {
@@ -202,6 +215,12 @@ check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error 
 	result = PQprepare(conn, name, handler->sql, handler->param_count, types);
 	ok = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (ok)
+	{
+		PQclear(result);
+		result = explain(conn, name, handler->param_count);
+		ok = PQresultStatus(result) == PGRES_TUPLES_OK;
+	}
+	if (ok)
 		fprintf(out, "handler \"%s\" of topic \"%s\": ok\n", handler->name, handler->topic);
 	else
 	{
@@ -216,29 +235,41 @@ check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error 
 	return ok;
 }
 
-/* Where a handler makes dead letters: a row for each must be possible. */
+/* What the role lacks in outbox_inbox, as statements that give it; NULL: nothing.  $1: with dead letters. */
+static const char rights_sql[] =
+	"SELECT pg_catalog.string_agg(pg_catalog.format('GRANT %s ON %s TO %I', r.rights, r.object,"
+	" current_user), '; ' ORDER BY r.place)"
+	" FROM (SELECT 1, 'SELECT, INSERT, UPDATE', 'outbox_inbox.' || t.name,"
+	"  (SELECT bool_and(pg_catalog.has_table_privilege('outbox_inbox.' || t.name, p.one))"
+	"  FROM (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS p (one))"
+	"  FROM (VALUES ('progress'), ('position'), ('dead_letter')) AS t (name)"
+	"  WHERE t.name <> 'dead_letter' OR $1::bool"
+	" UNION ALL"
+	" SELECT 2, 'EXECUTE', 'ALL FUNCTIONS IN SCHEMA outbox_inbox',"
+	"  bool_and(pg_catalog.has_function_privilege(f.oid, 'EXECUTE'))"
+	"  FROM pg_catalog.pg_proc AS f WHERE f.pronamespace = 'outbox_inbox'::pg_catalog.regnamespace"
+	" ) AS r (place, rights, object, there) WHERE NOT r.there";
+
 static bool
-check_dead_letters(PGconn *conn, Error *error)
+check_rights(PGconn *conn, const Handlers *handlers, Error *error)
 {
-	PGresult *result =
-		PQexec(conn, "SELECT pg_catalog.has_table_privilege('outbox_inbox.dead_letter', 'SELECT')"
-					 " AND pg_catalog.has_table_privilege('outbox_inbox.dead_letter', 'INSERT')"
-					 " AND pg_catalog.has_table_privilege('outbox_inbox.dead_letter', 'UPDATE')");
+	const char *value = handlers->dead_letters ? "t" : "f";
+	PGresult *result = PQexecParams(conn, rights_sql, 1, NULL, &value, NULL, NULL, 0);
 	TargetFailure failure;
 	bool found = PQresultStatus(result) == PGRES_TUPLES_OK;
-	bool ok = found && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	bool ok = found && PQgetisnull(result, 0, 0);
 
 	if (!found)
 	{
-		pg_failure_inbox(&failure, result, "find the table of dead letters");
+		pg_failure_inbox(&failure, result, "look for rights to outbox_inbox");
 		pg_admin_error(&failure, error);
 	}
 	else if (!ok)
 	{
 		error_permanent(error, EXIT_PERMISSION,
-						"permission denied for table outbox_inbox.dead_letter");
-		error_hint(error, "GRANT SELECT, INSERT, UPDATE on it to the consumer's role, or give all "
-						  "handlers \"on_error = stop\".");
+						"permission denied: role \"%s\" lacks rights to outbox_inbox",
+						PQuser(conn));
+		error_hint(error, "%s.", PQgetvalue(result, 0, 0));
 	}
 	PQclear(result);
 	return ok;
@@ -262,7 +293,7 @@ pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handl
 						INBOX_LAYOUT);
 		error_hint(error, "Stop all consumers of this target and run \"outbox-consumer init\".");
 	}
-	if (layout < INBOX_LAYOUT || (handlers->dead_letters && !check_dead_letters(conn, error)))
+	if (layout < INBOX_LAYOUT || !check_rights(conn, handlers, error))
 	{
 		PQfinish(conn);
 		return false;

@@ -21,8 +21,9 @@ extern MUST_CHECK bool pg_admin_init(const char *conninfo, int64_t timeout_usec,
 									 Error *error);
 
 /*
- * Prepares every handler, which changes nothing, and says of each
- * what is wrong with it.  The error is the last.
+ * Whether the role has its rights to outbox_inbox; then prepares and explains every
+ * handler, which changes nothing, and says of each what is wrong with it, rights to
+ * its tables included.  The error is the last.
  */
 extern MUST_CHECK bool pg_admin_check(const char *conninfo, int64_t timeout_usec,
 									  const Handlers *handlers, FILE *out, Error *error);

@@ -120,8 +120,8 @@ pg_failure_inbox(TargetFailure *failure, const PGresult *result, const char *doi
 		return;
 	if (exit_code == EXIT_PERMISSION)
 		error_hint(&failure->error, "GRANT USAGE ON SCHEMA outbox_inbox, SELECT, INSERT, UPDATE on "
-									"its tables progress and position, and EXECUTE on its "
-									"functions to the consumer's role.");
+									"its tables progress, position and dead_letter, and EXECUTE on "
+									"its functions to the consumer's role.");
 	else
 		error_hint(&failure->error, "Run \"outbox-consumer init\" with a role that may create a "
 									"schema in the target.");

@@ -4,6 +4,7 @@ The books: what the feed sent is applied once and in order (Feed.check), and eac
 event is either a row of outbox_inbox.dead_letter that waits, or applied once.
 """
 import random
+import re
 import uuid
 
 import pytest
@@ -313,32 +314,75 @@ def test_a_missing_row_is_waited_for(stage):
     assert rows(stage, "sqlstate") == [("23503",)]
 
 
-def test_an_inbox_that_is_older(stage, exits):
-    stage.target_sql("DROP TABLE outbox_inbox.dead_letter")
-    stage.target_sql("DROP FUNCTION outbox_inbox.redrive")
+def test_rights_of_the_role(stage, exits):
+    """check says which are missing, in statements that give them; of who makes no letters it asks none for them."""
+    def check(status):
+        command = run_once(stage.consumer(f"check-{len(stage.daemons)}", command=("check",), **limited))
+        assert command.status == exits[status], command
+        return command.output
+
+    role = f'"{stage.prefix}"'
+    stage.target_sql(f"CREATE ROLE {role} LOGIN")
+    stage.target_sql(f"GRANT USAGE ON SCHEMA outbox_inbox TO {role}")
+    limited = {"target.conninfo": stage.target.conninfo(stage.database, stage.prefix)}
     feed = Feed(stage, partitions=1)
-    feed.send(5)
-    consumer = stage.consumer().start(ready=False)
-    assert consumer.wait_exit() == exits["EXIT_NOT_INITIALIZED"], consumer.log()
-    assert "outbox-consumer init" in consumer.log()
-    command = run_once(stage.consumer("check", command=("check",)))
-    assert command.status == exits["EXIT_NOT_INITIALIZED"], command
-    assert "outbox-consumer init" in command.output
-    for words in ("its table of dead letters was created", "already\n"):
-        command = run_once(stage.consumer("init", command=("init",)))
-        assert command.status == 0 and words in command.output, command
     put_bad(feed, 1)
-    feed.flush()
-    consumer.start()
+    feed.send(5)
+    told = check("EXIT_PERMISSION")
+    grants = re.findall("GRANT [^;.]* ON [^;]* TO " + role.strip('"').replace(".", "[.]"), told.replace('"', ""))
+    assert len(grants) == 4, told
+    letters, = [grant for grant in grants if "dead_letter" in grant]
+    for grant in grants:
+        if grant is not letters:
+            stage.target_sql(grant.replace(stage.prefix, role))
+    stage.handlers[feed.topic]["on_error"] = "stop"
+    assert "permission denied for table applied" in check("EXIT_HANDLER")
+    stage.target_sql(f"GRANT INSERT ON applied TO {role}; GRANT USAGE ON SEQUENCE applied_n_seq TO {role}")
+    check("EXIT_OK")
+    stage.handlers[feed.topic]["on_error"] = "dead-letter"
+    assert "outbox_inbox.dead_letter" in check("EXIT_PERMISSION")
+    consumer = stage.consumer(**limited).start(ready=False)
+    assert consumer.wait_exit(60) == exits["EXIT_PERMISSION"], consumer.log()
+    assert stage.applied() == [] and rows(stage, "1") == []
+    stage.target_sql(letters.replace(stage.prefix, role))
+    check("EXIT_OK")
+    stage.consumer("again", **limited).start()
     feed.wait_applied()
     wait_rows(stage, 1)
-    # Who stops at them needs no table.
-    stage.target_sql("DROP TABLE outbox_inbox.dead_letter")
-    stage.handlers[feed.topic]["on_error"] = "stop"
-    assert consumer.stop() == 0
+
+
+@pytest.mark.parametrize("dedupe", ["position", "id"])
+def test_one_that_is_sent_again_is_applied_once(stage, dedupe):
+    """Before it is redriven, and after."""
+    stage.handlers[stage.topic("t")]["dedupe"] = dedupe
+    feed = Feed(stage, partitions=1)
+    for number in range(2):
+        put_bad(feed, number, position=f"other/1.1/0/{number + 1:X}/0")
     feed.send(5)
-    stage.consumer("strict").start()
+    consumer = stage.consumer().start()
     feed.wait_applied()
+    wait_rows(stage, 2)
+    stage.target_sql(MENDED)
+    stage.target_sql("UPDATE outbox_inbox.dead_letter SET redriven_at = now() WHERE event_id = %s",
+                     (bad_id(1),))
+    again = [("outbox-replayed", b"selected")]
+    put_bad(feed, 0, headers=again)
+    feed.flush()
+    until(lambda: applied_bad(stage) == [bad_id(0)], "it is applied")
+    command = redrive(stage)
+    assert command.status == 0 and "applied: 0, applied by others meanwhile: 1" in command.output
+    stage.target_sql("UPDATE outbox_inbox.dead_letter SET redriven_at = NULL WHERE event_id = %s",
+                     (bad_id(1),))
+    command = redrive(stage)
+    assert command.status == 0 and "applied: 1," in command.output
+    put_bad(feed, 1, headers=again)
+    feed.flush()
+    until(lambda: consumer.metric("outbox_consumer_duplicate_events_total") == 1,
+          "what was redriven isn't applied again")
+    assert applied_bad(stage) == [bad_id(0), bad_id(1)]
+    assert stage.target_sql("SELECT count(*) FROM outbox_inbox.dead_letter"
+                            " WHERE redriven_at IS NULL") == [(0,)]
+    check_good(stage, feed)
 
 
 def test_letters_are_not_read(stage, exits):
