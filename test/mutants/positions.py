@@ -250,5 +250,5 @@ mutant("reader-forgets-at-a-restart", "reader", "consumer/consumer_progress.c",
        "\tpartition->seen = partition->read_positions;\n", "",
        e2e="test_positions.py::test_several_databases_into_the_same_topics[one cluster]")
 mutant("reader-takes-repetitions", "reader", "consumer/consumer_read.c",
-       "\t\t\tto->repeated = true;\n\t\t\tbreak;", "\t\t\tbreak;",
-       e2e="test_positions.py::test_several_databases_into_the_same_topics[one cluster]")
+       "\t\t\tto->repeated = by_position;\n\t\t\tbreak;", "\t\t\tbreak;",
+       unit="test_consumer_judge:by_position")

@@ -600,6 +600,22 @@ a_handler_may_stop(void **state)
 	assert_int_equal(scene.sink.sent, 0);
 }
 
+/* Whatever the handlers say. */
+static void
+what_cannot_be_judged_stops(void **state)
+{
+	const Error *error;
+
+	(void) state;
+	scene.target.bad[20] = true;
+	scene.target.handler = -1;
+	scene.target.sqlstate = "OBX03";
+	assert_false(run(300));
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
+	assert_int_equal(scene.target.next, 20);
+	assert_int_equal(scene.sink.sent, 0);
+}
+
 /* At COMMIT nobody knows whose it is. */
 static void
 a_handler_that_is_not_known_is_the_topics(void **state)
@@ -709,6 +725,7 @@ main(void)
 		TEST(too_large_is_first_shortened),
 		TEST(what_the_topic_refuses_is_in_the_row),
 		TEST(a_handler_may_stop),
+		TEST(what_cannot_be_judged_stops),
 		TEST(a_handler_that_is_not_known_is_the_topics),
 		TEST(a_missing_row_is_waited_for),
 		TEST(but_not_for_ever),

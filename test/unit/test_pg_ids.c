@@ -119,6 +119,7 @@ ids_applied_by_position_are_recorded(void **state)
 	add_positioned(0, 0); /* without an id */
 	add_positioned(0, 1)->repeated = true;
 	add_positioned(0, 1)->dropped = true;
+	add_positioned(0, 1)->dead = true;
 	add_positioned(0, 1)->by_id = true;
 	add_positioned(1, 1)->by_id = true; /* its topic goes by ids */
 	add_positioned(2, 1);				/* and this one's by nothing */
@@ -158,6 +159,9 @@ what_is_judged(void **state)
 	record = add(0, 3);
 	record->by_id = true;
 	record->dropped = true;
+	record = add(0, 3); /* it isn't applied: whoever sends it again is right */
+	record->by_id = true;
+	record->dead = true;
 	record = add(0, 4);
 	record->by_id = true;
 	record->known = true; /* by an earlier attempt */
@@ -215,6 +219,8 @@ handlers_get_what_is_not_known(void **state)
 	assert_true(batch_record_runs(&records->records[1]));
 	records->records[1].repeated = true;
 	assert_false(batch_record_runs(&records->records[1]));
+	add(0, 3)->dead = true;
+	assert_false(batch_record_runs(&records->records[2]));
 }
 
 int
