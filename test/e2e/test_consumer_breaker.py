@@ -31,6 +31,17 @@ def lag(consumer):
                if k.startswith("outbox_consumer_lag_records{"))
 
 
+def taken_ill(ward, illness, first, then, **settings):
+    """A consumer that applied the first events before the target fell ill, and has more of them to apply."""
+    feed = Feed(ward, partitions=1)
+    feed.send(first)
+    consumer = ward.consumer(**settings).start()
+    feed.wait_applied()
+    failing(ward, illness)
+    feed.send(then)
+    return feed, consumer
+
+
 def mode(consumer):
     shown = [m for m in ("auto", "forced-open", "disabled")
              if consumer.metrics()[f'outbox_consumer_breaker_mode{{mode="{m}"}}'] == 1]
@@ -169,15 +180,10 @@ def test_orders_that_are_refused(stage):
 
 def test_a_slow_target_opens_it(ward):
     """Every batch comes through, and takes too long; a small one that does isn't enough either."""
-    feed = Feed(ward, partitions=1)
-    feed.send(5)
-    consumer = ward.consumer(**{
+    feed, consumer = taken_ill(ward, "slow", 5, 100, **{
         "breaker.slow_rate": "60", "breaker.slow_duration": "500ms", "breaker.window_type": "count",
         "breaker.window_size": "5", "breaker.window_calls": "3", "breaker.reset": "500ms",
-        "batch.max_records": "5"}).start()
-    feed.wait_applied()
-    failing(ward, "slow")
-    feed.send(100)
+        "batch.max_records": "5"})
     until(lambda: len(transitions(consumer)) >= 3, "a probe is slow, too")
     opened = changes(consumer)[0]
     assert transitions(consumer)[:3] == [
@@ -194,15 +200,10 @@ def test_a_slow_target_opens_it(ward):
 
 def test_a_target_that_fails_every_other_time_opens_it(ward):
     """Never two failures in a row."""
-    feed = Feed(ward, partitions=1)
-    feed.send(3)
-    consumer = ward.consumer(**{
+    feed, consumer = taken_ill(ward, "every other", 3, 30, **{
         "breaker.failures": "2", "breaker.failure_rate": "40", "breaker.window_type": "count",
         "breaker.window_size": "6", "breaker.window_calls": "6", "breaker.reset": "300ms",
-        "batch.max_records": "1"}).start()
-    feed.wait_applied()
-    failing(ward, "every other")
-    feed.send(30)
+        "batch.max_records": "1"})
     until(lambda: changes(consumer), "the breaker opens")
     opened = changes(consumer)[0]
     assert opened["reason"] == "failure rate" and opened["failures"] < 2
@@ -214,13 +215,8 @@ def test_a_target_that_fails_every_other_time_opens_it(ward):
 
 
 def test_the_wait_grows(ward):
-    feed = Feed(ward, partitions=1)
-    feed.send(3)
-    consumer = ward.consumer(**{"breaker.reset": "200ms", "breaker.growth_percent": "200",
-                                "breaker.reset_max": "700ms"}).start()
-    feed.wait_applied()
-    failing(ward, "53100")
-    feed.send(30)
+    feed, consumer = taken_ill(ward, "53100", 3, 30, **{
+        "breaker.reset": "200ms", "breaker.growth_percent": "200", "breaker.reset_max": "700ms"})
 
     def waits():
         return [e["retry_in_ms"] for e in changes(consumer) if e["to"] == "open"]

@@ -1,7 +1,16 @@
 /*
  * consumer_fakes.h
- *	  For tests of the conductor: an inbox of one partition that gives its records up to
- *	  "end", and a target that answers each transaction after "delay_usec".
+ *	  For tests of the conductor: one partition of a made-up Kafka, a made-up target, and
+ *	  the conductor between them.  The clock is the test's.
+ *
+ * The inbox gives its records in order, up to "end", from where it was told to
+ * begin.  The target has the progress of that partition, and moves it when an
+ * apply is answered with TARGET_DONE.
+ *
+ * Invariants, asserted here: one request at a time; an apply moves the partition
+ * from where it is; only what is read is paused, and only to change what is.
+ *
+ * scene_init(), then what the test wants otherwise, then scene_start().
  */
 #ifndef OUTBOX_TEST_CONSUMER_FAKES_H
 #define OUTBOX_TEST_CONSUMER_FAKES_H
@@ -12,18 +21,22 @@
 #include "consumer_intern.h"
 
 #define SEC USEC_PER_SEC
-#define FAKE_SIZES 64
-#define ROUND (10 * USEC_PER_MS)
 
 typedef struct FakeInbox
 {
 	Inbox base;
 	InboxPlace place;
-	bool told; /* of the assignment */
+	InboxEventType next_event; /* what poll tells next; INBOX_RECORD: records */
 	bool reading;
 	bool paused;
+	bool stuck;	 /* gives nothing until it begins anew */
+	bool silent; /* doesn't tell the ends of partitions */
 	int64_t next;
 	int64_t end;
+	unsigned anew;
+	unsigned finished;
+	/* NULL: each record is "{}", of timestamp 1, without headers. What it points to must stay. */
+	void (*fill)(InboxRecord *record);
 } FakeInbox;
 
 typedef struct FakeTarget
@@ -32,14 +45,32 @@ typedef struct FakeTarget
 	bool connected;
 	bool busy;
 	bool applies; /* what is under way */
-	bool failing;
 	int64_t delay_usec;
 	MonoUsec done_at;
-	int64_t asked_next; /* what the request under way moves to */
-	int64_t next;
+	TargetMove asked; /* how the apply under way moves the progress */
+	int64_t next;	  /* -1: no progress yet */
+	int64_t last_timestamp_ms;
 	unsigned applications;
-	size_t sizes[FAKE_SIZES]; /* of the first ones */
+	int64_t applied; /* records, of applications that were done */
+	size_t asked_records;
+	unsigned probes;
+	unsigned rotations;
+	/* NULL: nobody looks. May judge its records by id. */
+	void (*look)(struct FakeTarget *target, const TargetApply *apply);
+	/* How an apply ends; failure.handler is -1. NULL: TARGET_DONE. */
+	TargetEvent (*answer)(struct FakeTarget *target, TargetFailure *failure);
 } FakeTarget;
+
+typedef struct Scene
+{
+	FakeInbox inbox;
+	FakeTarget target;
+	Handlers handlers;
+	ConsumerConfig config;
+	Consumer *consumer;
+	MonoUsec now;
+	int64_t round_usec; /* from one to the next */
+} Scene;
 
 /* -------------------------------------------------------------------------
  * inbox
@@ -51,21 +82,22 @@ fake_poll(Inbox *base, InboxEvent *event)
 	FakeInbox *inbox = (FakeInbox *) base;
 
 	memset(event, 0, offsetof(InboxEvent, error));
-	if (!inbox->told)
+	event->type = inbox->next_event;
+	inbox->next_event = INBOX_RECORD;
+	if (event->type != INBOX_RECORD)
 	{
-		inbox->told = true;
-		event->type = INBOX_ASSIGNED;
 		event->places = &inbox->place;
 		event->place_count = 1;
 		return IO_OK;
 	}
-	if (!inbox->reading || inbox->paused || inbox->next >= inbox->end)
+	if (!inbox->reading || inbox->paused || inbox->stuck || inbox->next >= inbox->end)
 		return IO_AGAIN;
-	event->type = INBOX_RECORD;
 	event->record = (InboxRecord){.topic = inbox->place.topic,
 								  .offset = inbox->next++,
 								  .timestamp_ms = 1,
 								  .value = view_of("{}")};
+	if (inbox->fill != NULL)
+		inbox->fill(&event->record);
 	return IO_OK;
 }
 
@@ -84,29 +116,43 @@ fake_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 static bool
 fake_begin_anew(Inbox *base, const InboxPlace *place, Error *error)
 {
+	FakeInbox *inbox = (FakeInbox *) base;
+
+	inbox->anew++;
+	inbox->stuck = false;
 	return fake_begin(base, place, 1, error);
 }
 
 static bool
 fake_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
-	(void) base, (void) places, (void) count, (void) error;
+	FakeInbox *inbox = (FakeInbox *) base;
+
+	(void) places, (void) count, (void) error;
+	inbox->reading = inbox->paused = false;
+	inbox->finished++;
 	return true;
 }
 
 static bool
 fake_pause(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
+	FakeInbox *inbox = (FakeInbox *) base;
+
 	(void) places, (void) count, (void) error;
-	((FakeInbox *) base)->paused = true;
+	assert_true(inbox->reading && !inbox->paused);
+	inbox->paused = true;
 	return true;
 }
 
 static bool
 fake_resume(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
+	FakeInbox *inbox = (FakeInbox *) base;
+
 	(void) places, (void) count, (void) error;
-	((FakeInbox *) base)->paused = false;
+	assert_true(inbox->reading && inbox->paused);
+	inbox->paused = false;
 	return true;
 }
 
@@ -119,14 +165,16 @@ fake_store(Inbox *base, const InboxPlace *places, size_t count)
 static bool
 fake_watermarks(Inbox *base, InboxPlace *places, size_t count, int timeout_ms, Error *error)
 {
+	const FakeInbox *inbox = (const FakeInbox *) base;
+
 	(void) timeout_ms, (void) error;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; !inbox->silent && i < count; i++)
 	{
 		places[i].low = 0;
-		places[i].high = ((FakeInbox *) base)->end;
+		places[i].high = inbox->end;
 		places[i].known = true;
 	}
-	return true;
+	return !inbox->silent;
 }
 
 static int64_t
@@ -134,6 +182,12 @@ fake_cached_end(const Inbox *base, const char *topic, int32_t partition)
 {
 	(void) base, (void) topic, (void) partition;
 	return INBOX_OFFSET_UNKNOWN;
+}
+
+static void
+fake_leave(Inbox *base)
+{
+	((FakeInbox *) base)->next_event = INBOX_CLOSED;
 }
 
 static const InboxClass fake_inbox_class = {
@@ -146,6 +200,7 @@ static const InboxClass fake_inbox_class = {
 	.store = fake_store,
 	.watermarks = fake_watermarks,
 	.cached_end = fake_cached_end,
+	.close = fake_leave,
 };
 
 /* -------------------------------------------------------------------------
@@ -170,13 +225,15 @@ fake_connect(Target *base, MonoUsec now, TargetFailure *failure)
 	return true;
 }
 
-static void
-begin_request(FakeTarget *target, bool applies, MonoUsec now)
+static bool
+fake_request(FakeTarget *target, bool applies, MonoUsec done_at)
 {
+	assert_true(target->connected);
 	assert_false(target->busy);
 	target->busy = true;
 	target->applies = applies;
-	target->done_at = now + (applies ? target->delay_usec : 0);
+	target->done_at = done_at;
+	return true;
 }
 
 static bool
@@ -184,16 +241,23 @@ fake_read(Target *base, const TargetPlace *places, size_t count, MonoUsec now,
 		  TargetFailure *failure)
 {
 	(void) places, (void) count, (void) failure;
-	begin_request((FakeTarget *) base, false, now);
-	return true;
+	return fake_request((FakeTarget *) base, false, now);
 }
 
 static bool
 fake_probe(Target *base, MonoUsec now, TargetFailure *failure)
 {
 	(void) failure;
-	begin_request((FakeTarget *) base, false, now);
-	return true;
+	((FakeTarget *) base)->probes++;
+	return fake_request((FakeTarget *) base, false, now);
+}
+
+static bool
+fake_rotate(Target *base, MonoUsec now, TargetFailure *failure)
+{
+	(void) failure;
+	((FakeTarget *) base)->rotations++;
+	return fake_request((FakeTarget *) base, false, now);
 }
 
 static bool
@@ -204,40 +268,40 @@ fake_apply(Target *base, const TargetApply *apply, MonoUsec now, TargetFailure *
 	(void) failure;
 	assert_int_equal(apply->move_count, 1);
 	assert_int_equal(apply->moves[0].expected_next, target->next);
-	target->asked_next = apply->moves[0].new_next;
-	if (target->applications < FAKE_SIZES)
-		target->sizes[target->applications] = apply->count;
+	target->asked = apply->moves[0];
+	target->asked_records = apply->count;
+	if (target->look != NULL)
+		target->look(target, apply);
 	target->applications++;
-	begin_request(target, true, now);
-	return true;
+	return fake_request(target, true, now + target->delay_usec);
 }
 
-static bool
-fake_rotate(Target *base, MonoUsec now, TargetFailure *failure)
+/* What an apply commits, answered or not. */
+static void
+fake_commit(FakeTarget *target)
 {
-	(void) failure;
-	begin_request((FakeTarget *) base, false, now);
-	return true;
+	target->next = target->asked.new_next;
+	target->last_timestamp_ms = target->asked.last_timestamp_ms;
+	target->applied += (int64_t) target->asked_records;
 }
 
 static TargetEvent
 fake_step(Target *base, MonoUsec now, TargetFailure *failure)
 {
 	FakeTarget *target = (FakeTarget *) base;
+	TargetEvent event = TARGET_DONE;
 
 	if (!target->busy || now < target->done_at)
 		return TARGET_NOTHING;
 	target->busy = false;
-	if (target->failing && target->applies)
-	{
-		*failure = (TargetFailure){.failure = FAILURE_INFRASTRUCTURE, .handler = -1};
-		error_clear(&failure->error);
-		(void) error_transient(&failure->error, "made up");
-		return TARGET_FAILED;
-	}
-	if (target->applies)
-		target->next = target->asked_next;
-	return TARGET_DONE;
+	if (!target->applies)
+		return TARGET_DONE;
+	*failure = (TargetFailure){.handler = -1};
+	if (target->answer != NULL)
+		event = target->answer(target, failure);
+	if (event == TARGET_DONE)
+		fake_commit(target);
+	return event;
 }
 
 static void
@@ -248,10 +312,11 @@ fake_visit(const Target *base, TargetProgressVisitor progress, TargetPositionVis
 	TargetProgress row = {.topic = "t",
 						  .next_offset = target->next,
 						  .last_offset = target->next - 1,
-						  .last_timestamp_ms = 1};
+						  .last_timestamp_ms = target->last_timestamp_ms};
 
 	(void) position;
-	progress(&row, arg);
+	if (target->next >= 0)
+		progress(&row, arg);
 }
 
 static MonoUsec
@@ -259,6 +324,12 @@ fake_wake_at(const Target *base)
 {
 	(void) base;
 	return MONO_NEVER;
+}
+
+static void
+fake_disconnect(Target *base)
+{
+	((FakeTarget *) base)->connected = false;
 }
 
 static const TargetClass fake_target_class = {
@@ -271,6 +342,69 @@ static const TargetClass fake_target_class = {
 	.step = fake_step,
 	.visit = fake_visit,
 	.wake_at = fake_wake_at,
+	.close = fake_disconnect,
 };
+
+/* -------------------------------------------------------------------------
+ * scene
+ * ------------------------------------------------------------------------- */
+
+/* A topic "t" that goes to a handler "h", and a target that has nothing of it. */
+static void
+scene_init(Scene *scene)
+{
+	Error error;
+
+	memset(scene, 0, sizeof(*scene));
+	error_clear(&error);
+	log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	scene->inbox.base.methods = &fake_inbox_class;
+	scene->inbox.place = (InboxPlace){.topic = "t"};
+	scene->inbox.next_event = INBOX_ASSIGNED;
+	scene->target.base.methods = &fake_target_class;
+	scene->target.next = -1;
+	scene->target.last_timestamp_ms = 1;
+	scene->config = (ConsumerConfig){.group = "g",
+									 .breaker = {.failures = 5},
+									 .batch_records = 100,
+									 .batch_bytes = 1000000,
+									 .batch_target_usec = SEC,
+									 .retry_attempts = 3,
+									 .drain_timeout_usec = SEC,
+									 .inbox_retention_usec = 600 * SEC,
+									 .lag_interval_usec = SEC};
+	scene->now = 1000 * SEC;
+	scene->round_usec = 100 * USEC_PER_MS;
+	handlers_init(&scene->handlers);
+	assert_true(
+		handlers_add(&scene->handlers, "h", "t", "json", "SELECT FROM batch", "test", &error));
+}
+
+static void
+scene_start(Scene *scene)
+{
+	scene->consumer = consumer_create(&scene->config, &scene->handlers, &scene->inbox.base,
+									  &scene->target.base, 1);
+	assert_non_null(scene->consumer);
+}
+
+static void
+scene_close(Scene *scene)
+{
+	consumer_destroy(scene->consumer);
+	handlers_free(&scene->handlers);
+}
+
+/* Rounds until so much time is over; false: the conductor ended before. */
+static bool
+scene_run(Scene *scene, int64_t usec)
+{
+	for (MonoUsec end = scene->now + usec; scene->now < end; scene->now += scene->round_usec)
+	{
+		if (!consumer_step(scene->consumer, scene->now))
+			return false;
+	}
+	return true;
+}
 
 #endif

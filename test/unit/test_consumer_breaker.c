@@ -2,78 +2,64 @@
  * test_consumer_breaker.c
  *	  The conductor and its breaker, over a target that takes its time and fails as
  *	  it is told: what a call is, how long it took, and what orders do.
- *
- * The clock is the test's.
  */
 #include "consumer_fakes.h"
 
-/* -------------------------------------------------------------------------
- * scene
- * ------------------------------------------------------------------------- */
+#define SIZES_MAX 64
+#define ROUND (10 * USEC_PER_MS)
 
-typedef struct Scene
+static bool failing;			/* what is applied */
+static size_t sizes[SIZES_MAX]; /* of the first applications */
+
+static void
+note_size(FakeTarget *target, const TargetApply *apply)
 {
-	FakeInbox inbox;
-	FakeTarget target;
-	Handlers handlers;
-	ConsumerConfig config;
-	Consumer *consumer;
-	MonoUsec now;
-} Scene;
+	if (target->applications < SIZES_MAX)
+		sizes[target->applications] = apply->count;
+}
+
+static TargetEvent
+fail_as_told(FakeTarget *target, TargetFailure *failure)
+{
+	(void) target;
+	if (!failing)
+		return TARGET_DONE;
+	failure->failure = FAILURE_INFRASTRUCTURE;
+	(void) error_transient(&failure->error, "made up");
+	return TARGET_FAILED;
+}
 
 static void
 scene_open(Scene *scene)
 {
-	Error error;
-
-	memset(scene, 0, sizeof(*scene));
-	error_clear(&error);
-	log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
-	scene->inbox.base.methods = &fake_inbox_class;
-	scene->inbox.place = (InboxPlace){.topic = "t"};
-	scene->target.base.methods = &fake_target_class;
-	scene->target.next = 1;
+	scene_init(scene);
+	failing = false;
 	scene->inbox.end = 1;
-	scene->config = (ConsumerConfig){.group = "g",
-									 .breaker = {.failures = 5,
-												 .successes = 3,
-												 .reset_usec = 60 * SEC,
-												 .growth_percent = 100,
-												 .window = BREAKER_WINDOW_COUNT,
-												 .window_size = 10,
-												 .window_calls = 4,
-												 .slow_rate_percent = 50,
-												 .slow_usec = SEC},
-									 .probe_records = 3,
-									 .batch_records = 100,
-									 .batch_bytes = 1000000,
-									 .batch_target_usec = 10 * SEC,
-									 .retry_min_usec = 100 * USEC_PER_MS,
-									 .retry_max_usec = 2 * SEC,
-									 .retry_attempts = 3,
-									 .inbox_retention_usec = 600 * USEC_PER_SEC,
-									 .lag_interval_usec = SEC};
-	handlers_init(&scene->handlers);
-	assert_true(
-		handlers_add(&scene->handlers, "h", "t", "json", "SELECT FROM batch", "test", &error));
-	scene->consumer = consumer_create(&scene->config, &scene->handlers, &scene->inbox.base,
-									  &scene->target.base, 1);
-	assert_non_null(scene->consumer);
+	scene->target.next = 1;
+	scene->target.look = note_size;
+	scene->target.answer = fail_as_told;
+	scene->config.breaker = (BreakerConfig){.failures = 5,
+											.successes = 3,
+											.reset_usec = 60 * SEC,
+											.growth_percent = 100,
+											.window = BREAKER_WINDOW_COUNT,
+											.window_size = 10,
+											.window_calls = 4,
+											.slow_rate_percent = 50,
+											.slow_usec = SEC};
+	scene->config.probe_records = 3;
+	scene->config.batch_target_usec = 10 * SEC;
+	scene->config.retry_min_usec = 100 * USEC_PER_MS;
+	scene->config.retry_max_usec = 2 * SEC;
+	scene_start(scene);
 	scene->now = clock_mono();
-}
-
-static void
-scene_close(Scene *scene)
-{
-	consumer_destroy(scene->consumer);
-	handlers_free(&scene->handlers);
+	scene->round_usec = ROUND;
 }
 
 static void
 run(Scene *scene, int64_t usec)
 {
-	for (MonoUsec end = scene->now + usec; scene->now < end; scene->now += ROUND)
-		assert_true(consumer_step(scene->consumer, scene->now));
+	assert_true(scene_run(scene, usec));
 }
 
 static void
@@ -88,6 +74,17 @@ static const Breaker *
 breaker(const Scene *scene)
 {
 	return &scene->consumer->breaker;
+}
+
+/* With 200 records that the target fails to take. */
+static void
+scene_open_and_fail(Scene *scene)
+{
+	scene_open(scene);
+	failing = true;
+	scene->inbox.end = 201;
+	run(scene, 30 * SEC);
+	assert_int_equal(breaker(scene)->state, BREAKER_OPEN);
 }
 
 /* Each batch takes 1.5 s: the window fills with slow calls, and the fourth one opens it. */
@@ -148,6 +145,7 @@ forced_open_it_holds_everything(void **state)
 	order(&scene, BREAKER_ORDER_OPEN);
 	run(&scene, SEC);
 	assert_true(scene.target.next > 1);
+	assert_true(scene.inbox.paused);
 	scene.inbox.end = 1000;
 	run(&scene, 600 * SEC);
 	assert_int_equal(scene.target.applications, 1);
@@ -169,22 +167,18 @@ by_the_book(void **state)
 	MonoUsec opened;
 
 	(void) state;
-	scene_open(&scene);
-	scene.target.failing = true;
-	scene.inbox.end = 201;
-	run(&scene, 30 * SEC);
-	assert_int_equal(breaker(&scene)->state, BREAKER_OPEN);
+	scene_open_and_fail(&scene);
 	assert_int_equal(scene.target.applications, 5);
 	opened = breaker(&scene)->since;
 	run(&scene, opened + 60 * SEC - scene.now);
 	assert_int_equal(scene.target.applications, 5);
-	scene.target.failing = false;
+	failing = false;
 	while (breaker(&scene)->state != BREAKER_CLOSED && scene.now < opened + 70 * SEC)
 		run(&scene, ROUND);
 	assert_int_equal(breaker(&scene)->state, BREAKER_CLOSED);
 	/* One small batch at a time until then. */
 	for (int i = 5; i < 8; i++)
-		assert_int_equal(scene.target.sizes[i], 3);
+		assert_int_equal(sizes[i], 3);
 	assert_int_equal(scene.target.next, 10);
 	run(&scene, 5 * SEC);
 	assert_int_equal(scene.target.next, 201);
@@ -198,18 +192,14 @@ who_releases_it_means_now(void **state)
 	unsigned before;
 
 	(void) state;
-	scene_open(&scene);
-	scene.target.failing = true;
-	scene.inbox.end = 201;
-	run(&scene, 30 * SEC);
-	assert_int_equal(breaker(&scene)->state, BREAKER_OPEN);
+	scene_open_and_fail(&scene);
 	/* Too early: one probe, and open for the whole wait again. */
 	before = scene.target.applications;
 	order(&scene, BREAKER_ORDER_HALF_OPEN);
 	run(&scene, SEC);
 	assert_int_equal(scene.target.applications, before + 1);
 	assert_int_equal(breaker(&scene)->state, BREAKER_OPEN);
-	scene.target.failing = false;
+	failing = false;
 	order(&scene, BREAKER_ORDER_HALF_OPEN);
 	run(&scene, SEC);
 	assert_int_equal(breaker(&scene)->state, BREAKER_CLOSED);
