@@ -47,7 +47,7 @@ mutant("ids-never-rotated", "ids", "consumer.c", "if (!consumer->rotates || cons
 
 mutant("letter-passed-at-once", "letters", "consumer_letters.c",
        "return consumer->letter.phase == LETTER_TO_SEND || consumer->letter.phase == LETTER_SENT;", "return consumer->letter.phase == LETTER_SENT;",
-       f"{LETTERS}:nobody_asks_the_target_meanwhile")
+       f"{LETTERS}:what_may_pass_is_tried_again")
 mutant("letter-not-awaited", "letters", "consumer_letters.c", "\t\tcase LETTER_PENDING:\n\t\t\treturn;\n",
        "\t\tcase LETTER_PENDING:\n\t\t\tplace(consumer, record);\n\t\t\treturn;\n", f"{LETTERS}:nothing_behind_it_passes_before_it_has_a_place",
        quick=True)
@@ -64,7 +64,7 @@ mutant("letter-of-another-record", "letters", "consumer_letters.c",
 mutant("policy-nobody-stops", "policy", "handlers.c", "return handlers->items[handler].on_error;", "return HANDLER_DEAD_LETTER;",
        f"{LETTERS}:a_handler_may_stop", quick=True)
 mutant("policy-of-the-first", "policy", "handlers.c", "handlers->items[i].on_error == HANDLER_STOP)\n\t\t\treturn HANDLER_STOP;",
-       "handlers->items[i].on_error == HANDLER_STOP)\n\t\t\tbreak;", f"{LETTERS}:any_handler_may_stop_what_nobody_owns")
+       "handlers->items[i].on_error == HANDLER_STOP)\n\t\t\tbreak;", "test_handlers:policies_are_each_handlers_own")
 mutant("policy-batch-to-blame", "policy", "consumer_apply.c", "if (!sizer_data_error(&consumer->sizer, consumer->request_count))", "if (false)",
        f"{LETTERS}:the_others_are_applied_in_order")
 mutant("policy-foreign-key-at-once", "policy", "consumer_apply.c", "wanted |= handler->retries_foreign_key;", "wanted |= false;",

@@ -25,6 +25,7 @@ typedef struct Ledger
 	int failures;
 	int lose_commits; /* of transactions with a row: the answer is lost */
 	bool commit_lost; /* ... and it was done all the same */
+	bool refuse_rows;
 
 	/* The application under way. */
 	bool fails;
@@ -40,6 +41,7 @@ typedef struct FakeSink
 	bool busy;
 	unsigned sent;
 	unsigned stored;
+	int failures;		/* of the target, before the first letter */
 	size_t lengths[16]; /* of headers */
 	int64_t timestamp_ms;
 	char value[16];
@@ -105,6 +107,7 @@ try_to_enter(FakeTarget *target, const TargetApply *apply)
 		if (batch_record_runs(record) && ledger.bad[record->offset] && !well)
 			ledger.fails = true;
 	}
+	ledger.fails = ledger.fails || (ledger.refuse_rows && apply->letter != NULL);
 	if (ledger.fails)
 		return;
 	ledger.lost = apply->letter != NULL && ledger.lose_commits > 0;
@@ -165,6 +168,8 @@ fake_send(LetterSink *base, const Letter *letter, LetterReport *report)
 
 	(void) report;
 	assert_true(sink->sent < LENGTH(sink->lengths));
+	if (sink->sent == 0)
+		sink->failures = ledger.failures;
 	sink->lengths[sink->sent++] = letter->headers.len;
 	sink->timestamp_ms = letter->timestamp_ms;
 	snprintf(sink->value, sizeof(sink->value), "%.*s", (int) letter->value.len,
@@ -326,6 +331,8 @@ what_may_pass_is_tried_again(void **state)
 	ledger_closes();
 	assert_int_equal(sink.sent, 5);
 	assert_int_equal(ledger.rows[20].letter_offset, 100);
+	/* Nobody asks the target meanwhile. */
+	assert_int_equal(ledger.failures, sink.failures);
 }
 
 static void
@@ -375,6 +382,19 @@ a_handler_may_stop(void **state)
 	assert_int_equal(sink.sent, 0);
 }
 
+static void
+a_row_that_is_refused_stops(void **state)
+{
+	const Error *error;
+
+	(void) state;
+	ledger.bad[20] = ledger.refuse_rows = true;
+	assert_false(run(300));
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
+	assert_int_equal(scene.target.next, 20);
+	assert_int_equal(sink.sent, 1);
+}
+
 /* Whatever the handlers say. */
 static void
 what_cannot_be_judged_stops(void **state)
@@ -382,13 +402,13 @@ what_cannot_be_judged_stops(void **state)
 	const Error *error;
 
 	(void) state;
-	scene.target.bad[20] = true;
-	scene.target.handler = -1;
-	scene.target.sqlstate = "OBX03";
+	ledger.bad[20] = true;
+	ledger.handler = -1;
+	ledger.sqlstate = "OBX03";
 	assert_false(run(300));
 	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
 	assert_int_equal(scene.target.next, 20);
-	assert_int_equal(scene.sink.sent, 0);
+	assert_int_equal(sink.sent, 0);
 }
 
 /* At COMMIT nobody knows whose it is. */
@@ -500,6 +520,7 @@ main(void)
 		TEST(too_large_is_first_shortened),
 		TEST(what_the_topic_refuses_is_in_the_row),
 		TEST(a_handler_may_stop),
+		TEST(a_row_that_is_refused_stops),
 		TEST(what_cannot_be_judged_stops),
 		TEST(a_handler_that_is_not_known_is_the_topics),
 		TEST(a_missing_row_is_waited_for),
