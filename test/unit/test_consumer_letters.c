@@ -2,208 +2,11 @@
  * test_consumer_letters.c
  *	  The conductor over events that a target can't take, and a topic for them
  *	  that does as it is told.
- *
- * The ledger is what the target committed, each offset once and in order, as
- * applied or as a row of a dead letter.
  */
-#include "consumer_fakes.h"
+#include "consumer_ledger.h"
 #include "exit_codes.h"
 
-#define EVENTS 60
-#define ROUND (10 * USEC_PER_MS)
-
-typedef struct Ledger
-{
-	char fate[EVENTS]; /* 'a' applied, 'd' dead */
-	TargetLetter rows[EVENTS];
-	char refusals[EVENTS][512];
-
-	bool bad[EVENTS];
-	const char *sqlstate; /* of what is bad */
-	int handler;
-	int good_after; /* failures after which nothing is bad any more; -1: never */
-	int failures;
-	int lose_commits; /* of transactions with a row: the answer is lost */
-	bool commit_lost; /* ... and it was done all the same */
-	bool refuse_rows;
-
-	/* The application under way. */
-	bool fails;
-	bool lost;
-} Ledger;
-
-typedef struct FakeSink
-{
-	LetterSink base;
-	LetterOutcome outcomes[8]; /* of one letter after the other, then STORED */
-	size_t at;
-	bool waits; /* no answer */
-	bool busy;
-	unsigned sent;
-	unsigned stored;
-	int failures;		/* of the target, before the first letter */
-	size_t lengths[16]; /* of headers */
-	int64_t timestamp_ms;
-	char value[16];
-} FakeSink;
-
 static Scene scene;
-static Ledger ledger;
-
-static void
-fill(InboxRecord *record)
-{
-	static char value[32];
-	static const InboxHeader headers[] = {{{(const uint8_t *) "own", 3}, {NULL, 0}}};
-
-	snprintf(value, sizeof(value), "value %lld", (long long) record->offset);
-	record->timestamp_ms = 1000 + record->offset;
-	record->value = view_of(value);
-	record->headers = headers;
-	record->header_count = 1;
-}
-
-/* -------------------------------------------------------------------------
- * ledger
- * ------------------------------------------------------------------------- */
-
-static void
-enter(int64_t next, const TargetApply *apply)
-{
-	const Batch *batch = apply->batch;
-
-	for (size_t i = batch->head; i < batch->head + apply->count; i++)
-	{
-		const BatchRecord *record = &batch->records[i];
-
-		if (record->dropped)
-			continue;
-		assert_int_equal(record->offset, next);
-		assert_int_equal(ledger.fate[record->offset], 0);
-		ledger.fate[record->offset] = record->dead ? 'd' : 'a';
-		next = record->offset + 1;
-		if (!record->dead)
-			continue;
-		assert_non_null(apply->letter);
-		assert_int_equal(apply->letter->offset, record->offset);
-		ledger.rows[record->offset] = *apply->letter;
-		snprintf(ledger.refusals[record->offset], sizeof(ledger.refusals[0]), "%s",
-				 apply->letter->refusal);
-	}
-	assert_int_equal(apply->moves[0].new_next, next);
-}
-
-static void
-try_to_enter(FakeTarget *target, const TargetApply *apply)
-{
-	const Batch *batch = apply->batch;
-	bool well = ledger.good_after >= 0 && ledger.failures >= ledger.good_after;
-
-	ledger.fails = ledger.lost = false;
-	for (size_t i = batch->head; i < batch->head + apply->count; i++)
-	{
-		const BatchRecord *record = &batch->records[i];
-
-		if (batch_record_runs(record) && ledger.bad[record->offset] && !well)
-			ledger.fails = true;
-	}
-	ledger.fails = ledger.fails || (ledger.refuse_rows && apply->letter != NULL);
-	if (ledger.fails)
-		return;
-	ledger.lost = apply->letter != NULL && ledger.lose_commits > 0;
-	if (ledger.lost)
-		ledger.lose_commits--;
-	if (!ledger.lost || ledger.commit_lost)
-		enter(target->next < 0 ? 0 : target->next, apply);
-}
-
-static TargetEvent
-tell(FakeTarget *target, TargetFailure *failure)
-{
-	if (ledger.lost)
-	{
-		if (ledger.commit_lost)
-			fake_commit(target);
-		target->connected = false;
-		failure->lost = failure->unknown = true;
-		failure->failure = FAILURE_INFRASTRUCTURE;
-		error_transient(&failure->error, "gone");
-		return TARGET_FAILED;
-	}
-	if (!ledger.fails)
-		return TARGET_DONE;
-	ledger.failures++;
-	failure->handler = ledger.handler;
-	failure->failure = sqlstate_class(ledger.sqlstate);
-	error_transient(&failure->error, "it is bad \xc3");
-	snprintf(failure->error.sqlstate, sizeof(failure->error.sqlstate), "%s", ledger.sqlstate);
-	return TARGET_FAILED;
-}
-
-/* -------------------------------------------------------------------------
- * topic
- * ------------------------------------------------------------------------- */
-
-static LetterOutcome
-answer(FakeSink *sink, LetterReport *report)
-{
-	memset(report, 0, sizeof(*report));
-	report->outcome = LETTER_STORED;
-	if (sink->at < LENGTH(sink->outcomes) && sink->outcomes[sink->at] != LETTER_PENDING)
-		report->outcome = sink->outcomes[sink->at];
-	sink->at++;
-	report->partition = 4;
-	report->offset = 100 + sink->stored;
-	if (report->outcome == LETTER_STORED)
-		sink->stored++;
-	else
-		error_transient(&report->error, "not today");
-	return report->outcome;
-}
-
-static bool
-fake_send(LetterSink *base, const Letter *letter, LetterReport *report)
-{
-	FakeSink *sink = (FakeSink *) base;
-
-	(void) report;
-	assert_true(sink->sent < LENGTH(sink->lengths));
-	if (sink->sent == 0)
-		sink->failures = ledger.failures;
-	sink->lengths[sink->sent++] = letter->headers.len;
-	sink->timestamp_ms = letter->timestamp_ms;
-	snprintf(sink->value, sizeof(sink->value), "%.*s", (int) letter->value.len,
-			 (const char *) letter->value.data);
-	sink->busy = true;
-	return true;
-}
-
-static LetterOutcome
-fake_sink_step(LetterSink *base, LetterReport *report)
-{
-	FakeSink *sink = (FakeSink *) base;
-
-	memset(report, 0, sizeof(*report));
-	if (!sink->busy || sink->waits)
-		return LETTER_PENDING;
-	sink->busy = false;
-	return answer(sink, report);
-}
-
-static const char *
-fake_topic(const LetterSink *base)
-{
-	(void) base;
-	return "dead";
-}
-
-static const LetterSinkClass fake_sink_class = {
-	.send = fake_send, .step = fake_sink_step, .topic = fake_topic};
-
-/* -------------------------------------------------------------------------
- * scene
- * ------------------------------------------------------------------------- */
-
 static FakeSink sink;
 
 static int
@@ -224,7 +27,7 @@ scene_open(void **state)
 	scene.config.retry_min_usec = scene.config.retry_max_usec = USEC_PER_MS;
 	scene.config.reconnect_min_usec = scene.config.reconnect_max_usec = USEC_PER_MS;
 	scene.config.lag_interval_usec = 3600 * SEC;
-	scene.round_usec = ROUND;
+	scene.round_usec = 10 * USEC_PER_MS;
 	scene_start(&scene);
 	consumer_set_letters(scene.consumer, &sink.base);
 	return 0;
@@ -251,7 +54,7 @@ policy(const char *on_error, const char *on_foreign_key)
 static bool
 run(int rounds)
 {
-	return scene_run(&scene, rounds * ROUND);
+	return scene_run(&scene, rounds * scene.round_usec);
 }
 
 /* Every event has one fate, and the bad ones are dead. */
@@ -268,6 +71,18 @@ ledger_closes(void)
 	assert_int_equal(scene.target.next, EVENTS);
 	assert_int_equal(scene.consumer->dead_lettered[0] + scene.consumer->dead_lettered[1], dead);
 	assert_int_equal(scene.consumer->stats.applied, EVENTS - dead);
+}
+
+/* All before it are applied, and so many letters sent. */
+static void
+stops_at(int64_t offset, unsigned letters)
+{
+	const Error *error;
+
+	assert_false(run(300));
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
+	assert_int_equal(scene.target.next, offset);
+	assert_int_equal(sink.sent, letters);
 }
 
 static void
@@ -371,44 +186,29 @@ what_the_topic_refuses_is_in_the_row(void **state)
 static void
 a_handler_may_stop(void **state)
 {
-	const Error *error;
-
 	(void) state;
 	policy("stop", NULL);
 	ledger.bad[20] = true;
-	assert_false(run(300));
-	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
-	assert_int_equal(scene.target.next, 20);
-	assert_int_equal(sink.sent, 0);
+	stops_at(20, 0);
 }
 
 static void
 a_row_that_is_refused_stops(void **state)
 {
-	const Error *error;
-
 	(void) state;
 	ledger.bad[20] = ledger.refuse_rows = true;
-	assert_false(run(300));
-	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
-	assert_int_equal(scene.target.next, 20);
-	assert_int_equal(sink.sent, 1);
+	stops_at(20, 1);
 }
 
 /* Whatever the handlers say. */
 static void
 what_cannot_be_judged_stops(void **state)
 {
-	const Error *error;
-
 	(void) state;
 	ledger.bad[20] = true;
 	ledger.handler = -1;
 	ledger.sqlstate = "OBX03";
-	assert_false(run(300));
-	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
-	assert_int_equal(scene.target.next, 20);
-	assert_int_equal(sink.sent, 0);
+	stops_at(20, 0);
 }
 
 /* At COMMIT nobody knows whose it is. */
