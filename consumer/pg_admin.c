@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "exit_codes.h"
+#include "pg_dial.h"
 #include "pg_failure.h"
 
 static const char inbox_sql[] =
@@ -22,13 +23,6 @@ static const char inbox_sql_2[] =
 	;
 
 #define INBOX_LAYOUT 2
-
-static void
-ignore_notice(void *arg, const PGresult *result)
-{
-	(void) arg;
-	(void) result;
-}
 
 bool
 pg_admin_error(const TargetFailure *failure, Error *error)
@@ -42,67 +36,28 @@ pg_admin_error(const TargetFailure *failure, Error *error)
 	return false;
 }
 
-/* Whether it is made; else the failure is filled. */
-static bool
-wait_for_connection(PGconn *conn, MonoUsec deadline, int64_t timeout_usec, TargetFailure *failure)
-{
-	short wants = POLLOUT;
-
-	while (PQstatus(conn) != CONNECTION_BAD)
-	{
-		struct pollfd ready = {PQsocket(conn), wants, 0};
-		MonoUsec now = clock_mono();
-
-		if (now >= deadline)
-		{
-			pg_failure_timeout(failure, "connect to the target", timeout_usec);
-			return false;
-		}
-		if (poll(&ready, 1, (int) ((deadline - now) / USEC_PER_MS) + 1) <= 0)
-			continue;
-		switch (PQconnectPoll(conn))
-		{
-			case PGRES_POLLING_OK:
-				return true;
-			case PGRES_POLLING_READING:
-				wants = POLLIN;
-				break;
-			case PGRES_POLLING_WRITING:
-				wants = POLLOUT;
-				break;
-			default:
-				pg_failure_connect(failure, conn);
-				return false;
-		}
-	}
-	pg_failure_connect(failure, conn);
-	return false;
-}
-
 /* Without blocking, because only so a refusal comes with its SQLSTATE. */
 PGconn *
 pg_admin_connect(const char *conninfo, int64_t timeout_usec, Error *error)
 {
-	static const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding",
-										   NULL};
-	const char *const values[] = {"outbox-consumer", conninfo, "UTF8", NULL};
-	PGconn *conn = PQconnectStartParams(keywords, values, 1);
 	TargetFailure failure;
+	PgDial dial;
+	PgDialState state = PG_DIAL_FAILED;
 
-	if (conn == NULL)
+	if (pg_dial_start(&dial, conninfo, timeout_usec, clock_mono(), &failure))
 	{
-		error_bug(error, "out of memory");
-		return NULL;
+		while ((state = pg_dial_poll(&dial, clock_mono(), &failure)) == PG_DIAL_WAITS)
+		{
+			struct pollfd ready = {PQsocket(dial.conn), dial.wants, 0};
+			MonoUsec now = clock_mono();
+
+			if (dial.deadline > now)
+				(void) poll(&ready, 1, (int) ((dial.deadline - now) / USEC_PER_MS) + 1);
+		}
 	}
-	(void) PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-	if (wait_for_connection(conn, clock_mono() + timeout_usec, timeout_usec, &failure))
-	{
-		(void) PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
-		PQsetNoticeReceiver(conn, ignore_notice, NULL);
-		return conn;
-	}
+	if (state == PG_DIAL_CONNECTED)
+		return pg_dial_take(&dial);
 	pg_admin_error(&failure, error);
-	PQfinish(conn);
 	return NULL;
 }
 

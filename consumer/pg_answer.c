@@ -21,6 +21,7 @@ pg_doing(const PgTarget *target)
 	switch (target->phase)
 	{
 		case PG_DIALING:
+		case PG_IDENTIFYING:
 			return "connect to the target";
 		case PG_PREPARING:
 			return "set up the session";
@@ -149,6 +150,11 @@ take_success(PgTarget *target, const PgStep *step, PGresult *result)
 		case PG_STEP_READ_POSITIONS:
 			keep(&target->positions, result);
 			return;
+		case PG_STEP_IDENTIFY:
+			if (PQntuples(result) == 1)
+				target->found =
+					server_identity_parse(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+			break;
 		case PG_STEP_VERSION:
 			if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), PG_INBOX_LAYOUT) != 0)
 			{
@@ -245,6 +251,8 @@ finish(PgTarget *target, TargetFailure *failure)
 		failure->lost = true;
 		return TARGET_FAILED;
 	}
+	if (phase == PG_IDENTIFYING)
+		return TARGET_DONE;
 	target->phase = PG_IDLE;
 	target->deadline = MONO_NEVER;
 	if (target->failed)

@@ -8,12 +8,15 @@
 
 #include <libpq-fe.h>
 
+#include "pg_dial.h"
 #include "pg_encode.h"
 #include "pg_target.h"
+#include "server_identity.h"
 
 /* The statements of a pipeline, in the order of their answers. */
 typedef enum PgStepKind
 {
+	PG_STEP_IDENTIFY,
 	PG_STEP_SETTINGS,
 	PG_STEP_VERSION,
 	PG_STEP_PREPARE, /* a statement of ours */
@@ -43,7 +46,8 @@ typedef struct PgStep
 typedef enum PgPhase
 {
 	PG_CLOSED,
-	PG_DIALING, /* PQconnectPoll() */
+	PG_DIALING, /* to the dial's hosts */
+	PG_IDENTIFYING,
 	PG_PREPARING,
 	PG_IDLE,
 	PG_READING,
@@ -56,9 +60,11 @@ typedef struct PgTarget
 {
 	Target base;
 	PgTargetConfig config;
-	PGconn *conn;
+	PgDial dial;
+	PGconn *conn; /* the dial's */
+	ServerIdentity latest;
+	ServerIdentity found; /* of this session */
 	PgPhase phase;
-	short dial_wants;
 	bool flushing; /* not everything is sent */
 	MonoUsec started_at;
 	MonoUsec deadline;
@@ -81,6 +87,7 @@ typedef struct PgTarget
 #define PG_INBOX_LAYOUT "2" /* of outbox_inbox, as outbox_inbox.version() says it */
 
 /* pg_request.c: each fills the pipeline and ends it with a sync. */
+extern bool pg_send_identify(PgTarget *target);
 extern bool pg_send_setup(PgTarget *target);
 extern bool pg_send_read(PgTarget *target, const TargetPlace *places, size_t count);
 extern bool pg_send_apply(PgTarget *target, const TargetApply *apply);

@@ -146,6 +146,19 @@ send_prepare_handler(PgTarget *target, int index)
 		   PQsendPrepare(target->conn, name, handler->sql, handler->param_count, types) == 1;
 }
 
+/* Some that speak the protocol have no timelines: that they can't say it is no failure. */
+bool
+pg_send_identify(PgTarget *target)
+{
+	begin_pipeline(target);
+	return send_text(target, PG_STEP_IDENTIFY,
+					 "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()),"
+					 " pg_catalog.left(pg_catalog.pg_walfile_name("
+					 "pg_catalog.pg_current_wal_insert_lsn()), 8)",
+					 0, NULL) &&
+		   end_pipeline(target);
+}
+
 bool
 pg_send_setup(PgTarget *target)
 {

@@ -2,8 +2,9 @@
  * pg_target.c
  *	  The connection to the target: dialing, deadlines, one request at a time.
  *
- * Refuses what libpq and the server refuse.  The name of the host is looked up
- * by libpq and may block; an address doesn't.
+ * Refuses what libpq and the server refuse, and a server that another one has
+ * taken over from (server_identity.h): the next host's turn comes then, if there is
+ * one.  The name of a host is looked up by libpq and may block; an address doesn't.
  *
  * Invariants: conn is there in every phase but CLOSED; the session is in
  * pipeline mode from the moment that it is connected; a deadline is set whenever
@@ -13,17 +14,9 @@
 
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pg_failure.h"
 #include "pg_intern.h"
-
-static void
-ignore_notice(void *arg, const PGresult *result)
-{
-	(void) arg;
-	(void) result;
-}
 
 static TargetState
 pg_state(const Target *base)
@@ -33,6 +26,7 @@ pg_state(const Target *base)
 		case PG_CLOSED:
 			return TARGET_CLOSED;
 		case PG_DIALING:
+		case PG_IDENTIFYING:
 		case PG_PREPARING:
 			return TARGET_CONNECTING;
 		case PG_IDLE:
@@ -47,8 +41,7 @@ pg_close(Target *base)
 {
 	PgTarget *target = (PgTarget *) base;
 
-	if (target->conn != NULL)
-		PQfinish(target->conn);
+	pg_dial_close(&target->dial);
 	target->conn = NULL;
 	target->phase = PG_CLOSED;
 	target->flushing = false;
@@ -66,91 +59,118 @@ enter(PgTarget *target, PgPhase phase, MonoUsec now, int64_t timeout_usec)
 	target->deadline = now + timeout_usec;
 }
 
+/* The host that the dial came to, or none. */
+static void
+follow_dial(PgTarget *target)
+{
+	target->conn = target->dial.conn;
+	target->phase = target->conn != NULL ? PG_DIALING : PG_CLOSED;
+	target->deadline = target->conn != NULL ? target->dial.deadline : MONO_NEVER;
+	target->flushing = false;
+}
+
 static bool
 pg_connect(Target *base, MonoUsec now, TargetFailure *failure)
 {
 	PgTarget *target = (PgTarget *) base;
-	/* What the connection string says comes last and wins. */
-	static const char *const keywords[] = {"fallback_application_name",
-										   "target_session_attrs",
-										   "tcp_user_timeout",
-										   "keepalives_idle",
-										   "keepalives_interval",
-										   "keepalives_count",
-										   "dbname",
-										   "client_encoding",
-										   NULL};
-	const char *values[] = {"outbox-consumer",		 "read-write", "8000", "10", "5", "3",
-							target->config.conninfo, "UTF8",	   NULL};
+	bool ok;
 
-	target->conn = PQconnectStartParams(keywords, values, 1);
-	if (target->conn == NULL)
-	{
-		pg_failure_memory(failure);
-		return false;
-	}
 	enter(target, PG_DIALING, now, target->config.connect_timeout_usec);
-	target->dial_wants = POLLOUT;
-	PQsetErrorVerbosity(target->conn, PQERRORS_VERBOSE);
-	PQsetNoticeReceiver(target->conn, ignore_notice, NULL);
-	if (PQstatus(target->conn) == CONNECTION_BAD)
-	{
-		pg_failure_connect(failure, target->conn);
-		pg_close(base);
-		return false;
-	}
-	return true;
+	ok = pg_dial_start(&target->dial, target->config.conninfo, target->config.connect_timeout_usec,
+					   now, failure);
+	follow_dial(target);
+	return ok;
 }
 
-/* PQconnectPoll() is called only when the socket is ready. */
+/* This one won't do, for that reason. */
+static TargetEvent
+next_host(PgTarget *target, MonoUsec now, TargetFailure *failure)
+{
+	bool ok = pg_dial_next(&target->dial, now, failure);
+
+	follow_dial(target);
+	return ok ? TARGET_NOTHING : TARGET_FAILED;
+}
+
 static TargetEvent
 dial(PgTarget *target, MonoUsec now, TargetFailure *failure)
 {
-	for (;;)
-	{
-		struct pollfd ready = {PQsocket(target->conn), target->dial_wants, 0};
+	PgDialState state = pg_dial_poll(&target->dial, now, failure);
 
-		if (poll(&ready, 1, 0) <= 0)
-			return TARGET_NOTHING;
-		switch (PQconnectPoll(target->conn))
-		{
-			case PGRES_POLLING_READING:
-				target->dial_wants = POLLIN;
-				break;
-			case PGRES_POLLING_WRITING:
-				target->dial_wants = POLLOUT;
-				break;
-			case PGRES_POLLING_OK:
-				PQsetErrorVerbosity(target->conn, PQERRORS_DEFAULT);
-				if (PQsetnonblocking(target->conn, 1) == 0 &&
-					PQenterPipelineMode(target->conn) == 1 && pg_send_setup(target))
-				{
-					enter(target, PG_PREPARING, now, target->config.batch_timeout_usec);
-					return pg_receive(target, failure);
-				}
-				pg_failure_lost(failure, target->conn, pg_doing(target));
-				return TARGET_FAILED;
-			default:
-				pg_failure_connect(failure, target->conn);
-				return TARGET_FAILED;
-		}
+	follow_dial(target);
+	if (state == PG_DIAL_WAITS)
+		return TARGET_NOTHING;
+	if (state == PG_DIAL_FAILED)
+		return TARGET_FAILED;
+	enter(target, PG_IDENTIFYING, now, target->config.connect_timeout_usec);
+	target->found = (ServerIdentity){0};
+	if (PQsetnonblocking(target->conn, 1) == 0 && PQenterPipelineMode(target->conn) == 1 &&
+		pg_send_identify(target))
+		return TARGET_NOTHING;
+	pg_failure_lost(failure, target->conn, pg_doing(target));
+	return next_host(target, now, failure);
+}
+
+static void
+fill_former_primary(const PgTarget *target, TargetFailure *failure)
+{
+	pg_failure_memory(failure);
+	failure->failure = FAILURE_INFRASTRUCTURE;
+	error_transient(&failure->error,
+					"could not connect to the target: it is a former primary, on timeline %u; "
+					"events were applied on timeline %u",
+					target->found.timeline, target->latest.timeline);
+	error_hint(&failure->error, "Make it follow the new primary (pg_rewind). Where it is to be the "
+								"target again as it is, restart the consumer.");
+}
+
+static TargetEvent
+identify(PgTarget *target, MonoUsec now, TargetFailure *failure)
+{
+	TargetEvent event = pg_receive(target, failure);
+
+	if (event == TARGET_NOTHING && now >= target->deadline)
+	{
+		pg_failure_timeout(failure, pg_doing(target), now - target->started_at);
+		event = TARGET_FAILED;
 	}
+	if (event == TARGET_DONE && !server_identity_admit(&target->latest, &target->found))
+	{
+		fill_former_primary(target, failure);
+		event = TARGET_FAILED;
+	}
+	if (event == TARGET_FAILED)
+		return next_host(target, now, failure);
+	if (event == TARGET_NOTHING)
+		return event;
+	enter(target, PG_PREPARING, now, target->config.batch_timeout_usec);
+	if (pg_send_setup(target))
+		return pg_receive(target, failure);
+	pg_failure_lost(failure, target->conn, pg_doing(target));
+	return TARGET_FAILED;
 }
 
 static TargetEvent
 pg_step(Target *base, MonoUsec now, TargetFailure *failure)
 {
 	PgTarget *target = (PgTarget *) base;
-	TargetEvent event;
+	TargetEvent event = TARGET_NOTHING;
 
 	if (target->phase == PG_CLOSED)
 		return TARGET_NOTHING;
-	event = target->phase == PG_DIALING ? dial(target, now, failure) : pg_receive(target, failure);
-	if (event == TARGET_NOTHING && now >= target->deadline)
+	if (target->phase == PG_DIALING)
+		event = dial(target, now, failure);
+	if (event == TARGET_NOTHING && target->phase == PG_IDENTIFYING)
+		event = identify(target, now, failure);
+	else if (event == TARGET_NOTHING && target->phase != PG_DIALING)
 	{
-		pg_failure_timeout(failure, pg_doing(target), now - target->started_at);
-		failure->unknown = target->phase == PG_APPLYING;
-		event = TARGET_FAILED;
+		event = pg_receive(target, failure);
+		if (event == TARGET_NOTHING && now >= target->deadline)
+		{
+			pg_failure_timeout(failure, pg_doing(target), now - target->started_at);
+			failure->unknown = target->phase == PG_APPLYING;
+			event = TARGET_FAILED;
+		}
 	}
 	if (event == TARGET_FAILED && failure->lost)
 		pg_close(base);
@@ -226,7 +246,7 @@ pg_wants(const Target *base)
 	const PgTarget *target = (const PgTarget *) base;
 
 	if (target->phase == PG_DIALING)
-		return target->dial_wants;
+		return target->dial.wants;
 	return (short) (POLLIN | (target->flushing ? POLLOUT : 0));
 }
 

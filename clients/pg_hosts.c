@@ -5,7 +5,7 @@
  * Refuses lists of hosts, addresses and ports that don't fit together, as libpq does.
  *
  * Invariants: connect_timeout means what it means to libpq: seconds for each host, at least 2;
- * but 0, which is no limit there, is 15 s here, for a relay has to try again some day.
+ * but 0, which is no limit there, is 15 s here, for a daemon has to try again some day.
  */
 #include "pg_hosts.h"
 
@@ -100,7 +100,7 @@ pg_hosts_read(PgHosts *hosts, struct pg_conn *conn, Error *error)
 		(ports > 1 && ports != hosts->count))
 	{
 		error_permanent(error, EXIT_CONFIG,
-						"invalid \"postgres.conninfo\": its lists of hosts, addresses and ports "
+						"invalid connection string: its lists of hosts, addresses and ports "
 						"don't have the same length");
 		pg_hosts_free(hosts);
 		return false;

@@ -7,8 +7,8 @@
  * several hosts each is given to libpq alone.  Lists come from wherever libpq takes them: the
  * string, the environment, a service file.
  */
-#ifndef OUTBOX_RELAY_PG_HOSTS_H
-#define OUTBOX_RELAY_PG_HOSTS_H
+#ifndef OUTBOX_CLIENTS_PG_HOSTS_H
+#define OUTBOX_CLIENTS_PG_HOSTS_H
 
 #include "clock.h"
 #include "error.h"
