@@ -125,10 +125,12 @@ settle(Consumer *consumer)
 
 	if (event == TARGET_NOTHING)
 		return;
+	consumer->answered_at = consumer->now;
 	if (event == TARGET_CONNECTED)
 	{
 		consumer->stats.connects++;
 		consumer->probe_at = consumer->now + PROBE_INTERVAL_USEC;
+		consumer_forget_progress(consumer);
 		log_event(LOG_LEVEL_INFO, "connected to the target", NULL);
 		return;
 	}
@@ -150,8 +152,10 @@ settle(Consumer *consumer)
 			consumer_settle(consumer);
 			break;
 		case REQUEST_PROBE:
-			breaker_succeeded(&consumer->breaker, consumer->now,
-							  consumer->now - consumer->request_at, &consumer->random);
+			/* At rest it is no news that it works. */
+			if (consumer->breaker.state != BREAKER_CLOSED || consumer->breaker.failures > 0)
+				breaker_succeeded(&consumer->breaker, consumer->now,
+								  consumer->now - consumer->request_at, &consumer->random);
 			retry_succeeded(&consumer->retry);
 			backoff_reset(&consumer->reconnect);
 			break;
@@ -209,6 +213,15 @@ request_records(Consumer *consumer, size_t count, TargetFailure *failure)
 	return true;
 }
 
+/* Whether the target hasn't said anything for a while. */
+static bool
+is_quiet(const Consumer *consumer)
+{
+	int64_t interval = consumer->config->probe_interval_usec;
+
+	return interval > 0 && consumer->now - consumer->answered_at >= interval;
+}
+
 static bool
 request(Consumer *consumer, bool probe, TargetFailure *failure)
 {
@@ -228,8 +241,12 @@ request(Consumer *consumer, bool probe, TargetFailure *failure)
 	count = next_records(consumer, probe);
 	if (count > 0)
 		return request_records(consumer, count, failure);
-	/* Nothing to apply: ask, so that a breaker can close and failures are forgotten. */
-	if ((probe || consumer->breaker.failures > 0) && consumer->now >= consumer->probe_at)
+	/*
+	 * Nothing to apply: ask, so that a breaker can close, failures are forgotten, and a
+	 * target that went away at rest is noticed.
+	 */
+	if (((probe || consumer->breaker.failures > 0) && consumer->now >= consumer->probe_at) ||
+		is_quiet(consumer))
 	{
 		consumer->probe_at = consumer->now + PROBE_INTERVAL_USEC;
 		consumer->request = REQUEST_PROBE;

@@ -102,8 +102,9 @@ struct Consumer
 	Sizer sizer;
 	Backoff reconnect;
 	MonoUsec connect_at;
-	MonoUsec probe_at; /* the next probe without records */
-	bool rotates;	   /* some topic's ids are kept */
+	MonoUsec probe_at;	  /* the next probe without records */
+	MonoUsec answered_at; /* by the target, the last time */
+	bool rotates;		  /* some topic's ids are kept */
 	MonoUsec rotate_at;
 
 	PartitionTable partitions;
@@ -165,6 +166,8 @@ extern void consumer_pause(Consumer *consumer);
 extern void consumer_out_of_range(Consumer *consumer, const InboxEvent *event);
 
 /* consumer_progress.c: what the target knows of them. */
+/* A new session, maybe of another server. */
+extern void consumer_forget_progress(Consumer *consumer);
 extern bool consumer_needs_progress(const Consumer *consumer);
 extern bool consumer_request_progress(Consumer *consumer, TargetFailure *failure);
 extern void consumer_take_progress(Consumer *consumer);

@@ -19,7 +19,11 @@ static const OptionSpec consumer_specs[] = {
 	{"target.password", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_SECRET,
 	 "The password, when target.conninfo has none; best as target.password_file."},
 	{"target.connect_timeout", OPTION_DURATION, "5s", 100, 600000, NULL, "ms", 0,
-	 "A connection that isn't made within this time has failed."},
+	 "A host that doesn't take a connection within this time has failed, and the next one of "
+	 "target.conninfo is tried. So has a session that doesn't answer a probe."},
+	{"target.probe_interval", OPTION_DURATION, "3s", 0, 3600000, NULL, "ms", 0,
+	 "A target that had nothing to do for this time is asked whether it is there and takes writes; "
+	 "0: never."},
 	{"consumer.group", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "The consumer group, in Kafka and in outbox_inbox. Required. Each target needs a group of its "
 	 "own; its first start reads from the earliest offset."},
@@ -68,7 +72,7 @@ static const OptionSpec consumer_specs[] = {
 	 "Batches grow while they take less than half of this, and shrink when they take more."},
 	{"batch.statement_timeout", OPTION_DURATION, "5s", 10, 3600000, NULL, "ms", 0,
 	 "statement_timeout of the session."},
-	{"batch.timeout", OPTION_DURATION, "10s", 10, 3600000, NULL, "ms", 0,
+	{"batch.timeout", OPTION_DURATION, "8s", 10, 3600000, NULL, "ms", 0,
 	 "A target that doesn't answer a whole transaction within this time is disconnected."},
 	{"dead_letter.topic", OPTION_TEXT, "outbox.dead-letter.{group}", 0, 0, NULL, "", 0,
 	 "Where events go that a handler can't apply (its on_error = dead-letter); {group} is "
@@ -146,6 +150,7 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 		.conninfo = options_conninfo(options, "target.conninfo"),
 		.group = options_text(options, "consumer.group"),
 		.connect_timeout_usec = duration_usec(options, "target.connect_timeout"),
+		.probe_interval_usec = duration_usec(options, "target.probe_interval"),
 		.breaker = {.failures = (unsigned) options_int(options, "breaker.failures"),
 					.successes = (unsigned) options_int(options, "breaker.successes"),
 					.reset_usec = duration_usec(options, "breaker.reset"),

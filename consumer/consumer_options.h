@@ -20,6 +20,7 @@ typedef struct ConsumerConfig
 	const char *conninfo;
 	const char *group;
 	int64_t connect_timeout_usec;
+	int64_t probe_interval_usec; /* 0: never */
 	BreakerConfig breaker;
 	BreakerMode breaker_mode;
 	uint32_t probe_records;

@@ -2,11 +2,13 @@
  * consumer_progress.c
  *	  Reads from the target how far partitions have come, and believes it.
  *
- * That is needed when a partition is assigned, and when something moved without
- * us: a COMMIT whose answer was lost, or another consumer (fencing).  The first
- * keeps what waits in the batches and only drops what turned out to be applied.
- * The second drops it all and reads again from where the target is; the second
- * time in one assignment it is no rebalance any more but a rival: stop.
+ * That is needed when a partition is assigned, in each new session, and when
+ * something moved without us: a COMMIT whose answer was lost, another consumer
+ * (fencing), or a server that lacks what an earlier one had (a standby that was
+ * promoted).  The first keeps what waits in the batches and only drops what turned
+ * out to be applied.  The others drop it all and read again from where the target
+ * is.  Another consumer, the second time in one assignment, is no rebalance any
+ * more but a rival: stop.  A server that went back never is one.
  */
 #include "consumer_intern.h"
 
@@ -17,6 +19,20 @@
 #include "exit_codes.h"
 
 #define FENCED_MAX 1
+
+void
+consumer_forget_progress(Consumer *consumer)
+{
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		Partition *partition = &consumer->partitions.items[slot];
+
+		if (partition->state == PARTITION_KNOWN)
+			partition->state = PARTITION_ASSIGNED;
+		else if (partition->state == PARTITION_ACTIVE)
+			partition->stale = partition->moved = true;
+	}
+}
 
 bool
 consumer_needs_progress(const Consumer *consumer)
@@ -107,7 +123,7 @@ adopt_progress(Partition *partition)
 	snprintf(partition->last_id, sizeof(partition->last_id), "%s",
 			 partition->found ? partition->read_last_id : "");
 	partition->unknown_next = -1;
-	partition->stale = false;
+	partition->stale = partition->moved = false;
 }
 
 static void
@@ -132,12 +148,11 @@ log_partition(LogLevel level, const char *message, const Partition *partition)
 			  NULL);
 }
 
-/* Somebody else moved it: what waits here is of no use. */
+/* What waits here is of no use: reads on from where the target is. */
 static void
-yield(Consumer *consumer, int slot)
+start_over(Consumer *consumer, int slot)
 {
 	Partition *partition = &consumer->partitions.items[slot];
-	Error error;
 
 	batch_drop(consumer->applying, slot);
 	batch_drop(consumer->filling, slot);
@@ -146,6 +161,30 @@ yield(Consumer *consumer, int slot)
 	adopt_positions(partition);
 	partition->rewind = true;
 	partition->waiting_since_ms = -1;
+}
+
+/* The server of this session lacks what another one had: Kafka has it still. */
+static void
+go_back(Consumer *consumer, int slot)
+{
+	Partition *partition = &consumer->partitions.items[slot];
+	int64_t was = partition->next_offset;
+
+	start_over(consumer, slot);
+	consumer->stats.lost_records +=
+		(uint64_t) (was - (partition->next_offset > 0 ? partition->next_offset : 0));
+	log_partition(LOG_LEVEL_WARNING, "the target has gone back; reading on from its progress",
+				  partition);
+}
+
+/* Somebody else moved it. */
+static void
+yield(Consumer *consumer, int slot)
+{
+	Partition *partition = &consumer->partitions.items[slot];
+	Error error;
+
+	start_over(consumer, slot);
 	if (++partition->fenced <= FENCED_MAX)
 	{
 		log_partition(LOG_LEVEL_WARNING, "another consumer moved the progress; reading on from it",
@@ -171,7 +210,12 @@ take_stale(Consumer *consumer, int slot)
 	if (found == partition->next_offset)
 	{
 		/* It was rolled back; it may yet commit, if its server process lives on. */
-		partition->stale = false;
+		partition->stale = partition->moved = false;
+		return;
+	}
+	if (found < partition->next_offset && partition->moved)
+	{
+		go_back(consumer, slot);
 		return;
 	}
 	if (found < partition->next_offset || found > partition->unknown_next)

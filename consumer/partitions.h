@@ -56,6 +56,7 @@ typedef struct Partition
 	bool reading; /* a read of its progress is under way */
 	bool found;	  /* ... and found something */
 	bool stale;	  /* its progress may have moved without us: read it first */
+	bool moved;	  /* ... since the target is another session, maybe of another server */
 	bool rewind;  /* read on from next_offset; until then nothing counts */
 	int64_t read_next;
 	int64_t read_last_offset;

@@ -176,7 +176,9 @@ take_success(PgTarget *target, const PgStep *step, PGresult *result)
 					   "could not commit a batch: it was rolled back");
 			break;
 		case PG_STEP_PROBE:
-			if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), "off") != 0)
+			target->read_only =
+				PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), "off") != 0;
+			if (target->read_only)
 				refuse(target, FAILURE_INFRASTRUCTURE, 0, "target is read-only");
 			break;
 		default:
@@ -226,6 +228,12 @@ lost(PgTarget *target, TargetFailure *failure)
 	return TARGET_FAILED;
 }
 
+static bool
+is_read_only(const PgTarget *target)
+{
+	return target->read_only || strcmp(target->failure.error.sqlstate, "25006") == 0;
+}
+
 /* The pipeline's end. */
 static TargetEvent
 finish(PgTarget *target, TargetFailure *failure)
@@ -261,6 +269,9 @@ finish(PgTarget *target, TargetFailure *failure)
 		/* A session that isn't set up, or that forgot what was prepared, is of no use. */
 		failure->lost =
 			phase == PG_PREPARING || strcmp(target->failure.error.sqlstate, "26000") == 0;
+		/* One that takes no writes any more: another host may. */
+		if (target->dial.hosts.count > 1 && is_read_only(target))
+			failure->lost = true;
 		return TARGET_FAILED;
 	}
 	return phase == PG_PREPARING ? TARGET_CONNECTED : TARGET_DONE;

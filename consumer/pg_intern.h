@@ -75,6 +75,7 @@ typedef struct PgTarget
 	bool in_step; /* part of it came */
 	bool failed;
 	bool committed;
+	bool read_only;		   /* a probe said so */
 	TargetFailure failure; /* the first, when failed */
 	TargetApply apply;	   /* the one under way */
 	bool claiming;		   /* its first half is: ids are judged before handlers run */

@@ -55,6 +55,7 @@ enter(PgTarget *target, PgPhase phase, MonoUsec now, int64_t timeout_usec)
 	target->phase = phase;
 	target->failed = false;
 	target->committed = false;
+	target->read_only = false;
 	target->started_at = now;
 	target->deadline = now + timeout_usec;
 }
@@ -181,7 +182,9 @@ pg_step(Target *base, MonoUsec now, TargetFailure *failure)
 static bool
 requested(PgTarget *target, bool sent, PgPhase phase, MonoUsec now, TargetFailure *failure)
 {
-	enter(target, phase, now, target->config.batch_timeout_usec);
+	enter(target, phase, now,
+		  phase == PG_PROBING ? target->config.connect_timeout_usec
+							  : target->config.batch_timeout_usec);
 	if (sent)
 		return true;
 	if (PQstatus(target->conn) == CONNECTION_BAD)

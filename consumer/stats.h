@@ -18,6 +18,7 @@ typedef struct Stats
 	uint64_t batches;	 /* transactions committed */
 	uint64_t failures[FAILURE_CLASSES];
 	uint64_t unknown_commits;
+	uint64_t lost_records; /* applied once, and not in the target of a later session */
 	uint64_t connects;
 	uint64_t rebalances;
 	uint64_t pauses;
