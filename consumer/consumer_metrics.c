@@ -39,6 +39,7 @@ typedef enum ConsumerMetric
 	METRIC_BATCHES,
 	METRIC_RETRIES,
 	METRIC_UNKNOWN_COMMITS,
+	METRIC_LOST_PROGRESS,
 	METRIC_CONNECTS,
 	METRIC_REBALANCES,
 	METRIC_PAUSES,
@@ -100,6 +101,10 @@ const MetricSpec consumer_metrics[] = {
 						"Failures of the target after which it was tried again, by class."},
 	[METRIC_UNKNOWN_COMMITS] = {"outbox_consumer_unknown_commits_total", "counter", "",
 								"Commits whose outcome had to be read from the progress."},
+	[METRIC_LOST_PROGRESS] =
+		{"outbox_consumer_lost_progress_records_total", "counter", "",
+		 "Records that were applied and that the target of a later session lacked (a standby that "
+		 "was promoted, a copy that was put back); they are read and applied again."},
 	[METRIC_CONNECTS] = {"outbox_consumer_connects_total", "counter", "",
 						 "Connections made to the target."},
 	[METRIC_REBALANCES] = {"outbox_consumer_rebalances_total", "counter", "",
@@ -216,6 +221,7 @@ write_stats(const Consumer *consumer, Buffer *out)
 		labelled(out, METRIC_RETRIES, "class", failure_class_name((FailureClass) i),
 				 stats->failures[i]);
 	number(out, METRIC_UNKNOWN_COMMITS, stats->unknown_commits);
+	number(out, METRIC_LOST_PROGRESS, stats->lost_records);
 	number(out, METRIC_CONNECTS, stats->connects);
 	number(out, METRIC_REBALANCES, stats->rebalances);
 	number(out, METRIC_PAUSES, stats->pauses);
