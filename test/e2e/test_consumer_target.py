@@ -1,12 +1,17 @@
 """outbox-consumer: a target that is ill, and the circuit breaker in front of it."""
 import os
+import shutil
 import signal
+import subprocess
+import tempfile
 
+import psycopg
 import pytest
 
 from harness import reaper
+from harness.cluster import server_user
 from harness.feed import Feed
-from harness.illness import breaker, changes, counted, failing, transitions
+from harness.illness import ILL_HANDLER, breaker, changes, counted, failing, transitions
 from harness.scene import HANDLER
 from harness.wait import until
 
@@ -173,6 +178,76 @@ def test_a_session_that_forgot_what_was_prepared(stage):
     assert not consumer.problems()
 
 
+@pytest.fixture
+def small_disk(base, reap):
+    """A file system of 16 MB of its own."""
+    path = tempfile.mkdtemp(prefix="disk-", dir=base)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "outbox-e2e", path], check=False,
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    reap.mount(path)
+    yield path
+    subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def test_a_disk_that_is_full(small_disk, stage):
+    """Really full, not an error that is raised: the next page of a table has no room."""
+    os.makedirs(f"{small_disk}/space", mode=0o700)
+    shutil.chown(f"{small_disk}/space", server_user().get("user", os.getuid()))
+    stage.target_sql(f"CREATE TABLESPACE small LOCATION '{small_disk}/space'")
+    stage.target_sql("ALTER TABLE applied SET TABLESPACE small")
+    stage.target_sql("CREATE TABLE filler (x text) TABLESPACE small")
+    with pytest.raises(psycopg.errors.DiskFull):
+        while True:
+            stage.target_sql("INSERT INTO filler SELECT repeat('x', 2000) FROM generate_series(1, 500)")
+    feed = Feed(stage)
+    feed.send(600, size=400)
+    consumer = stage.consumer(**FAST).start(ready=False)
+    consumer.wait_log('"to":"open"')
+    assert '"sqlstate":"53100"' in consumer.log()
+    assert "No space left on device" in consumer.log()
+    stage.target_sql("DROP TABLE filler")
+    feed.wait_applied()
+    assert consumer.running() and not consumer.problems()
+
+
+def test_a_statement_that_takes_too_long_for_the_server(stage):
+    failing(stage, None)
+    stage.handlers[stage.topic("t")]["sql"] = ILL_HANDLER
+    feed = Feed(stage)
+    feed.send(30)
+    consumer = stage.consumer(**{"breaker.reset": "300ms", "batch.statement_timeout": "250ms"}).start()
+    feed.wait_applied()
+    failing(stage, "slow")
+    feed.send(30)
+    consumer.wait_log('"sqlstate":"57014"')
+    until(lambda: breaker(consumer) != 0, "the breaker opens")
+    failing(stage, None)
+    feed.wait_applied()
+    assert consumer.metric("outbox_consumer_connects_total") == 1
+    assert not consumer.problems()
+
+
+def test_a_lock_that_is_not_to_be_had(stage):
+    """55P03: tried again after short delays, and a failure of the target after retry.attempts."""
+    stage.target_sql(f'ALTER DATABASE "{stage.database}" SET lock_timeout = \'20ms\'')
+    feed = Feed(stage)
+    feed.send(30)
+    consumer = stage.consumer(**{"breaker.reset": "300ms", "breaker.failures": "2", "retry.max": "50ms",
+                                 "retry.attempts": "3"}).start()
+    feed.wait_applied()
+    with stage.target.connect(stage.database, autocommit=False) as connection:
+        connection.execute("LOCK TABLE applied")
+        feed.send(30)
+        until(lambda: breaker(consumer) != 0, "the breaker opens")
+        connection.rollback()
+    feed.wait_applied()
+    assert 'could not run handler' in consumer.log() and '"sqlstate":"55P03"' in consumer.log()
+    assert consumer.metrics()['outbox_consumer_retries_total{class="transient"}'] >= 3
+    assert not consumer.problems()
+
+
 def test_deadlocks_with_others(stage):
     stage.target_sql("CREATE TABLE state (key text PRIMARY KEY, n int)")
     stage.target_sql("INSERT INTO state VALUES ('0', 0), ('1', 0), ('2', 0)")
@@ -185,20 +260,21 @@ def test_deadlocks_with_others(stage):
     feed = Feed(stage)
     consumer = stage.consumer().start()
     feed.start(every=0.01, burst=3)
-    deadlocks = 0
+    transient = 'outbox_consumer_retries_total{class="transient"}'
     with stage.target.connect(stage.database, autocommit=False) as connection:
-        for number in range(150):
-            try:
-                for key in (str(n % 3) for n in range(number, number + 3)):
-                    connection.execute("UPDATE state SET n = n WHERE key = %s", (key,))
-                connection.commit()
-            except Exception as error:  # pylint: disable=broad-except
-                deadlocks += "deadlock" in str(error)
-                connection.rollback()
+        # Whoever looks first is the one that has to give way.
+        connection.execute("SET deadlock_timeout = '1min'")
+        connection.commit()
+        number = 0
+        while consumer.metrics()[transient] < 3:
+            for key in (str(n % 3) for n in range(number, number - 3, -1)):
+                connection.execute("UPDATE state SET n = n WHERE key = %s", (key,))
+            connection.commit()
+            number += 1
+            assert number < 3000, "no deadlock"
     feed.stop()
     feed.wait_applied()
     assert stage.target_sql("SELECT sum(n) FROM state")[0][0] == feed.total
-    print(f"{deadlocks} deadlocks here, {consumer.metrics()}")
     assert not consumer.problems()
 
 

@@ -74,6 +74,7 @@ LINK_test_route_headers = $(ROUTER)
 LINK_test_route_record = relay/route_record.o $(ROUTER)
 LINK_test_scrape = compare/scrape.o compare/http_client.o
 LINK_test_select_args = relay/select_args.o relay/command_args.o
+LINK_test_server_identity = consumer/server_identity.o
 LINK_test_sizer = consumer/sizer.o
 LINK_test_sql_scan = consumer/sql_scan.o
 LINK_test_sqlstate = consumer/sqlstate.o

@@ -123,7 +123,7 @@ rates_that_could_never_be_reached(void **state)
 		 true},
 		{{"breaker.slow_rate", "50", "breaker.slow_duration", "11s"}, false},
 		{{"breaker.slow_rate", "0", "breaker.slow_duration", "11s"}, true},
-		{{"breaker.slow_rate", "50", "breaker.slow_duration", "10s"}, true},
+		{{"breaker.slow_rate", "50", "breaker.slow_duration", "8s"}, true},
 	};
 
 	(void) state;

@@ -1,7 +1,7 @@
 """Ends whatever a test run leaves behind, also when the run itself is killed.
 
-A helper process waits at the end of a pipe.  It is told of each process, pid file
-and directory; when the pipe closes, for whatever reason, it ends the ones that
+A helper process waits at the end of a pipe.  It is told of each process, pid file,
+mount and directory; when the pipe closes, for whatever reason, it ends the ones that
 are still there (by pid and start time, so that no later process with the same pid
 is hit) and removes the directories.
 """
@@ -57,6 +57,9 @@ class Reaper:
     def directory(self, path):
         self._tell("dir", path)
 
+    def mount(self, path):
+        self._tell("mount", path)
+
     def finish(self):
         self._process.stdin.close()
         self._process.wait(60)
@@ -80,13 +83,15 @@ def _kill(pid, started):
 def _main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    processes, files, directories = [], [], []
+    processes, files, mounts, directories = [], [], [], []
     for line in sys.stdin:
         words = line.rstrip("\n").split("\t")
         if words[0] == "pid":
             processes.append((int(words[1]), words[2]))
         elif words[0] == "file":
             files.append(words[1])
+        elif words[0] == "mount":
+            mounts.append(words[1])
         elif words[0] == "dir":
             directories.append(words[1])
     for pid, started in processes:
@@ -99,6 +104,9 @@ def _main():
             continue
         # The file is inside a directory of this run: who it names is of this run.
         _kill(pid, start_time(pid))
+    for name in mounts:
+        if os.path.ismount(name):
+            subprocess.run(["umount", "--lazy", name], check=False)
     for name in directories:
         shutil.rmtree(name, ignore_errors=True)
 
