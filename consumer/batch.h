@@ -50,6 +50,7 @@ typedef struct BatchRecord
 	ByteView value;
 	ByteView headers;	  /* a JSON object; NULL when no handler wants it */
 	ByteView raw_headers; /* raw_headers.h, for a dead letter; NULL when there can be none */
+	ByteView traceparent; /* a valid one; NULL: none */
 	ByteView created_at;  /* of a flagged event; NULL: not known */
 } BatchRecord;
 

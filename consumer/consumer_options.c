@@ -24,6 +24,11 @@ static const OptionSpec consumer_specs[] = {
 	{"target.probe_interval", OPTION_DURATION, "3s", 0, 3600000, NULL, "ms", 0,
 	 "A target that had nothing to do for this time is asked whether it is there and takes writes; "
 	 "0: never."},
+	{"target.traceparent", OPTION_ENUM, "application_name", 0, 0, "application_name|setting|off",
+	 "", 0,
+	 "A transaction has the traceparent of its events (of the first one that is sampled, else of "
+	 "the first) in outbox.traceparent, for handlers, and as application_name, for the server's "
+	 "log; in the setting alone; or nowhere."},
 	{"consumer.group", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "The consumer group, in Kafka and in outbox_inbox. Required. Each target needs a group of its "
 	 "own; its first start reads from the earliest offset."},
@@ -184,6 +189,7 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 		.inbox_retention_usec = duration_usec(options, "inbox.retention"),
 		.lag_interval_usec = duration_usec(options, "lag.interval"),
 		.drain_timeout_usec = duration_usec(options, "drain.timeout"),
+		.trace = (PgTrace) options_enum(options, "target.traceparent"),
 		.http_listen = options_text(options, "http.listen"),
 	};
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "breaker.h"
+#include "pg_target.h"
 #include "dead_letter.h"
 #include "options.h"
 
@@ -42,6 +43,7 @@ typedef struct ConsumerConfig
 	int64_t inbox_retention_usec;
 	int64_t lag_interval_usec;
 	int64_t drain_timeout_usec;
+	PgTrace trace;
 	const char *http_listen; /* "": off */
 } ConsumerConfig;
 

@@ -197,7 +197,8 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 							 .connect_timeout_usec = daemon->config.connect_timeout_usec,
 							 .statement_timeout_usec = daemon->config.statement_timeout_usec,
 							 .batch_timeout_usec = daemon->config.batch_timeout_usec,
-							 .retention_usec = daemon->config.inbox_retention_usec};
+							 .retention_usec = daemon->config.inbox_retention_usec,
+							 .trace = daemon->config.trace};
 
 	if (!poller_init(&daemon->poller, error))
 		return false;

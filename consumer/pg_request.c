@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "traceparent.h"
+
 typedef struct PgStatement
 {
 	const char *name;
@@ -72,6 +74,15 @@ static const PgStatement letter_statement = {
 	" value = excluded.value, header_names = excluded.header_names,"
 	" header_values = excluded.header_values, created_at = transaction_timestamp(),"
 	" redriven_at = NULL"};
+
+/* For a transaction: who logs or reads it sees whose events it applies. */
+static const PgStatement trace_statements[] = {
+	[PG_TRACE_APPLICATION_NAME] =
+		{"outbox_trace", "SELECT pg_catalog.set_config('outbox.traceparent', $1::text, true),"
+						 " pg_catalog.set_config('application_name', $1::text, true)"},
+	[PG_TRACE_SETTING] = {"outbox_trace",
+						  "SELECT pg_catalog.set_config('outbox.traceparent', $1::text, true)"},
+};
 
 #define STATEMENT_COUNT (sizeof(statements) / sizeof(statements[0]))
 
@@ -193,6 +204,11 @@ pg_send_setup(PgTarget *target)
 			PQsendPrepare(target->conn, statements[i].name, statements[i].sql, 0, NULL) != 1)
 			return false;
 	}
+	if (target->config.trace != PG_TRACE_OFF &&
+		(!add_step(target, PG_STEP_PREPARE, -1) ||
+		 PQsendPrepare(target->conn, "outbox_trace", trace_statements[target->config.trace].sql, 0,
+					   NULL) != 1))
+		return false;
 	if (target->config.handlers->dead_letters &&
 		(!add_step(target, PG_STEP_PREPARE, -1) ||
 		 PQsendPrepare(target->conn, letter_statement.name, letter_statement.sql, 0, NULL) != 1))
@@ -294,6 +310,43 @@ begin_judging(const TargetApply *apply)
 	return any;
 }
 
+/* The first that somebody records, else the first; the NULL view: there is none. */
+static ByteView
+find_trace(const TargetApply *apply)
+{
+	const Batch *batch = apply->batch;
+	ByteView first = {NULL, 0};
+
+	for (size_t i = batch->head; i < batch->head + apply->count; i++)
+	{
+		const BatchRecord *record = &batch->records[i];
+
+		if (record->traceparent.data == NULL || !batch_record_runs(record))
+			continue;
+		if (traceparent_is_sampled(record->traceparent))
+			return record->traceparent;
+		if (first.data == NULL)
+			first = record->traceparent;
+	}
+	return first;
+}
+
+static bool
+send_trace(PgTarget *target, const TargetApply *apply)
+{
+	ByteView trace = {NULL, 0};
+	char text[TRACEPARENT_LEN + 1];
+	const char *values[1] = {text};
+
+	if (target->config.trace != PG_TRACE_OFF)
+		trace = find_trace(apply);
+	if (trace.data == NULL)
+		return true;
+	snprintf(text, sizeof(text), "%.*s", (int) trace.len, (const char *) trace.data);
+	return add_step(target, PG_STEP_TRACE, -1) &&
+		   PQsendQueryPrepared(target->conn, "outbox_trace", 1, values, NULL, NULL, 0) == 1;
+}
+
 static bool
 send_rest(PgTarget *target)
 {
@@ -323,6 +376,7 @@ pg_send_apply(PgTarget *target, const TargetApply *apply)
 	target->claiming = begin_judging(apply);
 	target->claim_dropped = count_dropped(apply);
 	if (!send_text(target, PG_STEP_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL) ||
+		!send_trace(target, apply) ||
 		!pg_encode_moves(&target->params, target->config.group, apply) ||
 		!send_prepared(target, PG_STEP_ADVANCE, -1, "outbox_advance") ||
 		!send_records(target, apply))

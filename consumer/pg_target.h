@@ -8,6 +8,14 @@
 #include "handlers.h"
 #include "target.h"
 
+/* Where a transaction has the trace of its events. */
+typedef enum PgTrace
+{
+	PG_TRACE_APPLICATION_NAME, /* there, and in the setting */
+	PG_TRACE_SETTING,		   /* in outbox.traceparent */
+	PG_TRACE_OFF
+} PgTrace;
+
 typedef struct PgTargetConfig
 {
 	const char *conninfo;
@@ -17,6 +25,7 @@ typedef struct PgTargetConfig
 	int64_t statement_timeout_usec;
 	int64_t batch_timeout_usec; /* for all that a request takes */
 	int64_t retention_usec;		/* of ids */
+	PgTrace trace;
 } PgTargetConfig;
 
 /* NULL without memory.  The configuration's texts and handlers are borrowed. */

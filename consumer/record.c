@@ -8,6 +8,7 @@
 
 #include "buffer.h"
 #include "envelope.h"
+#include "traceparent.h"
 
 #define HEADERS_JSON_MAX ((size_t) 16 * 1024 * 1024)
 
@@ -95,6 +96,19 @@ record_id(const InboxRecord *record, char *id)
 	id[view.len] = '\0';
 }
 
+/* False without memory; what isn't one is none. */
+static bool
+copy_traceparent(const InboxRecord *record, Batch *batch, ByteView *to)
+{
+	const InboxHeader *found = record_header(record, "traceparent");
+	ByteView valid;
+
+	if (found == NULL)
+		found = record_header(record, "ce_traceparent");
+	return found == NULL || !traceparent_parse(found->value, &valid) ||
+		   batch_copy(batch, valid, to);
+}
+
 bool
 record_copy(const InboxRecord *record, bool with_headers, Batch *batch, BatchRecord *to)
 {
@@ -104,5 +118,6 @@ record_copy(const InboxRecord *record, bool with_headers, Batch *batch, BatchRec
 	return batch_copy(batch, record->key, &to->key) &&
 		   batch_copy(batch, type_header(record), &to->type) &&
 		   batch_copy(batch, record->value, &to->value) &&
+		   copy_traceparent(record, batch, &to->traceparent) &&
 		   (!with_headers || copy_headers(batch, record, &to->headers));
 }
