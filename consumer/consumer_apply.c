@@ -215,10 +215,22 @@ note_waiting(Consumer *consumer)
 	}
 }
 
+/* Of an event whose time isn't known nothing is said; clocks that differ don't count below 0. */
+static void
+observe_event(Stats *stats, const BatchRecord *record, int64_t wall_ms)
+{
+	int64_t age_ms = wall_ms > record->timestamp_ms ? wall_ms - record->timestamp_ms : 0;
+
+	if (record->timestamp_ms >= 0)
+		histogram_observe(&stats->event_seconds, (double) age_ms / 1000.0);
+}
+
 static void
 count_applied(Consumer *consumer, size_t count)
 {
 	const Batch *batch = consumer->applying;
+	Stats *stats = &consumer->stats;
+	int64_t wall_ms = clock_wall() / USEC_PER_MS;
 
 	for (size_t i = batch->head; i < batch->head + count; i++)
 	{
@@ -227,9 +239,15 @@ count_applied(Consumer *consumer, size_t count)
 		if (record->dropped)
 			continue;
 		if (record->repeated || record->known)
-			consumer->stats.duplicates++;
+		{
+			stats->duplicates++;
+			stats->known += record->known;
+		}
 		else if (!record->dead)
-			consumer->stats.applied++;
+		{
+			stats->applied++;
+			observe_event(stats, record, wall_ms);
+		}
 	}
 }
 
@@ -238,7 +256,6 @@ consumer_settle(Consumer *consumer)
 {
 	Stats *stats = &consumer->stats;
 	int64_t took = consumer->now - consumer->request_at;
-	int64_t wall_ms = clock_wall() / USEC_PER_MS;
 
 	consumer->places.count = 0;
 	for (size_t i = 0; i < consumer->move_count; i++)
@@ -254,9 +271,6 @@ consumer_settle(Consumer *consumer)
 		/* It ends there or further on, as the lag's next look will tell. */
 		if (partition->end < move->new_next)
 			partition->end = move->new_next;
-		if (move->last_timestamp_ms >= 0)
-			histogram_observe(&stats->event_seconds,
-							  (double) (wall_ms - move->last_timestamp_ms) / 1000.0);
 		if (!places_add(&consumer->places, partition->topic, partition->partition, move->new_next))
 			error_bug(&consumer->failure, "out of memory");
 	}

@@ -122,6 +122,7 @@ struct Consumer
 	bool more;			/* the inbox has more than one round takes */
 	MonoUsec polled_at; /* the inbox was emptied */
 	bool paused;		/* as it should be for all partitions */
+	MonoUsec paused_at; /* the last time that this was looked at */
 
 	RequestKind request;
 	MonoUsec request_at;

@@ -30,6 +30,8 @@ typedef enum ConsumerMetric
 	METRIC_TARGET_CONNECTED,
 	METRIC_PARTITIONS,
 	METRIC_PAUSED,
+	METRIC_PAUSED_SECONDS,
+	METRIC_PARKED_RECORDS,
 	METRIC_WAITING_RECORDS,
 	METRIC_RECEIVED_RECORDS,
 	METRIC_APPLIED_EVENTS,
@@ -80,14 +82,21 @@ const MetricSpec consumer_metrics[] = {
 								 "1 while there is a session in the target."},
 	[METRIC_PARTITIONS] = {"outbox_consumer_partitions", "gauge", "", "Partitions that are read."},
 	[METRIC_PAUSED] = {"outbox_consumer_paused", "gauge", "", "1 while partitions are paused."},
+	[METRIC_PAUSED_SECONDS] = {"outbox_consumer_paused_seconds_total", "counter", "",
+							   "Time for which partitions were paused."},
+	[METRIC_PARKED_RECORDS] =
+		{"outbox_consumer_parked_records", "gauge", "",
+		 "Records that wait because the circuit breaker is open, in Kafka and "
+		 "in memory; 0 while it isn't."},
 	[METRIC_WAITING_RECORDS] = {"outbox_consumer_waiting_records", "gauge", "",
 								"Records in memory that aren't applied."},
 	[METRIC_RECEIVED_RECORDS] = {"outbox_consumer_received_records_total", "counter", "",
 								 "Records taken from Kafka."},
 	[METRIC_APPLIED_EVENTS] = {"outbox_consumer_applied_events_total", "counter", "",
 							   "Events whose handlers were committed."},
-	[METRIC_DUPLICATE_EVENTS] = {"outbox_consumer_duplicate_events_total", "counter", "",
-								 "Repetitions that were dropped by their position."},
+	[METRIC_DUPLICATE_EVENTS] = {"outbox_consumer_duplicate_events_total", "counter",
+								 "reason (position, id)",
+								 "Repetitions that were dropped, by what they were known by."},
 	[METRIC_DEAD_LETTERED_EVENTS] =
 		{"outbox_consumer_dead_lettered_events_total", "counter", "handler",
 		 "Events that became dead letters, by the handler that couldn't apply them; \"\" when "
@@ -119,8 +128,7 @@ const MetricSpec consumer_metrics[] = {
 							  "Time that a transaction took."},
 	[METRIC_EVENT_SECONDS] =
 		{"outbox_consumer_event_seconds", "histogram", "",
-		 "Time from an event's own time to its commit in the target; one of each batch "
-		 "and partition."},
+		 "Time from an event's own time to its commit in the target, of each that was applied."},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -213,7 +221,9 @@ write_stats(const Consumer *consumer, Buffer *out)
 
 	number(out, METRIC_RECEIVED_RECORDS, stats->received);
 	number(out, METRIC_APPLIED_EVENTS, stats->applied);
-	number(out, METRIC_DUPLICATE_EVENTS, stats->duplicates);
+	describe(out, METRIC_DUPLICATE_EVENTS);
+	labelled(out, METRIC_DUPLICATE_EVENTS, "reason", "position", stats->duplicates - stats->known);
+	labelled(out, METRIC_DUPLICATE_EVENTS, "reason", "id", stats->known);
 	write_letters(consumer, out);
 	number(out, METRIC_BATCHES, stats->batches);
 	describe(out, METRIC_RETRIES);
@@ -229,6 +239,24 @@ write_stats(const Consumer *consumer, Buffer *out)
 	histogram(out, METRIC_BATCH_RECORDS, &stats->batch_records);
 	histogram(out, METRIC_BATCH_SECONDS, &stats->batch_seconds);
 	histogram(out, METRIC_EVENT_SECONDS, &stats->event_seconds);
+}
+
+static uint64_t
+parked_records(const Consumer *consumer)
+{
+	uint64_t records = 0;
+
+	if (consumer->breaker.state != BREAKER_OPEN)
+		return 0;
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		int64_t lag = consumer->partitions.items[slot].state == PARTITION_FREE
+						  ? 0
+						  : partition_lag(&consumer->partitions.items[slot]);
+
+		records += lag > 0 ? (uint64_t) lag : 0;
+	}
+	return records;
 }
 
 /* The ways that there are. */
@@ -290,6 +318,10 @@ consumer_metrics_write(const Consumer *consumer, bool ready, Buffer *out)
 	number(out, METRIC_PARTITIONS,
 		   (uint64_t) partitions_count(&consumer->partitions, PARTITION_ACTIVE));
 	number(out, METRIC_PAUSED, consumer->paused);
+	describe(out, METRIC_PAUSED_SECONDS);
+	metrics_double(out, consumer_metrics[METRIC_PAUSED_SECONDS].name, "",
+				   (double) consumer->stats.paused_usec / USEC_PER_SEC);
+	number(out, METRIC_PARKED_RECORDS, parked_records(consumer));
 	number(out, METRIC_WAITING_RECORDS, batch_left(consumer->applying) + consumer->filling->count);
 	write_stats(consumer, out);
 	process_metrics_write(out);

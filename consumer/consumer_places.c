@@ -283,6 +283,9 @@ consumer_pause(Consumer *consumer)
 	Error error;
 	bool ok;
 
+	if (consumer->paused)
+		consumer->stats.paused_usec += consumer->now - consumer->paused_at;
+	consumer->paused_at = consumer->now;
 	consumer->paused = pause;
 	places->count = 0;
 	for (int slot = 0; slot < consumer->partitions.count; slot++)

@@ -15,6 +15,8 @@ typedef struct Stats
 	uint64_t received;	 /* records taken from Kafka */
 	uint64_t applied;	 /* events whose handlers ran */
 	uint64_t duplicates; /* repetitions that were dropped */
+	uint64_t known;		 /* ... of these by their id */
+	int64_t paused_usec; /* while partitions were paused */
 	uint64_t batches;	 /* transactions committed */
 	uint64_t failures[FAILURE_CLASSES];
 	uint64_t unknown_commits;

@@ -174,10 +174,10 @@ class Daemon:
         return found
 
     def metric(self, name):
-        """The value of the only series of that name."""
+        """The value of the only series of that name; of a counter the sum over its labels."""
         values = [v for k, v in self.metrics().items() if k == name or k.startswith(name + "{")]
-        assert len(values) == 1, f"{name}: {len(values)} series"
-        return values[0]
+        assert len(values) == 1 or (values and name.endswith("_total")), f"{name}: {len(values)} series"
+        return sum(values)
 
     # -- what it takes ------------------------------------------------------
 
