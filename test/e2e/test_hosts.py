@@ -1,10 +1,10 @@
 """Several hosts in the connection string, of which one is down, silent, read-only, or another server."""
 import socket
-import threading
 
 import pytest
 
 from harness.ports import free_port
+from harness.proxy import Proxy
 from harness.wait import until
 
 QUICK = {"mark.interval": "200ms", "reconnect.min": "10ms", "reconnect.max": "200ms"}
@@ -41,48 +41,6 @@ def full():
         yield listener.getsockname()[1]
         for client in waiting:
             client.close()
-
-
-class Fork:
-    """A port that leads one connection here and the next one there."""
-
-    def __init__(self, *ports):
-        self.targets = list(ports)
-        self.count = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(
-                    ("127.0.0.1", self.targets[self.count % len(self.targets)]))
-            except OSError:
-                return
-            self.count += 1
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _copy(source, sink):
-        try:
-            while True:
-                data = source.recv(65536)
-                if not data:
-                    break
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def close(self):
-        self._listener.close()
 
 
 def test_a_host_that_is_down(scene):
@@ -162,7 +120,7 @@ def test_two_connections_that_lead_to_two_servers(make_scene, own, broker):
     scene.initialize()
     ledger = scene.ledger()
     standby = own.standby(source)
-    fork = Fork(source.port, standby.port)
+    fork = Proxy(source.port, standby.port)
     try:
         relay = scene.relay(**QUICK, **{"postgres.conninfo": hosts(scene, fork.port)})
         relay.start(ready=False)
@@ -170,7 +128,7 @@ def test_two_connections_that_lead_to_two_servers(make_scene, own, broker):
         until(lambda: fork.count >= 6, "it tries again")
         assert relay.running() and not relay.problems()
         assert not relay.is_ready()
-        fork.targets = [source.port]
+        fork.ports = [source.port]
         relay.wait_ready()
         event = scene.emit("t", "k")
         assert [r.id for r in ledger.wait_in_topics()] == [event]

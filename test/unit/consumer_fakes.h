@@ -43,6 +43,7 @@ typedef struct FakeTarget
 {
 	Target base;
 	bool connected;
+	bool connecting; /* it says so in the next step */
 	bool busy;
 	bool applies; /* what is under way */
 	int64_t delay_usec;
@@ -124,6 +125,12 @@ fake_begin_anew(Inbox *base, const InboxPlace *place, Error *error)
 }
 
 static bool
+fake_rewind(Inbox *base, const InboxPlace *place, Error *error)
+{
+	return fake_begin(base, place, 1, error);
+}
+
+static bool
 fake_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
 	FakeInbox *inbox = (FakeInbox *) base;
@@ -194,6 +201,7 @@ static const InboxClass fake_inbox_class = {
 	.poll = fake_poll,
 	.begin = fake_begin,
 	.begin_anew = fake_begin_anew,
+	.rewind = fake_rewind,
 	.finish = fake_finish,
 	.pause = fake_pause,
 	.resume = fake_resume,
@@ -214,14 +222,18 @@ fake_state(const Target *base)
 
 	if (!target->connected)
 		return TARGET_CLOSED;
+	if (target->connecting)
+		return TARGET_CONNECTING;
 	return target->busy ? TARGET_BUSY : TARGET_IDLE;
 }
 
 static bool
 fake_connect(Target *base, MonoUsec now, TargetFailure *failure)
 {
+	FakeTarget *target = (FakeTarget *) base;
+
 	(void) now, (void) failure;
-	((FakeTarget *) base)->connected = true;
+	target->connected = target->connecting = true;
 	return true;
 }
 
@@ -291,6 +303,11 @@ fake_step(Target *base, MonoUsec now, TargetFailure *failure)
 	FakeTarget *target = (FakeTarget *) base;
 	TargetEvent event = TARGET_DONE;
 
+	if (target->connected && target->connecting)
+	{
+		target->connecting = false;
+		return TARGET_CONNECTED;
+	}
 	if (!target->busy || now < target->done_at)
 		return TARGET_NOTHING;
 	target->busy = false;

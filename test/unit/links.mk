@@ -23,6 +23,7 @@ CONDUCTOR = consumer/consumer.o consumer/consumer_apply.o consumer/consumer_brea
 LINK_test_consumer_breaker = $(CONDUCTOR)
 LINK_test_consumer_judge = $(CONDUCTOR)
 LINK_test_consumer_letters = $(CONDUCTOR)
+LINK_test_consumer_session = $(CONDUCTOR)
 LINK_test_consumer_stall = $(CONDUCTOR)
 LINK_test_consumer_options = consumer/consumer_options.o consumer/breaker.o consumer/dead_letter.o consumer/raw_headers.o
 LINK_test_dead_letter = consumer/dead_letter.o consumer/raw_headers.o
