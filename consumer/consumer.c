@@ -131,7 +131,8 @@ settle(Consumer *consumer)
 		consumer->stats.connects++;
 		consumer->probe_at = consumer->now + PROBE_INTERVAL_USEC;
 		consumer_forget_progress(consumer);
-		log_event(LOG_LEVEL_INFO, "connected to the target", NULL);
+		log_event(LOG_LEVEL_INFO, "connected to the target", "server",
+				  consumer->target->methods->server(consumer->target), NULL);
 		return;
 	}
 	consumer->request = REQUEST_NONE;

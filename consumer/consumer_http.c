@@ -97,6 +97,8 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_append_str(out, ",");
 	append_text(out, "target",
 				target_state_name(consumer->target->methods->state(consumer->target)));
+	buffer_append_str(out, ",\"target_server\":");
+	buffer_append_json_string(out, view_of(consumer->target->methods->server(consumer->target)));
 	buffer_printf(out,
 				  ",\"waiting\":%zu,\"received\":%llu,\"applied\":%llu,\"duplicates\":%llu,"
 				  "\"batches\":%llu,\"lag_seconds\":%.3f",

@@ -65,6 +65,7 @@ typedef struct PgTarget
 	PGconn *conn; /* the dial's */
 	ServerIdentity latest;
 	ServerIdentity found; /* of this session */
+	char server[320];	  /* the same for people */
 	PgPhase phase;
 	bool flushing; /* not everything is sent */
 	MonoUsec started_at;

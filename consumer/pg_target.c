@@ -13,6 +13,7 @@
 #include "pg_target.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pg_failure.h"
@@ -125,6 +126,17 @@ fill_former_primary(const PgTarget *target, TargetFailure *failure)
 								"target again as it is, restart the consumer.");
 }
 
+static void
+name_server(PgTarget *target)
+{
+	char timeline[32] = "";
+
+	if (target->found.system != 0)
+		snprintf(timeline, sizeof(timeline), ", timeline %u", target->found.timeline);
+	snprintf(target->server, sizeof(target->server), "\"%.255s\", port %.8s%s",
+			 PQhost(target->conn), PQport(target->conn), timeline);
+}
+
 static TargetEvent
 identify(PgTarget *target, MonoUsec now, TargetFailure *failure)
 {
@@ -144,6 +156,7 @@ identify(PgTarget *target, MonoUsec now, TargetFailure *failure)
 		return next_host(target, now, failure);
 	if (event == TARGET_NOTHING)
 		return event;
+	name_server(target);
 	enter(target, PG_PREPARING, now, target->config.batch_timeout_usec);
 	if (pg_send_setup(target))
 		return pg_receive(target, failure);
@@ -235,6 +248,14 @@ pg_visit_read(const Target *base, TargetProgressVisitor progress, TargetPosition
 	pg_visit((const PgTarget *) base, progress, position, arg);
 }
 
+static const char *
+pg_server(const Target *base)
+{
+	const PgTarget *target = (const PgTarget *) base;
+
+	return target->phase == PG_IDLE || pg_state(base) == TARGET_BUSY ? target->server : NULL;
+}
+
 static int
 pg_fd(const Target *base)
 {
@@ -283,6 +304,7 @@ static const TargetClass pg_class = {
 	.rotate = pg_rotate,
 	.step = pg_step,
 	.visit = pg_visit_read,
+	.server = pg_server,
 	.fd = pg_fd,
 	.wants = pg_wants,
 	.wake_at = pg_wake_at,

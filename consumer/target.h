@@ -158,6 +158,8 @@ typedef struct TargetClass
 	/* After TARGET_DONE of a read. */
 	void (*visit)(const Target *target, TargetProgressVisitor progress,
 				  TargetPositionVisitor position, void *arg);
+	/* Which server the session is with, for people; NULL: there is none. */
+	const char *(*server)(const Target *target);
 	int (*fd)(const Target *target); /* -1: none */
 	short (*wants)(const Target *target);
 	MonoUsec (*wake_at)(const Target *target);

@@ -64,6 +64,8 @@ def test_forced_open_it_holds_everything_and_loses_nothing(stage):
     assert len(stage.applied()) == 50
     assert breaker(consumer) == 2 and mode(consumer) == "forced-open"
     assert consumer.metric("outbox_consumer_paused") == 1
+    assert consumer.metric("outbox_consumer_parked_records") == 300
+    assert consumer.metric("outbox_consumer_paused_seconds_total") > 1
     assert consumer.http("/readyz") == (503, "the circuit breaker is forced open\n")
     assert consumer.http("/healthz")[0] == 200
     # Once more changes nothing.
@@ -72,7 +74,10 @@ def test_forced_open_it_holds_everything_and_loses_nothing(stage):
     assert (status, json.loads(text)["state"], json.loads(text)["mode"]) == (200, "closed", "auto")
     feed.wait_applied()
     consumer.wait_ready()
+    paused = consumer.metric("outbox_consumer_paused_seconds_total")
+    assert consumer.metric("outbox_consumer_parked_records") == 0
     assert transitions(consumer) == [("closed", "open", "mode was set"), ("open", "closed", "by hand")]
+    assert consumer.metric("outbox_consumer_paused_seconds_total") == paused
     assert changes(consumer)[1]["lasted_ms"] > 1000
     assert counted(consumer) == {("closed", "open"): 1, ("open", "closed"): 1}
     assert modes(consumer) == [("auto", "forced-open", "POST /breaker/open"),

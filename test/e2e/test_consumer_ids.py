@@ -67,7 +67,8 @@ def test_ids_of_other_producers(stage):
     feed.flush()
     wait_payloads(stage, ["a", "b", "c", "d", "e", "f"])
     wait_read(stage, feed, 10)
-    assert consumer.metric("outbox_consumer_duplicate_events_total") == 4
+    assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="id"}'] == 4
+    assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="position"}'] == 0
     assert not consumer.problems()
 
 

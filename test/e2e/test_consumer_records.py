@@ -91,7 +91,10 @@ def test_two_positions_and_lower_ones(stage):
     consumer = stage.consumer().start()
     until(lambda: len(payloads(stage)) >= 5, "five are applied")
     assert payloads(stage) == ["1", "2", "3", "4", "5"]
-    assert consumer.metric("outbox_consumer_duplicate_events_total") == 3
+    assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="position"}'] == 3
+    assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="id"}'] == 0
+    # Of what was applied alone.
+    assert consumer.metric("outbox_consumer_event_seconds_count") == 5
     assert not consumer.problems()
 
 

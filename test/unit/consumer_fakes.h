@@ -336,6 +336,13 @@ fake_visit(const Target *base, TargetProgressVisitor progress, TargetPositionVis
 		progress(&row, arg);
 }
 
+static const char *
+fake_server(const Target *base)
+{
+	(void) base;
+	return NULL;
+}
+
 static MonoUsec
 fake_wake_at(const Target *base)
 {
@@ -358,6 +365,7 @@ static const TargetClass fake_target_class = {
 	.rotate = fake_rotate,
 	.step = fake_step,
 	.visit = fake_visit,
+	.server = fake_server,
 	.wake_at = fake_wake_at,
 	.close = fake_disconnect,
 };
