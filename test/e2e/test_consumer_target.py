@@ -259,7 +259,7 @@ def test_deadlocks_with_others(stage):
                                " WHERE b.key = state.key", "topic": topic}
     feed = Feed(stage)
     consumer = stage.consumer().start()
-    feed.start(every=0.01, burst=3)
+    feed.start(rate=300)
     transient = 'outbox_consumer_retries_total{class="transient"}'
     with stage.target.connect(stage.database, autocommit=False) as connection:
         # Whoever looks first is the one that has to give way.
@@ -322,7 +322,7 @@ def test_a_target_killed_again_and_again(stage, own_target):
     """At any moment of a transaction, COMMIT among them."""
     feed = Feed(stage)
     consumer = stage.consumer(**{"breaker.reset": "300ms", "batch.max_records": "20"}).start()
-    feed.start(every=0.002, burst=4)
+    feed.start(rate=2000)
     for _ in range(6):
         feed.wait_sent(300)
         own_target.kill()

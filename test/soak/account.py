@@ -6,8 +6,9 @@ the run.  What was committed in all is the load's to say.
 """
 import json
 
-from background import Background
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from harness.background import Background
 
 KEYS_PER_CLIENT = 16
 # More holes than this at a time, and the run is judged without knowing them all.

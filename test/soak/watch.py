@@ -6,7 +6,7 @@ median and highest value.
 import statistics
 import time
 
-from background import Background
+from harness.background import Background
 
 SIXTHS = 6
 MB = 1 << 20
@@ -51,11 +51,15 @@ class Watch(Background):
         return [{"min": round(min(p), 2), "median": round(statistics.median(p), 2),
                  "max": round(max(p), 2)} for p in parts if p]
 
-    def third(self, name, number):
-        """The median of a third of the time, from 0."""
-        length = self.samples[-1]["at"] / 3
+    def elapsed(self):
+        return time.monotonic() - self._began
+
+    def third(self, name, number, since=0.0, end=None):
+        """The median of a third, from 0, of the time between these (all of it)."""
+        end = self.samples[-1]["at"] if end is None else end
+        length = (end - since) / 3
         return statistics.median(s[name] for s in self.samples
-                                 if int(min(s["at"] / length, 2)) == number)
+                                 if since <= s["at"] <= end and int(min((s["at"] - since) / length, 2)) == number)
 
     def peak(self, name):
         return max(s[name] for s in self.samples)

@@ -121,10 +121,10 @@ class Daemon:
             file.seek(0 if whole else self._log_start)
             return file.read().decode("utf-8", "replace")
 
-    def entries(self):
+    def entries(self, whole=False):
         """Its log as objects; lines that are not JSON are {"raw": line}."""
         found = []
-        for line in self.log().splitlines():
+        for line in self.log(whole).splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -132,9 +132,9 @@ class Daemon:
             found.append(entry if isinstance(entry, dict) else {"raw": line})
         return found
 
-    def problems(self):
+    def problems(self, whole=False):
         """The lines above the level of a note."""
-        return [e for e in self.entries()
+        return [e for e in self.entries(whole)
                 if "raw" in e or str(e.get("level", "")).lower() in ("error", "fatal", "critical")]
 
     def wait_log(self, pattern, timeout=30):
@@ -162,9 +162,9 @@ class Daemon:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode("utf-8", "replace")
 
-    def metrics(self):
+    def metrics(self, timeout=5):
         """{"name{labels}": value}"""
-        status, text = self.http("/metrics")
+        status, text = self.http("/metrics", timeout)
         assert status == 200, f"/metrics: {status} {text}"
         found = {}
         for line in text.splitlines():

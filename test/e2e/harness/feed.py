@@ -9,28 +9,33 @@ the first record of a producer in a partition goes alone: a broker that refuses 
 though it is acknowledged.
 """
 import threading
+import time
 import uuid
 from collections import defaultdict
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from .background import Background
+from .books import Books
 from .wait import until
 
 SOURCE = "feed"
 
 
 class Feed:
-    def __init__(self, scene, aggregate_type="t", partitions=3, create=True):
+    def __init__(self, scene, aggregate_type="t", partitions=3, create=True, keys=1):
+        """keys: so many in each partition; of a topic that doesn't grow."""
         self.scene = scene
         self.topic = scene.topic(aggregate_type)
         self.partitions = partitions
+        self.keys = keys
         self.sent = defaultdict(list)   # partition: ids
         self.total = 0
+        self.repeated = 0
         self.failed = []
         self._puts = 0
         self._waiting = {}              # number: arguments of what isn't acknowledged, in order
-        self._end = threading.Event()
-        self._thread = None
+        self._writer = None
         self._producer = None
         self._fatal = False
         self._begun = set()             # partitions in which the producer has one acknowledged
@@ -58,13 +63,23 @@ class Feed:
             with self._lock:
                 number = self.total
                 self.total += 1
-                partition = number % self.partitions
-                event = str(uuid.UUID(int=(0x7 << 76) | (0x8 << 60) | number))
-                self.sent[partition].append(event)
-            self.put(partition, b'{"n": %d, "padding": "%s"}' % (number, b"x" * size),
-                     id=event, position=f"{SOURCE}/1.1/0/{number + 1:X}/0")
+                self.sent[number % self.partitions].append(self._id(number))
+            self._write(number, size)
         if flush:
             self.flush()
+
+    @staticmethod
+    def _id(number):
+        return str(uuid.UUID(int=(0x7 << 76) | (0x8 << 60) | number))
+
+    def _key(self, partition, number):
+        return f"{partition}-{number // self.partitions % self.keys}" if self.keys > 1 else str(partition)
+
+    def _write(self, number, size):
+        partition = number % self.partitions
+        self.put(partition, b'{"n": %d, "padding": "%s"}' % (number, b"x" * size),
+                 key=self._key(partition, number).encode(), id=self._id(number),
+                 position=f"{SOURCE}/1.1/0/{number + 1:X}/0")
 
     def put(self, partition, value, key=None, id=None, position=None, headers=(), timestamp=None):
         """One record as it is; it isn't in the books."""
@@ -142,25 +157,39 @@ class Feed:
 
     # -- in the background --------------------------------------------------
 
-    def start(self, every=0.005, burst=5, size=0):
-        def run():
-            while not self._end.wait(every):
-                self.send(burst, size, flush=False)
-        self._thread = threading.Thread(target=run, daemon=True)
-        self._thread.start()
+    def start(self, rate=1000, size=0):
+        """So many a second on average: what was held up is made up for."""
+        self._writer = Writer(self, rate, size).start()
         return self
+
+    def repeat(self, count):
+        """The background writes its last ones again, as a relay does that comes back after a crash."""
+        self._writer.again = count
+
+    def alive(self):
+        """Raises what ended the background before its time."""
+        if self._writer is not None:
+            self._writer.check()
 
     def wait_sent(self, more, timeout=60):
         goal = self.total + more
-        until(lambda: self.total >= goal, f"{more} more records are sent", timeout)
+
+        def sent():
+            self.alive()
+            return self.total >= goal
+        until(sent, f"{more} more records are sent", timeout)
 
     def stop(self):
-        self._end.set()
-        if self._thread is not None:
-            self._thread.join(60)
-            self._thread = None
-        self._end.clear()
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer.check()
+            self._writer = None
         self.flush()
+
+    def give_up(self):
+        """No more of it, and nobody cares what became of the last ones."""
+        if self._writer is not None:
+            self._writer.ending.set()
 
     # -- the books ----------------------------------------------------------
 
@@ -172,26 +201,44 @@ class Feed:
             return self.scene.target_sql("SELECT count(*) FROM applied WHERE topic = %s",
                                          (self.topic,))[0][0]
         until(lambda: count() >= wanted,
-              lambda: f"{wanted} records are applied, not {count()}: {self.missing()}",
+              lambda: f"{wanted} records are applied, not {count()}: {self.books()}",
               timeout, every=0.1)
         self.check()
 
-    def missing(self):
-        """Where in each partition something is missing, as positions in it."""
-        got = {event for event, topic, _ in self.scene.applied() if topic == self.topic}
-        gaps = {}
-        for partition, ids in self.sent.items():
-            lost = [place for place, event in enumerate(ids) if event not in got]
-            if lost:
-                gaps[partition] = f"{len(lost)} from {lost[0]} to {lost[-1]} of {len(ids)}"
-        return gaps
+    def books(self):
+        """As they are now."""
+        sent = {partition: [(event, self._key(partition, uuid.UUID(event).int & ((1 << 60) - 1)))
+                            for event in ids] for partition, ids in self.sent.items()}
+        return Books(sent, [(event, partition) for event, topic, partition in self.scene.applied()
+                            if topic == self.topic])
 
     def check(self):
-        got = defaultdict(list)
-        for event, topic, partition in self.scene.applied():
-            if topic == self.topic:
-                got[partition].append(event)
-        for partition, ids in self.sent.items():
-            assert got[partition] == ids, \
-                (f"partition {partition}: {len(got[partition])} applied, {len(ids)} sent,"
-                 f" {len(set(got[partition]))} different")
+        books = self.books()
+        assert books.closed(), books
+
+
+class Writer(Background):
+    """Open loop: what is due by the clock, whatever came between."""
+
+    def __init__(self, feed, rate, size):
+        super().__init__()
+        self.feed, self.rate, self.size = feed, rate, size
+        self.again = 0
+
+    def run(self):
+        began = time.monotonic()
+        written = 0
+        while not self.ending.wait(0.005):
+            again, self.again = self.again, 0
+            self._repeat(again)
+            due = int((time.monotonic() - began) * self.rate) - written
+            self.feed.send(due, self.size, flush=False)
+            written += due
+        self._repeat(self.again)
+
+    def _repeat(self, count):
+        """In the old order, with their ids and positions."""
+        first = max(0, self.feed.total - count)
+        for number in range(first, self.feed.total if count else first):
+            self.feed._write(number, self.size)     # pylint: disable=protected-access
+            self.feed.repeated += 1
