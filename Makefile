@@ -107,11 +107,11 @@ check-valgrind: bootstrap-valgrind install-extension
 check-mutants: bootstrap-check install-extension
 	@scripts/mutants
 
-## soak               relay and consumer under a steady load: DURATION=1800 RATE=5000, into build/soak
+## soak               relay and consumer under a steady load: DURATION=1800 RATE=5000, into build/soak; TARGET_OUTAGE=900:120
 DURATION ?= 1800
 soak: bootstrap-check install-extension
 	@$(MAKE) --no-print-directory build
-	@test/soak/run --duration=$(DURATION) $(GIVEN_RATE)
+	@test/soak/run --duration=$(DURATION) $(GIVEN_RATE) $(TARGET_OUTAGE:%=--target-outage=%)
 
 ## check-outage       Kafka away for OUTAGE=300 seconds at RATE=2000: memory, loss, order
 OUTAGE ?= 300

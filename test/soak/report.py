@@ -3,12 +3,13 @@ import json
 import os
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-OUT = os.path.join(TOP, "build", "soak")
 
 
 class Report:
-    def __init__(self, options):
+    def __init__(self, options, folder="soak"):
+        """folder: in build."""
         self.options = options
+        self.out = os.path.join(TOP, "build", folder)
         self.lines = []
         self.verdicts = []
         self.series = {}
@@ -39,8 +40,8 @@ class Report:
         if self.options.check:
             print(f"{len(self.verdicts) - failed} passed, {failed} failed")
             return
-        os.makedirs(OUT, exist_ok=True)
-        path = os.path.join(OUT, self.options.name)
+        os.makedirs(self.out, exist_ok=True)
+        path = os.path.join(self.out, self.options.name)
         with open(path + ".json", "w", encoding="utf-8") as file:
             json.dump({"options": vars(self.options), "totals": totals, "sixths": self.series,
                        "verdicts": self.verdicts, "load_average": load}, file, indent=1)
