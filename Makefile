@@ -119,6 +119,13 @@ check-outage: bootstrap-check install-extension
 	@$(MAKE) --no-print-directory build
 	@test/soak/run --outage=$(OUTAGE) $(GIVEN_RATE)
 
+## chaos-consumer     3 consumers under FAULTS=20 random faults in TIME=300 seconds at RATE=1000: SEED=1, into build/chaos
+chaos-consumer: TIME ?= 300
+chaos-consumer: FAULTS ?= 20
+chaos-consumer: bootstrap-check
+	@$(MAKE) --no-print-directory build
+	@test/chaos/run consumer --seed=$(SEED) --time=$(TIME) $(GIVEN_RATE) --faults=$(FAULTS)
+
 ## check-matrix       the extension with other majors of the server, in containers: MAJORS="17 18 19"
 MAJORS ?= 17 18 19
 check-matrix:
@@ -162,4 +169,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage check-matrix check-large check-compat bench-emit bench-drain dist clean help
+	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench-emit bench-drain dist clean help
