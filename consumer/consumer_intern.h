@@ -167,6 +167,9 @@ extern void consumer_pause(Consumer *consumer);
 extern void consumer_out_of_range(Consumer *consumer, const InboxEvent *event);
 
 /* consumer_progress.c: what the target knows of them. */
+#define CONSUMER_RIVAL_HINT                                                                        \
+	"Two consumers that don't share a Kafka cluster use one \"consumer.group\" for one target. "   \
+	"Give each its own."
 /* A new session, maybe of another server. */
 extern void consumer_forget_progress(Consumer *consumer);
 extern bool consumer_needs_progress(const Consumer *consumer);

@@ -6,9 +6,10 @@
  * something moved without us: a COMMIT whose answer was lost, another consumer
  * (fencing), or a server that lacks what an earlier one had (a standby that was
  * promoted).  The first keeps what waits in the batches and only drops what turned
- * out to be applied.  The others drop it all and read again from where the target
- * is.  Another consumer, the second time in one assignment, is no rebalance any
- * more but a rival: stop.  A server that went back never is one.
+ * out to be applied.  The others drop it all and read again from the record that
+ * was applied last, to see that it is the same in this Kafka.  Another consumer
+ * that goes on for longer than a rebalance can is a rival: stop.  A server that
+ * went back never is one.
  */
 #include "consumer_intern.h"
 
@@ -17,8 +18,6 @@
 #include <string.h>
 
 #include "exit_codes.h"
-
-#define FENCED_MAX 1
 
 void
 consumer_forget_progress(Consumer *consumer)
@@ -160,6 +159,7 @@ start_over(Consumer *consumer, int slot)
 	adopt_progress(partition);
 	adopt_positions(partition);
 	partition->rewind = true;
+	partition->verify = partition->next_offset >= 0 && partition->last_offset >= 0;
 	partition->waiting_since_ms = -1;
 }
 
@@ -182,13 +182,16 @@ static void
 yield(Consumer *consumer, int slot)
 {
 	Partition *partition = &consumer->partitions.items[slot];
+	unsigned spells = partition->fenced;
 	Error error;
 
 	start_over(consumer, slot);
-	if (++partition->fenced <= FENCED_MAX)
+	if (partition_yields(partition, consumer->now, consumer->inbox->session_usec))
 	{
-		log_partition(LOG_LEVEL_WARNING, "another consumer moved the progress; reading on from it",
-					  partition);
+		/* Once a spell. */
+		if (partition->fenced != spells)
+			log_partition(LOG_LEVEL_WARNING,
+						  "another consumer moved the progress; reading on from it", partition);
 		return;
 	}
 	error_clear(&error);
@@ -196,8 +199,7 @@ yield(Consumer *consumer, int slot)
 					"another consumer of group \"%s\" moves the progress of topic \"%s\", "
 					"partition %d",
 					consumer->config->group, partition->topic, partition->partition);
-	error_hint(&error, "Two consumers that don't share a Kafka cluster use the same "
-					   "\"consumer.group\" for one target; give each its own.");
+	error_hint(&error, "%s", CONSUMER_RIVAL_HINT);
 	consumer_fail(consumer, &error);
 }
 
@@ -261,22 +263,18 @@ consumer_rewind(Consumer *consumer)
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{
 		Partition *partition = &consumer->partitions.items[slot];
-		InboxPlace place = {.topic = partition->topic,
-							.partition = partition->partition,
-							.offset = partition->next_offset};
+		InboxPlace place = {.topic = partition->topic, .partition = partition->partition};
 		Error error;
 
 		if (partition->state != PARTITION_ACTIVE || !partition->rewind ||
 			consumer->now < consumer->begin_at)
 			continue;
-		if (place.offset < 0)
-			place.offset = INBOX_OFFSET_BEGINNING;
+		partition->received = partition->next_offset < 0 ? 0 : partition->next_offset;
+		place.offset = consumer_start_offset(partition);
 		error_clear(&error);
 		if (consumer->inbox->methods->rewind(consumer->inbox, &place, &error))
 		{
 			partition->rewind = false;
-			partition->verify = false;
-			partition->received = partition->next_offset < 0 ? 0 : partition->next_offset;
 			partition->eof_offset = -1;
 			continue;
 		}

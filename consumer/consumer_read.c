@@ -53,9 +53,13 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	record_id(record, id);
 	if (partition_is_same(partition, record->timestamp_ms, id))
 		return true;
-	stop_at(consumer, record, EXIT_OFFSETS, "isn't the one that was applied from there",
-			"The topic was deleted and made again. Start with a new group to read it from its "
-			"beginning.");
+	if (partition->fenced > 0)
+		stop_at(consumer, record, EXIT_FENCED, "isn't the one that another consumer applied",
+				CONSUMER_RIVAL_HINT);
+	else
+		stop_at(consumer, record, EXIT_OFFSETS, "isn't the one that was applied from there",
+				"The topic was deleted and made again. Start with a new group to read it from its "
+				"beginning.");
 	return false;
 }
 

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "error.h"
 #include "reader.h"
 
@@ -106,6 +107,7 @@ typedef struct InboxClass
 struct Inbox
 {
 	const InboxClass *methods;
+	MonoUsec session_usec; /* a member that the group gave up hears of it within this time */
 };
 
 #endif

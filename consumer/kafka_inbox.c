@@ -380,6 +380,18 @@ static const InboxClass kafka_class = {
  * birth
  * ------------------------------------------------------------------------- */
 
+/* As it is set, or by default. */
+static MonoUsec
+session_usec(const rd_kafka_conf_t *conf)
+{
+	char text[32];
+	size_t size = sizeof(text);
+
+	if (rd_kafka_conf_get(conf, "session.timeout.ms", text, &size) != RD_KAFKA_CONF_OK)
+		return 0;
+	return strtoll(text, NULL, 10) * USEC_PER_MS;
+}
+
 static bool
 subscribe(KafkaInbox *inbox, char *const *topics, int topic_count, Error *error)
 {
@@ -421,6 +433,7 @@ kafka_inbox_create(const Options *options, const char *group, char *const *topic
 		return NULL;
 	}
 	inbox->base.methods = &kafka_class;
+	inbox->base.session_usec = session_usec(conf);
 	inbox->place_room = 1;
 	inbox->drained = true;
 	inbox->begun = rd_kafka_topic_partition_list_new(8);

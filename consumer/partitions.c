@@ -9,6 +9,7 @@
 
 #define STALL_USEC (20 * USEC_PER_SEC)
 #define STALL_DOUBLINGS 4
+#define SPELLS_MAX 2
 
 void
 partitions_init(PartitionTable *table)
@@ -152,6 +153,17 @@ partition_stalls(Partition *partition, int64_t end, MonoUsec now)
 	if (partition->stalls < STALL_DOUBLINGS)
 		partition->stalls++;
 	return true;
+}
+
+bool
+partition_yields(Partition *partition, MonoUsec now, MonoUsec session_usec)
+{
+	if (partition->fenced == 0 || now - partition->fenced_since >= session_usec)
+	{
+		partition->fenced++;
+		partition->fenced_since = now;
+	}
+	return partition->fenced <= SPELLS_MAX;
 }
 
 bool

@@ -63,8 +63,9 @@ typedef struct Partition
 	int64_t read_last_timestamp_ms;
 	char read_last_id[BATCH_ID_TEXT_MAX + 1];
 	PositionSet read_positions;
-	int64_t unknown_next; /* as far as commits of unknown outcome may have moved it; -1 */
-	unsigned fenced;	  /* times that another consumer moved it, since it was assigned */
+	int64_t unknown_next;  /* as far as commits of unknown outcome may have moved it; -1 */
+	unsigned fenced;	   /* spells in which another consumer moved it, since it was assigned */
+	MonoUsec fenced_since; /* the last of them began */
 
 	int64_t waiting_since_ms; /* time of the oldest event that isn't applied; -1: none is here */
 	MonoUsec lag_since;		  /* 0: there is none */
@@ -103,6 +104,14 @@ extern int64_t partition_lag(const Partition *partition);
  * place: what is only slow gets longer and longer.
  */
 extern bool partition_stalls(Partition *partition, int64_t end, MonoUsec now);
+
+/*
+ * Another consumer moved it, now: whether that can be a rebalance.  A member that
+ * the group gave up (it was stopped for a while) hears of it within its session's
+ * time and until then is fenced again and again, which is one spell.  There may be
+ * two in an assignment: the old owner's last batch as it begins, ours as it ends.
+ */
+extern bool partition_yields(Partition *partition, MonoUsec now, MonoUsec session_usec);
 
 /*
  * Whether the record at last_offset is the one that was applied then: a topic

@@ -133,6 +133,44 @@ a_partition_without_records_does_not_stall(void **state)
 	assert_false(partition_stalls(&partition, 10, 4000 * second));
 }
 
+static void
+a_rebalance_is_no_rival(void **state)
+{
+	const MonoUsec second = USEC_PER_SEC;
+	const MonoUsec session = 10 * second;
+	Partition partition = {.state = PARTITION_ACTIVE};
+
+	(void) state;
+	/* The old owner's last batch. */
+	assert_true(partition_yields(&partition, 1000 * second, session));
+	assert_int_equal(partition.fenced, 1);
+	/* Much later we were stopped: until we hear that it isn't ours any more. */
+	for (MonoUsec now = 5000 * second; now < 5000 * second + session; now += second / 20)
+		assert_true(partition_yields(&partition, now, session));
+	assert_int_equal(partition.fenced, 2);
+	/* It is ours as before, and somebody moves it. */
+	assert_false(partition_yields(&partition, 5000 * second + session, session));
+}
+
+static void
+a_rival_is_found(void **state)
+{
+	const MonoUsec second = USEC_PER_SEC;
+	Partition partition = {.state = PARTITION_ACTIVE};
+	MonoUsec now = 1000 * second;
+
+	(void) state;
+	/* All the time: after two sessions. */
+	while (partition_yields(&partition, now, 10 * second))
+		now += second;
+	assert_int_equal(now, 1020 * second);
+	/* Now and then: the third time. */
+	partition = (Partition){.state = PARTITION_ACTIVE};
+	assert_true(partition_yields(&partition, 1000 * second, 10 * second));
+	assert_true(partition_yields(&partition, 2000 * second, 10 * second));
+	assert_false(partition_yields(&partition, 3000 * second, 10 * second));
+}
+
 int
 main(void)
 {
@@ -142,6 +180,8 @@ main(void)
 		cmocka_unit_test(a_partition_that_gives_nothing_stalls),
 		cmocka_unit_test(a_partition_without_records_does_not_stall),
 		cmocka_unit_test(another_record_at_the_same_offset),
+		cmocka_unit_test(a_rebalance_is_no_rival),
+		cmocka_unit_test(a_rival_is_found),
 	};
 
 	return cmocka_run_group_tests_name("partitions", tests, NULL, NULL);
