@@ -80,7 +80,7 @@ a_server_that_has_all_is_gone_on_with(void **state)
 
 /* Progress that is ahead of ours isn't an older server's. */
 static void
-who_moves_it_ahead_twice_is_a_rival(void **state)
+who_goes_on_moving_it_ahead_is_a_rival(void **state)
 {
 	const Error *error;
 	Scene scene;
@@ -91,6 +91,8 @@ who_moves_it_ahead_twice_is_a_rival(void **state)
 	fail_over(&scene, 21);
 	assert_true(scene_run(&scene, 10 * SEC));
 	fail_over(&scene, 22);
+	assert_true(scene_run(&scene, 10 * SEC));
+	fail_over(&scene, 23);
 	assert_false(scene_run(&scene, 10 * SEC));
 	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_FENCED);
 	scene_close(&scene);
@@ -122,7 +124,7 @@ main(void)
 		cmocka_unit_test(what_the_next_server_lacks_is_applied_again),
 		cmocka_unit_test(a_server_that_has_nothing_gets_all),
 		cmocka_unit_test(a_server_that_has_all_is_gone_on_with),
-		cmocka_unit_test(who_moves_it_ahead_twice_is_a_rival),
+		cmocka_unit_test(who_goes_on_moving_it_ahead_is_a_rival),
 		cmocka_unit_test(at_rest_it_is_asked_now_and_then),
 	};
 
