@@ -22,7 +22,7 @@ mutant("session-that-went-back-is-a-rival", "progress-of-a-session", "consumer/c
        f"{SESSION}:what_the_next_server_lacks_is_applied_again")
 mutant("session-ahead-is-no-rival", "progress-of-a-session", "consumer/consumer_progress.c",
        "if (found < partition->next_offset && partition->moved)", "if (partition->moved)",
-       f"{SESSION}:who_moves_it_ahead_twice_is_a_rival")
+       f"{SESSION}:who_goes_on_moving_it_ahead_is_a_rival")
 mutant("former-primary-is-taken", "former-primary", "consumer/server_identity.c",
        "found->timeline < latest->timeline", "false", "test_server_identity:timelines_only_rise", quick=True)
 mutant("former-primary-of-another-cluster", "former-primary", "consumer/server_identity.c",
