@@ -61,11 +61,11 @@ const MetricSpec consumer_metrics[] = {
 							 "1 for the mode that the circuit breaker is in, 0 for the others."},
 	[METRIC_BREAKER_FAILURE_RATE] =
 		{"outbox_consumer_breaker_failure_rate", "gauge", "",
-		 "Share of the calls in the circuit breaker's window that failed, 0 to 1; -1: fewer calls "
-		 "than breaker.window_calls."},
+		 "Share of the calls in the circuit breaker's window that failed, 0 to 1; no sample with "
+		 "fewer calls than breaker.window_calls."},
 	[METRIC_BREAKER_SLOW_RATE] = {"outbox_consumer_breaker_slow_rate", "gauge", "",
 								  "Share of the calls in that window that took "
-								  "breaker.slow_duration or longer; -1 as before."},
+								  "breaker.slow_duration or longer; no sample as before."},
 	[METRIC_BREAKER_TRANSITIONS] =
 		{"outbox_consumer_breaker_transitions_total", "counter",
 		 "from, to (closed, half-open, open)",
@@ -287,7 +287,8 @@ static void
 write_rate(Buffer *out, ConsumerMetric metric, double percent)
 {
 	describe(out, metric);
-	metrics_double(out, consumer_metrics[metric].name, "", percent < 0 ? -1 : percent / 100);
+	if (percent >= 0)
+		metrics_double(out, consumer_metrics[metric].name, "", percent / 100);
 }
 
 static void
