@@ -11,6 +11,7 @@
 #include "exit_codes.h"
 #include "kafka_conf.h"
 #include "pg_admin.h"
+#include "check_topics.h"
 #include "pg_conninfo.h"
 #include "redrive.h"
 
@@ -33,7 +34,8 @@ command_settings(ConsumerConfig *config, Handlers *handlers, const Options *opti
 	return consumer_config_fill(config, options, error) &&
 		   kafka_conf_check(options, config->group, error) &&
 		   pg_conninfo_check(options, "target", error) && handlers_load(handlers, options, error) &&
-		   letters_are_not_read(config, handlers, error);
+		   letters_are_not_read(config, handlers, error) &&
+		   handlers_subscribe(handlers, config->dead_letter_topic, error);
 }
 
 static bool
@@ -61,7 +63,8 @@ command_check(const Options *options, Error *error)
 
 	handlers_init(&handlers);
 	ok = check_target(&config, options, error) && handlers_load(&handlers, options, error) &&
-		 pg_admin_check(config.conninfo, config.connect_timeout_usec, &handlers, stdout, error);
+		 pg_admin_check(config.conninfo, config.connect_timeout_usec, &handlers, stdout, error) &&
+		 check_topics(&config, &handlers, stdout, error);
 	handlers_free(&handlers);
 	return ok;
 }

@@ -18,8 +18,8 @@
 #define ROTATE_INTERVAL_USEC (60 * USEC_PER_SEC)
 
 Consumer *
-consumer_create(const ConsumerConfig *config, const Handlers *handlers, Inbox *inbox,
-				Target *target, uint64_t seed)
+consumer_create(const ConsumerConfig *config, Handlers *handlers, Inbox *inbox, Target *target,
+				uint64_t seed)
 {
 	Consumer *consumer = calloc(1, sizeof(*consumer));
 	BackoffConfig reconnect = {.floor_usec = 0,
@@ -33,8 +33,6 @@ consumer_create(const ConsumerConfig *config, const Handlers *handlers, Inbox *i
 	consumer->inbox = inbox;
 	consumer->target = target;
 	consumer->leave_at = MONO_NEVER;
-	for (int i = 0; i < handlers->topic_count; i++)
-		consumer->rotates = consumer->rotates || handlers->topic_rules[i].dedupe != DEDUPE_NONE;
 	random_seed(&consumer->random, seed);
 	stats_init(&consumer->stats);
 	breaker_init(&consumer->breaker, &config->breaker);
@@ -171,12 +169,16 @@ static bool
 rotation_is_due(Consumer *consumer)
 {
 	int64_t interval = consumer->config->inbox_retention_usec / 12;
+	const Handlers *handlers = consumer->handlers;
+	bool rotates = false;
 
-	if (!consumer->rotates || consumer->now < consumer->rotate_at)
+	if (consumer->now < consumer->rotate_at)
 		return false;
 	consumer->rotate_at =
 		consumer->now + (interval < ROTATE_INTERVAL_USEC ? interval : ROTATE_INTERVAL_USEC);
-	return true;
+	for (int topic = 0; topic < handlers->topic_count; topic++)
+		rotates = rotates || handlers->topic_rules[topic].dedupe != DEDUPE_NONE;
+	return rotates;
 }
 
 /* The records of the next transaction; 0: there are none. */

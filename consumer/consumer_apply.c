@@ -378,7 +378,7 @@ retries_foreign_key(Consumer *consumer, const TargetFailure *failure)
 		const Handler *handler = &consumer->handlers->items[i];
 
 		/* At COMMIT the server doesn't tell whose it is. */
-		if (failure->handler == i || (failure->handler < 0 && handler->topic_index == topic))
+		if (failure->handler == i || (failure->handler < 0 && handler->takes[topic]))
 			wanted |= handler->retries_foreign_key;
 	}
 	return wanted &&

@@ -85,7 +85,7 @@ typedef struct MovedPosition
 struct Consumer
 {
 	const ConsumerConfig *config;
-	const Handlers *handlers;
+	Handlers *handlers; /* learns of topics that expressions match */
 	Inbox *inbox;
 	Target *target;
 	Random random;
@@ -104,7 +104,6 @@ struct Consumer
 	MonoUsec connect_at;
 	MonoUsec probe_at;	  /* the next probe without records */
 	MonoUsec answered_at; /* by the target, the last time */
-	bool rotates;		  /* some topic's ids are kept */
 	MonoUsec rotate_at;
 
 	PartitionTable partitions;

@@ -15,6 +15,7 @@
 #include "exit_codes.h"
 
 #define ENDS_TIMEOUT_MS 4000
+#define HANDLER_NAMES_MAX ((size_t) 64 * 1024) /* in a line of the log */
 #define BEGIN_AGAIN_USEC USEC_PER_SEC
 /* A queue that wasn't polled for so long makes room for the group's events by a pause. */
 #define PRESSURE_USEC (2 * USEC_PER_SEC)
@@ -57,6 +58,50 @@ log_places(const char *message, const InboxEvent *event)
 			  NULL);
 }
 
+static void
+log_topic(const Handlers *handlers, const char *topic, int index)
+{
+	Buffer names;
+
+	buffer_init(&names, HANDLER_NAMES_MAX);
+	for (int i = 0; i < handlers->count; i++)
+	{
+		if (!handlers->items[i].takes[index])
+			continue;
+		if (names.len > 0)
+			buffer_append_str(&names, ", ");
+		buffer_append_str(&names, handlers->items[i].name);
+	}
+	buffer_append_u8(&names, '\0');
+	log_event(LOG_LEVEL_INFO, "a topic matches a regular expression", "topic", topic, "handlers",
+			  names.failed ? NULL : (const char *) names.data, NULL);
+	buffer_free(&names);
+}
+
+/* Its index in the handlers' topics; -1: the consumer has to end. */
+static int
+meet_topic(Consumer *consumer, const char *topic)
+{
+	int known = consumer->handlers->topic_count;
+	Error error;
+	int index;
+
+	error_clear(&error);
+	if (!handlers_meet(consumer->handlers, topic, &index, &error))
+	{
+		consumer_fail(consumer, &error);
+		return -1;
+	}
+	if (index < 0)
+	{
+		error_bug(&error, "Kafka gave topic \"%s\", which no handler reads", topic);
+		consumer_fail(consumer, &error);
+	}
+	else if (index == known)
+		log_topic(consumer->handlers, topic, index);
+	return index;
+}
+
 void
 consumer_assigned(Consumer *consumer, const InboxEvent *event)
 {
@@ -65,13 +110,12 @@ consumer_assigned(Consumer *consumer, const InboxEvent *event)
 	log_places("partitions were assigned", event);
 	for (size_t i = 0; i < event->place_count; i++)
 	{
-		int topic = handlers_topic(consumer->handlers, event->places[i].topic);
-
+		int topic = meet_topic(consumer, event->places[i].topic);
 		int slot = partitions_find(&consumer->partitions, event->places[i].topic,
 								   event->places[i].partition);
 
 		if (topic < 0)
-			continue;
+			return;
 		/* It went without a word: what was read then isn't from this assignment. */
 		if (slot >= 0)
 		{

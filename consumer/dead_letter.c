@@ -11,6 +11,7 @@
 
 #include "exit_codes.h"
 #include "raw_headers.h"
+#include "topic_match.h"
 
 #define PLACEHOLDER "{group}"
 
@@ -103,15 +104,6 @@ dead_letter_open(ByteView headers, const char *topic, int32_t partition, int64_t
 		return false;
 	*own = (ByteView){headers.data, start};
 	return true;
-}
-
-static bool
-topic_is_legal(const char *topic)
-{
-	size_t len = strspn(topic, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	return topic[len] == '\0' && len >= 1 && len <= DEAD_LETTER_TOPIC_MAX &&
-		   strcmp(topic, ".") != 0 && strcmp(topic, "..") != 0;
 }
 
 bool

@@ -1,9 +1,8 @@
 /*
  * handlers.c
- *	  The list of handlers and of their topics.
+ *	  The list of handlers, as a file has them.
  *
- * Invariants: each topic is in the list once; topic_index of a handler is valid;
- * a handler that was refused isn't in the list.
+ * Invariant: a handler that was refused isn't in the list.
  */
 #include "handlers.h"
 
@@ -24,6 +23,9 @@ free_handler(Handler *handler)
 {
 	free(handler->name);
 	free(handler->topic);
+	free(handler->origin);
+	free(handler->takes);
+	topic_match_free(handler->match);
 	free(handler->user_sql);
 	free(handler->sql);
 }
@@ -39,18 +41,8 @@ handlers_free(Handlers *handlers)
 	free(handlers->topics);
 	free(handlers->topic_headers);
 	free(handlers->topic_rules);
+	handlers_free_subscription(handlers);
 	handlers_init(handlers);
-}
-
-int
-handlers_topic(const Handlers *handlers, const char *topic)
-{
-	for (int i = 0; i < handlers->topic_count; i++)
-	{
-		if (strcmp(handlers->topics[i], topic) == 0)
-			return i;
-	}
-	return -1;
 }
 
 static bool
@@ -69,76 +61,51 @@ payload_type(const char *text, PgType *type)
 	return false;
 }
 
-/* 1 to 249 of A-Z a-z 0-9 . _ - */
+/* What the handler reads: a topic, or an expression. */
 static bool
-topic_valid(const char *topic)
+fill_topic(Handler *handler, Error *error)
 {
-	size_t len = strspn(topic, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+	Error why;
 
-	return topic[len] == '\0' && len >= 1 && len <= 249 && strcmp(topic, ".") != 0 &&
-		   strcmp(topic, "..") != 0;
-}
-
-/* Adds the topic when it is new; false without memory. */
-static bool
-add_topic(Handlers *handlers, Handler *handler)
-{
-	int index = handlers_topic(handlers, handler->topic);
-	size_t room = (size_t) handlers->topic_count + 1;
-
-	if (index < 0)
+	if (!topic_is_expression(handler->topic))
 	{
-		char **topics = realloc(handlers->topics, room * sizeof(*topics));
-		TopicRules *rules;
-		bool *headers;
-
-		if (topics == NULL)
-			return false;
-		handlers->topics = topics;
-		headers = realloc(handlers->topic_headers, room * sizeof(*headers));
-		if (headers == NULL)
-			return false;
-		handlers->topic_headers = headers;
-		rules = realloc(handlers->topic_rules, room * sizeof(*rules));
-		if (rules == NULL)
-			return false;
-		handlers->topic_rules = rules;
-		index = handlers->topic_count;
-		topics[index] = strdup(handler->topic);
-		if (topics[index] == NULL)
-			return false;
-		headers[index] = false;
-		rules[index] = (TopicRules){DEDUPE_POSITION, REPLAYED_STOP, false, false};
-		handlers->topic_count++;
+		if (topic_is_legal(handler->topic))
+			return true;
+		error_permanent(error, EXIT_CONFIG, "%s: invalid topic \"%s\" of handler \"%s\"",
+						handler->origin, handler->topic, handler->name);
+		return error_hint(error, "A section's name is its topic, unless it has a key \"topic\"; a "
+								 "regular expression for topics begins with \"^\".");
 	}
-	if ((handler->columns & COLUMN_BIT(COLUMN_HEADERS)) != 0)
-		handlers->topic_headers[index] = true;
-	handler->topic_index = index;
-	return true;
+	error_clear(&why);
+	handler->match = topic_match_create(handler->topic, &why);
+	if (handler->match != NULL)
+		return true;
+	if (why.error_class == ERROR_CLASS_BUG)
+		return error_bug(error, "%s", why.message);
+	error_permanent(error, EXIT_CONFIG,
+					"%s: invalid regular expression \"%s\" of handler \"%s\": %s", handler->origin,
+					handler->topic, handler->name, why.message);
+	return error_hint(error,
+					  "It is a POSIX extended one, of at most %d bytes and without back "
+					  "references.",
+					  TOPIC_EXPRESSION_MAX);
 }
 
 static bool
-fill(Handlers *handlers, Handler *handler, const char *payload, const char *origin, Error *error)
+fill(Handler *handler, const char *payload, Error *error)
 {
-	if (handler->name == NULL || handler->topic == NULL || handler->user_sql == NULL)
+	if (handler->name == NULL || handler->topic == NULL || handler->user_sql == NULL ||
+		handler->origin == NULL)
 		return error_bug(error, "out of memory");
-	if (!topic_valid(handler->topic))
-	{
-		error_permanent(error, EXIT_CONFIG, "%s: invalid topic \"%s\" of handler \"%s\"", origin,
-						handler->topic, handler->name);
-		return error_hint(error, "A section's name is its topic, unless it has a key \"topic\".");
-	}
+	if (!fill_topic(handler, error))
+		return false;
 	if (!payload_type(payload, &handler->payload))
 	{
-		error_permanent(error, EXIT_CONFIG, "%s: invalid payload \"%s\" of handler \"%s\"", origin,
-						payload, handler->name);
+		error_permanent(error, EXIT_CONFIG, "%s: invalid payload \"%s\" of handler \"%s\"",
+						handler->origin, payload, handler->name);
 		return error_hint(error, "It is json, jsonb, text or bytea.");
 	}
-	if (!handler_sql_build(handler, origin, error))
-		return false;
-	if (!add_topic(handlers, handler))
-		return error_bug(error, "out of memory");
-	return true;
+	return handler_sql_build(handler, handler->origin, error);
 }
 
 bool
@@ -157,12 +124,13 @@ handlers_add(Handlers *handlers, const char *name, const char *topic, const char
 	handler->name = strdup(name);
 	handler->topic = strdup(topic != NULL ? topic : name);
 	handler->user_sql = strdup(sql);
-	if (!fill(handlers, handler, payload != NULL ? payload : "json", origin, error))
+	handler->origin = strdup(origin);
+	if (!fill(handler, payload != NULL ? payload : "json", error) ||
+		!handlers_take_topics(handlers, handler, error))
 	{
 		free_handler(handler);
 		return false;
 	}
-	handlers->count++;
 	handlers->dead_letters = true;
 	return true;
 }
@@ -178,10 +146,16 @@ replayed_policy_name(ReplayedPolicy policy)
 	return replayed_names[policy];
 }
 
-/* Where in "names" the text is; "value" stays when it is NULL.  "of" is "topic" or "handler". */
+const char *
+dedupe_name(Dedupe dedupe)
+{
+	return dedupe_names[dedupe];
+}
+
+/* Where in "names" the text is; "value" stays when it is NULL. */
 static bool
 find_value(const char *key, const char *text, const char *const *names, const char *hint,
-		   const char *of, const char *whose, const char *origin, int *value, Error *error)
+		   const Handler *handler, int *value, Error *error)
 {
 	int found = 0;
 
@@ -191,66 +165,46 @@ find_value(const char *key, const char *text, const char *const *names, const ch
 		found++;
 	if (names[found] == NULL)
 	{
-		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of %s \"%s\"", origin, key, text,
-						of, whose);
+		error_permanent(error, EXIT_CONFIG, "%s: invalid %s \"%s\" of handler \"%s\"",
+						handler->origin, key, text, handler->name);
 		return error_hint(error, "%s", hint);
 	}
 	*value = found;
 	return true;
 }
 
-/* Takes one key, when it is said: sets the value, or compares it with what another handler said. */
-static bool
-set_rule(const char *topic, const char *key, const char *text, const char *const *names,
-		 const char *hint, int *value, bool *set, const char *origin, Error *error)
-{
-	int found = *value;
-
-	if (!find_value(key, text, names, hint, "topic", topic, origin, &found, error))
-		return false;
-	if (text != NULL && *set && *value != found)
-	{
-		error_permanent(error, EXIT_CONFIG,
-						"%s: %s \"%s\" of topic \"%s\", where another handler has \"%s\"", origin,
-						key, text, topic, names[*value]);
-		return error_hint(error, "All handlers of a topic run in one transaction: say it once.");
-	}
-	*value = found;
-	*set |= text != NULL;
-	return true;
-}
-
 bool
-handlers_set_rules(Handlers *handlers, int topic_index, const char *dedupe, const char *replayed,
-				   const char *origin, Error *error)
+handlers_set_rules(Handlers *handlers, int index, const char *dedupe, const char *replayed,
+				   Error *error)
 {
-	const char *topic = handlers->topics[topic_index];
-	TopicRules *rules = &handlers->topic_rules[topic_index];
-	int how = (int) rules->dedupe;
-	int policy = (int) rules->replayed;
+	Handler *handler = &handlers->items[index];
+	TopicRules rules = {.dedupe_set = dedupe != NULL, .replayed_set = replayed != NULL};
+	int how = DEDUPE_POSITION;
+	int policy = REPLAYED_STOP;
 
-	if (!set_rule(topic, "dedupe", dedupe, dedupe_names, "It is position, id or none.", &how,
-				  &rules->dedupe_set, origin, error) ||
-		!set_rule(topic, "replayed", replayed, replayed_names, "It is stop, apply or skip.",
-				  &policy, &rules->replayed_set, origin, error))
+	if (!find_value("dedupe", dedupe, dedupe_names, "It is position, id or none.", handler, &how,
+					error) ||
+		!find_value("replayed", replayed, replayed_names, "It is stop, apply or skip.", handler,
+					&policy, error))
 		return false;
-	rules->dedupe = (Dedupe) how;
-	rules->replayed = (ReplayedPolicy) policy;
-	return true;
+	rules.dedupe = (Dedupe) how;
+	rules.replayed = (ReplayedPolicy) policy;
+	handler->rules = rules;
+	return handlers_merge_rules(handlers, handler, error);
 }
 
 bool
 handlers_set_policy(Handlers *handlers, const char *on_error, const char *on_foreign_key,
-					const char *origin, Error *error)
+					Error *error)
 {
 	Handler *handler = &handlers->items[handlers->count - 1];
 	int policy = HANDLER_DEAD_LETTER;
 	int way = 0;
 
-	if (!find_value("on_error", on_error, on_error_names, "It is dead-letter or stop.", "handler",
-					handler->name, origin, &policy, error) ||
+	if (!find_value("on_error", on_error, on_error_names, "It is dead-letter or stop.", handler,
+					&policy, error) ||
 		!find_value("on_foreign_key", on_foreign_key, on_foreign_key_names,
-					"It is on_error or retry.", "handler", handler->name, origin, &way, error))
+					"It is on_error or retry.", handler, &way, error))
 		return false;
 	handler->on_error = (HandlerPolicy) policy;
 	handler->retries_foreign_key = way == 1;
@@ -267,8 +221,7 @@ handlers_policy(const Handlers *handlers, int topic_index, int handler)
 		return handlers->items[handler].on_error;
 	for (int i = 0; i < handlers->count; i++)
 	{
-		if (handlers->items[i].topic_index == topic_index &&
-			handlers->items[i].on_error == HANDLER_STOP)
+		if (handlers->items[i].takes[topic_index] && handlers->items[i].on_error == HANDLER_STOP)
 			return HANDLER_STOP;
 	}
 	return HANDLER_DEAD_LETTER;
@@ -279,7 +232,7 @@ handlers_keep_record(const Handlers *handlers, int topic_index)
 {
 	for (int i = 0; i < handlers->count; i++)
 	{
-		if (handlers->items[i].topic_index == topic_index &&
+		if (handlers->items[i].takes[topic_index] &&
 			handlers->items[i].on_error == HANDLER_DEAD_LETTER)
 			return true;
 	}
@@ -311,11 +264,9 @@ finish_section(SectionReader *reader, Error *error)
 							   reader->origin, reader->section);
 	return handlers_add(reader->handlers, reader->section, reader->topic, reader->payload,
 						reader->sql, reader->origin, error) &&
-		   handlers_set_rules(reader->handlers,
-							  reader->handlers->items[reader->handlers->count - 1].topic_index,
-							  reader->dedupe, reader->replayed, reader->origin, error) &&
-		   handlers_set_policy(reader->handlers, reader->on_error, reader->on_foreign_key,
-							   reader->origin, error);
+		   handlers_set_rules(reader->handlers, reader->handlers->count - 1, reader->dedupe,
+							  reader->replayed, error) &&
+		   handlers_set_policy(reader->handlers, reader->on_error, reader->on_foreign_key, error);
 }
 
 static bool

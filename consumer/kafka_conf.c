@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "exit_codes.h"
 #include "kafka_setup.h"
 #include "kafka_trust.h"
+
+#define HIDDEN_MAX 16384 /* bytes of the user's topic.blacklist */
 
 typedef struct Property
 {
@@ -121,6 +124,34 @@ kafka_conf_create(const Options *options, const char *group, Error *error)
 		return conf;
 	rd_kafka_conf_destroy(conf);
 	return NULL;
+}
+
+bool
+kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list, Error *error)
+{
+	char user[HIDDEN_MAX] = "";
+	size_t size = sizeof(user);
+	Buffer both;
+	bool ok;
+
+	buffer_init(&both, 2 * HIDDEN_MAX);
+	buffer_append_str(&both, list);
+	if (rd_kafka_conf_get(conf, "topic.blacklist", user, &size) != RD_KAFKA_CONF_OK)
+		user[0] = '\0';
+	ok = size <= sizeof(user);
+	if (ok && user[0] != '\0')
+	{
+		buffer_append_u8(&both, ',');
+		buffer_append_str(&both, user);
+	}
+	buffer_append_u8(&both, '\0');
+	ok = ok && !both.failed &&
+		 set(conf, "topic.blacklist", (const char *) both.data, "built-in", error);
+	if (!ok && error->error_class == ERROR_CLASS_NONE)
+		error_permanent(error, EXIT_CONFIG, "\"kafka.topic.blacklist\" has more than %d bytes",
+						HIDDEN_MAX - 1);
+	buffer_free(&both);
+	return ok;
 }
 
 bool

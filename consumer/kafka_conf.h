@@ -16,6 +16,10 @@ extern bool kafka_owns_property(const char *name);
 extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const Options *options,
 															const char *group, Error *error);
 
+/* Topics to be hidden from regular expressions, beside those that the user hides. */
+extern MUST_CHECK bool kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list,
+									   Error *error);
+
 /* Only checks. */
 extern MUST_CHECK bool kafka_conf_check(const Options *options, const char *group, Error *error);
 

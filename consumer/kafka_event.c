@@ -5,6 +5,7 @@
 #include "kafka_intern.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "exit_codes.h"
 
@@ -183,14 +184,24 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 			event->type = INBOX_WAITING;
 			error_transient(&event->error, "Kafka: %s", text);
-			error_hint(&event->error,
-					   "A handler reads from this topic, and it isn't there; the consumer waits "
-					   "for it. If nobody is to make it, look for a misspelt \"[handler TOPIC]\".");
+			/* The topic is in the text alone; no name has a "^". */
+			if (strstr(text, ": ^") != NULL)
+				error_hint(
+					&event->error,
+					"No topic matches the regular expressions of the handlers yet; the "
+					"consumer waits for one. \"outbox-consumer check\" says what each of them "
+					"matches. It sees topics that its principal may describe.");
+			else
+				error_hint(
+					&event->error,
+					"A handler reads from this topic, and it isn't there; the consumer waits for "
+					"it. If nobody is to make it, look for a misspelt \"[handler TOPIC]\".");
 			return true;
 		case RD_KAFKA_RESP_ERR__FATAL:
 			event->type = INBOX_FATAL;
 			code = rd_kafka_fatal_error(inbox->rk, reason, sizeof(reason));
 			if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+			{
 				error_permanent(&event->error, EXIT_FENCED,
 								"another consumer has the same \"kafka.group.instance.id\"");
 			else

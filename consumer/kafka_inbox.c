@@ -393,18 +393,18 @@ session_usec(const rd_kafka_conf_t *conf)
 }
 
 static bool
-subscribe(KafkaInbox *inbox, char *const *topics, int topic_count, Error *error)
+subscribe(KafkaInbox *inbox, const KafkaSubscription *subscription, Error *error)
 {
 	static const uint64_t ring = 1;
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(topic_count);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(subscription->count);
 	rd_kafka_resp_err_t code;
 
 	rd_kafka_poll_set_consumer(inbox->rk);
 	inbox->queue = rd_kafka_queue_get_consumer(inbox->rk);
 	rd_kafka_set_log_queue(inbox->rk, inbox->queue);
 	rd_kafka_queue_io_event_enable(inbox->queue, inbox->fd, &ring, sizeof(ring));
-	for (int i = 0; i < topic_count; i++)
-		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+	for (int i = 0; i < subscription->count; i++)
+		rd_kafka_topic_partition_list_add(list, subscription->topics[i], RD_KAFKA_PARTITION_UA);
 	code = rd_kafka_subscribe(inbox->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -413,7 +413,7 @@ subscribe(KafkaInbox *inbox, char *const *topics, int topic_count, Error *error)
 }
 
 Inbox *
-kafka_inbox_create(const Options *options, const char *group, char *const *topics, int topic_count,
+kafka_inbox_create(const Options *options, const char *group, const KafkaSubscription *subscription,
 				   Error *error)
 {
 	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
@@ -422,6 +422,11 @@ kafka_inbox_create(const Options *options, const char *group, char *const *topic
 
 	if (conf == NULL)
 		return NULL;
+	if (subscription->hidden != NULL && !kafka_conf_hide(conf, subscription->hidden, error))
+	{
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
 	inbox = calloc(1, sizeof(*inbox));
 	if (inbox != NULL)
 		inbox->places = calloc(1, sizeof(*inbox->places));
@@ -451,7 +456,7 @@ kafka_inbox_create(const Options *options, const char *group, char *const *topic
 			kafka_setup_refuse(conf, reason, error);
 			rd_kafka_conf_destroy(conf);
 		}
-		else if (subscribe(inbox, topics, topic_count, error))
+		else if (subscribe(inbox, subscription, error))
 			return &inbox->base;
 	}
 	kafka_destroy(&inbox->base);

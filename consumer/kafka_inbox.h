@@ -8,9 +8,16 @@
 #include "inbox.h"
 #include "options.h"
 
+typedef struct KafkaSubscription
+{
+	char *const *topics; /* what begins with "^" is an expression */
+	int count;
+	const char *hidden; /* for topic.blacklist, beside what the user has there; NULL: nothing */
+} KafkaSubscription;
+
 /* Subscribes at once.  NULL with the Error filled. */
 extern MUST_CHECK Inbox *kafka_inbox_create(const Options *options, const char *group,
-											char *const *topics, int topic_count, Error *error);
+											const KafkaSubscription *subscription, Error *error);
 
 /*
  * Whether destroy() ends librdkafka's threads.  Before 2.3 its cooperative-sticky

@@ -199,6 +199,9 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 							 .batch_timeout_usec = daemon->config.batch_timeout_usec,
 							 .retention_usec = daemon->config.inbox_retention_usec,
 							 .trace = daemon->config.trace};
+	KafkaSubscription subscription = {.topics = daemon->handlers.subscribed,
+									  .count = daemon->handlers.subscribed_count,
+									  .hidden = daemon->handlers.hidden};
 
 	if (!poller_init(&daemon->poller, error))
 		return false;
@@ -212,8 +215,7 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 		log_error(LOG_LEVEL_WARNING, error, NULL);
 		error_clear(error);
 	}
-	daemon->inbox = kafka_inbox_create(options, daemon->config.group, daemon->handlers.topics,
-									   daemon->handlers.topic_count, error);
+	daemon->inbox = kafka_inbox_create(options, daemon->config.group, &subscription, error);
 	if (daemon->inbox == NULL)
 		return false;
 	daemon->target = pg_target_create(&target);

@@ -22,7 +22,7 @@ pick(PgParams *params, const Handler *handler, const TargetApply *apply)
 	{
 		const BatchRecord *record = &batch->records[i];
 
-		if (record->topic == handler->topic_index && batch_record_runs(record))
+		if (handler->takes[record->topic] && batch_record_runs(record))
 			params->picked[params->picked_count++] = (uint32_t) i;
 	}
 }

@@ -327,7 +327,7 @@ apply_within(PgRedrive *redrive, const WaitingLetter *letter, Batch *batch, Erro
 	{
 		const Handler *handler = &redrive->handlers->items[i];
 
-		if (handler->topic_index != record->topic)
+		if (!handler->takes[record->topic])
 			continue;
 		if (!pg_encode_handler(&redrive->params, handler, &apply))
 		{

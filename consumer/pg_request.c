@@ -241,7 +241,7 @@ handler_has_work(const Handler *handler, const TargetApply *apply)
 	{
 		const BatchRecord *record = &batch->records[i];
 
-		if (record->topic == handler->topic_index && batch_record_runs(record))
+		if (handler->takes[record->topic] && batch_record_runs(record))
 			return true;
 	}
 	return false;

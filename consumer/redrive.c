@@ -23,7 +23,7 @@
 typedef struct Redrive
 {
 	const ConsumerConfig *config;
-	const Handlers *handlers;
+	Handlers *handlers;
 	PgRedrive *target;
 	LetterReader *reader; /* NULL until a letter is in a topic */
 	Batch batch;
@@ -137,11 +137,13 @@ stays(Redrive *redrive, const WaitingLetter *letter, const Error *error)
 static bool
 redrive_one(Redrive *redrive, const WaitingLetter *letter, Error *error)
 {
-	int topic = handlers_topic(redrive->handlers, letter->topic);
 	LetterRecord record;
 	IoResult found;
+	int topic;
 
 	error_clear(error);
+	if (!handlers_meet(redrive->handlers, letter->topic, &topic, error))
+		return false;
 	if (topic < 0)
 	{
 		error_permanent(error, EXIT_DATA, "dead letter stays: no handler reads its topic");
@@ -194,7 +196,7 @@ redrive_all(Redrive *redrive, Error *error)
 }
 
 bool
-redrive_run(const ConsumerConfig *config, const Handlers *handlers, FILE *out, Error *error)
+redrive_run(const ConsumerConfig *config, Handlers *handlers, FILE *out, Error *error)
 {
 	Redrive redrive = {.config = config, .handlers = handlers};
 	bool ok;

@@ -18,7 +18,7 @@
  * The numbers go to out.  False: the Error is filled; EXIT_DATA when it came to the
  * end and some stay.
  */
-extern MUST_CHECK bool redrive_run(const ConsumerConfig *config, const Handlers *handlers,
-								   FILE *out, Error *error);
+extern MUST_CHECK bool redrive_run(const ConsumerConfig *config, Handlers *handlers, FILE *out,
+								   Error *error);
 
 #endif

@@ -69,7 +69,7 @@ consume(const char *dedupe, const FakeRecord *records, size_t count)
 	reached = -1;
 	scene.config.inbox_retention_usec = 7200 * SEC;
 	scene.config.lag_interval_usec = 3600 * SEC;
-	assert_true(handlers_set_rules(&scene.handlers, 0, dedupe, NULL, "", &error));
+	assert_true(handlers_set_rules(&scene.handlers, 0, dedupe, NULL, &error));
 	scene_start(&scene);
 	(void) scene_run(&scene, 5 * SEC);
 }

@@ -47,7 +47,7 @@ policy(const char *on_error, const char *on_foreign_key)
 {
 	Error error;
 
-	assert_true(handlers_set_policy(&scene.handlers, on_error, on_foreign_key, "test", &error));
+	assert_true(handlers_set_policy(&scene.handlers, on_error, on_foreign_key, &error));
 }
 
 /* Rounds, as many as a test may need; false: it ended. */

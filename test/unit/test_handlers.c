@@ -71,7 +71,7 @@ a_star_is_everything(void **state)
 
 		assert_int_equal(handler->param_count, BATCH_COLUMNS);
 		assert_int_equal(handler->params[COLUMN_PAYLOAD].type, PG_TYPE_BYTEA);
-		assert_true(handlers.topic_headers[handler->topic_index]);
+		assert_true(handlers.topic_headers[0] && handler->takes[0]);
 	}
 }
 
@@ -133,7 +133,8 @@ what_is_refused(void **state)
 		{"t", "json", "SELECT id FROM batch /* x"},
 		{"t", "json", ""},
 		{"t", "xml", "SELECT id FROM batch"},
-		{"^t.*", "json", "SELECT id FROM batch"},
+		{"t.*", "json", "SELECT id FROM batch"},
+		{"^t.*(", "json", "SELECT id FROM batch"},
 		{"", "json", "SELECT id FROM batch"},
 	};
 
@@ -159,7 +160,8 @@ topics_are_listed_once(void **state)
 	assert_true(handlers_add(&handlers, "b", "a", NULL, "SELECT headers FROM batch", "", &error));
 	assert_true(handlers_add(&handlers, "c", NULL, "text", "SELECT id FROM batch", "", &error));
 	assert_int_equal(handlers.topic_count, 2);
-	assert_int_equal(handlers.items[1].topic_index, 0);
+	assert_true(handlers.items[0].takes[0] && handlers.items[1].takes[0]);
+	assert_false(handlers.items[2].takes[0] || handlers.items[1].takes[1]);
 	assert_int_equal(handlers_topic(&handlers, "c"), 1);
 	assert_int_equal(handlers_topic(&handlers, "b"), -1);
 	assert_true(handlers.topic_headers[0]);
@@ -173,28 +175,29 @@ rules_are_the_topics(void **state)
 
 	(void) state;
 	assert_true(handlers_add(&handlers, "a", NULL, NULL, "SELECT id FROM batch", "", &error));
-	assert_true(handlers_add(&handlers, "b", NULL, NULL, "SELECT id FROM batch", "", &error));
+	assert_true(
+		handlers_add(&handlers, "b", NULL, NULL, "SELECT id FROM batch", "x.ini:5", &error));
 	rules = handlers.topic_rules;
 	assert_int_equal(rules[1].dedupe, DEDUPE_POSITION);
 	assert_int_equal(rules[1].replayed, REPLAYED_STOP);
-	assert_true(handlers_set_rules(&handlers, 1, NULL, NULL, "x.ini:1", &error));
-	assert_true(handlers_set_rules(&handlers, 1, "id", NULL, "x.ini:2", &error));
-	assert_true(handlers_set_rules(&handlers, 1, NULL, "skip", "x.ini:3", &error));
-	assert_true(handlers_set_rules(&handlers, 1, "id", "skip", "x.ini:4", &error));
+	assert_true(handlers_set_rules(&handlers, 1, NULL, NULL, &error));
+	assert_true(handlers_set_rules(&handlers, 1, "id", NULL, &error));
+	assert_true(handlers_set_rules(&handlers, 1, NULL, "skip", &error));
+	assert_true(handlers_set_rules(&handlers, 1, "id", "skip", &error));
 	assert_int_equal(rules[1].dedupe, DEDUPE_ID);
 	assert_int_equal(rules[1].replayed, REPLAYED_SKIP);
 	assert_string_equal(replayed_policy_name(rules[1].replayed), "skip");
 	assert_int_equal(rules[0].dedupe, DEDUPE_POSITION);
 
 	/* Another handler of the topic that says otherwise, and words that aren't any. */
-	assert_false(handlers_set_rules(&handlers, 1, "position", NULL, "x.ini:5", &error));
+	assert_false(handlers_set_rules(&handlers, 1, "position", NULL, &error));
 	assert_non_null(strstr(error.message, "x.ini:5: dedupe \"position\" of topic \"b\""));
 	assert_non_null(strstr(error.message, "\"id\""));
 	assert_int_equal(error.exit_code, EXIT_CONFIG);
-	assert_false(handlers_set_rules(&handlers, 1, NULL, "stop", "x.ini:6", &error));
-	assert_false(handlers_set_rules(&handlers, 0, "offset", NULL, "x.ini:7", &error));
+	assert_false(handlers_set_rules(&handlers, 1, NULL, "stop", &error));
+	assert_false(handlers_set_rules(&handlers, 0, "offset", NULL, &error));
 	assert_string_equal(error.hint, "It is position, id or none.");
-	assert_false(handlers_set_rules(&handlers, 0, NULL, "Stop", "x.ini:8", &error));
+	assert_false(handlers_set_rules(&handlers, 0, NULL, "Stop", &error));
 	assert_string_equal(error.hint, "It is stop, apply or skip.");
 	assert_int_equal(rules[0].dedupe, DEDUPE_POSITION);
 	assert_int_equal(rules[1].dedupe, DEDUPE_ID);
@@ -244,20 +247,21 @@ policies_are_each_handlers_own(void **state)
 	assert_int_equal(handlers.items[0].on_error, HANDLER_DEAD_LETTER);
 	assert_false(handlers.items[0].retries_foreign_key);
 	assert_true(handlers.dead_letters && handlers_keep_record(&handlers, 0));
-	assert_true(handlers_set_policy(&handlers, "stop", NULL, "x.ini:1", &error));
+	assert_true(handlers_set_policy(&handlers, "stop", NULL, &error));
 	assert_false(handlers.dead_letters || handlers_keep_record(&handlers, 0));
 	(void) add("json", "SELECT key FROM batch");
-	assert_true(handlers_set_policy(&handlers, "dead-letter", "retry", "x.ini:2", &error));
+	assert_true(handlers_set_policy(&handlers, "dead-letter", "retry", &error));
 	assert_true(handlers.items[1].retries_foreign_key);
 	assert_true(handlers.dead_letters && handlers_keep_record(&handlers, 0));
 	assert_int_equal(handlers_policy(&handlers, 0, 0), HANDLER_STOP);
 	assert_int_equal(handlers_policy(&handlers, 0, 1), HANDLER_DEAD_LETTER);
 	/* Of an event that no handler is to blame for, the strictest decides. */
 	assert_int_equal(handlers_policy(&handlers, 0, -1), HANDLER_STOP);
+	assert_true(handlers_add(&handlers, "u", NULL, NULL, "SELECT id FROM batch", "", &error));
 	assert_int_equal(handlers_policy(&handlers, 1, -1), HANDLER_DEAD_LETTER);
-	assert_false(handlers_set_policy(&handlers, "ignore", NULL, "x.ini:3", &error));
+	assert_false(handlers_set_policy(&handlers, "ignore", NULL, &error));
 	assert_int_equal(error.exit_code, EXIT_CONFIG);
-	assert_false(handlers_set_policy(&handlers, NULL, "stop", "x.ini:3", &error));
+	assert_false(handlers_set_policy(&handlers, NULL, "stop", &error));
 }
 
 int

@@ -26,8 +26,8 @@ start(void **state)
 	pg_params_init(&params);
 	for (const char *topic = "p\0i\0n\0q\0"; *topic != '\0'; topic += 2)
 		assert_true(handlers_add(&handlers, topic, NULL, NULL, "SELECT id FROM batch", "", &error));
-	assert_true(handlers_set_rules(&handlers, 1, "id", "apply", "", &error));
-	assert_true(handlers_set_rules(&handlers, 2, "none", NULL, "", &error));
+	assert_true(handlers_set_rules(&handlers, 1, "id", "apply", &error));
+	assert_true(handlers_set_rules(&handlers, 2, "none", NULL, &error));
 	apply = (TargetApply){.batch = &batch};
 	return 0;
 }

@@ -1,0 +1,49 @@
+/*
+ * kafka_topics.c
+ *	  One question to the cluster, by a client that joins no group.
+ *
+ * Refuses to wait: who asks is at a terminal.
+ */
+#include "kafka_topics.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include "exit_codes.h"
+#include "kafka_conf.h"
+#include "kafka_setup.h"
+
+bool
+kafka_topics_visit(const Options *options, const char *group, int timeout_ms,
+				   KafkaTopicVisitor visitor, void *arg, Error *error)
+{
+	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t code;
+	char reason[256];
+	rd_kafka_t *rk;
+
+	if (conf == NULL)
+		return false;
+	/* Of the two kinds of client this one can be ended in every version (kafka_can_destroy()). */
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
+	if (rk == NULL)
+	{
+		kafka_setup_refuse(conf, reason, error);
+		rd_kafka_conf_destroy(conf);
+		return false;
+	}
+	code = rd_kafka_metadata(rk, 1, NULL, &metadata, timeout_ms);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+	{
+		for (int i = 0; i < metadata->topic_cnt; i++)
+		{
+			if (metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+				visitor(metadata->topics[i].topic, metadata->topics[i].partition_cnt, arg);
+		}
+		rd_kafka_metadata_destroy(metadata);
+	}
+	else
+		error_transient(error, "could not ask Kafka for its topics: %s", rd_kafka_err2str(code));
+	rd_kafka_destroy(rk);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
