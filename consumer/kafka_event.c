@@ -159,6 +159,9 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 		event->place_count = 1;
 	}
 	event->type = INBOX_TROUBLE;
+	/* The event has the code behind it. */
+	if (rd_kafka_event_error_is_fatal(inbox->event))
+		code = RD_KAFKA_RESP_ERR__FATAL;
 	if (is_refused(inbox, code, text, &event->error))
 	{
 		/* Access lists are the cluster's; the rest is changed at brokers one by one. */
