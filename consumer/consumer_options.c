@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "exit_codes.h"
+#include "topic_match.h"
 
 static const OptionSpec consumer_specs[] = {
 	{"target.conninfo", OPTION_TEXT, "", 0, 0, NULL, "", OPTION_CONNINFO,
@@ -32,6 +33,10 @@ static const OptionSpec consumer_specs[] = {
 	{"consumer.group", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "The consumer group, in Kafka and in outbox_inbox. Required. Each target needs a group of its "
 	 "own; its first start reads from the earliest offset."},
+	{"consumer.instance_id", OPTION_TEXT, "", 0, 0, NULL, "", 0,
+	 "Name of this member of the group, different for each, for static membership: one that comes "
+	 "back within kafka.session.timeout.ms has its partitions back, and the others notice nothing. "
+	 "1 to 249 of A-Z a-z 0-9 . _ -; empty: a new member at each start."},
 	{"kafka.bootstrap.servers", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "Brokers to start from, as host:port,host:port ([::1]:9092). Required. Any other librdkafka "
 	 "property can "
@@ -225,6 +230,20 @@ rates_can_be_reached(const ConsumerConfig *config, Error *error)
 	return true;
 }
 
+/* As Kafka wants it, which would only say INVALID_REQUEST. */
+static bool
+instance_id_is_legal(const Options *options, Error *error)
+{
+	const char *instance_id = options_text(options, "consumer.instance_id");
+
+	if (*instance_id == '\0' || topic_is_legal(instance_id))
+		return true;
+	error_permanent(error, EXIT_CONFIG, "%s: invalid \"consumer.instance_id\" \"%s\"",
+					options_origin(options, "consumer.instance_id"), instance_id);
+	return error_hint(error,
+					  "It has 1 to 249 of A-Z a-z 0-9 . _ - and is neither \".\" nor \"..\".");
+}
+
 bool
 consumer_config_fill(ConsumerConfig *config, const Options *options, Error *error)
 {
@@ -232,6 +251,7 @@ consumer_config_fill(ConsumerConfig *config, const Options *options, Error *erro
 	return required(options, "kafka.bootstrap.servers",
 					"OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS=host:port", error) &&
 		   required(options, "consumer.group", "OUTBOX_CONSUMER_CONSUMER_GROUP=reports", error) &&
+		   instance_id_is_legal(options, error) &&
 		   dead_letter_topic(config->dead_letter_pattern, config->group, config->dead_letter_topic,
 							 error) &&
 		   in_order(options, "retry.min", "retry.max", error) &&

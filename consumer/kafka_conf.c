@@ -33,6 +33,7 @@ static const Property owned[] = {
 	{"enable.partition.eof", "true"}, /* the lag's end */
 	{"log.queue", "true"},			  /* no callback in a foreign thread */
 	{"group.id", NULL},
+	{"group.instance.id", NULL},
 	{"enabled_events", NULL},
 	{NULL, NULL}};
 
@@ -81,8 +82,9 @@ set_passthrough(const char *name, const char *value, const char *origin, void *a
 	{
 		error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\" can't be set", origin, name);
 		return error_hint(error, "%s",
-						  strcmp(name, "group.id") == 0
-							  ? "Set \"consumer.group\"."
+						  strcmp(name, "group.id") == 0 ? "Set \"consumer.group\"."
+						  : strcmp(name, "group.instance.id") == 0
+							  ? "Set \"consumer.instance_id\"."
 							  : "The consumer sets it itself, because its guarantees rest on it.");
 	}
 	return set(arg, name, value, origin, error);
@@ -92,6 +94,7 @@ static bool
 set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error *error)
 {
 	const char *servers = options_text(options, "kafka.bootstrap.servers");
+	const char *instance_id = options_text(options, "consumer.instance_id");
 
 	for (int i = 0; defaults[i].name != NULL; i++)
 	{
@@ -101,7 +104,9 @@ set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error 
 	if (!options_each_passthrough(options, set_passthrough, conf, error) ||
 		!set(conf, "bootstrap.servers", servers, options_origin(options, "kafka.bootstrap.servers"),
 			 error) ||
-		!set(conf, "group.id", group, options_origin(options, "consumer.group"), error))
+		!set(conf, "group.id", group, options_origin(options, "consumer.group"), error) ||
+		(*instance_id != '\0' && !set(conf, "group.instance.id", instance_id,
+									  options_origin(options, "consumer.instance_id"), error)))
 		return false;
 	for (int i = 0; owned[i].name != NULL; i++)
 	{

@@ -206,7 +206,13 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 			if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
 			{
 				error_permanent(&event->error, EXIT_FENCED,
-								"another consumer has the same \"kafka.group.instance.id\"");
+								"another consumer of the group has come with the same "
+								"\"consumer.instance_id\", and Kafka gave it the partitions");
+				error_hint(
+					&event->error,
+					"What was applied is applied; the other one goes on from there. Each "
+					"consumer that runs needs a \"consumer.instance_id\" of its own, or none.");
+			}
 			else
 				error_bug(&event->error, "Kafka consumer failed: %s", reason);
 			return true;
