@@ -200,7 +200,7 @@ consumer_start_offset(const Partition *partition)
 {
 	if (partition->verify)
 		return partition->last_offset;
-	if (partition->next_offset < 0 && partition->received == 0)
+	if (partition->look_back || (partition->next_offset < 0 && partition->received == 0))
 		return INBOX_OFFSET_BEGINNING;
 	return partition->received;
 }

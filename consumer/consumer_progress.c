@@ -98,6 +98,7 @@ take_row(const TargetProgress *row, void *arg)
 	partition->read_next = row->next_offset;
 	partition->read_last_offset = row->last_offset;
 	partition->read_last_timestamp_ms = row->last_timestamp_ms;
+	partition->read_moved_at_ms = row->moved_at_ms;
 	snprintf(partition->read_last_id, sizeof(partition->read_last_id), "%s",
 			 row->last_id != NULL ? row->last_id : "");
 }
@@ -119,6 +120,7 @@ adopt_progress(Partition *partition)
 	partition->next_offset = partition->found ? partition->read_next : -1;
 	partition->last_offset = partition->found ? partition->read_last_offset : -1;
 	partition->last_timestamp_ms = partition->found ? partition->read_last_timestamp_ms : -1;
+	partition->moved_at_ms = partition->found ? partition->read_moved_at_ms : -1;
 	snprintf(partition->last_id, sizeof(partition->last_id), "%s",
 			 partition->found ? partition->read_last_id : "");
 	partition->unknown_next = -1;
@@ -160,6 +162,7 @@ start_over(Consumer *consumer, int slot)
 	adopt_positions(partition);
 	partition->rewind = true;
 	partition->verify = partition->next_offset >= 0 && partition->last_offset >= 0;
+	partition->look_back = false;
 	partition->waiting_since_ms = -1;
 }
 

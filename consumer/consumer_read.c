@@ -40,6 +40,20 @@ stop_at(Consumer *consumer, const InboxRecord *record, int exit_code, const char
 	consumer->finishing = true;
 }
 
+/* The record isn't of the topic that the progress speaks of. */
+static void
+stop_at_another(Consumer *consumer, const Partition *partition, const InboxRecord *record,
+				const char *why)
+{
+	if (partition->fenced > 0)
+		stop_at(consumer, record, EXIT_FENCED, "isn't the one that another consumer applied",
+				CONSUMER_RIVAL_HINT);
+	else
+		stop_at(consumer, record, EXIT_OFFSETS, why,
+				"The topic was deleted and made again. Start with a new group to read it from its "
+				"beginning.");
+}
+
 /* The first record of a partition that went on: is it the one that we applied? */
 static bool
 verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
@@ -47,19 +61,35 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	char id[BATCH_ID_TEXT_MAX + 1];
 
 	partition->verify = false;
-	/* Compaction or the end of a transaction may have taken it: nothing to compare. */
+	/* Compaction took it, or it never was in this topic: what comes before it tells. */
 	if (record->offset != partition->last_offset)
-		return true;
+	{
+		partition->look_back = true;
+		partition->rewind = true;
+		return false;
+	}
 	record_id(record, id);
 	if (partition_is_same(partition, record->timestamp_ms, id))
 		return true;
-	if (partition->fenced > 0)
-		stop_at(consumer, record, EXIT_FENCED, "isn't the one that another consumer applied",
-				CONSUMER_RIVAL_HINT);
-	else
-		stop_at(consumer, record, EXIT_OFFSETS, "isn't the one that was applied from there",
-				"The topic was deleted and made again. Start with a new group to read it from its "
-				"beginning.");
+	stop_at_another(consumer, partition, record, "isn't the one that was applied from there");
+	return false;
+}
+
+/* The first record of all, when the one that was applied last is gone; false: not to be applied. */
+static bool
+look_back(Consumer *consumer, Partition *partition, const InboxRecord *record)
+{
+	partition->look_back = false;
+	/* None is left of what was applied; this one comes next. */
+	if (record->offset > partition->last_offset)
+		return true;
+	if (partition_can_be_before(partition, record->timestamp_ms))
+	{
+		partition->rewind = true;
+		return false;
+	}
+	stop_at_another(consumer, partition, record,
+					"is newer than what was applied behind it, which is gone");
 	return false;
 }
 
@@ -197,6 +227,8 @@ admit(Consumer *consumer, const InboxRecord *record)
 		return;
 	consumer->stats.received++;
 	if (partition->verify && !verify(consumer, partition, record))
+		return;
+	if (partition->look_back && !look_back(consumer, partition, record))
 		return;
 	if (record->offset < partition->received)
 		return;

@@ -10,6 +10,7 @@
 #define STALL_USEC (20 * USEC_PER_SEC)
 #define STALL_DOUBLINGS 4
 #define SPELLS_MAX 2
+#define CLOCKS_OFF_MS 60000
 
 void
 partitions_init(PartitionTable *table)
@@ -69,6 +70,7 @@ partitions_assign(PartitionTable *table, const char *topic, int32_t partition, i
 	item->first = -1;
 	item->last_offset = -1;
 	item->last_timestamp_ms = -1;
+	item->moved_at_ms = -1;
 	item->unknown_next = -1;
 	item->waiting_since_ms = -1;
 	item->move = -1;
@@ -173,4 +175,15 @@ partition_is_same(const Partition *partition, int64_t timestamp_ms, const char *
 		partition->last_timestamp_ms != timestamp_ms)
 		return false;
 	return partition->last_id[0] == '\0' || strcmp(partition->last_id, id) == 0;
+}
+
+bool
+partition_can_be_before(const Partition *partition, int64_t timestamp_ms)
+{
+	int64_t latest = partition->last_timestamp_ms > partition->moved_at_ms
+						 ? partition->last_timestamp_ms
+						 : partition->moved_at_ms;
+
+	return partition->moved_at_ms < 0 || timestamp_ms < 0 || timestamp_ms <= latest ||
+		   timestamp_ms - latest <= CLOCKS_OFF_MS;
 }

@@ -48,7 +48,9 @@ typedef struct Partition
 	int64_t last_offset;
 	int64_t last_timestamp_ms;
 	char last_id[BATCH_ID_TEXT_MAX + 1];
-	bool verify; /* the first record must be that one */
+	int64_t moved_at_ms; /* when it was applied, by the target's clock; -1: not known */
+	bool verify;		 /* the first record must be that one */
+	bool look_back;		 /* it is gone: the first of all records must be older */
 
 	PositionSet seen; /* the highest positions that were received */
 
@@ -61,6 +63,7 @@ typedef struct Partition
 	int64_t read_next;
 	int64_t read_last_offset;
 	int64_t read_last_timestamp_ms;
+	int64_t read_moved_at_ms;
 	char read_last_id[BATCH_ID_TEXT_MAX + 1];
 	PositionSet read_positions;
 	int64_t unknown_next;  /* as far as commits of unknown outcome may have moved it; -1 */
@@ -118,5 +121,12 @@ extern bool partition_yields(Partition *partition, MonoUsec now, MonoUsec sessio
  * that was made again has another there.
  */
 extern bool partition_is_same(const Partition *partition, int64_t timestamp_ms, const char *id);
+
+/*
+ * Whether a record before last_offset can have been there when that was applied: it isn't
+ * more than a minute newer.  Of a topic that was made again all are.  Clocks of producers
+ * and target may be off by that much.
+ */
+extern bool partition_can_be_before(const Partition *partition, int64_t timestamp_ms);
 
 #endif

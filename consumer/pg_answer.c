@@ -347,6 +347,7 @@ pg_visit(const PgTarget *target, TargetProgressVisitor progress, TargetPositionV
 			.next_offset = number(rows, i, 2),
 			.last_offset = number(rows, i, 3),
 			.last_timestamp_ms = number(rows, i, 4),
+			.moved_at_ms = number(rows, i, 6),
 			.last_id = PQgetisnull(rows, i, 5) ? NULL : PQgetvalue(rows, i, 5),
 		};
 

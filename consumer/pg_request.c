@@ -21,7 +21,8 @@ typedef struct PgStatement
 static const PgStatement statements[] = {
 	{"outbox_read_progress",
 	 "SELECT p.topic, p.\"partition\", p.next_offset, p.last_offset,"
-	 " (extract(epoch FROM p.last_timestamp) * 1000)::int8, p.last_id"
+	 " (extract(epoch FROM p.last_timestamp) * 1000)::int8, p.last_id,"
+	 " (extract(epoch FROM p.moved_at) * 1000)::int8"
 	 " FROM outbox_inbox.progress AS p, unnest($2::text[], $3::int4[]) AS w(topic, part)"
 	 " WHERE p.group_name = $1::text AND p.topic = w.topic AND p.\"partition\" = w.part"},
 	{"outbox_read_positions",

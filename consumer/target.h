@@ -73,6 +73,7 @@ typedef struct TargetProgress
 	int64_t next_offset;
 	int64_t last_offset;	   /* -1: not known */
 	int64_t last_timestamp_ms; /* -1: not known */
+	int64_t moved_at_ms;	   /* when it was applied, by the target's clock; -1: not known */
 	const char *last_id;	   /* NULL: not known */
 } TargetProgress;
 

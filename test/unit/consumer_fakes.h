@@ -37,6 +37,9 @@ typedef struct FakeInbox
 	unsigned finished;
 	/* NULL: each record is "{}", of timestamp 1, without headers. What it points to must stay. */
 	void (*fill)(InboxRecord *record);
+	bool (*gone)(int64_t offset); /* compaction took it; NULL: nothing is */
+	int64_t rewound[8];			  /* where to, in that order */
+	unsigned rewinds;
 } FakeInbox;
 
 typedef struct FakeTarget
@@ -51,6 +54,7 @@ typedef struct FakeTarget
 	TargetMove asked; /* how the apply under way moves the progress */
 	int64_t next;	  /* -1: no progress yet */
 	int64_t last_timestamp_ms;
+	int64_t moved_at_ms;
 	unsigned applications;
 	int64_t applied; /* records, of applications that were done */
 	size_t asked_records;
@@ -91,6 +95,8 @@ fake_poll(Inbox *base, InboxEvent *event)
 		event->place_count = 1;
 		return IO_OK;
 	}
+	while (inbox->gone != NULL && inbox->next < inbox->end && inbox->gone(inbox->next))
+		inbox->next++;
 	if (!inbox->reading || inbox->paused || inbox->stuck || inbox->next >= inbox->end)
 		return IO_AGAIN;
 	event->record = (InboxRecord){.topic = inbox->place.topic,
@@ -115,18 +121,21 @@ fake_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 }
 
 static bool
+fake_rewind(Inbox *base, const InboxPlace *place, Error *error)
+{
+	FakeInbox *inbox = (FakeInbox *) base;
+
+	inbox->rewound[inbox->rewinds++ % 8] = place->offset;
+	return fake_begin(base, place, 1, error);
+}
+
+static bool
 fake_begin_anew(Inbox *base, const InboxPlace *place, Error *error)
 {
 	FakeInbox *inbox = (FakeInbox *) base;
 
 	inbox->anew++;
 	inbox->stuck = false;
-	return fake_begin(base, place, 1, error);
-}
-
-static bool
-fake_rewind(Inbox *base, const InboxPlace *place, Error *error)
-{
 	return fake_begin(base, place, 1, error);
 }
 
@@ -329,7 +338,8 @@ fake_visit(const Target *base, TargetProgressVisitor progress, TargetPositionVis
 	TargetProgress row = {.topic = "t",
 						  .next_offset = target->next,
 						  .last_offset = target->next - 1,
-						  .last_timestamp_ms = target->last_timestamp_ms};
+						  .last_timestamp_ms = target->last_timestamp_ms,
+						  .moved_at_ms = target->moved_at_ms};
 
 	(void) position;
 	if (target->next >= 0)

@@ -87,6 +87,26 @@ another_record_at_the_same_offset(void **state)
 }
 
 static void
+a_record_that_was_there_before_another(void **state)
+{
+	Partition partition = {.last_timestamp_ms = 5000, .moved_at_ms = 100000};
+
+	(void) state;
+	assert_true(partition_can_be_before(&partition, 0));
+	assert_true(partition_can_be_before(&partition, 160000));
+	assert_false(partition_can_be_before(&partition, 160001));
+	assert_false(partition_can_be_before(&partition, INT64_MAX));
+	/* A producer whose clock goes ahead has done so before. */
+	partition.last_timestamp_ms = 200000;
+	assert_true(partition_can_be_before(&partition, 260000));
+	assert_false(partition_can_be_before(&partition, 260001));
+	/* What isn't known can't be newer. */
+	assert_true(partition_can_be_before(&partition, -1));
+	partition.moved_at_ms = -1;
+	assert_true(partition_can_be_before(&partition, INT64_MAX));
+}
+
+static void
 a_partition_that_gives_nothing_stalls(void **state)
 {
 	const MonoUsec second = USEC_PER_SEC;
@@ -177,6 +197,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_found_and_used_again),
 		cmocka_unit_test(lag_is_what_the_target_lacks),
+		cmocka_unit_test(a_record_that_was_there_before_another),
 		cmocka_unit_test(a_partition_that_gives_nothing_stalls),
 		cmocka_unit_test(a_partition_without_records_does_not_stall),
 		cmocka_unit_test(another_record_at_the_same_offset),

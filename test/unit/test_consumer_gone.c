@@ -1,0 +1,125 @@
+/*
+ * test_consumer_gone.c
+ *	  The conductor over a partition whose last applied record was compacted away.
+ *
+ * The target has applied up to offset 4, so that the next one is 5; the partition has
+ * records up to 9.
+ */
+#include "unit.h"
+
+#include "consumer_fakes.h"
+#include "exit_codes.h"
+
+#define MADE_AT 1000000 /* ms; the time of all records */
+
+static Scene scene;
+static int64_t first_left; /* 4 is gone, and all before this */
+
+static bool
+is_gone(int64_t offset)
+{
+	return offset == 4 || offset < first_left;
+}
+
+static void
+date(InboxRecord *record)
+{
+	record->timestamp_ms = MADE_AT;
+}
+
+static int
+start(void **state)
+{
+	(void) state;
+	scene_init(&scene);
+	scene.inbox.fill = date;
+	scene.inbox.gone = is_gone;
+	scene.inbox.end = 10;
+	scene.target.next = 5;
+	scene.target.last_timestamp_ms = MADE_AT;
+	scene.target.moved_at_ms = MADE_AT;
+	first_left = 0;
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void) state;
+	scene_close(&scene);
+	return 0;
+}
+
+static void
+reads_on_to_the_end(void)
+{
+	scene_start(&scene);
+	assert_true(scene_run(&scene, 5 * SEC));
+	assert_int_equal(scene.target.next, 10);
+	assert_int_equal(scene.target.applied, 5);
+}
+
+static void
+what_comes_before_it_is_old(void **state)
+{
+	(void) state;
+	reads_on_to_the_end();
+	assert_int_equal(scene.inbox.rewinds, 2);
+	assert_int_equal(scene.inbox.rewound[0], INBOX_OFFSET_BEGINNING);
+	assert_int_equal(scene.inbox.rewound[1], 5);
+}
+
+static void
+nothing_comes_before_it(void **state)
+{
+	(void) state;
+	first_left = 5;
+	reads_on_to_the_end();
+	assert_int_equal(scene.inbox.rewinds, 1);
+}
+
+static void
+it_is_there(void **state)
+{
+	(void) state;
+	scene.inbox.gone = NULL;
+	reads_on_to_the_end();
+	assert_int_equal(scene.inbox.rewinds, 0);
+}
+
+static void
+an_inbox_that_does_not_say_when(void **state)
+{
+	(void) state;
+	scene.target.last_timestamp_ms = scene.target.moved_at_ms = -1;
+	reads_on_to_the_end();
+}
+
+static void
+what_comes_before_it_is_new(void **state)
+{
+	const Error *error;
+
+	(void) state;
+	scene.target.last_timestamp_ms = scene.target.moved_at_ms = MADE_AT - 61000;
+	scene_start(&scene);
+	assert_false(scene_run(&scene, 5 * SEC));
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_OFFSETS);
+	assert_non_null(strstr(error->message, "offset 0 is newer"));
+	assert_int_equal(scene.target.applied, 0);
+	assert_int_equal(scene.target.next, 5);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_comes_before_it_is_old, start, end),
+		cmocka_unit_test_setup_teardown(nothing_comes_before_it, start, end),
+		cmocka_unit_test_setup_teardown(it_is_there, start, end),
+		cmocka_unit_test_setup_teardown(an_inbox_that_does_not_say_when, start, end),
+		cmocka_unit_test_setup_teardown(what_comes_before_it_is_new, start, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
