@@ -4,12 +4,16 @@ RULES = {
     "judged": "an event goes by its position, by its id or by nothing, as its topic and its headers say",
     "ids": "what is applied is recorded, what isn't is not",
     "letters": "a dead letter has a place before anything behind it is applied, and its row moves with the progress",
+    "topics": "which handlers a topic has is one rule for names and regular expressions, and nothing is subscribed twice",
+    "gone": "a topic that was made again is noticed, and one whose last applied record is gone is read on",
     "policy": "an event becomes a dead letter only where its handler wants it, and the event alone is to blame",
 }
 
 JUDGE = "test_consumer_judge"
 IDS = "test_pg_ids"
 LETTERS = "test_consumer_letters"
+TOPICS = "test_handler_topics"
+GONE = "test_consumer_gone"
 
 
 def mutant(name, rule, file, old, new, unit, quick=False):
@@ -40,7 +44,7 @@ mutant("ids-in-two-spellings", "ids", "pg_encode_ids.c", "\tif (record->has_uuid
        f"{IDS}:what_is_judged")
 mutant("ids-lowest-is-the-first", "ids", "pg_encode_ids.c", "if (lowest == NULL || memcmp(uuid, lowest, UUID_SIZE) < 0)", "if (lowest == NULL)",
        f"{IDS}:ids_applied_by_position_are_recorded")
-mutant("ids-never-rotated", "ids", "consumer.c", "if (!consumer->rotates || consumer->now < consumer->rotate_at)", "if (consumer->now >= 0)",
+mutant("ids-never-rotated", "ids", "consumer.c", "\treturn rotates;", "\treturn rotates && false;",
        f"{JUDGE}:by_position")
 
 # -- dead letters ---------------------------------------------------------------
@@ -71,3 +75,20 @@ mutant("policy-foreign-key-at-once", "policy", "consumer_apply.c", "wanted |= ha
        f"{LETTERS}:a_missing_row_is_waited_for")
 mutant("policy-what-cannot-be-judged", "policy", "consumer_apply.c", "return strncmp(failure->error.sqlstate, \"OBX\", 3) == 0;", "return false;",
        f"{LETTERS}:what_cannot_be_judged_stops")
+
+# -- topics -----------------------------------------------------------------------
+
+mutant("topics-hidden-and-read", "topics", "handler_topics.c", "return !topic_is_hidden(topic, handlers->letter_topic) && topic_match(",
+       "return topic_match(", f"{TOPICS}:hidden_topics_match_nothing", quick=True)
+mutant("topics-subscribed-twice", "topics", "handler_topics.c", "if (!is_matched(handlers, topic) &&", "if (",
+       f"{TOPICS}:what_is_subscribed")
+mutant("topics-that-disagree", "topics", "handler_topics.c", "!merge(name, &handlers->items[i], &rules, error))", "false)",
+       f"{TOPICS}:rules_meet_with_the_topic")
+mutant("topics-with-back-references", "topics", "topic_match.c", "if (has_back_reference(expression))", "if (false)",
+       f"{TOPICS}:expressions_that_are_refused")
+mutant("gone-and-believed", "gone", "consumer_read.c", "\t\tpartition->look_back = true;\n\t\tpartition->rewind = true;\n\t\treturn false;",
+       "\t\treturn true;", f"{GONE}:what_comes_before_it_is_new", quick=True)
+mutant("gone-and-read-from-the-beginning", "gone", "consumer_read.c", "\t\tpartition->rewind = true;\n\t\treturn false;\n\t}\n\tstop_at_another(",
+       "\t\treturn false;\n\t}\n\tstop_at_another(", f"{GONE}:what_comes_before_it_is_old")
+mutant("gone-by-clocks-that-differ", "gone", "partitions.c", "timestamp_ms - latest <= CLOCKS_OFF_MS", "false",
+       "test_partitions:a_record_that_was_there_before_another")
