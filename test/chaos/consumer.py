@@ -53,7 +53,7 @@ class Run:
         self.feed = Feed(stage, partitions=PARTITIONS, keys=KEYS)
         self.members = {}
         for name in (*MEMBERS, MORE):
-            static = {"kafka.group.instance.id": name} if name == MEMBERS[0] else {}
+            static = {"consumer.instance_id": name} if name == MEMBERS[0] else {}
             self.members[name] = Member(stage.consumer(name, **OPTIONS, **static))
         self.schedule = schedule
         self.chaos = Chaos(schedule, kinds(lambda: self.feed.repeat(REPEATED)),

@@ -101,7 +101,7 @@ def test_at_commit(stage, proxy, arrives):
     consumer.wait_log("could not apply a batch: no answer for")
     close(consumer, feed, proxy)
     if arrives:
-        assert consumer.metric("outbox_consumer_unknown_commits_total") == 1
+        assert consumer.metric("outbox_consumer_unknown_commits_total") >= 1
 
 
 def seconds(name):

@@ -34,14 +34,18 @@ def documented_acls(user):
         words = dict(re.findall(r"--([a-z-]+) ([^-\s]\S*)", line))
         if words["allow-principal"] == f"User:{user}":
             resource = "Topic" if "topic" in words else "Group"
-            found.append((words["operation"], resource, words[resource.lower()],
+            name = words[resource.lower()]
+            letters = "dead-letter " if name.startswith("outbox.dead-letter.") else ""
+            found.append((words["operation"], letters + resource, name,
                           words.get("resource-pattern-type", "literal")))
     assert len(found) >= 2, user
     return found
 
 
 def of_scene(scene, acl):
-    operation, resource, name, pattern = acl
+    operation, resource, _, pattern = acl
+    if resource == "dead-letter Topic":
+        return operation, "Topic", scene.letters(), pattern
     return operation, resource, scene.prefix + ("." if resource == "Topic" else ""), pattern
 
 
@@ -230,7 +234,7 @@ def without():
     table, = [t for t in markdown.tables(operations()) if t.columns[:2] == ["principal", "ACL"]]
     found = {}
     for row in table.rows:
-        operation, resource = row["ACL"].split()
+        operation, resource = row["ACL"].split(" ", 1)
         found[(row["principal"], operation, resource)] = row["without it"]
     return found
 
