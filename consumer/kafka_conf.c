@@ -96,6 +96,10 @@ set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error 
 	const char *servers = options_text(options, "kafka.bootstrap.servers");
 	const char *instance_id = options_text(options, "consumer.instance_id");
 
+	/* Before, see kafka_hurry.h. */
+	if (rd_kafka_version() >= 0x02020000 &&
+		!set(conf, "fetch.queue.backoff.ms", "10", "built-in", error))
+		return false;
 	for (int i = 0; defaults[i].name != NULL; i++)
 	{
 		if (!set(conf, defaults[i].name, defaults[i].value, "built-in", error))

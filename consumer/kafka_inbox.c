@@ -82,8 +82,12 @@ kafka_poll(Inbox *base, InboxEvent *event)
 			event->type = INBOX_CLOSED;
 			return IO_OK;
 		}
-		if (kafka_take_event(inbox, event))
-			return IO_OK;
+		if (!kafka_take_event(inbox, event))
+			continue;
+		if (event->type == INBOX_RECORD)
+			kafka_hurry_took(&inbox->hurry, event->record.key.len + event->record.value.len,
+							 inbox->rk, inbox->begun);
+		return IO_OK;
 	}
 }
 
@@ -399,6 +403,7 @@ subscribe(KafkaInbox *inbox, const KafkaSubscription *subscription, Error *error
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(subscription->count);
 	rd_kafka_resp_err_t code;
 
+	kafka_hurry_init(&inbox->hurry, inbox->rk);
 	rd_kafka_poll_set_consumer(inbox->rk);
 	inbox->queue = rd_kafka_queue_get_consumer(inbox->rk);
 	rd_kafka_set_log_queue(inbox->rk, inbox->queue);

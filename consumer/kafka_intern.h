@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "inbox.h"
+#include "kafka_hurry.h"
 #include "kafka_trust.h"
 
 #define KAFKA_HEADERS_MAX 256 /* of one record; more are passed over */
@@ -27,6 +28,7 @@ typedef struct KafkaInbox
 	bool drained; /* the queue was empty at the end of the last poll */
 	bool closing;
 	bool closed;
+	KafkaHurry hurry;
 	bool answered; /* by some broker */
 	char certificate[KAFKA_CERTIFICATE_TEXT];
 } KafkaInbox;
