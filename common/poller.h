@@ -15,7 +15,7 @@
 #include "clock.h"
 #include "error.h"
 
-#define POLLER_MAX 16
+#define POLLER_MAX 32
 
 typedef struct Poller
 {

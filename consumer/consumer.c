@@ -1,56 +1,44 @@
 /*
  * consumer.c
- *	  One round over inbox, breaker and target, in the order of consumer.h.
+ *	  One round over inbox, breaker and lanes, in the order of consumer.h.
  *
- * Invariants: one request to the target at a time; nothing is sent that the
- * breaker didn't admit; the inbox is polled in every round that may take a
- * record, and while partitions are paused in all rounds.
+ * Invariant: the inbox is polled in every round that may take a record, and while
+ * all partitions of the lanes that are full are paused in all rounds.
  */
 #include "consumer_intern.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "exit_codes.h"
 
 #define ROUND_USEC (500 * USEC_PER_MS)
-#define PROBE_INTERVAL_USEC USEC_PER_SEC
-#define ROTATE_INTERVAL_USEC (60 * USEC_PER_SEC)
 
 Consumer *
-consumer_create(const ConsumerConfig *config, Handlers *handlers, Inbox *inbox, Target *target,
-				uint64_t seed)
+consumer_create(const ConsumerConfig *config, Handlers *handlers, Inbox *inbox,
+				Target *const *targets, int target_count, uint64_t seed)
 {
 	Consumer *consumer = calloc(1, sizeof(*consumer));
-	BackoffConfig reconnect = {.floor_usec = 0,
-							   .base_usec = config->reconnect_min_usec,
-							   .cap_usec = config->reconnect_max_usec};
 
 	if (consumer == NULL)
 		return NULL;
 	consumer->config = config;
 	consumer->handlers = handlers;
 	consumer->inbox = inbox;
-	consumer->target = target;
 	consumer->leave_at = MONO_NEVER;
 	random_seed(&consumer->random, seed);
 	stats_init(&consumer->stats);
 	breaker_init(&consumer->breaker, &config->breaker);
 	breaker_set_mode(&consumer->breaker, config->breaker_mode, clock_mono());
-	retry_init(&consumer->retry, config->retry_min_usec, config->retry_max_usec,
-			   config->retry_attempts);
-	sizer_init(&consumer->sizer, config->batch_records, config->batch_target_usec);
-	backoff_init(&consumer->reconnect, &reconnect);
 	partitions_init(&consumer->partitions);
-	if (!consumer_letters_init(consumer))
+	consumer->lanes = calloc((size_t) target_count, sizeof(*consumer->lanes));
+	if (consumer->lanes == NULL || !consumer_letters_init(consumer))
 	{
-		free(consumer);
+		consumer_destroy(consumer);
 		return NULL;
 	}
-	for (int i = 0; i < 2; i++)
-		batch_init(&consumer->batches[i], config->batch_records, (size_t) config->batch_bytes);
-	consumer->filling = &consumer->batches[0];
-	consumer->applying = &consumer->batches[1];
+	consumer->lane_count = target_count;
+	for (int i = 0; i < target_count; i++)
+		lane_init(&consumer->lanes[i], consumer, i, targets[i]);
 	return consumer;
 }
 
@@ -63,13 +51,10 @@ consumer_destroy(Consumer *consumer)
 		free((char *) consumer->revoked.items[i].topic);
 	free(consumer->revoked.items);
 	free(consumer->places.items);
-	free(consumer->moves);
-	free(consumer->move_slots);
-	free(consumer->moved);
-	free(consumer->positions);
 	consumer_letters_free(consumer);
-	batch_free(&consumer->batches[0]);
-	batch_free(&consumer->batches[1]);
+	for (int i = 0; i < consumer->lane_count; i++)
+		lane_free(&consumer->lanes[i]);
+	free(consumer->lanes);
 	partitions_free(&consumer->partitions);
 	free(consumer);
 }
@@ -111,192 +96,103 @@ consumer_exit(const Consumer *consumer, const Error **error)
 }
 
 /* -------------------------------------------------------------------------
- * the target
+ * rounds
  * ------------------------------------------------------------------------- */
 
 static void
 settle(Consumer *consumer)
 {
-	RequestKind request = consumer->request;
-	TargetFailure failure;
-	TargetEvent event = consumer->target->methods->step(consumer->target, consumer->now, &failure);
-
-	if (event == TARGET_NOTHING)
-		return;
-	consumer->answered_at = consumer->now;
-	if (event == TARGET_CONNECTED)
-	{
-		consumer->stats.connects++;
-		consumer->probe_at = consumer->now + PROBE_INTERVAL_USEC;
-		consumer_forget_progress(consumer);
-		log_event(LOG_LEVEL_INFO, "connected to the target", "server",
-				  consumer->target->methods->server(consumer->target), NULL);
-		return;
-	}
-	consumer->request = REQUEST_NONE;
-	if (event == TARGET_FAILED)
-	{
-		if (request == REQUEST_APPLY)
-			consumer_apply_failed(consumer, &failure);
-		else
-			consumer_target_failed(consumer, &failure);
-		return;
-	}
-	switch (request)
-	{
-		case REQUEST_READ:
-			consumer_take_progress(consumer);
-			break;
-		case REQUEST_APPLY:
-			consumer_settle(consumer);
-			break;
-		case REQUEST_PROBE:
-			/* At rest it is no news that it works. */
-			if (consumer->breaker.state != BREAKER_CLOSED || consumer->breaker.failures > 0)
-				breaker_succeeded(&consumer->breaker, consumer->now,
-								  consumer->now - consumer->request_at, &consumer->random);
-			retry_succeeded(&consumer->retry);
-			backoff_reset(&consumer->reconnect);
-			break;
-		case REQUEST_ROTATE:
-		case REQUEST_NONE:
-			break;
-	}
+	for (int i = 0; i < consumer->lane_count; i++)
+		lane_settle(&consumer->lanes[i]);
 }
 
-/* A third of the time that ids are kept goes by between two that do something. */
-static bool
-rotation_is_due(Consumer *consumer)
-{
-	int64_t interval = consumer->config->inbox_retention_usec / 12;
-	const Handlers *handlers = consumer->handlers;
-	bool rotates = false;
-
-	if (consumer->now < consumer->rotate_at)
-		return false;
-	consumer->rotate_at =
-		consumer->now + (interval < ROTATE_INTERVAL_USEC ? interval : ROTATE_INTERVAL_USEC);
-	for (int topic = 0; topic < handlers->topic_count; topic++)
-		rotates = rotates || handlers->topic_rules[topic].dedupe != DEDUPE_NONE;
-	return rotates;
-}
-
-/* The records of the next transaction; 0: there are none. */
-static size_t
-next_records(Consumer *consumer, bool probe)
-{
-	if (consumer_letter_waits(consumer))
-		return 0;
-	if (batch_left(consumer->applying) == 0)
-	{
-		Batch *swap = consumer->applying;
-
-		if (consumer->filling->count == 0)
-			return 0;
-		batch_clear(swap);
-		consumer->applying = consumer->filling;
-		consumer->filling = swap;
-		sizer_forget(&consumer->sizer);
-	}
-	return sizer_next(&consumer->sizer, batch_left(consumer->applying),
-					  probe ? consumer->config->probe_records : 0);
-}
-
-static bool
-request_records(Consumer *consumer, size_t count, TargetFailure *failure)
-{
-	consumer->request = REQUEST_APPLY;
-	if (!consumer_request_apply(consumer, count, failure))
-		return false;
-	if (consumer->move_count == 0)
-	{
-		consumer->request = REQUEST_NONE;
-		consumer_settle(consumer);
-	}
-	return true;
-}
-
-/* Whether the target hasn't said anything for a while. */
-static bool
-is_quiet(const Consumer *consumer)
-{
-	int64_t interval = consumer->config->probe_interval_usec;
-
-	return interval > 0 && consumer->now - consumer->answered_at >= interval;
-}
-
-static bool
-request(Consumer *consumer, bool probe, TargetFailure *failure)
-{
-	size_t count;
-
-	consumer->request_at = consumer->now;
-	if (consumer_needs_progress(consumer))
-	{
-		consumer->request = REQUEST_READ;
-		return consumer_request_progress(consumer, failure);
-	}
-	if (!probe && rotation_is_due(consumer))
-	{
-		consumer->request = REQUEST_ROTATE;
-		return consumer->target->methods->rotate(consumer->target, consumer->now, failure);
-	}
-	count = next_records(consumer, probe);
-	if (count > 0)
-		return request_records(consumer, count, failure);
-	/*
-	 * Nothing to apply: ask, so that a breaker can close, failures are forgotten, and a
-	 * target that went away at rest is noticed.
-	 */
-	if (((probe || consumer->breaker.failures > 0) && consumer->now >= consumer->probe_at) ||
-		is_quiet(consumer))
-	{
-		consumer->probe_at = consumer->now + PROBE_INTERVAL_USEC;
-		consumer->request = REQUEST_PROBE;
-		return consumer->target->methods->probe(consumer->target, consumer->now, failure);
-	}
-	return true;
-}
-
+/* In turns: while the breaker is half-open the first that has something gets the permit. */
 static void
 admit(Consumer *consumer)
 {
-	TargetState state = consumer->target->methods->state(consumer->target);
-	BreakerVerdict verdict;
-	TargetFailure failure;
+	int first = consumer->turn++ % consumer->lane_count;
 
-	if (state == TARGET_CONNECTING || state == TARGET_BUSY || consumer->revoking)
-		return;
-	verdict = breaker_ask(&consumer->breaker, consumer->now);
-	if (verdict == BREAKER_REJECT)
-		return;
-	if (state == TARGET_CLOSED)
+	for (int i = 0; i < consumer->lane_count; i++)
 	{
-		if (verdict == BREAKER_ADMIT && consumer->now < consumer->connect_at)
+		lane_admit(&consumer->lanes[(first + i) % consumer->lane_count]);
+		if (consumer->failure.error_class != ERROR_CLASS_NONE && !consumer->finishing)
 			return;
-		consumer->request_at = consumer->now;
-		consumer->request = REQUEST_NONE;
-		if (!consumer->target->methods->connect(consumer->target, consumer->now, &failure))
-			consumer_target_failed(consumer, &failure);
-		return;
 	}
-	if (consumer->now < consumer->retry.retry_at)
-		return;
-	if (!request(consumer, verdict == BREAKER_PROBE, &failure))
-	{
-		bool applied = consumer->request == REQUEST_APPLY;
-
-		consumer->request = REQUEST_NONE;
-		if (applied)
-			consumer_apply_failed(consumer, &failure);
-		else
-			consumer_target_failed(consumer, &failure);
-	}
+	if (consumer->turn >= consumer->lane_count)
+		consumer->turn = 0;
 }
 
-/* -------------------------------------------------------------------------
- * rounds
- * ------------------------------------------------------------------------- */
+static void
+step_letters(Consumer *consumer)
+{
+	for (int i = 0; i < consumer->lane_count; i++)
+		consumer_letter_step(&consumer->lanes[i]);
+}
+
+bool
+consumer_is_applying(const Consumer *consumer)
+{
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		if (consumer->lanes[i].request == REQUEST_APPLY)
+			return true;
+	}
+	return false;
+}
+
+size_t
+consumer_waiting(const Consumer *consumer)
+{
+	size_t waiting = 0;
+
+	for (int i = 0; i < consumer->lane_count; i++)
+		waiting += lane_waiting(&consumer->lanes[i]);
+	return waiting;
+}
+
+TargetState
+consumer_target_state(const Consumer *consumer)
+{
+	TargetState least = TARGET_BUSY;
+
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		const Lane *lane = &consumer->lanes[i];
+		TargetState state = lane->target->methods->state(lane->target);
+
+		if (lane_is_needed(lane) && state < least)
+			least = state;
+	}
+	return least;
+}
+
+const char *
+consumer_server(const Consumer *consumer)
+{
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		const Target *target = consumer->lanes[i].target;
+		const char *server = target->methods->server(target);
+
+		if (server != NULL)
+			return server;
+	}
+	return NULL;
+}
+
+int
+consumer_connections(const Consumer *consumer)
+{
+	int count = 0;
+
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		const Target *target = consumer->lanes[i].target;
+
+		count += target->methods->state(target) >= TARGET_IDLE;
+	}
+	return count;
+}
 
 static void
 run(Consumer *consumer)
@@ -304,7 +200,7 @@ run(Consumer *consumer)
 	consumer_read(consumer);
 	settle(consumer);
 	consumer_finish_revoked(consumer);
-	consumer_letter_step(consumer);
+	step_letters(consumer);
 	if (consumer->failure.error_class == ERROR_CLASS_NONE)
 	{
 		consumer_begin(consumer);
@@ -323,8 +219,7 @@ static bool
 can_finish(const Consumer *consumer)
 {
 	return consumer->finishing && !consumer->revoking &&
-		   consumer->breaker.state == BREAKER_CLOSED &&
-		   batch_left(consumer->applying) + consumer->filling->count > 0;
+		   consumer->breaker.state == BREAKER_CLOSED && consumer_waiting(consumer) > 0;
 }
 
 /*
@@ -337,16 +232,21 @@ drain(Consumer *consumer)
 	settle(consumer);
 	/* Else whoever has the partition next makes it. */
 	if (can_finish(consumer))
-		consumer_letter_step(consumer);
+		step_letters(consumer);
 	if (consumer->now < consumer->leave_at)
 	{
 		if (can_finish(consumer))
 			admit(consumer);
-		if (consumer->request == REQUEST_APPLY || can_finish(consumer))
+		if (consumer_is_applying(consumer) || can_finish(consumer))
 			return;
 	}
-	consumer->request = REQUEST_NONE;
-	consumer->target->methods->close(consumer->target);
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		Lane *lane = &consumer->lanes[i];
+
+		lane->request = REQUEST_NONE;
+		lane->target->methods->close(lane->target);
+	}
 	consumer_finish_revoked(consumer);
 	consumer->inbox->methods->close(consumer->inbox);
 	consumer->phase = CONSUMER_LEAVING;
@@ -380,32 +280,23 @@ MonoUsec
 consumer_wake_at(const Consumer *consumer, MonoUsec now)
 {
 	MonoUsec wake_at = now + ROUND_USEC;
-	TargetState state = consumer->target->methods->state(consumer->target);
-	MonoUsec others[] = {
-		consumer->target->methods->wake_at(consumer->target),
-		breaker_wake_at(&consumer->breaker),
-		state == TARGET_IDLE && consumer->retry.retry_at > now ? consumer->retry.retry_at
-															   : MONO_NEVER,
-		state == TARGET_CLOSED && consumer->connect_at > now ? consumer->connect_at : MONO_NEVER,
-		consumer->leave_at,
-		consumer_letter_wake_at(consumer),
-	};
+	MonoUsec others[] = {breaker_wake_at(&consumer->breaker), consumer->leave_at};
 
 	if (consumer->phase == CONSUMER_LEAVING && !consumer->more)
 		return consumer->leave_at < wake_at ? consumer->leave_at : wake_at;
-	/* Something can be done without waiting for anybody. */
-	if (consumer->more || consumer->ordered ||
-		(state == TARGET_IDLE && consumer->request == REQUEST_NONE &&
-		 consumer->breaker.state != BREAKER_OPEN && now >= consumer->retry.retry_at &&
-		 !consumer->revoking &&
-		 ((!consumer_letter_waits(consumer) &&
-		   (batch_left(consumer->applying) > 0 || consumer->filling->count > 0)) ||
-		  consumer_needs_progress(consumer))))
+	if (consumer->more || consumer->ordered)
 		return now;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 	{
 		if (others[i] < wake_at)
 			wake_at = others[i];
+	}
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		MonoUsec lane_at = lane_wake_at(&consumer->lanes[i], now);
+
+		if (lane_at < wake_at)
+			wake_at = lane_at;
 	}
 	return wake_at;
 }
@@ -414,5 +305,5 @@ bool
 consumer_wants_records(const Consumer *consumer)
 {
 	return !consumer->revoking &&
-		   (consumer_has_room(consumer) || consumer->paused || consumer->phase == CONSUMER_LEAVING);
+		   (consumer_has_room(consumer) || consumer->phase == CONSUMER_LEAVING);
 }

@@ -31,9 +31,9 @@
 
 typedef struct Consumer Consumer;
 
-/* Borrows all of it. NULL without memory. */
+/* Borrows all of it; each target becomes a lane, one at least. NULL without memory. */
 extern Consumer *consumer_create(const ConsumerConfig *config, Handlers *handlers, Inbox *inbox,
-								 Target *target, uint64_t seed);
+								 Target *const *targets, int target_count, uint64_t seed);
 /* Where dead letters go before the target has their rows; without it they are in the rows. */
 extern void consumer_set_letters(Consumer *consumer, LetterSink *letters);
 extern void consumer_destroy(Consumer *consumer);

@@ -22,50 +22,50 @@
  * ------------------------------------------------------------------------- */
 
 static bool
-make_room(Consumer *consumer, size_t positions)
+make_room(Lane *lane, size_t positions)
 {
-	size_t slots = (size_t) consumer->partitions.count;
+	size_t slots = (size_t) lane->consumer->partitions.count;
 
-	if (consumer->move_room < slots)
+	if (lane->move_room < slots)
 	{
-		free(consumer->moves);
-		free(consumer->move_slots);
-		consumer->moves = calloc(slots, sizeof(*consumer->moves));
-		consumer->move_slots = calloc(slots, sizeof(*consumer->move_slots));
-		consumer->move_room = slots;
-		if (consumer->moves == NULL || consumer->move_slots == NULL)
+		free(lane->moves);
+		free(lane->move_slots);
+		lane->moves = calloc(slots, sizeof(*lane->moves));
+		lane->move_slots = calloc(slots, sizeof(*lane->move_slots));
+		lane->move_room = slots;
+		if (lane->moves == NULL || lane->move_slots == NULL)
 		{
-			consumer->move_room = 0;
+			lane->move_room = 0;
 			return false;
 		}
 	}
-	if (consumer->position_room < positions)
+	if (lane->position_room < positions)
 	{
 		size_t room = positions * 2;
-		MovedPosition *moved = realloc(consumer->moved, room * sizeof(*moved));
+		MovedPosition *moved = realloc(lane->moved, room * sizeof(*moved));
 		TargetPosition *items;
 
 		if (moved == NULL)
 			return false;
-		consumer->moved = moved;
-		items = realloc(consumer->positions, room * sizeof(*items));
+		lane->moved = moved;
+		items = realloc(lane->positions, room * sizeof(*items));
 		if (items == NULL)
 			return false;
-		consumer->positions = items;
-		consumer->position_room = room;
+		lane->positions = items;
+		lane->position_room = room;
 	}
 	return true;
 }
 
 /* The record is above what its source had before: only the last one counts. */
 static bool
-move_position(Consumer *consumer, const BatchRecord *record)
+move_position(Lane *lane, const BatchRecord *record)
 {
 	MovedPosition *moved;
 
-	for (size_t i = consumer->position_count; i-- > 0;)
+	for (size_t i = lane->position_count; i-- > 0;)
 	{
-		moved = &consumer->moved[i];
+		moved = &lane->moved[i];
 		if (moved->slot == record->slot &&
 			strlen(moved->source.source_id) == record->source_id.len &&
 			memcmp(moved->source.source_id, record->source_id.data, record->source_id.len) == 0)
@@ -74,9 +74,9 @@ move_position(Consumer *consumer, const BatchRecord *record)
 			return true;
 		}
 	}
-	if (!make_room(consumer, consumer->position_count + 1))
+	if (!make_room(lane, lane->position_count + 1))
 		return false;
-	moved = &consumer->moved[consumer->position_count++];
+	moved = &lane->moved[lane->position_count++];
 	moved->slot = record->slot;
 	snprintf(moved->source.source_id, sizeof(moved->source.source_id), "%.*s",
 			 (int) record->source_id.len, (const char *) record->source_id.data);
@@ -85,21 +85,21 @@ move_position(Consumer *consumer, const BatchRecord *record)
 }
 
 static void
-move_partition(Consumer *consumer, const BatchRecord *record)
+move_partition(Lane *lane, const BatchRecord *record)
 {
-	Partition *partition = &consumer->partitions.items[record->slot];
+	Partition *partition = &lane->consumer->partitions.items[record->slot];
 	TargetMove *move;
 
 	if (partition->move < 0)
 	{
-		partition->move = (int) consumer->move_count;
-		consumer->moves[consumer->move_count++] = (TargetMove){
+		partition->move = (int) lane->move_count;
+		lane->moves[lane->move_count++] = (TargetMove){
 			.topic = partition->topic,
 			.partition = partition->partition,
 			.expected_next = partition->next_offset,
 		};
 	}
-	move = &consumer->moves[partition->move];
+	move = &lane->moves[partition->move];
 	move->new_next = record->offset + 1;
 	move->last_offset = record->offset;
 	move->last_timestamp_ms = record->timestamp_ms;
@@ -119,13 +119,14 @@ compare_moves(const void *a, const void *b)
 }
 
 static bool
-build_moves(Consumer *consumer, size_t count)
+build_moves(Lane *lane, size_t count)
 {
-	const Batch *batch = consumer->applying;
+	Consumer *consumer = lane->consumer;
+	const Batch *batch = lane->applying;
 
-	consumer->move_count = 0;
-	consumer->position_count = 0;
-	if (!make_room(consumer, 1))
+	lane->move_count = 0;
+	lane->position_count = 0;
+	if (!make_room(lane, 1))
 		return false;
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 		consumer->partitions.items[slot].move = -1;
@@ -135,24 +136,24 @@ build_moves(Consumer *consumer, size_t count)
 
 		if (record->dropped)
 			continue;
-		move_partition(consumer, record);
-		if (record->has_position && !record->repeated && !move_position(consumer, record))
+		move_partition(lane, record);
+		if (record->has_position && !record->repeated && !move_position(lane, record))
 			return false;
 	}
 	/* Rows are locked in one order by everybody. */
-	qsort(consumer->moves, consumer->move_count, sizeof(*consumer->moves), compare_moves);
-	for (size_t i = 0; i < consumer->move_count; i++)
-		consumer->move_slots[i] = partitions_find(&consumer->partitions, consumer->moves[i].topic,
-												  consumer->moves[i].partition);
-	for (size_t i = 0; i < consumer->position_count; i++)
+	qsort(lane->moves, lane->move_count, sizeof(*lane->moves), compare_moves);
+	for (size_t i = 0; i < lane->move_count; i++)
+		lane->move_slots[i] =
+			partitions_find(&consumer->partitions, lane->moves[i].topic, lane->moves[i].partition);
+	for (size_t i = 0; i < lane->position_count; i++)
 	{
-		const MovedPosition *moved = &consumer->moved[i];
+		const MovedPosition *moved = &lane->moved[i];
 		const Partition *partition = &consumer->partitions.items[moved->slot];
 
-		consumer->positions[i] = (TargetPosition){.topic = partition->topic,
-												  .partition = partition->partition,
-												  .source_id = moved->source.source_id,
-												  .position = moved->source.position};
+		lane->positions[i] = (TargetPosition){.topic = partition->topic,
+											  .partition = partition->partition,
+											  .source_id = moved->source.source_id,
+											  .position = moved->source.position};
 	}
 	return true;
 }
@@ -167,42 +168,48 @@ place_of(int slot, void *arg)
 }
 
 bool
-consumer_request_apply(Consumer *consumer, size_t count, TargetFailure *failure)
+consumer_request_apply(Lane *lane, size_t count, TargetFailure *failure)
 {
+	Consumer *consumer = lane->consumer;
 	TargetApply apply = {
-		.batch = consumer->applying, .count = count, .place = place_of, .arg = consumer};
+		.batch = lane->applying, .count = count, .place = place_of, .arg = consumer};
 
-	consumer->request_count = count;
-	if (!build_moves(consumer, count))
+	lane->request_count = count;
+	if (!build_moves(lane, count))
 	{
 		error_bug(&consumer->failure, "out of memory");
-		consumer->move_count = 0;
+		lane->move_count = 0;
 		return true;
 	}
 	/* All of it was dropped: nothing to say to the target. */
-	if (consumer->move_count == 0)
+	if (lane->move_count == 0)
 		return true;
-	apply.moves = consumer->moves;
-	apply.move_count = consumer->move_count;
-	apply.positions = consumer->positions;
-	apply.position_count = consumer->position_count;
-	apply.letter = consumer_letter_row(consumer);
-	return consumer->target->methods->apply(consumer->target, &apply, consumer->now, failure);
+	apply.moves = lane->moves;
+	apply.move_count = lane->move_count;
+	apply.positions = lane->positions;
+	apply.position_count = lane->position_count;
+	apply.letter = consumer_letter_row(lane);
+	return lane->target->methods->apply(lane->target, &apply, consumer->now, failure);
 }
 
 /* -------------------------------------------------------------------------
  * success
  * ------------------------------------------------------------------------- */
 
-/* The oldest event of each partition that waits; where none does, -1. */
+/* The oldest event of each partition of the lane that waits; where none does, -1. */
 static void
-note_waiting(Consumer *consumer)
+note_waiting(Lane *lane)
 {
+	Consumer *consumer = lane->consumer;
+
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
-		consumer->partitions.items[slot].waiting_since_ms = -1;
+	{
+		if (consumer->partitions.items[slot].lane == lane->number)
+			consumer->partitions.items[slot].waiting_since_ms = -1;
+	}
 	for (int i = 0; i < 2; i++)
 	{
-		const Batch *batch = i == 0 ? consumer->applying : consumer->filling;
+		const Batch *batch = i == 0 ? lane->applying : lane->filling;
 
 		for (size_t n = batch->head; n < batch->count; n++)
 		{
@@ -226,10 +233,10 @@ observe_event(Stats *stats, const BatchRecord *record, int64_t wall_ms)
 }
 
 static void
-count_applied(Consumer *consumer, size_t count)
+count_applied(Lane *lane, size_t count)
 {
-	const Batch *batch = consumer->applying;
-	Stats *stats = &consumer->stats;
+	Stats *stats = &lane->consumer->stats;
+	const Batch *batch = lane->applying;
 	int64_t wall_ms = clock_wall() / USEC_PER_MS;
 
 	for (size_t i = batch->head; i < batch->head + count; i++)
@@ -252,16 +259,17 @@ count_applied(Consumer *consumer, size_t count)
 }
 
 void
-consumer_settle(Consumer *consumer)
+consumer_settle(Lane *lane)
 {
+	Consumer *consumer = lane->consumer;
 	Stats *stats = &consumer->stats;
-	int64_t took = consumer->now - consumer->request_at;
+	int64_t took = consumer->now - lane->request_at;
 
 	consumer->places.count = 0;
-	for (size_t i = 0; i < consumer->move_count; i++)
+	for (size_t i = 0; i < lane->move_count; i++)
 	{
-		const TargetMove *move = &consumer->moves[i];
-		Partition *partition = &consumer->partitions.items[consumer->move_slots[i]];
+		const TargetMove *move = &lane->moves[i];
+		Partition *partition = &consumer->partitions.items[lane->move_slots[i]];
 
 		partition->next_offset = move->new_next;
 		partition->last_offset = move->last_offset;
@@ -279,17 +287,17 @@ consumer_settle(Consumer *consumer)
 		consumer->inbox->methods->store(consumer->inbox, consumer->places.items,
 										consumer->places.count);
 		stats->batches++;
-		histogram_observe(&stats->batch_records, (double) consumer->request_count);
+		histogram_observe(&stats->batch_records, (double) lane->request_count);
 		histogram_observe(&stats->batch_seconds, (double) took / USEC_PER_SEC);
 		breaker_succeeded(&consumer->breaker, consumer->now, took, &consumer->random);
-		backoff_reset(&consumer->reconnect);
+		backoff_reset(&lane->reconnect);
 	}
-	count_applied(consumer, consumer->request_count);
-	consumer_letter_settled(consumer);
-	retry_succeeded(&consumer->retry);
-	sizer_succeeded(&consumer->sizer, consumer->request_count, took);
-	batch_take(consumer->applying, consumer->request_count);
-	note_waiting(consumer);
+	count_applied(lane, lane->request_count);
+	consumer_letter_settled(lane);
+	retry_succeeded(&lane->retry);
+	sizer_succeeded(&lane->sizer, lane->request_count, took);
+	batch_take(lane->applying, lane->request_count);
+	note_waiting(lane);
 }
 
 /* -------------------------------------------------------------------------
@@ -310,18 +318,39 @@ log_failure(Consumer *consumer, const TargetFailure *failure)
 			  suppressed > 0 ? count : NULL, NULL);
 }
 
-static void
-infrastructure_failed(Consumer *consumer, const TargetFailure *failure)
+/* Connections that break together are one failure: nothing was asked of this one since. */
+static bool
+is_known_loss(Lane *lane, const TargetFailure *failure)
 {
+	Consumer *consumer = lane->consumer;
+
+	if (!failure->lost)
+		return false;
+	if (consumer->lost_lane != lane->number && lane->request_at <= consumer->lost_at)
+		return true;
+	consumer->lost_lane = lane->number;
+	consumer->lost_at = consumer->now;
+	return false;
+}
+
+static void
+infrastructure_failed(Lane *lane, const TargetFailure *failure)
+{
+	Consumer *consumer = lane->consumer;
+
+	if (is_known_loss(lane, failure))
+		return;
 	snprintf(consumer->last_error, sizeof(consumer->last_error), "%s", failure->error.message);
-	breaker_failed(&consumer->breaker, consumer->now, consumer->now - consumer->request_at,
+	breaker_failed(&consumer->breaker, consumer->now, consumer->now - lane->request_at,
 				   &consumer->random);
 }
 
 /* Any request, or the connection itself. */
 void
-consumer_target_failed(Consumer *consumer, const TargetFailure *failure)
+consumer_target_failed(Lane *lane, const TargetFailure *failure)
 {
+	Consumer *consumer = lane->consumer;
+
 	consumer->stats.failures[failure->failure]++;
 	if (failure->error.error_class == ERROR_CLASS_BUG || failure->failure == FAILURE_CONFIGURATION)
 	{
@@ -329,10 +358,10 @@ consumer_target_failed(Consumer *consumer, const TargetFailure *failure)
 		return;
 	}
 	log_failure(consumer, failure);
-	infrastructure_failed(consumer, failure);
-	(void) retry_failed(&consumer->retry, consumer->now, &consumer->random);
+	infrastructure_failed(lane, failure);
+	(void) retry_failed(&lane->retry, consumer->now, &consumer->random);
 	if (failure->lost)
-		consumer->connect_at = backoff_next(&consumer->reconnect, consumer->now, &consumer->random);
+		lane->connect_at = backoff_next(&lane->reconnect, consumer->now, &consumer->random);
 }
 
 /* The inbox doesn't know whether it was applied: neither a dead letter nor a handler settles that. */
@@ -343,9 +372,10 @@ cannot_be_judged(const TargetFailure *failure)
 }
 
 static void
-stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
+stop_at_culprit(Lane *lane, const TargetFailure *failure)
 {
-	const BatchRecord *record = &consumer->applying->records[consumer->applying->head];
+	Consumer *consumer = lane->consumer;
+	const BatchRecord *record = &lane->applying->records[lane->applying->head];
 	const Partition *partition = &consumer->partitions.items[record->slot];
 	Error error;
 
@@ -366,9 +396,10 @@ stop_at_culprit(Consumer *consumer, const TargetFailure *failure)
 
 /* A row that is missing may come yet, with another partition or from somebody else. */
 static bool
-retries_foreign_key(Consumer *consumer, const TargetFailure *failure)
+retries_foreign_key(Lane *lane, const TargetFailure *failure)
 {
-	int topic = consumer->applying->records[consumer->applying->head].topic;
+	Consumer *consumer = lane->consumer;
+	int topic = lane->applying->records[lane->applying->head].topic;
 	bool wanted = false;
 
 	if (strcmp(failure->error.sqlstate, "23503") != 0)
@@ -381,23 +412,24 @@ retries_foreign_key(Consumer *consumer, const TargetFailure *failure)
 		if (failure->handler == i || (failure->handler < 0 && handler->takes[topic]))
 			wanted |= handler->retries_foreign_key;
 	}
-	return wanted &&
-		   retry_failed(&consumer->retry, consumer->now, &consumer->random) == RETRY_LATER;
+	return wanted && retry_failed(&lane->retry, consumer->now, &consumer->random) == RETRY_LATER;
 }
 
 void
-consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
+consumer_apply_failed(Lane *lane, const TargetFailure *failure)
 {
+	Consumer *consumer = lane->consumer;
+
 	if (failure->timed_out)
-		sizer_timed_out(&consumer->sizer);
+		sizer_timed_out(&lane->sizer);
 	/* Whatever it was: when COMMIT may have come through, the progress says so. */
-	for (size_t i = 0; i < consumer->move_count; i++)
+	for (size_t i = 0; i < lane->move_count; i++)
 	{
-		Partition *partition = &consumer->partitions.items[consumer->move_slots[i]];
+		Partition *partition = &consumer->partitions.items[lane->move_slots[i]];
 
 		/* Attempts may differ in size; any of them may be the one that comes through. */
-		if (failure->unknown && consumer->moves[i].new_next > partition->unknown_next)
-			partition->unknown_next = consumer->moves[i].new_next;
+		if (failure->unknown && lane->moves[i].new_next > partition->unknown_next)
+			partition->unknown_next = lane->moves[i].new_next;
 		if (failure->unknown || failure->failure == FAILURE_FENCED)
 			partition->stale = true;
 	}
@@ -405,24 +437,24 @@ consumer_apply_failed(Consumer *consumer, const TargetFailure *failure)
 	{
 		case FAILURE_DATA:
 			consumer->stats.failures[failure->failure]++;
-			if (!sizer_data_error(&consumer->sizer, consumer->request_count))
+			if (!sizer_data_error(&lane->sizer, lane->request_count))
 				break;
-			if (cannot_be_judged(failure) || (!retries_foreign_key(consumer, failure) &&
-											  !consumer_letter_begin(consumer, failure)))
-				stop_at_culprit(consumer, failure);
+			if (cannot_be_judged(failure) ||
+				(!retries_foreign_key(lane, failure) && !consumer_letter_begin(lane, failure)))
+				stop_at_culprit(lane, failure);
 			break;
 		case FAILURE_FENCED:
 			/* Most likely the progress, read again, ends it; if not, it isn't tried in a hurry. */
 		case FAILURE_TRANSIENT:
 			consumer->stats.failures[failure->failure]++;
-			if (retry_failed(&consumer->retry, consumer->now, &consumer->random) == RETRY_EXHAUSTED)
+			if (retry_failed(&lane->retry, consumer->now, &consumer->random) == RETRY_EXHAUSTED)
 			{
 				log_failure(consumer, failure);
-				infrastructure_failed(consumer, failure);
+				infrastructure_failed(lane, failure);
 			}
 			break;
 		default:
-			consumer_target_failed(consumer, failure);
+			consumer_target_failed(lane, failure);
 			break;
 	}
 }

@@ -100,9 +100,12 @@ consumer_order_breaker(Consumer *consumer, BreakerOrder order, const char *by, M
 	/* Whoever releases it means now. */
 	if (ok && breaker->state != BREAKER_OPEN)
 	{
-		consumer->connect_at = 0;
 		consumer->probe_at = 0;
-		consumer->retry.retry_at = 0;
+		for (int i = 0; i < consumer->lane_count; i++)
+		{
+			consumer->lanes[i].connect_at = 0;
+			consumer->lanes[i].retry.retry_at = 0;
+		}
 	}
 	consumer->ordered = true;
 	return ok;

@@ -15,7 +15,7 @@
 const char *
 consumer_why_not_ready(const Consumer *consumer)
 {
-	TargetState state = consumer->target->methods->state(consumer->target);
+	TargetState state = consumer_target_state(consumer);
 
 	if (consumer->phase != CONSUMER_RUNNING)
 		return "stopping";
@@ -95,14 +95,14 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_append_str(out, ",");
 	append_text(out, "breaker_mode", breaker_mode_name(consumer->breaker.mode));
 	buffer_append_str(out, ",");
-	append_text(out, "target",
-				target_state_name(consumer->target->methods->state(consumer->target)));
+	append_text(out, "target", target_state_name(consumer_target_state(consumer)));
 	buffer_append_str(out, ",\"target_server\":");
-	buffer_append_json_string(out, view_of(consumer->target->methods->server(consumer->target)));
+	buffer_append_json_string(out, view_of(consumer_server(consumer)));
 	buffer_printf(out,
-				  ",\"waiting\":%zu,\"received\":%llu,\"applied\":%llu,\"duplicates\":%llu,"
+				  ",\"connections\":%d,\"waiting\":%zu,\"received\":%llu,\"applied\":%llu,"
+				  "\"duplicates\":%llu,"
 				  "\"batches\":%llu,\"lag_seconds\":%.3f",
-				  batch_left(consumer->applying) + consumer->filling->count,
+				  consumer_connections(consumer), consumer_waiting(consumer),
 				  (unsigned long long) consumer->stats.received,
 				  (unsigned long long) consumer->stats.applied,
 				  (unsigned long long) consumer->stats.duplicates,

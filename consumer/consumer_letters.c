@@ -6,8 +6,8 @@
  *
  * Invariants: a record is "dead" only when its letter has a place, acknowledged by
  * Kafka or in the row that is to come; the row is written in the transaction that
- * moves the progress behind it; nothing behind it is applied before; a letter is
- * counted and logged once, after that COMMIT.
+ * moves the progress behind it; nothing behind it in its lane is applied before; a
+ * letter is counted and logged once, after that COMMIT; one lane at a time has the sink.
  */
 #include "consumer_intern.h"
 
@@ -24,11 +24,6 @@
 bool
 consumer_letters_init(Consumer *consumer)
 {
-	BackoffConfig again = {.floor_usec = 0,
-						   .base_usec = consumer->config->reconnect_min_usec,
-						   .cap_usec = consumer->config->reconnect_max_usec};
-
-	backoff_init(&consumer->letter.backoff, &again);
 	buffer_init(&consumer->raw, HEADERS_MAX);
 	consumer->dead_lettered =
 		calloc((size_t) consumer->handlers->count + 1, sizeof(*consumer->dead_lettered));
@@ -49,20 +44,20 @@ consumer_set_letters(Consumer *consumer, LetterSink *letters)
 }
 
 bool
-consumer_keep_headers(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
+consumer_keep_headers(Consumer *consumer, const InboxRecord *record, Batch *batch, BatchRecord *to)
 {
 	buffer_reset(&consumer->raw);
 	raw_headers_put_all(&consumer->raw, record->headers, record->header_count);
 	return !consumer->raw.failed &&
-		   batch_copy(consumer->filling, buffer_view(&consumer->raw), &to->raw_headers);
+		   batch_copy(batch, buffer_view(&consumer->raw), &to->raw_headers);
 }
 
 /* The record that is on its way, as long as it is the first that waits. */
 static BatchRecord *
-find_record(const Consumer *consumer)
+find_record(const Lane *lane)
 {
-	const ConsumerLetter *letter = &consumer->letter;
-	Batch *batch = consumer->applying;
+	const ConsumerLetter *letter = &lane->letter;
+	Batch *batch = lane->applying;
 	BatchRecord *record;
 
 	if (letter->phase == LETTER_NONE || batch_left(batch) == 0)
@@ -90,13 +85,13 @@ mend_text(char *text)
 }
 
 bool
-consumer_letter_begin(Consumer *consumer, const TargetFailure *failure)
+consumer_letter_begin(Lane *lane, const TargetFailure *failure)
 {
-	ConsumerLetter *letter = &consumer->letter;
-	const BatchRecord *record = &consumer->applying->records[consumer->applying->head];
+	ConsumerLetter *letter = &lane->letter;
+	const BatchRecord *record = &lane->applying->records[lane->applying->head];
 
 	if (record->dead ||
-		handlers_policy(consumer->handlers, record->topic, failure->handler) == HANDLER_STOP)
+		handlers_policy(lane->consumer->handlers, record->topic, failure->handler) == HANDLER_STOP)
 		return false;
 	letter->phase = LETTER_TO_SEND;
 	letter->form = DEAD_LETTER_FULL;
@@ -111,43 +106,50 @@ consumer_letter_begin(Consumer *consumer, const TargetFailure *failure)
 }
 
 bool
-consumer_letter_waits(const Consumer *consumer)
+consumer_letter_waits(const Lane *lane)
 {
-	return consumer->letter.phase == LETTER_TO_SEND || consumer->letter.phase == LETTER_SENT;
+	return lane->letter.phase == LETTER_TO_SEND || lane->letter.phase == LETTER_SENT;
 }
 
 bool
 consumer_awaits_letter(const Consumer *consumer)
 {
-	return consumer->letter.phase == LETTER_SENT;
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		if (consumer->lanes[i].letter.phase == LETTER_SENT)
+			return true;
+	}
+	return false;
 }
 
 MonoUsec
-consumer_letter_wake_at(const Consumer *consumer)
+consumer_letter_wake_at(const Lane *lane)
 {
-	return consumer->letter.phase == LETTER_TO_SEND ? consumer->letter.retry_at : MONO_NEVER;
+	return lane->letter.phase == LETTER_TO_SEND && !consumer_awaits_letter(lane->consumer)
+			   ? lane->letter.retry_at
+			   : MONO_NEVER;
 }
 
 static const char *
-handler_name(const Consumer *consumer)
+handler_name(const Lane *lane)
 {
-	int handler = consumer->letter.handler;
+	int handler = lane->letter.handler;
 
-	return handler >= 0 ? consumer->handlers->items[handler].name : NULL;
+	return handler >= 0 ? lane->consumer->handlers->items[handler].name : NULL;
 }
 
 static void
-fill_row(Consumer *consumer, const BatchRecord *record)
+fill_row(Lane *lane, const BatchRecord *record)
 {
-	ConsumerLetter *letter = &consumer->letter;
-	const Partition *partition = &consumer->partitions.items[record->slot];
+	ConsumerLetter *letter = &lane->letter;
+	const Partition *partition = &lane->consumer->partitions.items[record->slot];
 
 	letter->row = (TargetLetter){.topic = partition->topic,
 								 .partition = partition->partition,
 								 .offset = record->offset,
 								 .timestamp_ms = record->timestamp_ms,
 								 .event_id = record->id[0] != '\0' ? record->id : NULL,
-								 .handler = handler_name(consumer),
+								 .handler = handler_name(lane),
 								 .sqlstate = letter->error.sqlstate,
 								 .message = letter->error.message,
 								 .refusal = letter->refusal,
@@ -157,25 +159,26 @@ fill_row(Consumer *consumer, const BatchRecord *record)
 }
 
 static void
-place(Consumer *consumer, BatchRecord *record)
+place(Lane *lane, BatchRecord *record)
 {
 	record->dead = true;
-	consumer->letter.phase = LETTER_PLACED;
+	lane->letter.phase = LETTER_PLACED;
 }
 
 /* Into the row, with all that it is. */
 static void
-keep(Consumer *consumer, BatchRecord *record, const char *refusal)
+keep(Lane *lane, BatchRecord *record, const char *refusal)
 {
-	snprintf(consumer->letter.refusal, sizeof(consumer->letter.refusal), "%s", refusal);
-	mend_text(consumer->letter.refusal);
-	place(consumer, record);
+	snprintf(lane->letter.refusal, sizeof(lane->letter.refusal), "%s", refusal);
+	mend_text(lane->letter.refusal);
+	place(lane, record);
 }
 
 static void
-take_report(Consumer *consumer, BatchRecord *record, const LetterReport *report)
+take_report(Lane *lane, BatchRecord *record, const LetterReport *report)
 {
-	ConsumerLetter *letter = &consumer->letter;
+	Consumer *consumer = lane->consumer;
+	ConsumerLetter *letter = &lane->letter;
 	unsigned long suppressed;
 
 	switch (report->outcome)
@@ -186,16 +189,16 @@ take_report(Consumer *consumer, BatchRecord *record, const LetterReport *report)
 			letter->row.letter_topic = consumer->letters->methods->topic(consumer->letters);
 			letter->row.letter_partition = report->partition;
 			letter->row.letter_offset = report->offset;
-			place(consumer, record);
+			place(lane, record);
 			return;
 		case LETTER_TOO_LARGE:
 			letter->phase = LETTER_TO_SEND;
 			letter->retry_at = 0;
 			if (++letter->form == DEAD_LETTER_FORMS)
-				keep(consumer, record, report->error.message);
+				keep(lane, record, report->error.message);
 			return;
 		case LETTER_REFUSED:
-			keep(consumer, record, report->error.message);
+			keep(lane, record, report->error.message);
 			return;
 		case LETTER_FAILED:
 			letter->phase = LETTER_TO_SEND;
@@ -207,17 +210,18 @@ take_report(Consumer *consumer, BatchRecord *record, const LetterReport *report)
 }
 
 static void
-send(Consumer *consumer, BatchRecord *record)
+send(Lane *lane, BatchRecord *record)
 {
-	const ConsumerLetter *letter = &consumer->letter;
+	Consumer *consumer = lane->consumer;
+	const ConsumerLetter *letter = &lane->letter;
 	LetterReport report = {.outcome = LETTER_PENDING};
 	DeadLetterReason reason;
 	Letter out;
 
-	fill_row(consumer, record);
+	fill_row(lane, record);
 	if (consumer->letters == NULL)
 	{
-		keep(consumer, record, "\"dead_letter.topic\" is empty");
+		keep(lane, record, "\"dead_letter.topic\" is empty");
 		return;
 	}
 	reason = (DeadLetterReason){.topic = letter->row.topic,
@@ -231,23 +235,24 @@ send(Consumer *consumer, BatchRecord *record)
 	dead_letter_headers(&reason, record->raw_headers, letter->form, &consumer->raw);
 	if (consumer->raw.failed)
 	{
-		keep(consumer, record, "its headers are too large");
+		keep(lane, record, "its headers are too large");
 		return;
 	}
 	out = (Letter){.key = record->key,
 				   .value = record->value,
 				   .headers = buffer_view(&consumer->raw),
 				   .timestamp_ms = record->timestamp_ms};
-	consumer->letter.phase = LETTER_SENT;
+	lane->letter.phase = LETTER_SENT;
 	if (!consumer->letters->methods->send(consumer->letters, &out, &report))
-		take_report(consumer, record, &report);
+		take_report(lane, record, &report);
 }
 
 void
-consumer_letter_step(Consumer *consumer)
+consumer_letter_step(Lane *lane)
 {
-	ConsumerLetter *letter = &consumer->letter;
-	BatchRecord *record = find_record(consumer);
+	Consumer *consumer = lane->consumer;
+	ConsumerLetter *letter = &lane->letter;
+	BatchRecord *record = find_record(lane);
 	LetterReport report;
 
 	if (letter->phase == LETTER_NONE)
@@ -261,26 +266,27 @@ consumer_letter_step(Consumer *consumer)
 	if (letter->phase == LETTER_SENT)
 	{
 		(void) consumer->letters->methods->step(consumer->letters, &report);
-		take_report(consumer, record, &report);
+		take_report(lane, record, &report);
 	}
 	/* A form that is too large is followed by the next. */
-	while (letter->phase == LETTER_TO_SEND && consumer->now >= letter->retry_at)
-		send(consumer, record);
+	while (letter->phase == LETTER_TO_SEND && consumer->now >= letter->retry_at &&
+		   !consumer_awaits_letter(consumer))
+		send(lane, record);
 }
 
 const TargetLetter *
-consumer_letter_row(const Consumer *consumer)
+consumer_letter_row(const Lane *lane)
 {
-	return consumer->letter.phase == LETTER_PLACED && find_record(consumer) != NULL
-			   ? &consumer->letter.row
-			   : NULL;
+	return lane->letter.phase == LETTER_PLACED && find_record(lane) != NULL ? &lane->letter.row
+																			: NULL;
 }
 
 void
-consumer_letter_settled(Consumer *consumer)
+consumer_letter_settled(Lane *lane)
 {
-	ConsumerLetter *letter = &consumer->letter;
-	const BatchRecord *record = find_record(consumer);
+	Consumer *consumer = lane->consumer;
+	ConsumerLetter *letter = &lane->letter;
+	const BatchRecord *record = find_record(lane);
 	int index = letter->handler >= 0 ? letter->handler : consumer->handlers->count;
 	Error error;
 

@@ -101,8 +101,9 @@ const MetricSpec consumer_metrics[] = {
 		{"outbox_consumer_dead_lettered_events_total", "counter", "handler",
 		 "Events that became dead letters, by the handler that couldn't apply them; \"\" when "
 		 "the target didn't tell."},
-	[METRIC_DEAD_LETTER_WAITING] = {"outbox_consumer_dead_letter_waiting", "gauge", "",
-									"1 while a dead letter has no place yet: nothing is applied."},
+	[METRIC_DEAD_LETTER_WAITING] =
+		{"outbox_consumer_dead_letter_waiting", "gauge", "",
+		 "1 while a dead letter has no place yet: what is behind it waits."},
 	[METRIC_BATCHES] = {"outbox_consumer_batches_total", "counter", "",
 						"Transactions committed in the target."},
 	[METRIC_RETRIES] = {"outbox_consumer_retries_total", "counter",
@@ -206,12 +207,15 @@ static void
 write_letters(const Consumer *consumer, Buffer *out)
 {
 	const Handlers *handlers = consumer->handlers;
+	bool waits = false;
 
+	for (int i = 0; i < consumer->lane_count; i++)
+		waits |= consumer_letter_waits(&consumer->lanes[i]);
 	describe(out, METRIC_DEAD_LETTERED_EVENTS);
 	for (int i = 0; i <= handlers->count; i++)
 		labelled(out, METRIC_DEAD_LETTERED_EVENTS, "handler",
 				 i < handlers->count ? handlers->items[i].name : "", consumer->dead_lettered[i]);
-	number(out, METRIC_DEAD_LETTER_WAITING, consumer_letter_waits(consumer));
+	number(out, METRIC_DEAD_LETTER_WAITING, waits);
 }
 
 static void
@@ -309,7 +313,7 @@ write_breaker(const Breaker *breaker, MonoUsec now, Buffer *out)
 void
 consumer_metrics_write(const Consumer *consumer, bool ready, Buffer *out)
 {
-	TargetState state = consumer->target->methods->state(consumer->target);
+	TargetState state = consumer_target_state(consumer);
 
 	write_build_info(out);
 	write_breaker(&consumer->breaker, consumer->now, out);
@@ -318,12 +322,12 @@ consumer_metrics_write(const Consumer *consumer, bool ready, Buffer *out)
 	number(out, METRIC_TARGET_CONNECTED, state == TARGET_IDLE || state == TARGET_BUSY);
 	number(out, METRIC_PARTITIONS,
 		   (uint64_t) partitions_count(&consumer->partitions, PARTITION_ACTIVE));
-	number(out, METRIC_PAUSED, consumer->paused);
+	number(out, METRIC_PAUSED, consumer_is_paused(consumer));
 	describe(out, METRIC_PAUSED_SECONDS);
 	metrics_double(out, consumer_metrics[METRIC_PAUSED_SECONDS].name, "",
 				   (double) consumer->stats.paused_usec / USEC_PER_SEC);
 	number(out, METRIC_PARKED_RECORDS, parked_records(consumer));
-	number(out, METRIC_WAITING_RECORDS, batch_left(consumer->applying) + consumer->filling->count);
+	number(out, METRIC_WAITING_RECORDS, consumer_waiting(consumer));
 	write_stats(consumer, out);
 	process_metrics_write(out);
 }

@@ -30,6 +30,9 @@ static const OptionSpec consumer_specs[] = {
 	 "A transaction has the traceparent of its events (of the first one that is sampled, else of "
 	 "the first) in outbox.traceparent, for handlers, and as application_name, for the server's "
 	 "log; in the setting alone; or nowhere."},
+	{"target.connections", OPTION_INT, "2", 1, CONSUMER_CONNECTIONS_MAX, NULL, "connections", 0,
+	 "So many connections apply different partitions at once; 1: all in the order in which they "
+	 "are read."},
 	{"consumer.group", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "The consumer group, in Kafka and in outbox_inbox. Required. Each target needs a group of its "
 	 "own; its first start reads from the earliest offset."},
@@ -75,7 +78,8 @@ static const OptionSpec consumer_specs[] = {
 	 "forced-open: apply nothing; disabled: never stop trying. POST /breaker/open, /breaker/close "
 	 "and signals change it until the next start."},
 	{"batch.max_records", OPTION_INT, "5000", 1, 1000000, NULL, "records", 0,
-	 "The most that one transaction takes. Up to twice as many wait in memory."},
+	 "The most that one transaction takes. Up to twice as many wait in memory for each "
+	 "connection."},
 	{"batch.max_bytes", OPTION_BYTES, "4MB", 1024, 268435456, NULL, "bytes", 0,
 	 "The most that waits for one transaction; a larger record passes alone."},
 	{"batch.target_duration", OPTION_DURATION, "200ms", 1, 600000, NULL, "ms", 0,
@@ -159,6 +163,7 @@ consumer_config_target(ConsumerConfig *config, const Options *options)
 		.options = options,
 		.conninfo = options_conninfo(options, "target.conninfo"),
 		.group = options_text(options, "consumer.group"),
+		.connections = (int) options_int(options, "target.connections"),
 		.connect_timeout_usec = duration_usec(options, "target.connect_timeout"),
 		.probe_interval_usec = duration_usec(options, "target.probe_interval"),
 		.breaker = {.failures = (unsigned) options_int(options, "breaker.failures"),

@@ -12,6 +12,8 @@
 #include "dead_letter.h"
 #include "options.h"
 
+#define CONSUMER_CONNECTIONS_MAX 16
+
 extern const OptionTable consumer_option_table;
 
 /* Texts borrow from the Options. */
@@ -20,6 +22,7 @@ typedef struct ConsumerConfig
 	const Options *options; /* for kafka.* */
 	const char *conninfo;
 	const char *group;
+	int connections;
 	int64_t connect_timeout_usec;
 	int64_t probe_interval_usec; /* 0: never */
 	BreakerConfig breaker;

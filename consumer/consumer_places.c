@@ -113,18 +113,20 @@ consumer_assigned(Consumer *consumer, const InboxEvent *event)
 		int topic = meet_topic(consumer, event->places[i].topic);
 		int slot = partitions_find(&consumer->partitions, event->places[i].topic,
 								   event->places[i].partition);
+		int lane;
 
 		if (topic < 0)
 			return;
 		/* It went without a word: what was read then isn't from this assignment. */
+		lane = slot >= 0 ? consumer->partitions.items[slot].lane : lane_choose(consumer);
 		if (slot >= 0)
-		{
-			batch_drop(consumer->applying, slot);
-			batch_drop(consumer->filling, slot);
-		}
-		if (partitions_assign(&consumer->partitions, event->places[i].topic,
-							  event->places[i].partition, topic) < 0)
+			(void) lane_drop(&consumer->lanes[lane], slot);
+		slot = partitions_assign(&consumer->partitions, event->places[i].topic,
+								 event->places[i].partition, topic);
+		if (slot < 0)
 			no_memory(consumer);
+		else
+			consumer->partitions.items[slot].lane = lane;
 	}
 	consumer->begin_at = 0;
 }
@@ -154,7 +156,7 @@ consumer_finish_revoked(Consumer *consumer)
 {
 	Error error;
 
-	if (!consumer->revoking || consumer->request == REQUEST_APPLY)
+	if (!consumer->revoking || consumer_is_applying(consumer))
 		return;
 	for (size_t i = 0; i < consumer->revoked.count; i++)
 	{
@@ -163,9 +165,7 @@ consumer_finish_revoked(Consumer *consumer)
 
 		if (slot < 0)
 			continue;
-		if (batch_drop(consumer->applying, slot) > 0)
-			sizer_forget(&consumer->sizer);
-		batch_drop(consumer->filling, slot);
+		(void) lane_drop(lane_of(consumer, slot), slot);
 		partitions_release(&consumer->partitions, slot);
 	}
 	error_clear(&error);
@@ -304,39 +304,35 @@ consumer_out_of_range(Consumer *consumer, const InboxEvent *event)
  * ------------------------------------------------------------------------- */
 
 static bool
-should_pause(const Consumer *consumer)
+should_pause(const Lane *lane)
 {
-	size_t waiting = batch_left(consumer->applying) + consumer->filling->count;
+	const Consumer *consumer = lane->consumer;
 
 	if (consumer->breaker.state == BREAKER_OPEN)
 		return true;
 	/* What waits is enough to try; more is fetched when it is gone. */
 	if (consumer->breaker.state == BREAKER_HALF_OPEN)
-		return consumer->paused && waiting > 0;
-	/* Full: stay as we are, unless the group's events have waited for long. */
-	if (batch_is_full(consumer->filling))
-		return consumer->paused || consumer->now - consumer->polled_at > PRESSURE_USEC;
+		return lane->paused && lane_waiting(lane) > 0;
+	/* Full: stay as we are, unless others, and the group's events, have waited for long. */
+	if (batch_is_full(lane->filling))
+		return lane->paused || consumer->now - consumer->polled_at > PRESSURE_USEC;
 	return false;
 }
 
-void
-consumer_pause(Consumer *consumer)
+static void
+pause_or_resume(Consumer *consumer, bool pause)
 {
 	PlaceList *places = &consumer->places;
-	bool pause = should_pause(consumer);
 	Error error;
 	bool ok;
 
-	if (consumer->paused)
-		consumer->stats.paused_usec += consumer->now - consumer->paused_at;
-	consumer->paused_at = consumer->now;
-	consumer->paused = pause;
 	places->count = 0;
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{
 		Partition *partition = &consumer->partitions.items[slot];
 
 		if (partition->state == PARTITION_ACTIVE && partition->paused != pause &&
+			lane_of(consumer, slot)->paused == pause &&
 			!places_add(places, partition->topic, partition->partition, slot))
 			no_memory(consumer);
 	}
@@ -356,4 +352,27 @@ consumer_pause(Consumer *consumer)
 		consumer->partitions.items[places->items[i].offset].paused = pause;
 	consumer->stats.pauses += pause;
 	log_event(LOG_LEVEL_INFO, pause ? "partitions are paused" : "partitions are resumed", NULL);
+}
+
+void
+consumer_pause(Consumer *consumer)
+{
+	if (consumer_is_paused(consumer))
+		consumer->stats.paused_usec += consumer->now - consumer->paused_at;
+	consumer->paused_at = consumer->now;
+	for (int i = 0; i < consumer->lane_count; i++)
+		consumer->lanes[i].paused = should_pause(&consumer->lanes[i]);
+	pause_or_resume(consumer, true);
+	pause_or_resume(consumer, false);
+}
+
+bool
+consumer_is_paused(const Consumer *consumer)
+{
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		if (consumer->lanes[i].paused)
+			return true;
+	}
+	return false;
 }

@@ -20,12 +20,16 @@
 #include "exit_codes.h"
 
 void
-consumer_forget_progress(Consumer *consumer)
+consumer_forget_progress(Lane *lane)
 {
-	for (int slot = 0; slot < consumer->partitions.count; slot++)
-	{
-		Partition *partition = &consumer->partitions.items[slot];
+	PartitionTable *partitions = &lane->consumer->partitions;
 
+	for (int slot = 0; slot < partitions->count; slot++)
+	{
+		Partition *partition = &partitions->items[slot];
+
+		if (partition->lane != lane->number)
+			continue;
 		if (partition->state == PARTITION_KNOWN)
 			partition->state = PARTITION_ASSIGNED;
 		else if (partition->state == PARTITION_ACTIVE)
@@ -33,23 +37,33 @@ consumer_forget_progress(Consumer *consumer)
 	}
 }
 
-bool
-consumer_needs_progress(const Consumer *consumer)
+static bool
+is_wanted(const Lane *lane, const Partition *partition)
 {
+	return partition->lane == lane->number &&
+		   (partition->state == PARTITION_ASSIGNED ||
+			(partition->state == PARTITION_ACTIVE && partition->stale));
+}
+
+bool
+consumer_needs_progress(const Lane *lane)
+{
+	const Consumer *consumer = lane->consumer;
+
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{
 		const Partition *partition = &consumer->partitions.items[slot];
 
-		if (partition->state == PARTITION_ASSIGNED ||
-			(partition->state == PARTITION_ACTIVE && partition->stale))
+		if (is_wanted(lane, partition))
 			return true;
 	}
 	return false;
 }
 
 bool
-consumer_request_progress(Consumer *consumer, TargetFailure *failure)
+consumer_request_progress(Lane *lane, TargetFailure *failure)
 {
+	Consumer *consumer = lane->consumer;
 	int count = consumer->partitions.count;
 	TargetPlace *places = calloc((size_t) (count > 0 ? count : 1), sizeof(*places));
 	size_t wanted = 0;
@@ -64,15 +78,16 @@ consumer_request_progress(Consumer *consumer, TargetFailure *failure)
 	{
 		Partition *partition = &consumer->partitions.items[slot];
 
-		partition->reading = partition->state == PARTITION_ASSIGNED ||
-							 (partition->state == PARTITION_ACTIVE && partition->stale);
+		if (partition->lane != lane->number)
+			continue;
+		partition->reading = is_wanted(lane, partition);
 		if (!partition->reading)
 			continue;
 		partition->found = false;
 		positions_clear(&partition->read_positions);
 		places[wanted++] = (TargetPlace){partition->topic, partition->partition};
 	}
-	ok = consumer->target->methods->read(consumer->target, places, wanted, consumer->now, failure);
+	ok = lane->target->methods->read(lane->target, places, wanted, consumer->now, failure);
 	free(places);
 	return ok;
 }
@@ -151,13 +166,13 @@ log_partition(LogLevel level, const char *message, const Partition *partition)
 
 /* What waits here is of no use: reads on from where the target is. */
 static void
-start_over(Consumer *consumer, int slot)
+start_over(Lane *lane, int slot)
 {
+	Consumer *consumer = lane->consumer;
 	Partition *partition = &consumer->partitions.items[slot];
 
-	batch_drop(consumer->applying, slot);
-	batch_drop(consumer->filling, slot);
-	sizer_forget(&consumer->sizer);
+	(void) lane_drop(lane, slot);
+	sizer_forget(&lane->sizer);
 	adopt_progress(partition);
 	adopt_positions(partition);
 	partition->rewind = true;
@@ -168,12 +183,13 @@ start_over(Consumer *consumer, int slot)
 
 /* The server of this session lacks what another one had: Kafka has it still. */
 static void
-go_back(Consumer *consumer, int slot)
+go_back(Lane *lane, int slot)
 {
+	Consumer *consumer = lane->consumer;
 	Partition *partition = &consumer->partitions.items[slot];
 	int64_t was = partition->next_offset;
 
-	start_over(consumer, slot);
+	start_over(lane, slot);
 	consumer->stats.lost_records +=
 		(uint64_t) (was - (partition->next_offset > 0 ? partition->next_offset : 0));
 	log_partition(LOG_LEVEL_WARNING, "the target has gone back; reading on from its progress",
@@ -182,13 +198,14 @@ go_back(Consumer *consumer, int slot)
 
 /* Somebody else moved it. */
 static void
-yield(Consumer *consumer, int slot)
+yield(Lane *lane, int slot)
 {
+	Consumer *consumer = lane->consumer;
 	Partition *partition = &consumer->partitions.items[slot];
 	unsigned spells = partition->fenced;
 	Error error;
 
-	start_over(consumer, slot);
+	start_over(lane, slot);
 	if (partition_yields(partition, consumer->now, consumer->inbox->session_usec))
 	{
 		/* Once a spell. */
@@ -207,8 +224,9 @@ yield(Consumer *consumer, int slot)
 }
 
 static void
-take_stale(Consumer *consumer, int slot)
+take_stale(Lane *lane, int slot)
 {
+	Consumer *consumer = lane->consumer;
 	Partition *partition = &consumer->partitions.items[slot];
 	int64_t found = partition->found ? partition->read_next : -1;
 
@@ -220,32 +238,34 @@ take_stale(Consumer *consumer, int slot)
 	}
 	if (found < partition->next_offset && partition->moved)
 	{
-		go_back(consumer, slot);
+		go_back(lane, slot);
 		return;
 	}
 	if (found < partition->next_offset || found > partition->unknown_next)
 	{
-		yield(consumer, slot);
+		yield(lane, slot);
 		return;
 	}
 	/* Our own commit, whose answer was lost; what it was is done, whoever did it. */
 	log_partition(LOG_LEVEL_INFO, "a commit without an answer was found to be done", partition);
 	consumer->stats.unknown_commits++;
-	batch_drop_below(consumer->applying, slot, found);
-	batch_drop_below(consumer->filling, slot, found);
-	sizer_forget(&consumer->sizer);
+	batch_drop_below(lane->applying, slot, found);
+	batch_drop_below(lane->filling, slot, found);
+	sizer_forget(&lane->sizer);
 	adopt_progress(partition);
 }
 
 void
-consumer_take_progress(Consumer *consumer)
+consumer_take_progress(Lane *lane)
 {
-	consumer->target->methods->visit(consumer->target, take_row, take_position, consumer);
+	Consumer *consumer = lane->consumer;
+
+	lane->target->methods->visit(lane->target, take_row, take_position, consumer);
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{
 		Partition *partition = &consumer->partitions.items[slot];
 
-		if (!partition->reading)
+		if (!partition->reading || partition->lane != lane->number)
 			continue;
 		partition->reading = false;
 		if (partition->state == PARTITION_ASSIGNED)
@@ -255,7 +275,7 @@ consumer_take_progress(Consumer *consumer)
 			partition->state = PARTITION_KNOWN;
 		}
 		else if (partition->state == PARTITION_ACTIVE && partition->stale)
-			take_stale(consumer, slot);
+			take_stale(lane, slot);
 	}
 	consumer->begin_at = 0;
 }

@@ -1,6 +1,7 @@
 /*
  * consumer_read.c
- *	  Events of the inbox: records are admitted into the batch that fills.
+ *	  Events of the inbox: records are admitted into the batch that fills in the
+ *	  lane of their partition.
  *
  * A record counts once: below what was received it is dropped here.  Of those
  * that go by position, one at or below the highest of its source goes on without
@@ -22,7 +23,23 @@
 bool
 consumer_has_room(const Consumer *consumer)
 {
-	return !batch_is_full(consumer->filling) && !consumer->revoking;
+	if (consumer->revoking)
+		return false;
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		const Lane *lane = &consumer->lanes[i];
+
+		if (batch_is_full(lane->filling) && !lane->paused)
+			return false;
+	}
+	return true;
+}
+
+/* Where the bytes of a record go whose slot is known. */
+static Batch *
+filling(const Consumer *consumer, const BatchRecord *record)
+{
+	return lane_of(consumer, record->slot)->filling;
 }
 
 static void
@@ -126,7 +143,7 @@ reach(Consumer *consumer, Partition *partition, ByteView text, const char *sourc
 	}
 	if (to->repeated)
 		return true;
-	if (!batch_copy(consumer->filling, text, &to->position_text))
+	if (!batch_copy(filling(consumer, to), text, &to->position_text))
 		return error_bug(&consumer->failure, "out of memory");
 	to->source_id = (ByteView){to->position_text.data, strlen(source_id)};
 	return true;
@@ -141,10 +158,10 @@ judge_flagged(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 	Position position;
 
 	to->flagged = true;
-	if (!batch_copy(consumer->filling, record_header_value(record, ENVELOPE_HEADER_CREATED_AT),
+	if (!batch_copy(filling(consumer, to), record_header_value(record, ENVELOPE_HEADER_CREATED_AT),
 					&to->created_at) ||
 		(found != NULL && parse_position(found, source_id, &position) &&
-		 !batch_copy(consumer->filling, found->value, &to->position_text)))
+		 !batch_copy(filling(consumer, to), found->value, &to->position_text)))
 		return error_bug(&consumer->failure, "out of memory");
 	return true;
 }
@@ -207,10 +224,11 @@ static bool
 copy_body(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 {
 	const Handlers *handlers = consumer->handlers;
+	Batch *batch = filling(consumer, to);
 
-	return record_copy(record, handlers->topic_headers[to->topic], consumer->filling, to) &&
+	return record_copy(record, handlers->topic_headers[to->topic], batch, to) &&
 		   (!handlers_keep_record(handlers, to->topic) ||
-			consumer_keep_headers(consumer, record, to));
+			consumer_keep_headers(consumer, record, batch, to));
 }
 
 static void
@@ -218,6 +236,7 @@ admit(Consumer *consumer, const InboxRecord *record)
 {
 	int slot = partitions_find(&consumer->partitions, record->topic, record->partition);
 	Partition *partition;
+	Batch *batch;
 	BatchRecord *to;
 
 	if (slot < 0)
@@ -233,7 +252,8 @@ admit(Consumer *consumer, const InboxRecord *record)
 	if (record->offset < partition->received)
 		return;
 
-	to = batch_append(consumer->filling);
+	batch = lane_of(consumer, slot)->filling;
+	to = batch_append(batch);
 	if (to == NULL)
 	{
 		error_bug(&consumer->failure, "out of memory");
@@ -251,7 +271,7 @@ admit(Consumer *consumer, const InboxRecord *record)
 		error_bug(&consumer->failure, "out of memory");
 		return;
 	}
-	batch_commit(consumer->filling);
+	batch_commit(batch);
 	partition->received = record->offset + 1;
 	if (partition->waiting_since_ms < 0 && record->timestamp_ms >= 0)
 		partition->waiting_since_ms = record->timestamp_ms;
@@ -330,7 +350,7 @@ consumer_read(Consumer *consumer)
 	for (int n = 0; n < ROUND_RECORDS; n++)
 	{
 		if (consumer->revoking || consumer->phase == CONSUMER_OVER ||
-			(!consumer_has_room(consumer) && !consumer->paused && !leaving))
+			(!consumer_has_room(consumer) && !leaving))
 			return;
 		if (consumer->inbox->methods->poll(consumer->inbox, &event) != IO_OK)
 		{

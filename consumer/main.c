@@ -47,12 +47,14 @@ typedef struct Daemon
 	Poller poller;
 	Inbox *inbox;
 	LetterSink *letters; /* NULL: none */
-	Target *target;
+	Target *targets[CONSUMER_CONNECTIONS_MAX];
+	int target_count;
+	ServerIdentity latest; /* of the targets' servers */
 	Consumer *consumer;
 	HttpServer *http;
 	Notifier notifier;
 	int inbox_slot;
-	int target_slot;
+	int target_slots[CONSUMER_CONNECTIONS_MAX];
 	int http_slot;
 	int letters_slot;
 } Daemon;
@@ -198,7 +200,8 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 							 .statement_timeout_usec = daemon->config.statement_timeout_usec,
 							 .batch_timeout_usec = daemon->config.batch_timeout_usec,
 							 .retention_usec = daemon->config.inbox_retention_usec,
-							 .trace = daemon->config.trace};
+							 .trace = daemon->config.trace,
+							 .latest = &daemon->latest};
 	KafkaSubscription subscription = {.topics = daemon->handlers.subscribed,
 									  .count = daemon->handlers.subscribed_count,
 									  .hidden = daemon->handlers.hidden};
@@ -206,7 +209,8 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 	if (!poller_init(&daemon->poller, error))
 		return false;
 	daemon->inbox_slot = poller_add(&daemon->poller);
-	daemon->target_slot = poller_add(&daemon->poller);
+	for (int i = 0; i < daemon->config.connections; i++)
+		daemon->target_slots[i] = poller_add(&daemon->poller);
 	daemon->http_slot = poller_add(&daemon->poller);
 	daemon->letters_slot = poller_add(&daemon->poller);
 	/* Without a manager to be told the program runs all the same. */
@@ -218,10 +222,16 @@ start_daemon(Daemon *daemon, const Options *options, Error *error)
 	daemon->inbox = kafka_inbox_create(options, daemon->config.group, &subscription, error);
 	if (daemon->inbox == NULL)
 		return false;
-	daemon->target = pg_target_create(&target);
-	if (daemon->target != NULL)
-		daemon->consumer = consumer_create(&daemon->config, &daemon->handlers, daemon->inbox,
-										   daemon->target, random_seed_from_system());
+	for (int i = 0; i < daemon->config.connections; i++)
+	{
+		daemon->targets[i] = pg_target_create(&target);
+		if (daemon->targets[i] == NULL)
+			return error_bug(error, "out of memory");
+		daemon->target_count++;
+	}
+	daemon->consumer =
+		consumer_create(&daemon->config, &daemon->handlers, daemon->inbox, daemon->targets,
+						daemon->target_count, random_seed_from_system());
 	if (daemon->consumer == NULL)
 		return error_bug(error, "out of memory");
 	if (!start_letters(daemon, options, error))
@@ -244,8 +254,8 @@ stop_daemon(Daemon *daemon)
 	consumer_destroy(daemon->consumer);
 	if (daemon->letters != NULL)
 		daemon->letters->methods->destroy(daemon->letters);
-	if (daemon->target != NULL)
-		daemon->target->methods->destroy(daemon->target);
+	for (int i = 0; i < daemon->target_count; i++)
+		daemon->targets[i]->methods->destroy(daemon->targets[i]);
 	if (daemon->inbox != NULL)
 		daemon->inbox->methods->destroy(daemon->inbox);
 	handlers_free(&daemon->handlers);
@@ -257,7 +267,6 @@ wait_for_work(Daemon *daemon)
 {
 	MonoUsec now = clock_mono();
 	MonoUsec wake_at = consumer_wake_at(daemon->consumer, now);
-	const TargetClass *target = daemon->target->methods;
 	const char *why_not = consumer_why_not_ready(daemon->consumer);
 
 	notify_turn(&daemon->notifier, why_not == NULL, why_not == NULL ? "applying events" : why_not,
@@ -267,8 +276,13 @@ wait_for_work(Daemon *daemon)
 
 	poller_watch(&daemon->poller, daemon->inbox_slot, daemon->inbox->methods->fd(daemon->inbox),
 				 consumer_wants_records(daemon->consumer) ? POLLIN : 0);
-	poller_watch(&daemon->poller, daemon->target_slot, target->fd(daemon->target),
-				 target->wants(daemon->target));
+	for (int i = 0; i < daemon->target_count; i++)
+	{
+		const Target *target = daemon->targets[i];
+
+		poller_watch(&daemon->poller, daemon->target_slots[i], target->methods->fd(target),
+					 target->methods->wants(target));
+	}
 	poller_watch(&daemon->poller, daemon->letters_slot,
 				 daemon->letters != NULL ? daemon->letters->methods->fd(daemon->letters) : -1,
 				 consumer_awaits_letter(daemon->consumer) ? POLLIN : 0);

@@ -37,6 +37,7 @@ typedef struct Partition
 	char *topic;
 	int topic_index;
 	int32_t partition;
+	int lane; /* whose it is; the conductor's business */
 
 	int64_t next_offset;
 	int64_t received;

@@ -62,8 +62,7 @@ typedef struct PgTarget
 	Target base;
 	PgTargetConfig config;
 	PgDial dial;
-	PGconn *conn; /* the dial's */
-	ServerIdentity latest;
+	PGconn *conn;		  /* the dial's */
 	ServerIdentity found; /* of this session */
 	char server[320];	  /* the same for people */
 	PgPhase phase;

@@ -121,7 +121,7 @@ fill_former_primary(const PgTarget *target, TargetFailure *failure)
 	error_transient(&failure->error,
 					"could not connect to the target: it is a former primary, on timeline %u; "
 					"events were applied on timeline %u",
-					target->found.timeline, target->latest.timeline);
+					target->found.timeline, target->config.latest->timeline);
 	error_hint(&failure->error, "Make it follow the new primary (pg_rewind). Where it is to be the "
 								"target again as it is, restart the consumer.");
 }
@@ -147,7 +147,7 @@ identify(PgTarget *target, MonoUsec now, TargetFailure *failure)
 		pg_failure_timeout(failure, pg_doing(target), now - target->started_at);
 		event = TARGET_FAILED;
 	}
-	if (event == TARGET_DONE && !server_identity_admit(&target->latest, &target->found))
+	if (event == TARGET_DONE && !server_identity_admit(target->config.latest, &target->found))
 	{
 		fill_former_primary(target, failure);
 		event = TARGET_FAILED;
@@ -162,6 +162,15 @@ identify(PgTarget *target, MonoUsec now, TargetFailure *failure)
 		return pg_receive(target, failure);
 	pg_failure_lost(failure, target->conn, pg_doing(target));
 	return TARGET_FAILED;
+}
+
+/* Another connection has met the server that took over from this one. */
+static bool
+is_left_behind(const PgTarget *target)
+{
+	ServerIdentity latest = *target->config.latest;
+
+	return target->phase == PG_IDLE && !server_identity_admit(&latest, &target->found);
 }
 
 static TargetEvent
@@ -183,6 +192,12 @@ pg_step(Target *base, MonoUsec now, TargetFailure *failure)
 		{
 			pg_failure_timeout(failure, pg_doing(target), now - target->started_at);
 			failure->unknown = target->phase == PG_APPLYING;
+			event = TARGET_FAILED;
+		}
+		if (event == TARGET_NOTHING && is_left_behind(target))
+		{
+			fill_former_primary(target, failure);
+			failure->lost = true;
 			event = TARGET_FAILED;
 		}
 	}

@@ -6,6 +6,7 @@
 #define OUTBOX_CONSUMER_PG_TARGET_H
 
 #include "handlers.h"
+#include "server_identity.h"
 #include "target.h"
 
 /* Where a transaction has the trace of its events. */
@@ -26,9 +27,11 @@ typedef struct PgTargetConfig
 	int64_t batch_timeout_usec; /* for all that a request takes */
 	int64_t retention_usec;		/* of ids */
 	PgTrace trace;
+	/* Of all connections of a process: what one has met, none goes behind. */
+	ServerIdentity *latest;
 } PgTargetConfig;
 
-/* NULL without memory.  The configuration's texts and handlers are borrowed. */
+/* NULL without memory.  What the configuration points to is borrowed. */
 extern Target *pg_target_create(const PgTargetConfig *config);
 
 #endif

@@ -88,7 +88,8 @@ def test_in_the_middle_of_a_statement(stage, proxy, finishes):
             gate.execute("SELECT pg_advisory_unlock(42)")
         consumer.wait_log("could not apply a batch: no answer for")
     close(consumer, feed, proxy)
-    assert consumer.metric("outbox_consumer_unknown_commits_total") == (1 if finishes else 0)
+    # Of each connection that had a transaction under way.
+    assert consumer.metric("outbox_consumer_unknown_commits_total") in ((1, 2) if finishes else (0,))
 
 
 @pytest.mark.parametrize("arrives", [True, False])

@@ -44,21 +44,21 @@ mutant("ids-in-two-spellings", "ids", "pg_encode_ids.c", "\tif (record->has_uuid
        f"{IDS}:what_is_judged")
 mutant("ids-lowest-is-the-first", "ids", "pg_encode_ids.c", "if (lowest == NULL || memcmp(uuid, lowest, UUID_SIZE) < 0)", "if (lowest == NULL)",
        f"{IDS}:ids_applied_by_position_are_recorded")
-mutant("ids-never-rotated", "ids", "consumer.c", "\treturn rotates;", "\treturn rotates && false;",
+mutant("ids-never-rotated", "ids", "consumer_lane.c", "\treturn rotates;", "\treturn rotates && false;",
        f"{JUDGE}:by_position")
 
 # -- dead letters ---------------------------------------------------------------
 
 mutant("letter-passed-at-once", "letters", "consumer_letters.c",
-       "return consumer->letter.phase == LETTER_TO_SEND || consumer->letter.phase == LETTER_SENT;", "return consumer->letter.phase == LETTER_SENT;",
+       "return lane->letter.phase == LETTER_TO_SEND || lane->letter.phase == LETTER_SENT;", "return lane->letter.phase == LETTER_SENT;",
        f"{LETTERS}:what_may_pass_is_tried_again")
 mutant("letter-not-awaited", "letters", "consumer_letters.c", "\t\tcase LETTER_PENDING:\n\t\t\treturn;\n",
-       "\t\tcase LETTER_PENDING:\n\t\t\tplace(consumer, record);\n\t\t\treturn;\n", f"{LETTERS}:nothing_behind_it_passes_before_it_has_a_place",
+       "\t\tcase LETTER_PENDING:\n\t\t\tplace(lane, record);\n\t\t\treturn;\n", f"{LETTERS}:nothing_behind_it_passes_before_it_has_a_place",
        quick=True)
-mutant("letter-without-a-row", "letters", "consumer_apply.c", "apply.letter = consumer_letter_row(consumer);", "apply.letter = NULL;",
+mutant("letter-without-a-row", "letters", "consumer_apply.c", "apply.letter = consumer_letter_row(lane);", "apply.letter = NULL;",
        f"{LETTERS}:the_others_are_applied_in_order")
-mutant("letter-given-up", "letters", "consumer_letters.c", "\t\tcase LETTER_REFUSED:\n\t\t\tkeep(consumer, record, report->error.message);",
-       "\t\tcase LETTER_REFUSED:\n\t\t\tplace(consumer, record);", f"{LETTERS}:what_the_topic_refuses_is_in_the_row")
+mutant("letter-given-up", "letters", "consumer_letters.c", "\t\tcase LETTER_REFUSED:\n\t\t\tkeep(lane, record, report->error.message);",
+       "\t\tcase LETTER_REFUSED:\n\t\t\tplace(lane, record);", f"{LETTERS}:what_the_topic_refuses_is_in_the_row")
 mutant("letter-never-shortened", "letters", "consumer_letters.c", "if (++letter->form == DEAD_LETTER_FORMS)",
        "if ((letter->form = DEAD_LETTER_FORMS) == DEAD_LETTER_FORMS)", f"{LETTERS}:too_large_is_first_shortened")
 mutant("letter-sent-twice", "letters", "consumer_letters.c", "\tif (record->dead ||\n", "\tif (\n", f"{LETTERS}:a_row_that_is_refused_stops")
@@ -69,7 +69,7 @@ mutant("policy-nobody-stops", "policy", "handlers.c", "return handlers->items[ha
        f"{LETTERS}:a_handler_may_stop", quick=True)
 mutant("policy-of-the-first", "policy", "handlers.c", "handlers->items[i].on_error == HANDLER_STOP)\n\t\t\treturn HANDLER_STOP;",
        "handlers->items[i].on_error == HANDLER_STOP)\n\t\t\tbreak;", "test_handlers:policies_are_each_handlers_own")
-mutant("policy-batch-to-blame", "policy", "consumer_apply.c", "if (!sizer_data_error(&consumer->sizer, consumer->request_count))", "if (false)",
+mutant("policy-batch-to-blame", "policy", "consumer_apply.c", "if (!sizer_data_error(&lane->sizer, lane->request_count))", "if (false)",
        f"{LETTERS}:the_others_are_applied_in_order")
 mutant("policy-foreign-key-at-once", "policy", "consumer_apply.c", "wanted |= handler->retries_foreign_key;", "wanted |= false;",
        f"{LETTERS}:a_missing_row_is_waited_for")

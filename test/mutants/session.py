@@ -15,8 +15,8 @@ def mutant(name, rule, file, old, new, unit, quick=False):
     MUTANTS.append(dict(name=name, rule=rule, file=file, old=old, new=new, unit=unit, e2e=None, quick=quick))
 
 
-mutant("session-progress-is-believed", "progress-of-a-session", "consumer/consumer.c",
-       "\t\tconsumer_forget_progress(consumer);\n", "", f"{SESSION}:a_server_that_has_nothing_gets_all", quick=True)
+mutant("session-progress-is-believed", "progress-of-a-session", "consumer/consumer_lane.c",
+       "\t\tconsumer_forget_progress(lane);\n", "", f"{SESSION}:a_server_that_has_nothing_gets_all", quick=True)
 mutant("session-that-went-back-is-a-rival", "progress-of-a-session", "consumer/consumer_progress.c",
        "if (found < partition->next_offset && partition->moved)", "if (false)",
        f"{SESSION}:what_the_next_server_lacks_is_applied_again")
@@ -27,9 +27,9 @@ mutant("former-primary-is-taken", "former-primary", "consumer/server_identity.c"
        "found->timeline < latest->timeline", "false", "test_server_identity:timelines_only_rise", quick=True)
 mutant("former-primary-of-another-cluster", "former-primary", "consumer/server_identity.c",
        "latest->system == found->system && ", "", "test_server_identity:another_cluster_begins_anew")
-mutant("rest-is-never-disturbed", "at-rest", "consumer/consumer.c", "return interval > 0 && ", "return false && ",
+mutant("rest-is-never-disturbed", "at-rest", "consumer/consumer_lane.c", "return interval > 0 && ", "return false && ",
        f"{SESSION}:at_rest_it_is_asked_now_and_then", quick=True)
-mutant("rest-counts-for-the-breaker", "at-rest", "consumer/consumer.c",
+mutant("rest-counts-for-the-breaker", "at-rest", "consumer/consumer_lane.c",
        "if (consumer->breaker.state != BREAKER_CLOSED || consumer->breaker.failures > 0)", "if (true)",
        f"{SESSION}:at_rest_it_is_asked_now_and_then")
 mutant("trace-of-zeros", "trace", "common/traceparent.c", " || is_zero(text.data + TRACE_ID_AT, TRACE_ID_LEN)", "",

@@ -419,7 +419,7 @@ static void
 scene_start(Scene *scene)
 {
 	scene->consumer = consumer_create(&scene->config, &scene->handlers, &scene->inbox.base,
-									  &scene->target.base, 1);
+									  (Target *[]){&scene->target.base}, 1, 1);
 	assert_non_null(scene->consumer);
 }
 

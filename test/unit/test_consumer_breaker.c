@@ -208,7 +208,7 @@ who_releases_it_means_now(void **state)
 	assert_false(
 		consumer_order_breaker(scene.consumer, BREAKER_ORDER_HALF_OPEN, "test", scene.now));
 	/* Also over the delay after a failure. */
-	scene.consumer->retry.retry_at = scene.now + 3600 * SEC;
+	scene.consumer->lanes[0].retry.retry_at = scene.now + 3600 * SEC;
 	scene.inbox.end = 301;
 	run(&scene, SEC);
 	assert_int_equal(scene.target.next, 201);

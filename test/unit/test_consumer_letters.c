@@ -101,7 +101,7 @@ the_others_are_applied_in_order(void **state)
 	assert_int_equal(sink.timestamp_ms, 1059);
 	assert_int_equal(scene.consumer->dead_lettered[0], 4);
 	/* Cut within a character. */
-	assert_string_equal(scene.consumer->letter.error.message, "it is bad ?");
+	assert_string_equal(scene.consumer->lanes[0].letter.error.message, "it is bad ?");
 }
 
 static void
@@ -298,7 +298,7 @@ a_partition_that_goes_takes_its_letter_along(void **state)
 	scene.inbox.next_event = INBOX_REVOKED;
 	assert_true(run(5));
 	assert_int_equal(scene.inbox.finished, 1);
-	assert_false(consumer_letter_waits(scene.consumer));
+	assert_false(consumer_letter_waits(&scene.consumer->lanes[0]));
 	sink.waits = false;
 	/* Mended meanwhile. */
 	ledger.bad[20] = false;
