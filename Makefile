@@ -153,6 +153,11 @@ bench-drain: install-extension
 	@$(MAKE) --no-print-directory build
 	@bench/drain/run
 
+## bench-sink         how fast a consumer drains a topic, beside one session: about 6 minutes, into build/bench/sink.json
+bench-sink: install-extension
+	@$(MAKE) --no-print-directory build
+	@bench/sink/run
+
 ## dist               the PGXN distribution of the extension: build/dist/*.zip
 dist:
 	@scripts/dist
@@ -169,4 +174,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench-emit bench-drain dist clean help
+	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench-emit bench-drain bench-sink dist clean help
