@@ -57,6 +57,16 @@ append_text(Buffer *out, const char *name, const char *value)
 	buffer_append_json_string(out, view_of(value));
 }
 
+/* Null where it isn't known. */
+static void
+append_number(Buffer *out, const char *name, int64_t value)
+{
+	if (value < 0)
+		buffer_printf(out, ",\"%s\":null", name);
+	else
+		buffer_printf(out, ",\"%s\":%lld", name, (long long) value);
+}
+
 static void
 write_partitions(const Consumer *consumer, Buffer *out)
 {
@@ -74,9 +84,11 @@ write_partitions(const Consumer *consumer, Buffer *out)
 		append_text(out, "topic", partition->topic);
 		buffer_printf(out, ",\"partition\":%d,", partition->partition);
 		append_text(out, "state", partition_state_name(partition->state));
-		buffer_printf(out, ",\"paused\":%s,\"next_offset\":%lld,\"end\":%lld,\"lag\":%lld}",
-					  partition->paused ? "true" : "false", (long long) partition->next_offset,
-					  (long long) partition->end, (long long) partition_lag(partition));
+		buffer_printf(out, ",\"paused\":%s", partition->paused ? "true" : "false");
+		append_number(out, "next_offset", partition->next_offset);
+		append_number(out, "end", partition->end);
+		append_number(out, "lag", partition_lag(partition));
+		buffer_append_str(out, "}");
 	}
 	buffer_append_str(out, "]");
 }
@@ -85,6 +97,7 @@ static void
 write_status(const Consumer *consumer, Buffer *out)
 {
 	const char *why = consumer_why_not_ready(consumer);
+	double seconds = consumer_lag_seconds(consumer);
 
 	buffer_append_str(out, "{");
 	append_text(out, "group", consumer->config->group);
@@ -101,12 +114,16 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_printf(out,
 				  ",\"connections\":%d,\"waiting\":%zu,\"received\":%llu,\"applied\":%llu,"
 				  "\"duplicates\":%llu,"
-				  "\"batches\":%llu,\"lag_seconds\":%.3f",
+				  "\"batches\":%llu,\"lag_seconds\":",
 				  consumer_connections(consumer), consumer_waiting(consumer),
 				  (unsigned long long) consumer->stats.received,
 				  (unsigned long long) consumer->stats.applied,
 				  (unsigned long long) consumer->stats.duplicates,
-				  (unsigned long long) consumer->stats.batches, consumer_lag_seconds(consumer));
+				  (unsigned long long) consumer->stats.batches);
+	if (seconds >= 0)
+		buffer_printf(out, "%.3f", seconds);
+	else
+		buffer_append_str(out, "null");
 	write_partitions(consumer, out);
 	buffer_append_str(out, "}\n");
 }
@@ -120,7 +137,11 @@ order(Consumer *consumer, const char *method, const char *name, HttpResponse *re
 	char by[32];
 
 	if (!consumer_breaker_order(name, &order))
-		return false;
+	{
+		response->status = 404;
+		buffer_printf(body, "no such order; there are open, close, half-open, disable and reset\n");
+		return true;
+	}
 	if (strcmp(method, "POST") != 0)
 	{
 		response->status = 405;

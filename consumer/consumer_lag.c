@@ -107,11 +107,15 @@ consumer_look_at_lag(Consumer *consumer)
 	}
 }
 
-/* The age of the oldest event that isn't applied; without one here, since when there is a lag. */
+/*
+ * The age of the oldest event that isn't applied; without one here, since when there is a
+ * lag.  Negative: not known, since the target or Kafka hasn't said yet where a partition is.
+ */
 double
 consumer_lag_seconds(const Consumer *consumer)
 {
 	int64_t wall_ms = clock_wall() / USEC_PER_MS;
+	bool known = true;
 	double most = 0;
 
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
@@ -121,6 +125,7 @@ consumer_lag_seconds(const Consumer *consumer)
 
 		if (partition->state == PARTITION_FREE)
 			continue;
+		known = known && partition_lag(partition) >= 0;
 		if (partition->waiting_since_ms >= 0)
 			seconds = (double) (wall_ms - partition->waiting_since_ms) / 1000.0;
 		else if (partition->lag_since > 0)
@@ -128,5 +133,5 @@ consumer_lag_seconds(const Consumer *consumer)
 		if (seconds > most)
 			most = seconds;
 	}
-	return most;
+	return known || most > 0 ? most : -1;
 }

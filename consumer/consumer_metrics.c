@@ -70,12 +70,15 @@ const MetricSpec consumer_metrics[] = {
 		{"outbox_consumer_breaker_transitions_total", "counter",
 		 "from, to (closed, half-open, open)",
 		 "Transitions of the circuit breaker, by the states that it left and came to."},
-	[METRIC_LAG_RECORDS] = {"outbox_consumer_lag_records", "gauge", "topic, partition",
-							"Records of a partition that are in Kafka and not in the target."},
+	[METRIC_LAG_RECORDS] =
+		{"outbox_consumer_lag_records", "gauge", "topic, partition",
+		 "Records of a partition that are in Kafka and not in the target; no sample "
+		 "until the target was asked where it is."},
 	[METRIC_LAG_SECONDS] =
 		{"outbox_consumer_lag_seconds", "gauge", "",
 		 "Age of the oldest event that was read and isn't applied; without one, the time "
-		 "since there are records that aren't read."},
+		 "since there are records that aren't read. No sample while it isn't known: until the "
+		 "target was asked."},
 	[METRIC_READY] = {"outbox_consumer_ready", "gauge", "",
 					  "1 when events can flow: what /readyz says."},
 	[METRIC_TARGET_CONNECTED] = {"outbox_consumer_target_connected", "gauge", "",
@@ -181,6 +184,8 @@ write_build_info(Buffer *out)
 static void
 write_lag(const Consumer *consumer, Buffer *out)
 {
+	double seconds = consumer_lag_seconds(consumer);
+
 	describe(out, METRIC_LAG_RECORDS);
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{
@@ -199,8 +204,8 @@ write_lag(const Consumer *consumer, Buffer *out)
 		buffer_free(&labels);
 	}
 	describe(out, METRIC_LAG_SECONDS);
-	metrics_double(out, consumer_metrics[METRIC_LAG_SECONDS].name, "",
-				   consumer_lag_seconds(consumer));
+	if (seconds >= 0)
+		metrics_double(out, consumer_metrics[METRIC_LAG_SECONDS].name, "", seconds);
 }
 
 static void

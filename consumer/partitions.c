@@ -122,6 +122,8 @@ partition_lag(const Partition *partition)
 {
 	int64_t next = partition->next_offset >= 0 ? partition->next_offset : partition->first;
 
+	if (partition->end == 0)
+		return 0;
 	if (partition->end < 0 || next < 0)
 		return -1;
 	/* Marks of transactions are no records: the end of what was read is beyond them. */

@@ -1,4 +1,5 @@
 """outbox-consumer: partitions that move and answers that get lost while the target is away."""
+import json
 import random
 import socket
 import threading
@@ -107,6 +108,13 @@ def test_partitions_move_while_the_breaker_is_open(stage, own_target, seed):
         # Some of what the first one paused goes to the second.
         second = stage.consumer("second", **FAST_BREAKER).start(ready=False)
         until(lambda: first.metric("outbox_consumer_partitions") < 3, "partitions move")
+        # It never learned where they are: its lag is not known, and not 0.
+        until(lambda: second.http("/readyz")[0] == 503 and second.metric("circuit_breaker_state") == 2, "its breaker opens")
+        until(lambda: json.loads(second.http("/status")[1])["partitions"], "it has partitions")
+        status = json.loads(second.http("/status")[1])
+        assert status["lag_seconds"] is None, status
+        assert {(p["next_offset"], p["lag"]) for p in status["partitions"]} == {(None, None)}, status
+        assert not [k for k in second.metrics() if k.startswith("outbox_consumer_lag_")]
         own_target.start()
         first.wait_ready()
         second.wait_ready()
