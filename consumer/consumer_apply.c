@@ -16,6 +16,7 @@
 #include "exit_codes.h"
 
 #define LOG_INTERVAL_USEC (10 * USEC_PER_SEC)
+#define KNOWN_LOG_USEC (60 * USEC_PER_SEC)
 
 /* -------------------------------------------------------------------------
  * building
@@ -232,6 +233,33 @@ observe_event(Stats *stats, const BatchRecord *record, int64_t wall_ms)
 		histogram_observe(&stats->event_seconds, (double) age_ms / 1000.0);
 }
 
+/*
+ * A record of another program is left out by its id, which nobody may have meant to be one
+ * of the record: that is told, now and then.
+ */
+static void
+tell_known(Consumer *consumer, const BatchRecord *record)
+{
+	char partition[16];
+	char offset[24];
+	char room[LOG_COUNT_SIZE];
+	unsigned long suppressed;
+
+	if (record->flagged ||
+		consumer->handlers->topic_rules[record->topic].dedupe != DEDUPE_POSITION ||
+		!log_limit_pass(&consumer->known_limit, consumer->now, KNOWN_LOG_USEC, &suppressed))
+		return;
+	snprintf(partition, sizeof(partition), "%d",
+			 consumer->partitions.items[record->slot].partition);
+	snprintf(offset, sizeof(offset), "%lld", (long long) record->offset);
+	log_event(LOG_LEVEL_INFO,
+			  "a record without a position has the id of one that was applied, and is left out",
+			  "topic", consumer->handlers->topics[record->topic], "partition", partition, "offset",
+			  offset, "repeated", log_count(suppressed, room), "hint",
+			  "Where the header \"id\" isn't the event's own, set \"dedupe = none\" for the topic.",
+			  NULL);
+}
+
 static void
 count_applied(Lane *lane, size_t count)
 {
@@ -249,6 +277,8 @@ count_applied(Lane *lane, size_t count)
 		{
 			stats->duplicates++;
 			stats->known += record->known;
+			if (record->known)
+				tell_known(lane->consumer, record);
 		}
 		else if (!record->dead)
 		{

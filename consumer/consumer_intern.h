@@ -74,6 +74,7 @@ struct Consumer
 
 	LogLimit trouble_limit;
 	LogLimit target_limit;
+	LogLimit known_limit;
 };
 
 /* consumer.c */
