@@ -74,7 +74,12 @@ run(PGconn *conn, const char *sql, const char *doing, Error *error)
 		pg_failure_result(&failure, result, doing);
 		pg_admin_error(&failure, error);
 		if (strcmp(error->sqlstate, "42501") == 0)
+		{
 			error->exit_code = EXIT_PERMISSION;
+			error_hint(error,
+					   "\"init\" needs a role that may create a schema in the target, or that "
+					   "owns outbox_inbox; --target-conninfo names one for it alone.");
+		}
 	}
 	PQclear(result);
 	return ok;

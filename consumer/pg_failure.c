@@ -101,6 +101,11 @@ pg_failure_handler(TargetFailure *failure, const PGresult *result, const Handler
 				   "holds the last event of each key, in place of batch.");
 	else if (strcmp(failure->error.sqlstate, "42501") == 0)
 		error_hint(&failure->error, "Grant the consumer's role what its handlers do.");
+	else if (strcmp(failure->error.sqlstate, "42703") == 0 && failure->error.hint[0] == '\0')
+		error_hint(&failure->error,
+				   "Create it in the target, or change the handler's sql; batch and batch_latest "
+				   "have ordinality, id, topic, partition, kafka_offset, key, type, payload, "
+				   "headers, position and event_time.");
 	else if (failure->failure == FAILURE_CONFIGURATION && failure->error.hint[0] == '\0' &&
 			 is_missing(failure->error.sqlstate))
 		error_hint(&failure->error, "Create it in the target, or change the handler's sql; "

@@ -123,14 +123,16 @@ fill_batch(Redrive *redrive, const WaitingLetter *letter, const LetterRecord *re
 static void
 stays(Redrive *redrive, const WaitingLetter *letter, const Error *error)
 {
+	char number[24];
 	char partition[16];
 	char offset[24];
 
 	redrive->left++;
+	snprintf(number, sizeof(number), "%lld", (long long) letter->number);
 	snprintf(partition, sizeof(partition), "%d", letter->partition);
 	snprintf(offset, sizeof(offset), "%lld", (long long) letter->offset);
-	log_error(LOG_LEVEL_WARNING, error, "topic", letter->topic, "partition", partition, "offset",
-			  offset, "letter_topic", letter->letter_topic, NULL);
+	log_error(LOG_LEVEL_WARNING, error, "number", number, "topic", letter->topic, "partition",
+			  partition, "offset", offset, "letter_topic", letter->letter_topic, NULL);
 }
 
 /* False: nothing more can be done. */
@@ -223,6 +225,8 @@ redrive_run(const ConsumerConfig *config, Handlers *handlers, FILE *out, Error *
 	error_clear(error);
 	error_permanent(error, EXIT_DATA, "%lu dead letter%s can't be applied", redrive.left,
 					redrive.left == 1 ? "" : "s");
-	return error_hint(error, "Each was told above. Mend the handlers or the target and redrive "
-							 "them, or give them up: DELETE FROM outbox_inbox.dead_letter.");
+	return error_hint(error,
+					  "Each was told above, with its number. Mend the handlers or the target "
+					  "and redrive them, or give up those that nobody wants: DELETE FROM "
+					  "outbox_inbox.dead_letter WHERE number = ...");
 }
