@@ -75,6 +75,13 @@ batch_record_runs(const BatchRecord *record)
 	return !record->repeated && !record->known && !record->dropped && !record->dead;
 }
 
+/* Whether the target is asked about its id.  Of a dead letter it isn't: it isn't applied. */
+static inline bool
+batch_record_is_judged(const BatchRecord *record)
+{
+	return record->by_id && !record->dropped && !record->dead;
+}
+
 extern void batch_init(Batch *batch, size_t max_records, size_t max_bytes);
 extern void batch_free(Batch *batch);
 extern void batch_clear(Batch *batch); /* gives large memory back */

@@ -128,7 +128,7 @@ take_claims(PgTarget *target, const PGresult *result)
 	{
 		BatchRecord *record = &apply->batch->records[i];
 
-		if (!record->by_id || record->dropped)
+		if (!batch_record_is_judged(record))
 			continue;
 		if (row < PQntuples(result))
 			record->known = strcmp(PQgetvalue(result, row, 0), "t") != 0;

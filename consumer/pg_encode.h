@@ -21,11 +21,12 @@ extern MUST_CHECK bool pg_encode_positions(PgParams *params, const char *group,
 										   const TargetApply *apply);
 /*
  * The ids of a topic's events that are applied by their position, for
- * outbox_inbox.record(): "count" is 0 when there are none.
+ * outbox_inbox.record(), which isn't "wanted" when there are none.  It is, without any, where
+ * the topic's first event becomes a dead letter: so it is known that none was applied before.
  */
 extern MUST_CHECK bool pg_encode_ids(PgParams *params, const char *group, int64_t retention_usec,
 									 const Handlers *handlers, int topic, const TargetApply *apply,
-									 size_t *count);
+									 bool *wanted);
 /* The events that are judged by id, in the order of the batch, for outbox_inbox.claim(). */
 extern MUST_CHECK bool pg_encode_claims(PgParams *params, const char *group, int64_t retention_usec,
 										const Handlers *handlers, const TargetApply *apply);

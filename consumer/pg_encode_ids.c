@@ -50,20 +50,31 @@ applied_by_position(const BatchRecord *record, const Handlers *handlers, int top
 		   record->has_position && record->has_uuid && !record->by_id && batch_record_runs(record);
 }
 
+/* Its topic's ids are complete from then on, if they were until then. */
+static bool
+takes_a_letter(const TargetApply *apply, const Handlers *handlers, int topic)
+{
+	const BatchRecord *first = &apply->batch->records[apply->batch->head];
+
+	return apply->letter != NULL && first->topic == topic &&
+		   handlers->topic_rules[topic].dedupe != DEDUPE_NONE;
+}
+
 bool
 pg_encode_ids(PgParams *params, const char *group, int64_t retention_usec, const Handlers *handlers,
-			  int topic, const TargetApply *apply, size_t *count)
+			  int topic, const TargetApply *apply, bool *wanted)
 {
+	static const uint8_t none[UUID_SIZE];
 	const BatchRecord *records = apply->batch->records;
 	const uint8_t *lowest = NULL;
 	const uint8_t *highest = NULL;
 	ArrayWriter array;
 
-	*count = 0;
+	*wanted = false;
 	if (!pick_records(params, apply, handlers, topic, applied_by_position))
 		return false;
-	*count = params->picked_count;
-	if (*count == 0)
+	*wanted = params->picked_count > 0 || takes_a_letter(apply, handlers, topic);
+	if (!*wanted)
 		return true;
 	for (size_t n = 0; n < params->picked_count; n++)
 	{
@@ -77,8 +88,8 @@ pg_encode_ids(PgParams *params, const char *group, int64_t retention_usec, const
 	pg_params_put_text(params, group);
 	pg_params_put_text(params, handlers->topics[topic]);
 	put_int8(params, retention_usec);
-	put_uuid(params, lowest);
-	put_uuid(params, highest);
+	put_uuid(params, lowest != NULL ? lowest : none);
+	put_uuid(params, highest != NULL ? highest : none);
 	pg_params_next(params);
 	array_open(&array, &params->scratch, PG_TYPE_UUID);
 	for (size_t n = 0; n < params->picked_count; n++)
@@ -91,7 +102,7 @@ static bool
 judged_by_id(const BatchRecord *record, const Handlers *handlers, int topic)
 {
 	(void) handlers, (void) topic;
-	return record->by_id && !record->dropped && !record->dead;
+	return batch_record_is_judged(record);
 }
 
 /* An id that is a uuid is the same in every spelling. */

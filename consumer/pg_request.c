@@ -272,13 +272,13 @@ static bool
 send_records(PgTarget *target, const TargetApply *apply)
 {
 	const Handlers *handlers = target->config.handlers;
-	size_t count;
+	bool wanted;
 
 	for (int topic = 0; topic < handlers->topic_count; topic++)
 	{
 		if (!pg_encode_ids(&target->params, target->config.group, target->config.retention_usec,
-						   handlers, topic, apply, &count) ||
-			(count > 0 && !send_prepared(target, PG_STEP_RECORD, -1, "outbox_record")))
+						   handlers, topic, apply, &wanted) ||
+			(wanted && !send_prepared(target, PG_STEP_RECORD, -1, "outbox_record")))
 			return false;
 	}
 	return true;
@@ -305,8 +305,7 @@ begin_judging(const TargetApply *apply)
 	for (size_t i = batch->head; i < batch->head + apply->count; i++)
 	{
 		batch->records[i].known = false;
-		any = any ||
-			  (batch->records[i].by_id && !batch->records[i].dropped && !batch->records[i].dead);
+		any = any || batch_record_is_judged(&batch->records[i]);
 	}
 	return any;
 }

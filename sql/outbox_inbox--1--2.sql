@@ -154,7 +154,10 @@ BEGIN
 END
 $$;
 
-/* Takes note of events that are applied in this transaction because of their positions. */
+/*
+ * Takes note of events that are applied in this transaction because of their positions.
+ * Without ids, that nothing else is: those before that can be told apart are dead letters.
+ */
 CREATE FUNCTION outbox_inbox.record(group_name text, topic text, retention interval,
 									first_id uuid, last_id uuid, ids uuid[])
 	RETURNS void
@@ -165,6 +168,9 @@ CREATE FUNCTION outbox_inbox.record(group_name text, topic text, retention inter
 DECLARE
 	scope integer := outbox_inbox.open_scope(group_name, topic, retention);
 BEGIN
+	IF cardinality(ids) = 0 THEN
+		RETURN;
+	END IF;
 	UPDATE outbox_inbox.scope AS s SET arrays = true WHERE s.id = scope AND NOT s.arrays;
 	INSERT INTO outbox_inbox.applied_batch (rot, scope, first_id, last_id, ids)
 	SELECT r.current, scope, first_id, last_id, ids FROM outbox_inbox.rotation AS r;

@@ -106,7 +106,7 @@ expect_uuid(const void *found, int byte)
 static void
 ids_applied_by_position_are_recorded(void **state)
 {
-	size_t count;
+	bool wanted;
 
 	(void) state;
 	add_positioned(0, 9); /* was applied before */
@@ -123,8 +123,8 @@ ids_applied_by_position_are_recorded(void **state)
 	add_positioned(0, 1)->by_id = true;
 	add_positioned(1, 1)->by_id = true; /* its topic goes by ids */
 	add_positioned(2, 1);				/* and this one's by nothing */
-	assert_true(pg_encode_ids(&params, "g", 3 * SECOND, &handlers, 0, &apply, &count));
-	assert_int_equal(count, 3);
+	assert_true(pg_encode_ids(&params, "g", 3 * SECOND, &handlers, 0, &apply, &wanted));
+	assert_true(wanted);
 	assert_int_equal(params.count, 6);
 	assert_memory_equal(params.values[1], "p", 1);
 	assert_int_equal(params.lengths[2], 8);
@@ -136,8 +136,34 @@ ids_applied_by_position_are_recorded(void **state)
 	expect_uuid(params.values[5] + 24 + 2 * 20, 7);
 	for (int topic = 1; topic < 4; topic++)
 	{
-		assert_true(pg_encode_ids(&params, "g", SECOND, &handlers, topic, &apply, &count));
-		assert_int_equal(count, 0);
+		assert_true(pg_encode_ids(&params, "g", SECOND, &handlers, topic, &apply, &wanted));
+		assert_false(wanted);
+	}
+}
+
+/* Nothing of it is applied, and that is worth knowing where ids are kept. */
+static void
+a_dead_letter_opens_its_topic(void **state)
+{
+	TargetLetter letter = {.topic = "p"};
+	bool wanted;
+
+	(void) state;
+	for (int topic = 0; topic < 3; topic++)
+	{
+		batch_clear(&batch);
+		apply.count = 0;
+		add_positioned(topic, 1)->dead = true;
+		apply.letter = NULL;
+		assert_true(pg_encode_ids(&params, "g", SECOND, &handlers, topic, &apply, &wanted));
+		assert_false(wanted);
+		apply.letter = &letter;
+		assert_true(pg_encode_ids(&params, "g", SECOND, &handlers, topic, &apply, &wanted));
+		assert_int_equal(wanted, topic < 2);
+		if (wanted)
+			assert_int_equal(u32_at(5, 0), 0); /* dimensions: an empty array */
+		assert_true(pg_encode_ids(&params, "g", SECOND, &handlers, 3, &apply, &wanted));
+		assert_false(wanted);
 	}
 }
 
@@ -165,6 +191,11 @@ what_is_judged(void **state)
 	record = add(0, 4);
 	record->by_id = true;
 	record->known = true; /* by an earlier attempt */
+	/* As many answers are taken as questions are asked. */
+	assert_false(batch_record_is_judged(&batch.records[0]));
+	assert_false(batch_record_is_judged(&batch.records[3]));
+	assert_false(batch_record_is_judged(&batch.records[4]));
+	assert_true(batch_record_is_judged(&batch.records[5]));
 	assert_true(pg_encode_claims(&params, "g", SECOND, &handlers, &apply));
 	assert_int_equal(params.count, 9);
 	for (int i = 2; i < 9; i++)
@@ -228,6 +259,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ids_applied_by_position_are_recorded, start, end),
+		cmocka_unit_test_setup_teardown(a_dead_letter_opens_its_topic, start, end),
 		cmocka_unit_test_setup_teardown(what_is_judged, start, end),
 		cmocka_unit_test_setup_teardown(topics_without_ids_are_named, start, end),
 		cmocka_unit_test_setup_teardown(handlers_get_what_is_not_known, start, end),
