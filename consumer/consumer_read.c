@@ -92,22 +92,23 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	return false;
 }
 
-/* The first record of all, when the one that was applied last is gone; false: not to be applied. */
-static bool
+/* The first record of all, when the one that was applied last is gone.  It isn't applied yet. */
+static void
 look_back(Consumer *consumer, Partition *partition, const InboxRecord *record)
 {
 	partition->look_back = false;
-	/* None is left of what was applied; this one comes next. */
-	if (record->offset > partition->last_offset)
-		return true;
-	if (partition_can_be_before(partition, record->timestamp_ms))
+	/*
+	 * When none is left of what was applied, this one may come next; but retention may also have
+	 * passed us since then.  Reading from where it has to go on tells.
+	 */
+	if (record->offset > partition->last_offset ||
+		partition_can_be_before(partition, record->timestamp_ms))
 	{
 		partition->rewind = true;
-		return false;
+		return;
 	}
 	stop_at_another(consumer, partition, record,
 					"is newer than what was applied behind it, which is gone");
-	return false;
 }
 
 /* Reads the header of that position; false when it is none. */
@@ -154,12 +155,16 @@ static bool
 judge_flagged(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 {
 	const InboxHeader *found = record_header(record, ENVELOPE_HEADER_POSITION);
+	ByteView created = record_header_value(record, ENVELOPE_HEADER_CREATED_AT);
 	char source_id[SOURCE_ID_MAX + 1];
 	Position position;
 
 	to->flagged = true;
-	if (!batch_copy(filling(consumer, to), record_header_value(record, ENVELOPE_HEADER_CREATED_AT),
-					&to->created_at) ||
+	/* What the target wouldn't take as text is no time. */
+	if (!view_is_utf8(created) ||
+		(created.data != NULL && memchr(created.data, '\0', created.len) != NULL))
+		created = (ByteView){NULL, 0};
+	if (!batch_copy(filling(consumer, to), created, &to->created_at) ||
 		(found != NULL && parse_position(found, source_id, &position) &&
 		 !batch_copy(filling(consumer, to), found->value, &to->position_text)))
 		return error_bug(&consumer->failure, "out of memory");
@@ -247,8 +252,11 @@ admit(Consumer *consumer, const InboxRecord *record)
 	consumer->stats.received++;
 	if (partition->verify && !verify(consumer, partition, record))
 		return;
-	if (partition->look_back && !look_back(consumer, partition, record))
+	if (partition->look_back)
+	{
+		look_back(consumer, partition, record);
 		return;
+	}
 	if (record->offset < partition->received)
 		return;
 
