@@ -398,7 +398,7 @@ consumer_target_failed(Lane *lane, const TargetFailure *failure)
 static bool
 cannot_be_judged(const TargetFailure *failure)
 {
-	return strncmp(failure->error.sqlstate, "OBX", 3) == 0;
+	return failure->handler < 0 && strncmp(failure->error.sqlstate, "OBX", 3) == 0;
 }
 
 static void

@@ -95,6 +95,9 @@ pg_failure_handler(TargetFailure *failure, const PGresult *result, const Handler
 	else
 		snprintf(doing, sizeof(doing), "run handler \"%.200s\"", handler->name);
 	fill_result(failure, result, EXIT_HANDLER, doing);
+	/* Codes of outbox_inbox that it raises itself say nothing of the progress. */
+	if (failure->failure == FAILURE_FENCED)
+		failure->failure = FAILURE_DATA;
 	if (strcmp(failure->error.sqlstate, "21000") == 0)
 		error_hint(&failure->error,
 				   "Two events of one key are in this batch: read from batch_latest, which "

@@ -295,8 +295,6 @@ run_handler(PgRedrive *redrive, int index)
 static RedriveOutcome
 judge(const TargetFailure *failure, Error *error)
 {
-	if (strcmp(failure->error.sqlstate, SQLSTATE_DONE) == 0)
-		return REDRIVE_DONE;
 	(void) pg_admin_error(failure, error);
 	if (failure->failure != FAILURE_DATA)
 		return REDRIVE_FAILED;
@@ -321,7 +319,8 @@ apply_within(PgRedrive *redrive, const WaitingLetter *letter, Batch *batch, Erro
 	{
 		pg_failure_inbox(&failure, failed, "mark a dead letter");
 		PQclear(failed);
-		return judge(&failure, error);
+		return strcmp(failure.error.sqlstate, SQLSTATE_DONE) == 0 ? REDRIVE_DONE
+																  : judge(&failure, error);
 	}
 	for (int i = 0; is_new && i < redrive->handlers->count; i++)
 	{

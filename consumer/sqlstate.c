@@ -22,19 +22,23 @@ static const SqlstateRule rules[] = {
 	{"55006", FAILURE_TRANSIENT}, /* object_in_use */
 	{"40002", FAILURE_DATA},	  /* transaction_integrity_constraint_violation */
 
-	{"0A", FAILURE_CONFIGURATION}, /* feature_not_supported */
-	{"21", FAILURE_CONFIGURATION}, /* cardinality_violation */
-	{"28", FAILURE_CONFIGURATION}, /* invalid_authorization_specification */
-	{"3D", FAILURE_CONFIGURATION}, /* invalid_catalog_name */
-	{"3F", FAILURE_CONFIGURATION}, /* invalid_schema_name */
-	{"42", FAILURE_CONFIGURATION}, /* syntax_error_or_access_rule_violation */
-	{"54", FAILURE_CONFIGURATION}, /* program_limit_exceeded */
+	{"0A", FAILURE_CONFIGURATION},	  /* feature_not_supported */
+	{"21", FAILURE_CONFIGURATION},	  /* cardinality_violation */
+	{"25001", FAILURE_CONFIGURATION}, /* active_sql_transaction */
+	{"28", FAILURE_CONFIGURATION},	  /* invalid_authorization_specification */
+	{"2D", FAILURE_CONFIGURATION},	  /* invalid_transaction_termination: COMMIT in a function */
+	{"3D", FAILURE_CONFIGURATION},	  /* invalid_catalog_name */
+	{"3F", FAILURE_CONFIGURATION},	  /* invalid_schema_name */
+	{"42", FAILURE_CONFIGURATION},	  /* syntax_error_or_access_rule_violation */
+	{"54", FAILURE_CONFIGURATION},	  /* program_limit_exceeded */
 
 	{"22", FAILURE_DATA}, /* data_exception */
 	{"23", FAILURE_DATA}, /* integrity_constraint_violation */
 	{"44", FAILURE_DATA}, /* with_check_option_violation */
 	{"P0", FAILURE_DATA}, /* raised by PL/pgSQL */
 	{"20", FAILURE_DATA}, /* case_not_found */
+	{"27", FAILURE_DATA}, /* triggered_data_change_violation */
+	{"2F", FAILURE_DATA}, /* sql_routine_exception: no RETURN was reached */
 	{"38", FAILURE_DATA}, /* external_routine_exception */
 	{"39", FAILURE_DATA}, /* external_routine_invocation_exception */
 

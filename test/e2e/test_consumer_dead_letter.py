@@ -398,3 +398,55 @@ def test_letters_are_not_read(stage, exits):
     command = run_once(stage.consumer(command=("--check-config",),
                                       **{"dead_letter.topic": "no topic"}))
     assert command.status == exits["EXIT_CONFIG"] and "no legal topic" in command.output
+
+
+def test_a_topic_that_begins_with_one(stage):
+    """It is known that none was applied before: one that is sent again is judged, whatever its age."""
+    feed = Feed(stage, partitions=1)
+    put_bad(feed, 1, position="s/1.1/0/1/0")
+    feed.flush()
+    stage.consumer().start()
+    wait_rows(stage, 1)
+    stage.target_sql(MENDED)
+    for created in (b"2026-01-01T00:00:00.000Z", b"no time \xff"):
+        put_bad(feed, 1, headers=[("outbox-replayed", b"selected"), ("outbox-created-at", created)])
+    feed.flush()
+    until(lambda: stage.target_sql("SELECT next_offset::int FROM outbox_inbox.progress") == [(3,)], "all are dealt with")
+    assert applied_bad(stage) == [bad_id(1)]
+    assert len(rows(stage, "1")) == 1
+    command = redrive(stage)
+    assert command.status == 0 and "applied: 0, applied by others meanwhile: 1" in command.output, command
+    assert applied_bad(stage) == [bad_id(1)]
+
+
+RAISES = """CREATE FUNCTION raises() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.payload = 'raise 2F005 bad' THEN
+        EXECUTE 'SELECT returns_nothing()';
+    ELSIF NEW.payload LIKE 'raise%' THEN
+        RAISE 'no' USING ERRCODE = split_part(NEW.payload, ' ', 2);
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE FUNCTION returns_nothing() RETURNS int LANGUAGE plpgsql AS 'BEGIN END';
+CREATE TRIGGER raises BEFORE INSERT ON applied FOR EACH ROW EXECUTE FUNCTION raises()"""
+
+
+def test_what_a_handler_raises(stage, exits):
+    """Codes of outbox_inbox mean nothing when a handler raises them."""
+    codes = ["OBX01", "OBX02", "OBX03", "OBX04", "2F005", "27000", "P0001"]
+    stage.target_sql(RAISES)
+    feed = Feed(stage, partitions=1)
+    for number, code in enumerate(codes):
+        feed.send(5)
+        put_bad(feed, number, value=f"raise {code} bad".encode())
+    feed.send(5)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    wait_rows(stage, len(codes))
+    assert [row[0] for row in rows(stage, "sqlstate")] == codes
+    assert consumer.metrics()['outbox_consumer_breaker_transitions_total{from="closed",to="open"}'] == 0
+    command = redrive(stage)
+    assert command.status == exits["EXIT_DATA"] and f"meanwhile: 0, stay: {len(codes)}" in command.output, command
+    check_good(stage, feed)

@@ -36,9 +36,9 @@ mutant("ids-of-repetitions", "ids", "batch.h", "return !record->repeated && !rec
        f"{IDS}:ids_applied_by_position_are_recorded")
 mutant("ids-known-and-handled", "ids", "batch.h", "return !record->repeated && !record->known && ", "return !record->repeated && ",
        f"{IDS}:handlers_get_what_is_not_known")
-mutant("ids-of-dead-letters", "ids", "pg_encode_ids.c", "return record->by_id && !record->dropped && !record->dead;",
+mutant("ids-of-dead-letters", "ids", "batch.h", "return record->by_id && !record->dropped && !record->dead;",
        "return record->by_id && !record->dropped;", f"{IDS}:what_is_judged", quick=True)
-mutant("ids-of-lost-partitions", "ids", "pg_encode_ids.c", "return record->by_id && !record->dropped && !record->dead;",
+mutant("ids-of-lost-partitions", "ids", "batch.h", "return record->by_id && !record->dropped && !record->dead;",
        "return record->by_id && !record->dead;", f"{IDS}:what_is_judged")
 mutant("ids-in-two-spellings", "ids", "pg_encode_ids.c", "\tif (record->has_uuid)\n\t{\n\t\tuuid_format", "\tif (false)\n\t{\n\t\tuuid_format",
        f"{IDS}:what_is_judged")
@@ -73,8 +73,12 @@ mutant("policy-batch-to-blame", "policy", "consumer_apply.c", "if (!sizer_data_e
        f"{LETTERS}:the_others_are_applied_in_order")
 mutant("policy-foreign-key-at-once", "policy", "consumer_apply.c", "wanted |= handler->retries_foreign_key;", "wanted |= false;",
        f"{LETTERS}:a_missing_row_is_waited_for")
-mutant("policy-what-cannot-be-judged", "policy", "consumer_apply.c", "return strncmp(failure->error.sqlstate, \"OBX\", 3) == 0;", "return false;",
+mutant("policy-what-cannot-be-judged", "policy", "consumer_apply.c", "return failure->handler < 0 && strncmp(", "return false && strncmp(",
        f"{LETTERS}:what_cannot_be_judged_stops")
+mutant("policy-codes-of-ours-by-handlers", "policy", "consumer_apply.c", "return failure->handler < 0 && strncmp(", "return strncmp(",
+       f"{LETTERS}:codes_of_ours_that_a_handler_raises")
+mutant("ids-after-a-first-dead-letter", "ids", "pg_encode_ids.c", "params->picked_count > 0 || takes_a_letter(apply, handlers, topic)", "params->picked_count > 0",
+       f"{IDS}:a_dead_letter_opens_its_topic")
 
 # -- topics -----------------------------------------------------------------------
 
@@ -88,7 +92,7 @@ mutant("topics-with-back-references", "topics", "topic_match.c", "if (has_back_r
        f"{TOPICS}:expressions_that_are_refused")
 mutant("gone-and-believed", "gone", "consumer_read.c", "\t\tpartition->look_back = true;\n\t\tpartition->rewind = true;\n\t\treturn false;",
        "\t\treturn true;", f"{GONE}:what_comes_before_it_is_new", quick=True)
-mutant("gone-and-read-from-the-beginning", "gone", "consumer_read.c", "\t\tpartition->rewind = true;\n\t\treturn false;\n\t}\n\tstop_at_another(",
-       "\t\treturn false;\n\t}\n\tstop_at_another(", f"{GONE}:what_comes_before_it_is_old")
+mutant("gone-and-read-from-the-beginning", "gone", "consumer_read.c", "\t\tpartition->rewind = true;\n\t\treturn;\n\t}\n\tstop_at_another(",
+       "\t\treturn;\n\t}\n\tstop_at_another(", f"{GONE}:what_comes_before_it_is_old")
 mutant("gone-by-clocks-that-differ", "gone", "partitions.c", "timestamp_ms - latest <= CLOCKS_OFF_MS", "false",
        "test_partitions:a_record_that_was_there_before_another")

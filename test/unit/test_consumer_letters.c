@@ -211,6 +211,16 @@ what_cannot_be_judged_stops(void **state)
 	stops_at(20, 0);
 }
 
+static void
+codes_of_ours_that_a_handler_raises(void **state)
+{
+	(void) state;
+	ledger.bad[20] = true;
+	ledger.sqlstate = "OBX03";
+	assert_true(run(300));
+	ledger_closes();
+}
+
 /* At COMMIT nobody knows whose it is. */
 static void
 a_handler_that_is_not_known_is_the_topics(void **state)
@@ -322,6 +332,7 @@ main(void)
 		TEST(a_handler_may_stop),
 		TEST(a_row_that_is_refused_stops),
 		TEST(what_cannot_be_judged_stops),
+		TEST(codes_of_ours_that_a_handler_raises),
 		TEST(a_handler_that_is_not_known_is_the_topics),
 		TEST(a_missing_row_is_waited_for),
 		TEST(but_not_for_ever),
