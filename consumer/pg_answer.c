@@ -38,6 +38,23 @@ pg_doing(const PgTarget *target)
 	}
 }
 
+/* An error of the data in what we wrote ourselves would be ours, but for ids: they are as they came. */
+static void
+blame(TargetFailure *failure)
+{
+	failure->failure = FAILURE_CONFIGURATION;
+	if (strcmp(failure->error.sqlstate, "22P05") != 0)
+	{
+		failure->error.error_class = ERROR_CLASS_BUG;
+		failure->error.exit_code = EXIT_BUG;
+		return;
+	}
+	failure->error.error_class = ERROR_CLASS_PERMANENT;
+	failure->error.exit_code = EXIT_DATA;
+	error_hint(&failure->error, "The id of an event has characters that the target's encoding "
+								"lacks: use a target database in UTF8.");
+}
+
 static void
 fail(PgTarget *target, const PgStep *step, const PGresult *result)
 {
@@ -85,14 +102,9 @@ fail(PgTarget *target, const PgStep *step, const PGresult *result)
 			pg_failure_result(failure, result, pg_doing(target));
 			break;
 	}
-	/* An error of the data in what we wrote ourselves would be ours. */
 	if (failure->failure == FAILURE_DATA && step->kind != PG_STEP_HANDLER &&
 		step->kind != PG_STEP_COMMIT && step->kind != PG_STEP_CLAIM)
-	{
-		failure->failure = FAILURE_CONFIGURATION;
-		failure->error.error_class = ERROR_CLASS_BUG;
-		failure->error.exit_code = EXIT_BUG;
-	}
+		blame(failure);
 }
 
 static void

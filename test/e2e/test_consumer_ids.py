@@ -5,6 +5,7 @@ import pytest
 
 from harness.daemon import run_once
 from harness.feed import Feed
+from harness.scene import APPLIED
 from harness.wait import until
 
 HANDLER = "INSERT INTO applied (topic, partition, kafka_offset, payload) SELECT topic, partition, kafka_offset, payload FROM batch ORDER BY ordinality"
@@ -316,3 +317,21 @@ def test_a_record_without_an_id_where_one_is_needed(stage, exits):
     assert consumer.wait_exit(60) == exits["EXIT_DATA"], consumer.log()
     assert "has no id" in consumer.log() and "dedupe = none" in consumer.log()
     assert payloads(stage) == ["a"]
+
+
+@pytest.mark.parametrize("dedupe", ["position", "id"])
+def test_an_id_that_the_target_cannot_write(make_scene, target, broker, exits, dedupe):
+    scene = make_scene(None, target, broker)
+    target.drop_database(scene.database)
+    target.query("postgres", f'CREATE DATABASE "{scene.database}" ENCODING LATIN1 LOCALE "C" TEMPLATE template0')
+    scene.target_sql(APPLIED)
+    scene.load_inbox()
+    scene.apply_all("t", sql=HANDLER, payload="text")
+    rule(scene, dedupe=dedupe)
+    feed = Feed(scene, partitions=1)
+    for n, event in enumerate(["one", "d\u00e9j\u00e0", "\u043a\u043b\u044e\u0447"]):
+        feed.put(0, b"%d" % n, id=event)
+    feed.flush()
+    consumer = scene.consumer().start(ready=False)
+    assert consumer.wait_exit(60) == exits["EXIT_DATA"], consumer.log()
+    assert "in UTF8" in consumer.problems()[0]["hint"]
