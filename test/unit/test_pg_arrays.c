@@ -156,6 +156,7 @@ latest_keeps_the_last_of_each_key(void **state)
 							 "SELECT key, payload FROM batch UNION ALL SELECT key, payload FROM "
 							 "batch_latest",
 							 "", &error));
+	assert_true(handlers_add(&handlers, "u", NULL, "text", "SELECT key FROM batch", "", &error));
 	batch_init(&batch, 100, 100000);
 	add(&batch, 0, "gone", "0", false); /* was applied before */
 	add(&batch, 0, "a", "1", false);
