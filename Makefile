@@ -9,8 +9,8 @@ PYTHON ?= /usr/bin/python3
 
 # Compilers at once.
 JOBS ?= 2
-# Tests wait more than they work: one more than there are processors keeps these busy.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+# Tests wait more than they work: two more than there are processors keep these busy.
+WORKERS ?= $(shell expr $$(nproc) + 2)
 
 # The demo's load: requests per second and the seed of everything random in it.
 RATE ?= 50
