@@ -1,7 +1,7 @@
 """The consumer under faults: three of a group on one topic, and what it comes to.
 
 The writer is harness.feed; after a crash of the broker it writes its last records again, as a relay does.  Two members
-are dynamic, one (the first) is static; a fourth joins for a while.
+are dynamic, the first is static if that is wanted; a fourth joins for a while.
 """
 import time
 from collections import Counter
@@ -45,7 +45,7 @@ def kinds(back=lambda: None):
 class Run:
     """One run in a scene whose target and broker are its own."""
 
-    def __init__(self, stage, schedule, seconds, rate, say=lambda text: None, dedupe="position"):
+    def __init__(self, stage, schedule, seconds, rate, say=lambda text: None, dedupe="position", static=False):
         self.scene, self.seconds, self.rate = stage, seconds, rate
         stage.apply_all("t", sql=HANDLER)
         stage.handlers[stage.topic("t")]["dedupe"] = dedupe
@@ -53,8 +53,8 @@ class Run:
         self.feed = Feed(stage, partitions=PARTITIONS, keys=KEYS)
         self.members = {}
         for name in (*MEMBERS, MORE):
-            static = {"consumer.instance_id": name} if name == MEMBERS[0] else {}
-            self.members[name] = Member(stage.consumer(name, **OPTIONS, **static))
+            instance = {"consumer.instance_id": name} if static and name == MEMBERS[0] else {}
+            self.members[name] = Member(stage.consumer(name, **OPTIONS, **instance))
         self.schedule = schedule
         self.chaos = Chaos(schedule, kinds(lambda: self.feed.repeat(REPEATED)),
                            {**self.members, "target": stage.target, "broker": stage.broker}, say)
