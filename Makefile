@@ -154,6 +154,7 @@ bench-drain: install-extension
 	@bench/drain/run
 
 ## bench-sink         how fast a consumer drains a topic, beside one session: about 6 minutes, into build/bench/sink.json
+##                    (PEERS=1: beside the Debezium JDBC sink connector, too)
 bench-sink: install-extension
 	@$(MAKE) --no-print-directory build
 	@bench/sink/run

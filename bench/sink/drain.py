@@ -28,27 +28,32 @@ def process_times(pid):
 class Spent:
     """What one run took; times of processors in seconds."""
 
-    def __init__(self, events_a_second, seconds, client, backends, peak_bytes=0):
+    def __init__(self, events_a_second, seconds, client, backends, peak_bytes=0, before=(0.0, 0.0)):
+        """before: what of the client's times went by before its first row was visible, if that was looked at."""
         self.rate, self.seconds = events_a_second, seconds
-        self.client, self.backends, self.peak_bytes = client, backends, peak_bytes
+        self.client, self.backends, self.peak_bytes, self.before = client, backends, peak_bytes, before
 
 
 class Drains:
+    table, definition, handler = "sunk", TABLE, HANDLER
+
     def __init__(self, scene, topic, count):
         self.scene, self.topic, self.count = scene, topic, count
         self.runs = 0
-        scene.target_sql(TABLE)
+        scene.target_sql(self.definition)
 
     def _empty(self):
-        self.scene.target_sql("TRUNCATE sunk")
+        self.scene.target_sql(f"TRUNCATE {self.table}")
         self.scene.target_sql("CHECKPOINT")
 
     def check(self):
-        """Every event is there, once: as many rows as ids, and no id outside of those that were sent."""
+        """Every event is there, once and whole: as many rows as ids, and no id outside of those that were sent."""
         found = self.scene.target_sql(
-            "SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE id < %s OR id > %s) FROM sunk",
+            "SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE id < %s OR id > %s),"
+            f" count(*) FILTER (WHERE octet_length(payload::text) <> {events.PAYLOAD_BYTES}) FROM {self.table}",
             (events.event_id(0), events.event_id(self.count - 1)))[0]
-        assert found == (self.count, self.count, 0), f"rows, different ids, strange ids: {found} for {self.count}"
+        assert found == (self.count, self.count, 0, 0), \
+            f"rows, different ids, strange ids, payloads of another size: {found} for {self.count}"
 
     # -- the consumer -------------------------------------------------------
 
@@ -60,8 +65,8 @@ class Drains:
         """A new group drains the topic.  The rate is from its first transaction on."""
         self._empty()
         self.runs += 1
-        group = f"{self.scene.prefix}-{self.runs}"
-        daemon = self.scene._add(Consumer(self.scene, f"consumer-{self.runs}", {self.topic: {"sql": HANDLER}},
+        group = f"{self.scene.prefix}-{self.table}-{self.runs}"
+        daemon = self.scene._add(Consumer(self.scene, f"{self.table}-{self.runs}", {self.topic: {"sql": self.handler}},
                                           **{"consumer.group": group, **options}))
         if program is not None:
             daemon.arguments = lambda: [program, "run", "--config", daemon.config_path]

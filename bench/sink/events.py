@@ -18,8 +18,22 @@ def event_id(number):
     return uuid.UUID(int=(0x7 << 76) | (0x8 << 60) | number)
 
 
-def produce(servers, topic, partitions, count):
-    """As outbox-relay writes them: ids and positions in headers, one producer, in order."""
+def payload(number):
+    return _PAYLOAD % number
+
+
+def key(number):
+    return str(number % KEYS)
+
+
+def record(number):
+    """(value, headers) as outbox-relay writes them: ids and positions are headers."""
+    return payload(number), [("id", str(event_id(number))), ("type", TYPE),
+                             ("outbox-position", f"{SOURCE}/1.1/0/{number + 1:X}/0")]
+
+
+def produce(servers, topic, partitions, count, make=record):
+    """By one producer, in order; the last ones of the partitions are the last ones of all."""
     failed = []
     producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True, "linger.ms": 5,
                          "queue.buffering.max.messages": 200000, "log_level": 0})
@@ -28,11 +42,10 @@ def produce(servers, topic, partitions, count):
         if error is not None:
             failed.append(error)
     for number in range(count):
-        headers = [("id", str(event_id(number))), ("type", TYPE),
-                   ("outbox-position", f"{SOURCE}/1.1/0/{number + 1:X}/0")]
+        value, headers = make(number)
         while True:
             try:
-                producer.produce(topic, _PAYLOAD % number, str(number % KEYS).encode(), number % partitions,
+                producer.produce(topic, value, key(number).encode(), number % partitions,
                                  headers=headers, on_delivery=delivered)
                 break
             except BufferError:
@@ -59,7 +72,7 @@ def arrays(count, size):
         numbers = range(start, min(start + size, count))
         batches.append((len(numbers), [
             _array(_UUID, [_item(event_id(n).bytes) for n in numbers]),
-            _array(_TEXT, [_item(str(n % KEYS).encode()) for n in numbers]),
+            _array(_TEXT, [_item(key(n).encode()) for n in numbers]),
             _array(_TEXT, [kind] * len(numbers)),
-            _array(_JSON, [_item(_PAYLOAD % n) for n in numbers])]))
+            _array(_JSON, [_item(payload(n)) for n in numbers])]))
     return batches

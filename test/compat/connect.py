@@ -1,4 +1,4 @@
-"""One Kafka Connect worker with any number of Debezium connectors."""
+"""One Kafka Connect worker with any number of connectors; those of Debezium's comparison unless it is given other jars."""
 import os
 import signal
 import subprocess
@@ -12,11 +12,12 @@ LOG4J = """<Configuration status="warn"><Appenders><Console name="out"><PatternL
 
 
 class Connect:
-    def __init__(self, directory, broker, connectors, reap):
+    def __init__(self, directory, broker, connectors, reap, libs=LIBS, java=("-Xmx512m",), worker=None):
+        """connectors: {name: properties}; worker: more of its own properties, or others."""
         self.directory = directory
         self.log_path = os.path.join(directory, "connect.log")
         self._write("log4j2.xml", LOG4J)
-        worker = self._properties("worker.properties", {
+        properties = self._properties("worker.properties", dict({
             "bootstrap.servers": broker.servers,
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -24,14 +25,14 @@ class Connect:
             "offset.flush.interval.ms": "1000",
             "listeners": "http://127.0.0.1:0",
             "plugin.discovery": "only_scan",
-        })
+        }, **(worker or {})))
         files = [self._properties(f"{name}.properties", dict(settings, name=name))
                  for name, settings in connectors.items()]
         with open(self.log_path, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                ["java", "-Xmx512m", "-cp", LIBS + "/*",
+                ["java", *java, "-cp", libs + "/*",
                  "-Dlog4j2.configurationFile=" + os.path.join(directory, "log4j2.xml"),
-                 "org.apache.kafka.connect.cli.ConnectStandalone", worker, *files],
+                 "org.apache.kafka.connect.cli.ConnectStandalone", properties, *files],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory)
         reap.process(self.process.pid)
 
