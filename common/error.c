@@ -101,6 +101,16 @@ error_hint(Error *error, const char *fmt, ...)
 	return false;
 }
 
+void
+error_append(Error *error, const char *text)
+{
+	size_t used = strlen(error->message);
+	size_t len = strnlen(text, sizeof(error->message) - used - 1);
+
+	memcpy(error->message + used, text, len);
+	error->message[used + len] = '\0';
+}
+
 const char *
 error_class_name(ErrorClass error_class)
 {

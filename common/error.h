@@ -63,6 +63,9 @@ extern bool error_bug(Error *error, const char *fmt, ...) PRINTF_LIKE(2, 3);
 extern bool error_detail(Error *error, const char *fmt, ...) PRINTF_LIKE(2, 3);
 extern bool error_hint(Error *error, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Makes the message longer, by as much of the text as there is room for. */
+extern void error_append(Error *error, const char *text);
+
 extern const char *error_class_name(ErrorClass error_class);
 
 #endif

@@ -79,15 +79,6 @@ begin(PgDial *dial, MonoUsec now)
 	return true;
 }
 
-/* As much of it as there is room for. */
-static void
-append(Error *error, const char *text)
-{
-	size_t used = strlen(error->message);
-
-	snprintf(error->message + used, sizeof(error->message) - used, "%s", text);
-}
-
 /* Names the host, where there are several. */
 static void
 name_host(const PgDial *dial, Error *error)
@@ -100,7 +91,7 @@ name_host(const PgDial *dial, Error *error)
 	snprintf(text, sizeof(text), "%s", error->message + skip);
 	snprintf(error->message, sizeof(error->message), DOING "\"%s\", port %s: ", PQhost(dial->conn),
 			 PQport(dial->conn));
-	append(error, text);
+	error_append(error, text);
 }
 
 static void
@@ -115,10 +106,10 @@ add_failure(PgDial *dial, TargetFailure *failure)
 		dial->failed = true;
 		return;
 	}
-	append(&all->error, "; ");
-	append(&all->error, strncmp(failure->error.message, DOING, strlen(DOING)) == 0
-							? failure->error.message + strlen(DOING)
-							: failure->error.message);
+	error_append(&all->error, "; ");
+	error_append(&all->error, strncmp(failure->error.message, DOING, strlen(DOING)) == 0
+								  ? failure->error.message + strlen(DOING)
+								  : failure->error.message);
 	all->timed_out = all->timed_out || failure->timed_out;
 	if (all->failure == failure->failure)
 		return;

@@ -60,17 +60,6 @@ begin(PgLink *link, MonoUsec now)
 	return true;
 }
 
-/* As much of it as there is room for. */
-static void
-append(char *text, size_t size, const char *more)
-{
-	size_t used = strlen(text);
-	size_t len = strnlen(more, size - used - 1);
-
-	memcpy(text + used, more, len);
-	text[used + len] = '\0';
-}
-
 /* Adds what this host said to what those before it said. */
 static void
 add_failure(PgLink *link, const Error *error)
@@ -82,8 +71,8 @@ add_failure(PgLink *link, const Error *error)
 		*failure = *error;
 		return;
 	}
-	append(failure->message, sizeof(failure->message), "; ");
-	append(failure->message, sizeof(failure->message), error->message);
+	error_append(failure, "; ");
+	error_append(failure, error->message);
 	if (failure->error_class == error->error_class)
 		return;
 	failure->error_class = ERROR_CLASS_TRANSIENT;

@@ -105,6 +105,29 @@ names_classes(void **state)
 	assert_string_equal(error_class_name(ERROR_CLASS_BUG), "bug");
 }
 
+static void
+a_message_grows_as_far_as_there_is_room(void **state)
+{
+	Error error;
+	char text[2 * sizeof(error.message)];
+
+	(void) state;
+	error_clear(&error);
+	error_permanent(&error, 2, "one");
+	error_append(&error, "; ");
+	error_append(&error, "two");
+	assert_string_equal(error.message, "one; two");
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int n = 0; n < 2; n++)
+	{
+		error_append(&error, text);
+		assert_int_equal(strlen(error.message), sizeof(error.message) - 1);
+	}
+	assert_int_equal(strncmp(error.message, "one; twoxxx", 11), 0);
+	assert_int_equal(error.exit_code, 2);
+}
+
 int
 main(void)
 {
@@ -113,6 +136,7 @@ main(void)
 		cmocka_unit_test(a_new_error_drops_the_old_details),
 		cmocka_unit_test(the_own_message_may_be_an_argument),
 		cmocka_unit_test(cuts_what_does_not_fit),
+		cmocka_unit_test(a_message_grows_as_far_as_there_is_room),
 		cmocka_unit_test(clears),
 		cmocka_unit_test(names_classes),
 	};
