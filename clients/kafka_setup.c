@@ -28,8 +28,16 @@ kafka_setup_check_servers(rd_kafka_conf_t *conf, const Options *options, Error *
 							   protocol, error);
 }
 
-void
-kafka_setup_refuse(rd_kafka_conf_t *conf, const char *reason, Error *error)
+rd_kafka_t *
+kafka_setup_client(rd_kafka_conf_t *conf, bool reads, Error *error)
 {
+	char reason[256];
+	rd_kafka_t *client =
+		rd_kafka_new(reads ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
+
+	if (client != NULL)
+		return client;
 	(void) kafka_setup_refusal(error, reason, get, conf);
+	rd_kafka_conf_destroy(conf);
+	return NULL;
 }

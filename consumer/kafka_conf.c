@@ -17,14 +17,8 @@
 
 #define HIDDEN_MAX 16384 /* bytes of the user's topic.blacklist */
 
-typedef struct Property
-{
-	const char *name;
-	const char *value;
-} Property;
-
 /* The guarantees rest on these. */
-static const Property owned[] = {
+static const KafkaProperty owned[] = {
 	{"enable.auto.offset.store", "false"}, /* only after the target's COMMIT */
 	{"enable.auto.commit", "true"},		   /* what was stored, for tools */
 	{"auto.offset.reset", "error"},		   /* never skip */
@@ -38,7 +32,7 @@ static const Property owned[] = {
 	{NULL, NULL}};
 
 /* The user may set these. */
-static const Property defaults[] = {
+static const KafkaProperty defaults[] = {
 	{"client.id", "outbox-consumer"},
 	{"allow.auto.create.topics", "false"},
 	/* What waits in the library's queue and in one fetch. */
@@ -65,14 +59,27 @@ kafka_owns_property(const char *name)
 	return false;
 }
 
-static bool
-set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin, Error *error)
+bool
+kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin,
+			   Error *error)
 {
 	char reason[256];
 
 	if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
 		return true;
 	return error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\": %s", origin, name, reason);
+}
+
+bool
+kafka_conf_set_all(rd_kafka_conf_t *conf, const KafkaProperty *properties, Error *error)
+{
+	for (int i = 0; properties[i].name != NULL; i++)
+	{
+		if (properties[i].value != NULL &&
+			!kafka_conf_set(conf, properties[i].name, properties[i].value, "built-in", error))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -87,36 +94,30 @@ set_passthrough(const char *name, const char *value, const char *origin, void *a
 							  ? "Set \"consumer.instance_id\"."
 							  : "The consumer sets it itself, because its guarantees rest on it.");
 	}
-	return set(arg, name, value, origin, error);
+	return kafka_conf_set(arg, name, value, origin, error);
 }
 
 static bool
-set_all(rd_kafka_conf_t *conf, const Options *options, const char *group, Error *error)
+fill(rd_kafka_conf_t *conf, const Options *options, const char *group, Error *error)
 {
 	const char *servers = options_text(options, "kafka.bootstrap.servers");
 	const char *instance_id = options_text(options, "consumer.instance_id");
 
 	/* Before, see kafka_hurry.h. */
 	if (rd_kafka_version() >= 0x02020000 &&
-		!set(conf, "fetch.queue.backoff.ms", "10", "built-in", error))
+		!kafka_conf_set(conf, "fetch.queue.backoff.ms", "10", "built-in", error))
 		return false;
-	for (int i = 0; defaults[i].name != NULL; i++)
-	{
-		if (!set(conf, defaults[i].name, defaults[i].value, "built-in", error))
-			return false;
-	}
-	if (!options_each_passthrough(options, set_passthrough, conf, error) ||
-		!set(conf, "bootstrap.servers", servers, options_origin(options, "kafka.bootstrap.servers"),
-			 error) ||
-		!set(conf, "group.id", group, options_origin(options, "consumer.group"), error) ||
-		(*instance_id != '\0' && !set(conf, "group.instance.id", instance_id,
-									  options_origin(options, "consumer.instance_id"), error)))
+	if (!kafka_conf_set_all(conf, defaults, error) ||
+		!options_each_passthrough(options, set_passthrough, conf, error) ||
+		!kafka_conf_set(conf, "bootstrap.servers", servers,
+						options_origin(options, "kafka.bootstrap.servers"), error) ||
+		!kafka_conf_set(conf, "group.id", group, options_origin(options, "consumer.group"),
+						error) ||
+		(*instance_id != '\0' &&
+		 !kafka_conf_set(conf, "group.instance.id", instance_id,
+						 options_origin(options, "consumer.instance_id"), error)) ||
+		!kafka_conf_set_all(conf, owned, error))
 		return false;
-	for (int i = 0; owned[i].name != NULL; i++)
-	{
-		if (owned[i].value != NULL && !set(conf, owned[i].name, owned[i].value, "built-in", error))
-			return false;
-	}
 	kafka_trust_explain(conf);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE |
 									   RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
@@ -129,7 +130,7 @@ kafka_conf_create(const Options *options, const char *group, Error *error)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-	if (set_all(conf, options, group, error))
+	if (fill(conf, options, group, error))
 		return conf;
 	rd_kafka_conf_destroy(conf);
 	return NULL;
@@ -155,7 +156,7 @@ kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list, Error *error)
 	}
 	buffer_append_u8(&both, '\0');
 	ok = ok && !both.failed &&
-		 set(conf, "topic.blacklist", (const char *) both.data, "built-in", error);
+		 kafka_conf_set(conf, "topic.blacklist", (const char *) both.data, "built-in", error);
 	if (!ok && error->error_class == ERROR_CLASS_NONE)
 		error_permanent(error, EXIT_CONFIG, "\"kafka.topic.blacklist\" has more than %d bytes",
 						HIDDEN_MAX - 1);

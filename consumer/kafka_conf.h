@@ -9,6 +9,19 @@
 
 struct rd_kafka_conf_s;
 
+/* A table of them ends with a NULL name; what has a NULL value is known, and not set by the table. */
+typedef struct KafkaProperty
+{
+	const char *name;
+	const char *value;
+} KafkaProperty;
+
+/* false: EXIT_CONFIG; origin, for the message, is where the value comes from. */
+extern MUST_CHECK bool kafka_conf_set(struct rd_kafka_conf_s *conf, const char *name,
+									  const char *value, const char *origin, Error *error);
+extern MUST_CHECK bool kafka_conf_set_all(struct rd_kafka_conf_s *conf,
+										  const KafkaProperty *properties, Error *error);
+
 /* Whether a property (without "kafka.") carries a guarantee, or is how librdkafka talks to us. */
 extern bool kafka_owns_property(const char *name);
 

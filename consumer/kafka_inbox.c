@@ -423,7 +423,6 @@ kafka_inbox_create(const Options *options, const char *group, const KafkaSubscri
 {
 	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
 	KafkaInbox *inbox;
-	char reason[256];
 
 	if (conf == NULL)
 		return NULL;
@@ -455,13 +454,8 @@ kafka_inbox_create(const Options *options, const char *group, const KafkaSubscri
 	}
 	else
 	{
-		inbox->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
-		if (inbox->rk == NULL)
-		{
-			kafka_setup_refuse(conf, reason, error);
-			rd_kafka_conf_destroy(conf);
-		}
-		else if (subscribe(inbox, subscription, error))
+		inbox->rk = kafka_setup_client(conf, true, error);
+		if (inbox->rk != NULL && subscribe(inbox, subscription, error))
 			return &inbox->base;
 	}
 	kafka_destroy(&inbox->base);

@@ -16,8 +16,8 @@
 #include "clock.h"
 #include "exit_codes.h"
 #include "kafka_conf.h"
-#include "kafka_setup.h"
 #include "kafka_inbox.h"
+#include "kafka_setup.h"
 #include "raw_headers.h"
 
 #define HEADERS_MAX ((size_t) 16 * 1024 * 1024)
@@ -38,7 +38,6 @@ letter_reader_open(const Options *options, const char *group, Error *error)
 {
 	LetterReader *reader = calloc(1, sizeof(*reader));
 	rd_kafka_conf_t *conf;
-	char reason[256];
 
 	if (reader == NULL)
 	{
@@ -47,16 +46,10 @@ letter_reader_open(const Options *options, const char *group, Error *error)
 	}
 	buffer_init(&reader->headers, HEADERS_MAX);
 	conf = kafka_conf_create(options, group, error);
-	if (conf == NULL)
-	{
-		letter_reader_close(reader);
-		return NULL;
-	}
-	reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
+	if (conf != NULL)
+		reader->rk = kafka_setup_client(conf, true, error);
 	if (reader->rk == NULL)
 	{
-		kafka_setup_refuse(conf, reason, error);
-		rd_kafka_conf_destroy(conf);
 		letter_reader_close(reader);
 		return NULL;
 	}

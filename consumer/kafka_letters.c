@@ -31,25 +31,19 @@
 #define CREATE_TIMEOUT_MS 10000
 #define REASON_SIZE 256
 
-typedef struct Property
-{
-	const char *name;
-	const char *value;
-} Property;
-
 /* Set last.  Retries keep no order, and there is one message at a time. */
-static const Property owned[] = {{"acks", "all"},
-								 {"enable.idempotence", "false"},
-								 {"message.timeout.ms", "30000"},
-								 {"linger.ms", "0"},
-								 {"delivery.report.only.error", "false"},
-								 {"partitioner", "murmur2_random"},
-								 {"allow.auto.create.topics", "false"},
-								 {"topic.metadata.propagation.max.ms", "5000"},
-								 {"log.queue", "true"},
-								 {NULL, NULL}};
+static const KafkaProperty owned[] = {{"acks", "all"},
+									  {"enable.idempotence", "false"},
+									  {"message.timeout.ms", "30000"},
+									  {"linger.ms", "0"},
+									  {"delivery.report.only.error", "false"},
+									  {"partitioner", "murmur2_random"},
+									  {"allow.auto.create.topics", "false"},
+									  {"topic.metadata.propagation.max.ms", "5000"},
+									  {"log.queue", "true"},
+									  {NULL, NULL}};
 
-static const Property defaults[] = {
+static const KafkaProperty defaults[] = {
 	{"client.id", "outbox-consumer"},
 	{"reconnect.backoff.max.ms", "2000"},
 	/* The topic decides.  Beyond a broker's socket.request.max.bytes it would only hang up. */
@@ -73,30 +67,9 @@ typedef struct KafkaLetters
  * ------------------------------------------------------------------------- */
 
 static bool
-set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *origin, Error *error)
-{
-	char reason[REASON_SIZE];
-
-	if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK)
-		return true;
-	return error_permanent(error, EXIT_CONFIG, "%s: \"kafka.%s\": %s", origin, name, reason);
-}
-
-static bool
-set_all(rd_kafka_conf_t *conf, const Property *properties, Error *error)
-{
-	for (int i = 0; properties[i].name != NULL; i++)
-	{
-		if (!set(conf, properties[i].name, properties[i].value, "built-in", error))
-			return false;
-	}
-	return true;
-}
-
-static bool
 set_passthrough(const char *name, const char *value, const char *origin, void *arg, Error *error)
 {
-	return set(arg, name, value, origin, error);
+	return kafka_conf_set(arg, name, value, origin, error);
 }
 
 static rd_kafka_conf_t *
@@ -104,11 +77,11 @@ make_conf(const Options *options, Error *error)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-	if (set_all(conf, defaults, error) &&
+	if (kafka_conf_set_all(conf, defaults, error) &&
 		options_each_passthrough(options, set_passthrough, conf, error) &&
-		set(conf, "bootstrap.servers", options_text(options, "kafka.bootstrap.servers"),
-			options_origin(options, "kafka.bootstrap.servers"), error) &&
-		set_all(conf, owned, error))
+		kafka_conf_set(conf, "bootstrap.servers", options_text(options, "kafka.bootstrap.servers"),
+					   options_origin(options, "kafka.bootstrap.servers"), error) &&
+		kafka_conf_set_all(conf, owned, error))
 	{
 		kafka_trust_explain(conf);
 		rd_kafka_conf_set_events(conf,
@@ -149,17 +122,12 @@ start(KafkaLetters *letters, Error *error)
 {
 	static const uint64_t ring = 1;
 	rd_kafka_conf_t *conf = make_conf(letters->config.options, error);
-	char reason[REASON_SIZE];
 
 	if (conf == NULL)
 		return false;
-	letters->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
+	letters->rk = kafka_setup_client(conf, false, error);
 	if (letters->rk == NULL)
-	{
-		kafka_setup_refuse(conf, reason, error);
-		rd_kafka_conf_destroy(conf);
 		return false;
-	}
 	letters->queue = rd_kafka_queue_get_main(letters->rk);
 	(void) rd_kafka_set_log_queue(letters->rk, letters->queue);
 	rd_kafka_queue_io_event_enable(letters->queue, letters->fd, &ring, sizeof(ring));

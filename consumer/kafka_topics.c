@@ -19,19 +19,14 @@ kafka_topics_visit(const Options *options, const char *group, int timeout_ms,
 	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_resp_err_t code;
-	char reason[256];
 	rd_kafka_t *rk;
 
 	if (conf == NULL)
 		return false;
 	/* Of the two kinds of client this one can be ended in every version (kafka_can_destroy()). */
-	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
+	rk = kafka_setup_client(conf, false, error);
 	if (rk == NULL)
-	{
-		kafka_setup_refuse(conf, reason, error);
-		rd_kafka_conf_destroy(conf);
 		return false;
-	}
 	code = rd_kafka_metadata(rk, 1, NULL, &metadata, timeout_ms);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{

@@ -256,15 +256,7 @@ kafka_conf_read_uncommitted(rd_kafka_conf_t *conf, Error *error)
 rd_kafka_t *
 kafka_handle_create(rd_kafka_conf_t *conf, KafkaRole role, Error *error)
 {
-	char reason[ERROR_TEXT_SIZE];
-	rd_kafka_t *handle = rd_kafka_new(role == KAFKA_READER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER,
-									  conf, reason, sizeof(reason));
-
-	if (handle != NULL)
-		return handle;
-	kafka_setup_refuse(conf, reason, error);
-	rd_kafka_conf_destroy(conf);
-	return NULL;
+	return kafka_setup_client(conf, role == KAFKA_READER, error);
 }
 
 bool
