@@ -13,6 +13,7 @@
 #include "exit_codes.h"
 #include "pg_dial.h"
 #include "pg_failure.h"
+#include "pg_handler.h"
 
 static const char inbox_sql[] =
 #include "outbox_inbox_sql.h"
@@ -149,11 +150,14 @@ pg_admin_init(const char *conninfo, int64_t timeout_usec, FILE *out, Error *erro
 
 /* Nothing is executed, but whether the role may is found out, which PREPARE leaves to later. */
 static PGresult *
-explain(PGconn *conn, const char *name, int param_count)
+explain(PGconn *conn, int index, int param_count)
 {
 	char sql[64 + HANDLER_PARAMS_MAX * 5];
-	size_t len = (size_t) snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE %s", name);
+	char name[PG_HANDLER_NAME_SIZE];
+	size_t len;
 
+	pg_handler_name(name, index);
+	len = (size_t) snprintf(sql, sizeof(sql), "EXPLAIN EXECUTE %s", name);
 	for (int i = 0; i < param_count; i++)
 		len += (size_t) snprintf(sql + len, sizeof(sql) - len, "%s", i == 0 ? "(NULL" : ",NULL");
 	snprintf(sql + len, sizeof(sql) - len, "%s", param_count > 0 ? ")" : "");
@@ -163,21 +167,14 @@ explain(PGconn *conn, const char *name, int param_count)
 static bool
 check_handler(PGconn *conn, const Handler *handler, int index, FILE *out, Error *error)
 {
-	Oid types[HANDLER_PARAMS_MAX];
 	TargetFailure failure;
-	PGresult *result;
-	char name[32];
-	bool ok;
+	PGresult *result = pg_handler_prepare(conn, handler, index);
+	bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
 
-	for (int i = 0; i < handler->param_count; i++)
-		types[i] = pg_type_array_oid(handler->params[i].type);
-	snprintf(name, sizeof(name), "outbox_handler_%d", index);
-	result = PQprepare(conn, name, handler->sql, handler->param_count, types);
-	ok = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (ok)
 	{
 		PQclear(result);
-		result = explain(conn, name, handler->param_count);
+		result = explain(conn, index, handler->param_count);
 		ok = PQresultStatus(result) == PGRES_TUPLES_OK;
 	}
 	if (ok)

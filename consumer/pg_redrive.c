@@ -1,12 +1,13 @@
 /*
  * pg_redrive.c
- *	  One transaction a letter: the mark of its row, and the handlers.
+ *	  One transaction a letter: the mark of its row, its id, and the handlers.
  *
  * Refuses a letter whose row is marked already (OBX04), however many redrive at
  * the same time.
  *
- * Invariants: nothing of a letter is in the target without the mark, nor the mark
- * without it; after each call the session is out of a transaction, or gone.
+ * Invariants: nothing of a letter is in the target without the mark; one whose id the
+ * target has is marked, and no handler sees it; after each call the session is out of
+ * a transaction, or gone.
  */
 #include "pg_redrive.h"
 
@@ -19,6 +20,7 @@
 #include "pg_admin.h"
 #include "pg_encode.h"
 #include "pg_failure.h"
+#include "pg_handler.h"
 
 #define SQLSTATE_DONE "OBX04"
 
@@ -68,29 +70,16 @@ refuse(PGresult *result, const char *doing, Error *error)
 	return pg_admin_error(&failure, error);
 }
 
-static void
-handler_statement(char *name, size_t size, int handler)
-{
-	snprintf(name, size, "outbox_handler_%d", handler);
-}
-
 static bool
 prepare(PgRedrive *redrive, Error *error)
 {
 	for (int i = 0; i < redrive->handlers->count; i++)
 	{
 		const Handler *handler = &redrive->handlers->items[i];
-		Oid types[HANDLER_PARAMS_MAX];
 		TargetFailure failure;
-		PGresult *result;
-		char name[32];
-		bool ok;
+		PGresult *result = pg_handler_prepare(redrive->conn, handler, i);
+		bool ok = succeeded(result);
 
-		for (int n = 0; n < handler->param_count; n++)
-			types[n] = pg_type_array_oid(handler->params[n].type);
-		handler_statement(name, sizeof(name), i);
-		result = PQprepare(redrive->conn, name, handler->sql, handler->param_count, types);
-		ok = succeeded(result);
 		if (!ok)
 		{
 			pg_failure_handler(&failure, result, handler);
@@ -285,9 +274,9 @@ static PGresult *
 run_handler(PgRedrive *redrive, int index)
 {
 	const PgParams *params = &redrive->params;
-	char name[32];
+	char name[PG_HANDLER_NAME_SIZE];
 
-	handler_statement(name, sizeof(name), index);
+	pg_handler_name(name, index);
 	return done_or_result(PQexecPrepared(redrive->conn, name, params->count, params->values,
 										 params->lengths, params->formats, 0));
 }

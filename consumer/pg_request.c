@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pg_handler.h"
 #include "traceparent.h"
 
 typedef struct PgStatement
@@ -138,22 +139,15 @@ send_prepared(PgTarget *target, PgStepKind kind, int handler, const char *name)
 							   params->formats, 0) == 1;
 }
 
-static void
-handler_statement(char *name, size_t size, int handler)
-{
-	snprintf(name, size, "outbox_handler_%d", handler);
-}
-
 static bool
 send_prepare_handler(PgTarget *target, int index)
 {
 	const Handler *handler = &target->config.handlers->items[index];
 	Oid types[HANDLER_PARAMS_MAX];
-	char name[32];
+	char name[PG_HANDLER_NAME_SIZE];
 
-	for (int i = 0; i < handler->param_count; i++)
-		types[i] = pg_type_array_oid(handler->params[i].type);
-	handler_statement(name, sizeof(name), index);
+	pg_handler_name(name, index);
+	pg_handler_types(handler, types);
 	return add_step(target, PG_STEP_PREPARE_HANDLER, index) &&
 		   PQsendPrepare(target->conn, name, handler->sql, handler->param_count, types) == 1;
 }
@@ -255,11 +249,11 @@ send_handlers(PgTarget *target, const TargetApply *apply)
 
 	for (int i = 0; i < handlers->count; i++)
 	{
-		char name[32];
+		char name[PG_HANDLER_NAME_SIZE];
 
 		if (!handler_has_work(&handlers->items[i], apply))
 			continue;
-		handler_statement(name, sizeof(name), i);
+		pg_handler_name(name, i);
 		if (!pg_encode_handler(&target->params, &handlers->items[i], apply) ||
 			!send_prepared(target, PG_STEP_HANDLER, i, name))
 			return false;
