@@ -8,10 +8,10 @@
 
 #include <stdio.h>
 
+#include "check_topics.h"
 #include "exit_codes.h"
 #include "kafka_conf.h"
 #include "pg_admin.h"
-#include "check_topics.h"
 #include "pg_conninfo.h"
 #include "redrive.h"
 

@@ -3,8 +3,9 @@
  *	  Partitions come, begin, pause, and go.
  *
  * A partition begins once its progress was read from the target: at the record
- * that was applied last, to see that it still is that record.  A revocation waits for the transaction under way, then everything of
- * the partition is dropped from the batches, and then the group hears of it.
+ * that was applied last, to see that it still is that record.  A revocation waits
+ * for the transactions under way, then everything of the partition is dropped from
+ * the batches, and then the group hears of it.
  */
 #include "consumer_intern.h"
 
