@@ -1,6 +1,6 @@
 /*
  * poller.c
- *	  poll(2), and signals through a pipe.
+ *	  ppoll(2), and signals through a pipe.
  *
  * Signals belong to the process, so one poller at a time has them: the pipe and
  * the counters are static.  Slot 0 of a poller is the pipe's reading end, or -1.
@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -128,7 +127,7 @@ poller_add(Poller *poller)
 void
 poller_watch(Poller *poller, int slot, int fd, short events)
 {
-	/* Without events poll() would still report a hang-up, again and again. */
+	/* Without events ppoll() would still report a hang-up, again and again. */
 	poller->fds[slot].fd = events != 0 ? fd : -1;
 	poller->fds[slot].events = events;
 	poller->fds[slot].revents = 0;
@@ -140,28 +139,26 @@ poller_ready(const Poller *poller, int slot)
 	return poller->fds[slot].revents != 0;
 }
 
-/* Milliseconds for poll(), rounded up: waking too early would spin. */
-static int
-timeout_ms(MonoUsec now, MonoUsec wake_at)
+/* NULL: without end.  At once when that is past. */
+static struct timespec *
+time_left(MonoUsec now, MonoUsec wake_at, struct timespec *left)
 {
-	MonoUsec wait;
+	MonoUsec wait = 0;
 
 	if (wake_at == MONO_NEVER)
-		return -1;
-	if (wake_at <= now)
-		return 0;
-	if (now < 0 && wake_at > INT64_MAX + now)
-		return INT_MAX;
-	wait = wake_at - now;
-	if (wait / USEC_PER_MS >= INT_MAX)
-		return INT_MAX;
-	return (int) (wait / USEC_PER_MS) + (wait % USEC_PER_MS != 0);
+		return NULL;
+	if (wake_at > now)
+		wait = now < 0 && wake_at > INT64_MAX + now ? INT64_MAX : wake_at - now;
+	*left = (struct timespec){.tv_sec = (time_t) (wait / USEC_PER_SEC),
+							  .tv_nsec = (long) (wait % USEC_PER_SEC) * 1000};
+	return left;
 }
 
 void
 poller_wait(Poller *poller, MonoUsec now, MonoUsec wake_at)
 {
-	int ready = poll(poller->fds, (nfds_t) poller->count, timeout_ms(now, wake_at));
+	struct timespec left;
+	int ready = ppoll(poller->fds, (nfds_t) poller->count, time_left(now, wake_at, &left), NULL);
 	char bytes[64];
 
 	if (ready < 0)
@@ -172,7 +169,8 @@ poller_wait(Poller *poller, MonoUsec now, MonoUsec wake_at)
 		if (errno != EINTR)
 			poll(NULL, 0, 10);
 	}
-	if (poller->fds[0].fd >= 0)
+	/* Of an interrupted wait it is not known, but then the pipe stays readable. */
+	if (poller->fds[0].fd >= 0 && poller->fds[0].revents != 0)
 	{
 		while (read(poller->fds[0].fd, bytes, sizeof(bytes)) > 0)
 			;

@@ -1,6 +1,6 @@
 /*
  * poller.h
- *	  poll(2) over a handful of descriptors, and signals as one of them.
+ *	  ppoll(2) over a handful of descriptors, and signals as one of them.
  *
  * A descriptor is watched through a slot that its owner got from poller_add();
  * its interest may change each round, and -1 as descriptor means "not now".

@@ -4,7 +4,6 @@
  */
 #include "reader.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,75 +22,6 @@ size_t
 reader_remaining(const Reader *reader)
 {
 	return reader->failed ? 0 : reader->size - reader->pos;
-}
-
-/* The next "len" bytes, or NULL after a failure. */
-static const uint8_t *
-take(Reader *reader, size_t len)
-{
-	const uint8_t *start;
-
-	if (reader->failed || len > reader->size - reader->pos)
-	{
-		reader->failed = true;
-		return NULL;
-	}
-	start = reader->data + reader->pos;
-	reader->pos += len;
-	return start;
-}
-
-/* Integers are sent most significant byte first. */
-
-uint8_t
-reader_u8(Reader *reader)
-{
-	const uint8_t *bytes = take(reader, 1);
-
-	return bytes != NULL ? bytes[0] : 0;
-}
-
-uint16_t
-reader_u16(Reader *reader)
-{
-	const uint8_t *bytes = take(reader, sizeof(uint16_t));
-	uint16_t value = 0;
-
-	if (bytes != NULL)
-		memcpy(&value, bytes, sizeof(value));
-	return be16toh(value);
-}
-
-uint32_t
-reader_u32(Reader *reader)
-{
-	const uint8_t *bytes = take(reader, sizeof(uint32_t));
-	uint32_t value = 0;
-
-	if (bytes != NULL)
-		memcpy(&value, bytes, sizeof(value));
-	return be32toh(value);
-}
-
-uint64_t
-reader_u64(Reader *reader)
-{
-	const uint8_t *bytes = take(reader, sizeof(uint64_t));
-	uint64_t value = 0;
-
-	if (bytes != NULL)
-		memcpy(&value, bytes, sizeof(value));
-	return be64toh(value);
-}
-
-ByteView
-reader_bytes(Reader *reader, size_t len)
-{
-	ByteView view = {take(reader, len), len};
-
-	if (view.data == NULL)
-		view.len = 0;
-	return view;
 }
 
 const char *

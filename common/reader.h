@@ -11,9 +11,11 @@
 #ifndef OUTBOX_COMMON_READER_H
 #define OUTBOX_COMMON_READER_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Borrowed bytes; data may be NULL only when len is 0.  A NULL data pointer is SQL NULL. */
 typedef struct ByteView
@@ -32,13 +34,79 @@ typedef struct Reader
 
 extern void reader_init(Reader *reader, const void *data, size_t size);
 extern size_t reader_remaining(const Reader *reader);
-extern uint8_t reader_u8(Reader *reader);
-extern uint16_t reader_u16(Reader *reader);
-extern uint32_t reader_u32(Reader *reader);
-extern uint64_t reader_u64(Reader *reader);
-extern ByteView reader_bytes(Reader *reader, size_t len);
 extern const char *reader_cstring(Reader *reader); /* "" after a failure, never NULL */
 extern bool reader_done(const Reader *reader);	   /* not failed, and nothing left */
+
+/* What is read for each frame is not called, but put in place. */
+
+/* The next "len" bytes, or NULL after a failure. */
+static inline const uint8_t *
+reader_take(Reader *reader, size_t len)
+{
+	const uint8_t *start;
+
+	if (reader->failed || len > reader->size - reader->pos)
+	{
+		reader->failed = true;
+		return NULL;
+	}
+	start = reader->data + reader->pos;
+	reader->pos += len;
+	return start;
+}
+
+/* Integers are sent most significant byte first. */
+
+static inline uint8_t
+reader_u8(Reader *reader)
+{
+	const uint8_t *bytes = reader_take(reader, 1);
+
+	return bytes != NULL ? bytes[0] : 0;
+}
+
+static inline uint16_t
+reader_u16(Reader *reader)
+{
+	const uint8_t *bytes = reader_take(reader, sizeof(uint16_t));
+	uint16_t value = 0;
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return be16toh(value);
+}
+
+static inline uint32_t
+reader_u32(Reader *reader)
+{
+	const uint8_t *bytes = reader_take(reader, sizeof(uint32_t));
+	uint32_t value = 0;
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return be32toh(value);
+}
+
+static inline uint64_t
+reader_u64(Reader *reader)
+{
+	const uint8_t *bytes = reader_take(reader, sizeof(uint64_t));
+	uint64_t value = 0;
+
+	if (bytes != NULL)
+		memcpy(&value, bytes, sizeof(value));
+	return be64toh(value);
+}
+
+static inline ByteView
+reader_bytes(Reader *reader, size_t len)
+{
+	ByteView view = {reader_take(reader, len), len};
+
+	if (view.data == NULL)
+		view.len = 0;
+	return view;
+}
 
 extern ByteView view_of(const char *cstring);	 /* of NULL: the NULL view */
 extern bool view_equals(ByteView a, ByteView b); /* NULL equals NULL alone, not the empty view */

@@ -106,6 +106,8 @@ extern int64_t consumer_start_offset(const Partition *partition);
 extern void consumer_pause(Consumer *consumer);
 extern bool consumer_is_paused(const Consumer *consumer);
 extern void consumer_out_of_range(Consumer *consumer, const InboxEvent *event);
+/* Asks the brokers for the ends of partitions that ended before their progress, and stops there. */
+extern void consumer_look_beyond(Consumer *consumer);
 
 /* consumer_progress.c: what the target knows of them. */
 #define CONSUMER_RIVAL_HINT                                                                        \

@@ -94,7 +94,10 @@ consumer_look_at_lag(Consumer *consumer)
 			(void) places_add(&consumer->places, partition->topic, partition->partition, slot);
 	}
 	if (all)
+	{
 		consumer->lag_all_at = consumer->now + QUERY_ALL_USEC;
+		consumer_look_beyond(consumer);
+	}
 	query_ends(consumer);
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{

@@ -112,8 +112,9 @@ const MetricSpec consumer_metrics[] = {
 	[METRIC_RETRIES] = {"outbox_consumer_retries_total", "counter",
 						"class (infrastructure, transient, data, configuration, fenced)",
 						"Failures of the target after which it was tried again, by class."},
-	[METRIC_UNKNOWN_COMMITS] = {"outbox_consumer_unknown_commits_total", "counter", "",
-								"Commits whose outcome had to be read from the progress."},
+	[METRIC_UNKNOWN_COMMITS] =
+		{"outbox_consumer_unknown_commits_total", "counter", "",
+		 "Partitions whose progress shows that a commit without an answer was done."},
 	[METRIC_LOST_PROGRESS] =
 		{"outbox_consumer_lost_progress_records_total", "counter", "",
 		 "Records that were applied and that the target of a later session lacked (a standby that "

@@ -253,26 +253,53 @@ consumer_begin(Consumer *consumer)
 	consumer->begin_at = 0;
 }
 
-/* With the partition's ends, if the brokers tell them: nothing else is waiting any more. */
+/* Behind a fetch that waits for records the answer takes as long as that. */
 static void
-stop_out_of_range(Consumer *consumer, const Partition *partition, int64_t offset)
+ask_ends(Consumer *consumer, const Partition *partition, InboxPlace *place)
 {
-	InboxPlace place = {.topic = partition->topic, .partition = partition->partition};
+	Error error;
+
+	*place = (InboxPlace){.topic = partition->topic, .partition = partition->partition};
+	error_clear(&error);
+	(void) consumer->inbox->methods->watermarks(consumer->inbox, place, 1, ENDS_TIMEOUT_MS, &error);
+}
+
+static void
+stop_out_of_range(Consumer *consumer, int64_t offset, const InboxPlace *place)
+{
 	Error error;
 
 	error_clear(&error);
-	(void) consumer->inbox->methods->watermarks(consumer->inbox, &place, 1, ENDS_TIMEOUT_MS,
-												&error);
 	error_permanent(&error, EXIT_OFFSETS,
 					"the next offset of topic \"%s\", partition %d is %lld, which isn't there",
-					partition->topic, partition->partition, (long long) offset);
-	if (place.known)
+					place->topic, place->partition, (long long) offset);
+	if (place->known)
 		error_detail(&error, "The partition begins at offset %lld and ends at %lld.",
-					 (long long) place.low, (long long) place.high);
+					 (long long) place->low, (long long) place->high);
 	error_hint(&error,
 			   "Retention took records that weren't applied, or the topic was deleted and made "
-			   "again. A new group reads it from its beginning.");
+			   "again, or somebody set the progress beyond its end. A new group reads it from its "
+			   "beginning.");
 	consumer_fail(consumer, &error);
+}
+
+void
+consumer_look_beyond(Consumer *consumer)
+{
+	for (int slot = 0; slot < consumer->partitions.count; slot++)
+	{
+		const Partition *partition = &consumer->partitions.items[slot];
+		InboxPlace place;
+
+		if (!partition->short_of_progress || partition->rewind)
+			continue;
+		ask_ends(consumer, partition, &place);
+		if (place.known && place.high < partition->received)
+		{
+			stop_out_of_range(consumer, partition->received, &place);
+			return;
+		}
+	}
 }
 
 void
@@ -283,6 +310,7 @@ consumer_out_of_range(Consumer *consumer, const InboxEvent *event)
 				   : partitions_find(&consumer->partitions, event->places[0].topic,
 									 event->places[0].partition);
 	Partition *partition;
+	InboxPlace place;
 
 	if (slot < 0 || consumer->phase != CONSUMER_RUNNING)
 		return;
@@ -291,7 +319,9 @@ consumer_out_of_range(Consumer *consumer, const InboxEvent *event)
 		return;
 	if (!partition->verify)
 	{
-		stop_out_of_range(consumer, partition, event->places[0].offset);
+		/* Nothing else is waiting any more. */
+		ask_ends(consumer, partition, &place);
+		stop_out_of_range(consumer, event->places[0].offset, &place);
 		return;
 	}
 	/* Retention took the record to compare with: read on behind it. */

@@ -299,6 +299,7 @@ consumer_rewind(Consumer *consumer)
 		{
 			partition->rewind = false;
 			partition->eof_offset = -1;
+			partition->short_of_progress = false;
 			continue;
 		}
 		log_error(LOG_LEVEL_WARNING, &error, NULL);

@@ -20,6 +20,23 @@
 #define ROUND_RECORDS 2000
 #define LOG_INTERVAL_USEC (10 * USEC_PER_SEC)
 
+/* Whether records of the lane may come: some partition of it is read, and isn't paused (yet). */
+static bool
+is_read(const Lane *lane)
+{
+	const PartitionTable *partitions = &lane->consumer->partitions;
+
+	for (int slot = 0; slot < partitions->count; slot++)
+	{
+		const Partition *partition = &partitions->items[slot];
+
+		if (partition->lane == lane->number && partition->state == PARTITION_ACTIVE &&
+			!partition->paused)
+			return true;
+	}
+	return false;
+}
+
 bool
 consumer_has_room(const Consumer *consumer)
 {
@@ -29,7 +46,7 @@ consumer_has_room(const Consumer *consumer)
 	{
 		const Lane *lane = &consumer->lanes[i];
 
-		if (batch_is_full(lane->filling) && !lane->paused)
+		if (batch_is_full(lane->filling) && is_read(lane))
 			return false;
 	}
 	return true;
@@ -281,6 +298,7 @@ admit(Consumer *consumer, const InboxRecord *record)
 	}
 	batch_commit(batch);
 	partition->received = record->offset + 1;
+	partition->short_of_progress = false;
 	if (partition->waiting_since_ms < 0 && record->timestamp_ms >= 0)
 		partition->waiting_since_ms = record->timestamp_ms;
 }
@@ -292,7 +310,7 @@ ended(Consumer *consumer, const InboxEvent *event)
 		partitions_find(&consumer->partitions, event->places[0].topic, event->places[0].partition);
 
 	if (slot >= 0)
-		consumer->partitions.items[slot].eof_offset = event->places[0].offset;
+		partition_ended(&consumer->partitions.items[slot], event->places[0].offset);
 }
 
 static void
@@ -330,6 +348,9 @@ take_event(Consumer *consumer, const InboxEvent *event)
 		case INBOX_WAITING:
 			/* The library says it once for each topic. */
 			consumer->joined = true;
+			log_error(LOG_LEVEL_WARNING, &event->error, NULL);
+			break;
+		case INBOX_REJOINING:
 			log_error(LOG_LEVEL_WARNING, &event->error, NULL);
 			break;
 		case INBOX_TROUBLE:

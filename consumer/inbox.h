@@ -62,6 +62,7 @@ typedef enum InboxEventType
 	INBOX_WAITING,		/* a topic isn't there yet, as error says */
 	INBOX_TROUBLE,		/* error: to be logged; the library tries again by itself */
 	INBOX_NOTE,			/* the same, for those who debug */
+	INBOX_REJOINING,	/* error: the group took this member for another; nothing is ours now */
 	INBOX_FATAL,		/* error: this inbox is of no use any more */
 	INBOX_CLOSED		/* after close() */
 } InboxEventType;

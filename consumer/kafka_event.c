@@ -96,6 +96,8 @@ take_rebalance(KafkaInbox *inbox, InboxEvent *event)
 		rd_kafka_error_t *failed = rd_kafka_incremental_assign(inbox->rk, none);
 
 		rd_kafka_topic_partition_list_destroy(none);
+		inbox->placed = true;
+		membership_joined(&inbox->membership);
 		event->type = INBOX_ASSIGNED;
 		if (!kafka_succeeded(failed, "accept an assignment", &event->error))
 			event->type = INBOX_TROUBLE;
@@ -103,6 +105,10 @@ take_rebalance(KafkaInbox *inbox, InboxEvent *event)
 	}
 	event->type = INBOX_REVOKED;
 	event->lost = rd_kafka_assignment_lost(inbox->rk) != 0;
+	inbox->lost = event->lost;
+	/* One that is fenced loses them by that. */
+	if (event->lost && rd_kafka_fatal_error(inbox->rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		membership_lost(&inbox->membership);
 	return true;
 }
 
@@ -142,12 +148,45 @@ has_answer(KafkaInbox *inbox)
 	return inbox->answered;
 }
 
+/* The client is done for. */
+static bool
+take_fatal(KafkaInbox *inbox, InboxEvent *event)
+{
+	char reason[256];
+
+	event->type = INBOX_FATAL;
+	if (rd_kafka_fatal_error(inbox->rk, reason, sizeof(reason)) !=
+		RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+	{
+		error_bug(&event->error, "Kafka consumer failed: %s", reason);
+		return true;
+	}
+	if (membership_fenced(&inbox->membership))
+	{
+		inbox->left = inbox->closing;
+		event->type = INBOX_REJOINING;
+		error_transient(&event->error, "Kafka took this consumer, which had lost its place in the "
+									   "group, for another one with its "
+									   "\"consumer.instance_id\"");
+		error_hint(&event->error,
+				   "It joins again. When it is fenced as a member of the group, there is "
+				   "another one, and it ends.");
+		return !inbox->closing;
+	}
+	error_permanent(&event->error, EXIT_FENCED,
+					"another consumer of the group has come with the same "
+					"\"consumer.instance_id\", and Kafka gave it the partitions");
+	error_hint(&event->error,
+			   "What was applied is applied; the other one goes on from there. Each "
+			   "consumer that runs needs a \"consumer.instance_id\" of its own, or none.");
+	return true;
+}
+
 static bool
 take_error(KafkaInbox *inbox, InboxEvent *event)
 {
 	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
 	const char *text = rd_kafka_event_error_string(inbox->event);
-	char reason[256];
 
 	inbox->event_place = rd_kafka_event_topic_partition(inbox->event);
 	if (inbox->event_place != NULL)
@@ -201,21 +240,7 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 					"it. If nobody is to make it, look for a misspelt \"[handler TOPIC]\".");
 			return true;
 		case RD_KAFKA_RESP_ERR__FATAL:
-			event->type = INBOX_FATAL;
-			code = rd_kafka_fatal_error(inbox->rk, reason, sizeof(reason));
-			if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-			{
-				error_permanent(&event->error, EXIT_FENCED,
-								"another consumer of the group has come with the same "
-								"\"consumer.instance_id\", and Kafka gave it the partitions");
-				error_hint(
-					&event->error,
-					"What was applied is applied; the other one goes on from there. Each "
-					"consumer that runs needs a \"consumer.instance_id\" of its own, or none.");
-			}
-			else
-				error_bug(&event->error, "Kafka consumer failed: %s", reason);
-			return true;
+			return take_fatal(inbox, event);
 		default:
 			error_transient(&event->error, "Kafka: %s", text);
 			return true;

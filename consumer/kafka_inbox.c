@@ -54,6 +54,20 @@ list_of(const InboxPlace *places, size_t count)
 	return list;
 }
 
+/* The event's error stays, unless there is a worse one. */
+static void
+renew(KafkaInbox *inbox, InboxEvent *event)
+{
+	Error error;
+
+	drop_event(inbox);
+	error_clear(&error);
+	if (kafka_member_renew(inbox, &error))
+		return;
+	event->type = INBOX_FATAL;
+	event->error = error;
+}
+
 static IoResult
 kafka_poll(Inbox *base, InboxEvent *event)
 {
@@ -76,7 +90,8 @@ kafka_poll(Inbox *base, InboxEvent *event)
 		if (inbox->event == NULL)
 		{
 			inbox->drained = true;
-			if (!inbox->closing || inbox->closed || !rd_kafka_consumer_closed(inbox->rk))
+			if (!inbox->closing || inbox->closed ||
+				!(inbox->left || rd_kafka_consumer_closed(inbox->rk)))
 				return IO_AGAIN;
 			inbox->closed = true;
 			event->type = INBOX_CLOSED;
@@ -84,6 +99,8 @@ kafka_poll(Inbox *base, InboxEvent *event)
 		}
 		if (!kafka_take_event(inbox, event))
 			continue;
+		if (event->type == INBOX_REJOINING)
+			renew(inbox, event);
 		if (event->type == INBOX_RECORD)
 			kafka_hurry_took(&inbox->hurry, event->record.key.len + event->record.value.len,
 							 inbox->rk, inbox->begun);
@@ -145,6 +162,21 @@ resume_paused(KafkaInbox *inbox, const InboxPlace *places, size_t count)
 }
 
 /*
+ * It would be committed with the partition's end, on nobody's behalf: what the
+ * group gave up has no member any more, and a static one meets itself.
+ */
+static void
+forget_stored(KafkaInbox *inbox, const InboxPlace *places, size_t count)
+{
+	rd_kafka_topic_partition_list_t *list = list_of(places, count);
+
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+	(void) rd_kafka_offsets_store(inbox->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+/*
  * One that the library doesn't have makes it refuse all of them, and the group
  * would wait for ever: each by itself, and nothing at the end, which always counts.
  */
@@ -173,6 +205,9 @@ kafka_finish(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	bool ok;
 
 	resume_paused(inbox, places, count);
+	if (inbox->lost)
+		forget_stored(inbox, places, count);
+	inbox->lost = false;
 	for (size_t i = 0; i < count; i++)
 	{
 		if (rd_kafka_topic_partition_list_del(inbox->begun, places[i].topic, places[i].partition))
@@ -334,14 +369,11 @@ kafka_close(Inbox *base)
 		return;
 	inbox->closing = true;
 	failed = rd_kafka_consumer_close_queue(inbox->rk, inbox->queue);
-	if (failed != NULL)
-		rd_kafka_error_destroy(failed);
-}
-
-bool
-kafka_can_destroy(void)
-{
-	return rd_kafka_version() >= 0x02030000;
+	if (failed == NULL)
+		return;
+	/* After a fatal error there is nothing to leave. */
+	inbox->left = true;
+	rd_kafka_error_destroy(failed);
 }
 
 static void
@@ -352,12 +384,12 @@ kafka_destroy(Inbox *base)
 	if (inbox == NULL)
 		return;
 	drop_event(inbox);
-	if (inbox->queue != NULL)
-		rd_kafka_queue_destroy(inbox->queue);
-	if (inbox->rk != NULL && kafka_can_destroy())
-		rd_kafka_destroy_flags(inbox->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	kafka_member_close(inbox, kafka_can_destroy());
 	if (inbox->begun != NULL)
 		rd_kafka_topic_partition_list_destroy(inbox->begun);
+	if (inbox->topics != NULL)
+		rd_kafka_topic_partition_list_destroy(inbox->topics);
+	rd_kafka_conf_destroy(inbox->conf);
 	if (inbox->fd >= 0)
 		close(inbox->fd);
 	free(inbox->places);
@@ -396,27 +428,6 @@ session_usec(const rd_kafka_conf_t *conf)
 	return strtoll(text, NULL, 10) * USEC_PER_MS;
 }
 
-static bool
-subscribe(KafkaInbox *inbox, const KafkaSubscription *subscription, Error *error)
-{
-	static const uint64_t ring = 1;
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(subscription->count);
-	rd_kafka_resp_err_t code;
-
-	kafka_hurry_init(&inbox->hurry, inbox->rk);
-	rd_kafka_poll_set_consumer(inbox->rk);
-	inbox->queue = rd_kafka_queue_get_consumer(inbox->rk);
-	rd_kafka_set_log_queue(inbox->rk, inbox->queue);
-	rd_kafka_queue_io_event_enable(inbox->queue, inbox->fd, &ring, sizeof(ring));
-	for (int i = 0; i < subscription->count; i++)
-		rd_kafka_topic_partition_list_add(list, subscription->topics[i], RD_KAFKA_PARTITION_UA);
-	code = rd_kafka_subscribe(inbox->rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return true;
-	return error_permanent(error, EXIT_CONFIG, "could not subscribe: %s", rd_kafka_err2str(code));
-}
-
 Inbox *
 kafka_inbox_create(const Options *options, const char *group, const KafkaSubscription *subscription,
 				   Error *error)
@@ -443,21 +454,18 @@ kafka_inbox_create(const Options *options, const char *group, const KafkaSubscri
 	}
 	inbox->base.methods = &kafka_class;
 	inbox->base.session_usec = session_usec(conf);
+	inbox->conf = conf;
 	inbox->place_room = 1;
-	inbox->drained = true;
 	inbox->begun = rd_kafka_topic_partition_list_new(8);
+	inbox->topics = rd_kafka_topic_partition_list_new(subscription->count);
+	for (int i = 0; i < subscription->count; i++)
+		rd_kafka_topic_partition_list_add(inbox->topics, subscription->topics[i],
+										  RD_KAFKA_PARTITION_UA);
 	inbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (inbox->fd < 0)
-	{
 		error_bug(error, "could not create an event descriptor");
-		rd_kafka_conf_destroy(conf);
-	}
-	else
-	{
-		inbox->rk = kafka_setup_client(conf, true, error);
-		if (inbox->rk != NULL && subscribe(inbox, subscription, error))
-			return &inbox->base;
-	}
+	else if (kafka_member_open(inbox, error))
+		return &inbox->base;
 	kafka_destroy(&inbox->base);
 	return NULL;
 }

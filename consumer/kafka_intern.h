@@ -1,6 +1,6 @@
 /*
  * kafka_intern.h
- *	  What the files of the inbox share.  For kafka_inbox.c and kafka_event.c alone.
+ *	  What the files of the inbox share: kafka_inbox.c, kafka_event.c and kafka_member.c.
  */
 #ifndef OUTBOX_CONSUMER_KAFKA_INTERN_H
 #define OUTBOX_CONSUMER_KAFKA_INTERN_H
@@ -10,12 +10,15 @@
 #include "inbox.h"
 #include "kafka_hurry.h"
 #include "kafka_trust.h"
+#include "membership.h"
 
 #define KAFKA_HEADERS_MAX 256 /* of one record; more are passed over */
 
 typedef struct KafkaInbox
 {
 	Inbox base;
+	rd_kafka_conf_t *conf;					 /* of each client */
+	rd_kafka_topic_partition_list_t *topics; /* that each subscribes to */
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *queue;
 	int fd;
@@ -27,7 +30,11 @@ typedef struct KafkaInbox
 	InboxHeader headers[KAFKA_HEADERS_MAX];
 	bool drained; /* the queue was empty at the end of the last poll */
 	bool closing;
+	bool left; /* without waiting for the library */
 	bool closed;
+	bool lost;	 /* what finish() is owed for */
+	bool placed; /* this client had an assignment, maybe of nothing */
+	Membership membership;
 	KafkaHurry hurry;
 	bool answered; /* by some broker */
 	char certificate[KAFKA_CERTIFICATE_TEXT];
@@ -38,6 +45,14 @@ typedef struct KafkaInbox
  * needs to know of.
  */
 extern bool kafka_take_event(KafkaInbox *inbox, InboxEvent *event);
+
+/*
+ * kafka_member.c: a client that subscribes, for the inbox's descriptor.  A new one
+ * takes the place of one that was fenced and has no partitions; false: there is none.
+ */
+extern bool kafka_member_open(KafkaInbox *inbox, Error *error);
+extern bool kafka_member_renew(KafkaInbox *inbox, Error *error);
+extern void kafka_member_close(KafkaInbox *inbox, bool can_destroy);
 
 /* Frees the librdkafka error; true when there was none. */
 extern bool kafka_succeeded(rd_kafka_error_t *failed, const char *doing, Error *error);

@@ -159,6 +159,15 @@ partition_stalls(Partition *partition, int64_t end, MonoUsec now)
 	return true;
 }
 
+void
+partition_ended(Partition *partition, int64_t offset)
+{
+	partition->eof_offset = offset;
+	partition->short_of_progress = partition->state == PARTITION_ACTIVE && !partition->rewind &&
+								   !partition->verify && !partition->look_back &&
+								   offset < partition->received;
+}
+
 bool
 partition_yields(Partition *partition, MonoUsec now, MonoUsec session_usec)
 {

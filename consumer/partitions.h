@@ -41,9 +41,10 @@ typedef struct Partition
 
 	int64_t next_offset;
 	int64_t received;
-	int64_t end;		/* -1: not known */
-	int64_t eof_offset; /* nothing is between what was read and here; -1: not known */
-	int64_t first;		/* of the partition when it began, -1: not known */
+	int64_t end;			/* -1: not known */
+	int64_t eof_offset;		/* nothing is between what was read and here; -1: not known */
+	bool short_of_progress; /* that is before where the progress is */
+	int64_t first;			/* of the partition when it began, -1: not known */
 
 	/* The last record that was applied, from the target. */
 	int64_t last_offset;
@@ -108,6 +109,14 @@ extern int64_t partition_lag(const Partition *partition);
  * place: what is only slow gets longer and longer.
  */
 extern bool partition_stalls(Partition *partition, int64_t end, MonoUsec now);
+
+/*
+ * Nothing is there from that offset on, for now.  Reading goes on behind the record that was
+ * applied last, which is where the progress is unless somebody set it: then it may come to an
+ * end before, and all that follows up to the progress would be left out.  That alone isn't
+ * proof: a leader that is new may know of less.
+ */
+extern void partition_ended(Partition *partition, int64_t offset);
 
 /*
  * Another consumer moved it, now: whether that can be a rebalance.  A member that

@@ -285,6 +285,8 @@ static RedriveOutcome
 judge(const TargetFailure *failure, Error *error)
 {
 	(void) pg_admin_error(failure, error);
+	if (failure->failure == FAILURE_TRANSIENT)
+		return REDRIVE_UNLUCKY;
 	if (failure->failure != FAILURE_DATA)
 		return REDRIVE_FAILED;
 	error->exit_code = EXIT_DATA;

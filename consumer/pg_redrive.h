@@ -44,6 +44,7 @@ typedef enum RedriveOutcome
 	REDRIVE_APPLIED,
 	REDRIVE_DONE,	 /* by somebody else meanwhile, as another record with its id, or given up */
 	REDRIVE_REFUSED, /* it can't be applied still: error */
+	REDRIVE_UNLUCKY, /* a deadlock, or another conflict with others: error; it may be tried again */
 	REDRIVE_FAILED	 /* not because of it: error */
 } RedriveOutcome;
 

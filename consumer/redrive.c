@@ -15,7 +15,9 @@
 #include "log.h"
 #include "pg_redrive.h"
 #include "raw_headers.h"
+#include "random.h"
 #include "record.h"
+#include "retry.h"
 
 #define FETCH_TIMEOUT_MS 30000
 #define BATCH_BYTES ((size_t) 1024 * 1024 * 1024)
@@ -29,6 +31,8 @@ typedef struct Redrive
 	Batch batch;
 	InboxHeader *headers;
 	size_t header_room;
+	Retry retry;
+	Random random;
 	unsigned long applied;
 	unsigned long done;
 	unsigned long left;
@@ -135,6 +139,23 @@ stays(Redrive *redrive, const WaitingLetter *letter, const Error *error)
 			  partition, "offset", offset, "letter_topic", letter->letter_topic, NULL);
 }
 
+/* Tries as often as the consumer does, with its delays: others use the same rows. */
+static RedriveOutcome
+apply(Redrive *redrive, const WaitingLetter *letter, Error *error)
+{
+	RedriveOutcome outcome;
+
+	retry_succeeded(&redrive->retry);
+	while ((outcome = pg_redrive_apply(redrive->target, letter, &redrive->batch, error)) ==
+			   REDRIVE_UNLUCKY &&
+		   retry_failed(&redrive->retry, clock_mono(), &redrive->random) == RETRY_LATER)
+	{
+		clock_sleep_until(redrive->retry.retry_at);
+		error_clear(error);
+	}
+	return outcome;
+}
+
 /* False: nothing more can be done. */
 static bool
 redrive_one(Redrive *redrive, const WaitingLetter *letter, Error *error)
@@ -166,7 +187,7 @@ redrive_one(Redrive *redrive, const WaitingLetter *letter, Error *error)
 		return false;
 	if (!fill_batch(redrive, letter, &record, topic))
 		return error_bug(error, "out of memory");
-	switch (pg_redrive_apply(redrive->target, letter, &redrive->batch, error))
+	switch (apply(redrive, letter, error))
 	{
 		case REDRIVE_APPLIED:
 			redrive->applied++;
@@ -177,6 +198,7 @@ redrive_one(Redrive *redrive, const WaitingLetter *letter, Error *error)
 		case REDRIVE_REFUSED:
 			stays(redrive, letter, error);
 			return true;
+		case REDRIVE_UNLUCKY:
 		case REDRIVE_FAILED:
 			break;
 	}
@@ -204,6 +226,9 @@ redrive_run(const ConsumerConfig *config, Handlers *handlers, FILE *out, Error *
 	bool ok;
 
 	batch_init(&redrive.batch, 1, BATCH_BYTES);
+	retry_init(&redrive.retry, config->retry_min_usec, config->retry_max_usec,
+			   config->retry_attempts);
+	random_seed(&redrive.random, random_seed_from_system());
 	redrive.target = pg_redrive_open(config->conninfo, config->connect_timeout_usec, config->group,
 									 config->inbox_retention_usec, handlers, error);
 	ok = redrive.target != NULL && redrive_all(&redrive, error);

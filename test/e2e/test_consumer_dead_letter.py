@@ -387,6 +387,34 @@ def test_one_that_is_sent_again_is_applied_once(stage, dedupe):
     check_good(stage, feed)
 
 
+def test_redrive_has_bad_luck(stage, exits):
+    """Deadlocks: it tries as often as the consumer does."""
+    feed = Feed(stage, partitions=1)
+    put_bad(feed, 1)
+    feed.send(5)
+    stage.consumer().start()
+    feed.wait_applied()
+    wait_rows(stage, 1)
+    stage.target_sql(MENDED)
+    stage.target_sql("""
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('tries') <= 4 THEN
+                RAISE 'a deadlock' USING ERRCODE = '40P01';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER collide BEFORE INSERT ON applied FOR EACH ROW EXECUTE FUNCTION collide()""")
+    command = redrive(stage, **{"retry.attempts": "2"})
+    assert command.status == exits["EXIT_SERVER"] and "a deadlock" in command.output, command
+    assert rows(stage, "redriven_at") == [(None,)]
+    command = redrive(stage)
+    assert command.status == 0 and "applied: 1," in command.output, command
+    assert stage.target_sql("SELECT last_value FROM tries") == [(5,)]
+    assert applied_bad(stage) == [bad_id(1)]
+
+
 def test_letters_are_not_read(stage, exits):
     stage.handlers["letters"] = {"topic": stage.letters(), "sql": stage.handlers[
         stage.topic("t")]["sql"]}

@@ -19,10 +19,6 @@ def stage(make_scene, target, broker):
     return scene
 
 
-def payloads(stage):
-    return [row[0] for row in stage.target_sql("SELECT payload FROM applied ORDER BY n")]
-
-
 def lag(consumer):
     return sum(v for k, v in consumer.metrics().items() if k.startswith("outbox_consumer_lag_records"))
 
@@ -43,8 +39,8 @@ def store_in_kafka(stage, topic, offset):
     tool.close()
 
 
-def set_progress(stage, next_offset):
-    stage.target_sql("UPDATE outbox_inbox.progress SET next_offset = %s, last_offset = NULL"
+def set_progress(stage, next_offset, last_offset="NULL"):
+    stage.target_sql(f"UPDATE outbox_inbox.progress SET next_offset = %s, last_offset = {last_offset}"
                      " WHERE group_name = %s", (next_offset, stage.prefix))
 
 
@@ -83,12 +79,14 @@ def test_offsets_in_the_target_behind_and_ahead(stage, exits):
     feed.wait_applied()
     assert consumer.running() and not consumer.problems()
     assert consumer.stop() == 0
-    # Ahead of all that there is.
-    set_progress(stage, 31)
-    consumer.start(ready=False)
-    assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
-    problem, = consumer.problems()
-    assert "is 31," in problem["msg"] and "ends at 30" in problem["detail"]
+    # Ahead of all that there is, with the record to compare or without.
+    for last in ("last_offset", "NULL"):
+        set_progress(stage, 31, last)
+        consumer.start(ready=False)
+        assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
+        problem, = consumer.problems()
+        assert "is 31," in problem["msg"] and "ends at 30" in problem["detail"]
+        assert "beyond its end" in problem["hint"]
     feed.check()
 
 
@@ -160,14 +158,14 @@ def test_the_last_record_is_compacted_away(stage, compacted, exits):
     compacted.write(0, ("a", "1"), ("b", "2"), ("c", "3"))
     compacted.write(1, ("d", "4"), ("e", "5"))
     consumer = stage.consumer().start()
-    until(lambda: len(payloads(stage)) == 5, "five are applied")
+    until(lambda: len(stage.payloads()) == 5, "five are applied")
     assert consumer.stop() == 0
     compacted.write(0, ("c", "6"), ("f", "7"))
     compacted.write(1, ("d", "8"), ("e", "9"), ("g", "10"))
     compacted.wait_left(0, 1, 3, 4, 2, 3, 4)
     consumer.start()
-    until(lambda: len(payloads(stage)) >= 10, "ten are applied")
-    assert sorted(map(int, payloads(stage))) == list(range(1, 11))
+    until(lambda: len(stage.payloads()) >= 10, "ten are applied")
+    assert sorted(map(int, stage.payloads())) == list(range(1, 11))
     until(lambda: lag(consumer) == 0, "there is no lag")
     assert not consumer.problems()
     assert consumer.stop() == 0
@@ -182,7 +180,7 @@ def test_the_last_record_is_compacted_away(stage, compacted, exits):
     assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
     problem, = consumer.problems()
     assert "offset 0 is newer than what was applied behind it" in problem["msg"], problem
-    assert "new" not in payloads(stage)
+    assert "new" not in stage.payloads()
 
 
 def test_tombstones_and_holes(stage, compacted):
@@ -218,7 +216,7 @@ def test_an_open_transaction_hides_what_follows(stage):
     feed.put(0, b"before")
     feed.flush()
     consumer = stage.consumer(**{"lag.interval": "100ms"}).start()
-    until(lambda: payloads(stage) == ["before"], "what comes before is applied")
+    until(lambda: stage.payloads() == ["before"], "what comes before is applied")
     until(lambda: lag(consumer) == 0, "there is no lag")
     writer = Producer({"bootstrap.servers": stage.broker.servers, "transactional.id": stage.prefix})
     writer.init_transactions(30)
@@ -231,13 +229,13 @@ def test_an_open_transaction_hides_what_follows(stage):
     feed.flush()
     until(lambda: lag(consumer) == 5, lambda: f"the lag is 5, not {lag(consumer)}")
     until(lambda: consumer.metric("outbox_consumer_lag_seconds") > 0, "it has an age")
-    assert payloads(stage) == ["before"]
+    assert stage.payloads() == ["before"]
     # Another start sees the same.
     assert consumer.stop() == 0
     consumer.start()
     until(lambda: lag(consumer) == 5, lambda: f"the lag is 5, not {lag(consumer)}")
     writer.commit_transaction(30)
-    until(lambda: payloads(stage) == ["before", "0", "1", "2", "other 0", "other 1"], "all are applied")
+    until(lambda: stage.payloads() == ["before", "0", "1", "2", "other 0", "other 1"], "all are applied")
     # Its mark is the last of the partition, and no record.
     until(lambda: lag(consumer) == 0, "there is no lag")
     assert not consumer.problems()
@@ -254,7 +252,7 @@ def test_keys_that_are_no_text(stage):
         feed.put(0, b"%d" % number, key=key)
     feed.flush()
     consumer = stage.consumer().start()
-    until(lambda: payloads(stage) == ["0", "1", "2", "3"], "all are applied")
+    until(lambda: stage.payloads() == ["0", "1", "2", "3"], "all are applied")
     assert consumer.stop() == 0 and not consumer.problems()
 
     other = stage.consumer("other", handlers={feed.topic: {"sql": "INSERT INTO applied (key) SELECT key FROM batch"}},

@@ -145,11 +145,11 @@ def test_a_consumer_that_wakes_too_late_commits_nothing(stage, where):
 
 
 def test_a_broker_killed_again_and_again(make_scene, target, own_broker):
-    """Under load; the second time for longer than the session lasts."""
+    """Under load; the second time for longer than the session lasts, after which a static member isn't its own rival."""
     scene = make_scene(None, target, own_broker)
     scene.apply_all("t")
     feed = Feed(scene)
-    first = scene.consumer("first", **SHORT_SESSION).start()
+    first = scene.consumer("first", **SHORT_SESSION, **{"consumer.instance_id": "first"}).start()
     second = scene.consumer("second", **SHORT_SESSION).start()
     feed.start()
     for away in (False, True, False):

@@ -21,10 +21,6 @@ def stage(make_scene, target, broker):
     return scene
 
 
-def payloads(stage):
-    return [row[0] for row in stage.target_sql("SELECT payload FROM applied ORDER BY n")]
-
-
 def test_records_by_other_producers(stage):
     """No header, no id, no key, no value, an odd time: applied by their offsets alone."""
     feed = Feed(stage, partitions=1)
@@ -43,19 +39,19 @@ def test_records_by_other_producers(stage):
     feed.flush()
     feed.send(1)
     consumer = stage.consumer().start()
-    until(lambda: len(payloads(stage)) >= 12, lambda: f"12 are applied: {payloads(stage)}")
+    until(lambda: len(stage.payloads()) >= 12, lambda: f"12 are applied: {stage.payloads()}")
     assert consumer.stop() == 0
     # Each of them may be the one that it goes on from.
     for time in (2 ** 62, 0):
         feed.put(0, b"x", timestamp=time)
         feed.flush()
-        count = len(payloads(stage))
+        count = len(stage.payloads())
         consumer.start()
-        until(lambda c=count: len(payloads(stage)) > c, "the next one is applied")
+        until(lambda c=count: len(stage.payloads()) > c, "the next one is applied")
         assert consumer.stop() == 0
         consumer.start()
         assert consumer.stop() == 0
-        assert len(payloads(stage)) == count + 1
+        assert len(stage.payloads()) == count + 1
         assert not consumer.problems()
 
 
@@ -89,8 +85,8 @@ def test_two_positions_and_lower_ones(stage):
     feed.put(0, b"5")
     feed.flush()
     consumer = stage.consumer().start()
-    until(lambda: len(payloads(stage)) >= 5, "five are applied")
-    assert payloads(stage) == ["1", "2", "3", "4", "5"]
+    until(lambda: len(stage.payloads()) >= 5, "five are applied")
+    assert stage.payloads() == ["1", "2", "3", "4", "5"]
     assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="position"}'] == 3
     assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="id"}'] == 0
     # Of what was applied alone.
@@ -114,12 +110,12 @@ def test_transactions_of_kafka_and_their_marks(stage):
         else:
             producer.commit_transaction(30)
         if number == 5:
-            until(lambda: len(payloads(stage)) >= 4, "four are applied")
+            until(lambda: len(stage.payloads()) >= 4, "four are applied")
             assert consumer.stop() == 0
             consumer.start()
     expected = [str(n) for n in range(12) if n % 3 != 1]
-    until(lambda: len(payloads(stage)) >= len(expected), "all are applied")
-    assert payloads(stage) == expected
+    until(lambda: len(stage.payloads()) >= len(expected), "all are applied")
+    assert stage.payloads() == expected
     until(lambda: sum(v for k, v in consumer.metrics().items()
                       if k.startswith("outbox_consumer_lag_records")) == 0, "there is no lag")
     assert consumer.stop() == 0
@@ -220,7 +216,7 @@ def test_a_topic_made_again_while_it_is_read(stage, exits):
     feed.flush()
     consumer.start(ready=False)
     assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
-    assert "new" not in payloads(stage)
+    assert "new" not in stage.payloads()
 
 
 def test_progress_moved_by_hand(stage):

@@ -71,8 +71,7 @@ def test_a_gap_is_replayed_while_it_is_read(scene):
     scene.wait_known()
     consumer = scene.consumer().start()
     wait_applied(scene, ids)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     ids += [scene.emit("t", f"k{n}") for n in range(30)]
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
     scene.initialize("--accept-gap")

@@ -53,6 +53,7 @@ typedef struct FakeTarget
 	MonoUsec done_at;
 	TargetMove asked; /* how the apply under way moves the progress */
 	int64_t next;	  /* -1: no progress yet */
+	int64_t set_by;	  /* somebody set it so far ahead of what was applied last */
 	int64_t last_timestamp_ms;
 	int64_t moved_at_ms;
 	unsigned applications;
@@ -302,6 +303,7 @@ static void
 fake_commit(FakeTarget *target)
 {
 	target->next = target->asked.new_next;
+	target->set_by = 0;
 	target->last_timestamp_ms = target->asked.last_timestamp_ms;
 	target->applied += (int64_t) target->asked_records;
 }
@@ -337,7 +339,7 @@ fake_visit(const Target *base, TargetProgressVisitor progress, TargetPositionVis
 	const FakeTarget *target = (const FakeTarget *) base;
 	TargetProgress row = {.topic = "t",
 						  .next_offset = target->next,
-						  .last_offset = target->next - 1,
+						  .last_offset = target->next - 1 - target->set_by,
 						  .last_timestamp_ms = target->last_timestamp_ms,
 						  .moved_at_ms = target->moved_at_ms};
 

@@ -115,7 +115,8 @@ many_set_paused(Inbox *base, const InboxPlace *places, size_t count, bool paused
 static bool
 many_pause(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
-	(void) error;
+	if (many_of(base)->pauses_fail)
+		return error_transient(error, "made up");
 	return many_set_paused(base, places, count, true);
 }
 

@@ -67,6 +67,7 @@ typedef struct Many
 	InboxEventType told;
 	bool closing;
 	int turn;
+	bool pauses_fail;
 	unsigned finished; /* partitions that were given back */
 	ManyTarget targets[MANY_LANES];
 	int most_busy;	   /* targets with a request at the same time */

@@ -1,9 +1,10 @@
 /*
  * test_consumer_gone.c
- *	  The conductor over a partition whose last applied record was compacted away.
+ *	  The conductor over a partition where the progress isn't just behind a record: that was
+ *	  compacted away, or somebody set the progress.
  *
- * The target has applied up to offset 4, so that the next one is 5; the partition has
- * records up to 9.
+ * The target has applied up to offset 4, so that the next one is 5 unless it was set; the
+ * partition has records up to 9.
  */
 #include "unit.h"
 
@@ -112,6 +113,66 @@ what_comes_before_it_is_new(void **state)
 	assert_int_equal(scene.target.next, 5);
 }
 
+/* -------------------------------------------------------------------------
+ * set by hand
+ * ------------------------------------------------------------------------- */
+
+static void
+set_progress(int64_t next)
+{
+	scene.inbox.gone = NULL;
+	scene.target.next = next;
+	scene.target.set_by = next - 5;
+}
+
+/* The inbox says that it came to the end of the partition. */
+static void
+tell_end(void)
+{
+	scene.inbox.place.offset = scene.inbox.end;
+	scene.inbox.next_event = INBOX_END;
+}
+
+static void
+progress_beyond_the_end_stops_it(void **state)
+{
+	const Error *error;
+
+	(void) state;
+	set_progress(20);
+	scene_start(&scene);
+	assert_true(scene_run(&scene, 15 * SEC));
+	/* The brokers' word for it is needed, too. */
+	scene.inbox.silent = true;
+	tell_end();
+	assert_true(scene_run(&scene, 15 * SEC));
+	scene.inbox.silent = false;
+	assert_false(scene_run(&scene, 15 * SEC));
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_OFFSETS);
+	assert_non_null(strstr(error->message, "is 20,"));
+	assert_non_null(strstr(error->detail, "ends at 10"));
+	assert_int_equal(scene.target.applied, 0);
+}
+
+/* Even when it isn't there yet, as long as nobody says so. */
+static void
+progress_ahead_leaves_out_what_is_before(void **state)
+{
+	(void) state;
+	set_progress(8);
+	scene.inbox.end = 7;
+	scene.inbox.silent = true;
+	scene_start(&scene);
+	assert_true(scene_run(&scene, 15 * SEC));
+	tell_end();
+	assert_true(scene_run(&scene, 15 * SEC));
+	scene.inbox.end = 10;
+	scene.inbox.silent = false;
+	assert_true(scene_run(&scene, 15 * SEC));
+	assert_int_equal(scene.target.next, 10);
+	assert_int_equal(scene.target.applied, 2);
+}
+
 int
 main(void)
 {
@@ -121,6 +182,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(it_is_there, start, end),
 		cmocka_unit_test_setup_teardown(an_inbox_that_does_not_say_when, start, end),
 		cmocka_unit_test_setup_teardown(what_comes_before_it_is_new, start, end),
+		cmocka_unit_test_setup_teardown(progress_beyond_the_end_stops_it, start, end),
+		cmocka_unit_test_setup_teardown(progress_ahead_leaves_out_what_is_before, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

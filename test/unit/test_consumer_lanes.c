@@ -174,6 +174,33 @@ others_go_on(void **state)
 	many_close(&many);
 }
 
+/* A pause that fails leaves its partitions giving records: they aren't asked for then. */
+static void
+what_cant_be_paused_isnt_read(void **state)
+{
+	Many many;
+
+	(void) state;
+	many_open(&many, 1);
+	many_tell(&many, INBOX_ASSIGNED, 0, MANY_PARTITIONS);
+	many_run(&many, SEC / 10);
+	many.pauses_fail = true;
+	many.outcome = fail_all;
+	many_grow(&many, 1000);
+	many_run(&many, 20 * SEC);
+	assert_int_equal(many.consumer->breaker.state, BREAKER_OPEN);
+	for (int i = 0; i < MANY_LANES; i++)
+	{
+		assert_true(many.consumer->lanes[i].paused);
+		assert_in_range(many.consumer->lanes[i].filling->count, 0, many.config.batch_records);
+	}
+	many.pauses_fail = false;
+	many.outcome = NULL;
+	many_run(&many, 200 * SEC);
+	assert_true(many_all_applied(&many));
+	many_close(&many);
+}
+
 /* With the lag, as far as the target is quick; each connection by itself. */
 static void
 transactions_grow_and_shrink(void **state)
@@ -396,6 +423,7 @@ main(void)
 		cmocka_unit_test(one_breaker_for_all),
 		cmocka_unit_test(connections_that_break_together_are_one_failure),
 		cmocka_unit_test(others_go_on),
+		cmocka_unit_test(what_cant_be_paused_isnt_read),
 		cmocka_unit_test(transactions_grow_and_shrink),
 		cmocka_unit_test(what_is_revoked_waits_for_all),
 		cmocka_unit_test(letters_of_several_connections),
