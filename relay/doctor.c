@@ -19,14 +19,16 @@
 
 /* What a relay that starts asks Kafka before all else, when transactions are in use. */
 static void
-look_at_delivery(const RelayConfig *config, const ServerFacts *server, DoctorReport *report)
+look_at_delivery(const RelayConfig *config, const ServerFacts *server, const TopicFacts *position,
+				 DoctorReport *report)
 {
 	DeliveryLook look = {.exactly_once = config->exactly_once};
 
 	error_clear(&look.error);
 	if (!doctor_delivery_matters(server, &look))
 		return;
-	kafka_doctor_position(config, server->relay.source_id, &look);
+	if (position->partitions > 0 || position->error.error_class != ERROR_CLASS_NONE)
+		kafka_doctor_position(config, server->relay.source_id, &look);
 	doctor_check_delivery(server, &look, doctor_report_add, report);
 }
 
@@ -59,7 +61,7 @@ doctor_run(const RelayConfig *config, const DoctorRequest *request, FILE *out)
 		doctor_check_server(server, &setup, doctor_report_add, report);
 		doctor_check_broker(&broker, &setup, doctor_report_add, report);
 		if (broker.reach.error_class == ERROR_CLASS_NONE)
-			look_at_delivery(config, server, report);
+			look_at_delivery(config, server, &broker.position, report);
 	}
 	if (report != NULL)
 		status = doctor_report_finish(report) > 0 ? EXIT_FINDINGS : EXIT_OK;

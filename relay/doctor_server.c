@@ -113,11 +113,13 @@ check_plugin(const ServerFacts *facts, const DoctorSetup *setup, Finding *findin
 static void
 check_slots_free(const ServerFacts *facts, const DoctorSetup *setup, Finding *finding)
 {
+	bool ours = facts->relay.slot_found && facts->relay.slot_here;
+
 	(void) setup;
-	if (facts->relay.slot_found || facts->slots < facts->slots_max)
+	if (ours || facts->slots < facts->slots_max)
 	{
 		finding_set(finding, FINDING_OK, "%d of %d are in use%s", facts->slots, facts->slots_max,
-					facts->relay.slot_found ? ", ours among them" : "");
+					ours ? ", ours among them" : "");
 		return;
 	}
 	finding_set(finding, FINDING_ERROR, "all %d are in use, and ours has yet to be made",

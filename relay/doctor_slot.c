@@ -38,11 +38,17 @@ doctor_check_registration(const ServerFacts *facts, const DoctorSetup *setup, Fi
 		return;
 	}
 	finding_set_error(finding, FINDING_ERROR, &error);
-	if (!relay->registered && relay->slot_found)
+	if (!relay->registered && relay->slot_found && relay->slot_here)
 		finding_mend(finding, REMEDY_ADVICE,
 					 "a slot \"%s\" is there all the same: choose another name with postgres.slot, "
 					 "or drop the slot if nobody needs it, and run outbox-relay init",
 					 setup->slot);
+	else if (!relay->registered && relay->slot_found)
+		finding_mend(
+			finding, REMEDY_ADVICE,
+			"the slot \"%s\" is another database's or another program's: choose another name "
+			"with postgres.slot, and run outbox-relay init",
+			setup->slot);
 	else
 		finding_mend_by_relay(finding, setup, "init");
 }

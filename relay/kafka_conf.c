@@ -31,7 +31,7 @@ typedef struct Property
 /* May be changed by kafka.*: latency first, and a quick return after an outage. */
 static const Property defaults[] = {
 	{"client.id", "outbox-relay"},
-	{"linger.ms", "2"},
+	{"linger.ms", "1"},
 	{"socket.keepalive.enable", "true"},
 	{"reconnect.backoff.ms", "100"},
 	{"reconnect.backoff.max.ms", "2000"},

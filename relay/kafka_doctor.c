@@ -67,7 +67,7 @@ find_topic(BrokerFacts *facts, const char *name)
 		if (strcmp(facts->topics[i].name, name) == 0)
 			return &facts->topics[i];
 	}
-	return facts->exactly_once && strcmp(facts->position.name, name) == 0 ? &facts->position : NULL;
+	return strcmp(facts->position.name, name) == 0 ? &facts->position : NULL;
 }
 
 static void

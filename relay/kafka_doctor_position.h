@@ -9,7 +9,10 @@
 #include "doctor_delivery.h"
 #include "relay_options.h"
 
-/* Fills what the topic says of this source and slot; look has the rest. */
+/*
+ * Fills what the topic says of this source and slot; look has the rest.  It is asked for by its
+ * name: only one that a list of all topics had, or some broker makes it.
+ */
 extern void kafka_doctor_position(const RelayConfig *config, const char *source_id,
 								  DeliveryLook *look);
 

@@ -123,19 +123,35 @@ choose_source_id(Init *init, Error *error)
 	return true;
 }
 
+/* Before anything is made: another name is needed then, and what was made would stay behind. */
+static bool
+check_slot_is_free(const Init *init, Error *error)
+{
+	if (init->facts.registered || !init->facts.slot_found)
+		return true;
+	if (init->facts.slot_here)
+	{
+		error_permanent(error, EXIT_NOT_INITIALIZED,
+						"the replication slot \"%s\" exists, but isn't registered",
+						init->config->slot);
+		return error_hint(error,
+						  "Choose another name with postgres.slot, or drop the slot if nobody "
+						  "needs it.");
+	}
+	error_permanent(error, EXIT_NOT_INITIALIZED,
+					"the replication slot \"%s\" isn't a pgoutput slot of this database",
+					init->config->slot);
+	error_detail(error,
+				 "Slots are the server's: another database, or another program, has this one.");
+	return error_hint(error, "Choose another name with postgres.slot.");
+}
+
 static bool
 register_slot(Init *init, Error *error)
 {
 	char text[16];
 	const char *params[] = {init->config->slot, init->config->publication, init->source_id, text};
 
-	if (init->facts.slot_found)
-	{
-		error_permanent(error, EXIT_NOT_INITIALIZED,
-						"the replication slot \"%s\" exists, but isn't registered",
-						init->config->slot);
-		return error_hint(error, "Drop it, or choose another name with postgres.slot.");
-	}
 	init->generation = 0;
 	if (!pg_init_skip_old_letters(&init->link, &init->facts, init->source_id, &init->generation,
 								  error))
@@ -390,6 +406,20 @@ check_rows_are_ours(Init *init, Error *error)
 							 "(\"Dump and restore\" in docs/sql.md).");
 }
 
+/*
+ * The snapshot of a slot that had to wait for transactions may have an xmin beyond its xmax
+ * (SnapBuildProcessRunningXacts() raises the one, only commits raise the other).  PostgreSQL reads
+ * it as one that sees all below xmin and nothing else, but its own type pg_snapshot refuses it.
+ */
+#define SQL_LOOK                                                                                   \
+	"SELECT CASE WHEN pg_catalog.pg_snapshot_xmin(s.taken) <= "                                    \
+	"pg_catalog.pg_snapshot_xmax(s.taken)"                                                         \
+	"            THEN s.taken::text"                                                               \
+	"            ELSE pg_catalog.concat(pg_catalog.pg_snapshot_xmin(s.taken), ':',"                \
+	"                                   pg_catalog.pg_snapshot_xmin(s.taken), ':') END,"           \
+	"       EXISTS (SELECT FROM outbox.event), (SELECT current FROM outbox.rotation)"              \
+	"  FROM (SELECT pg_catalog.pg_current_snapshot() AS taken) AS s"
+
 static bool
 make_slot_and_finish(Init *init, Error *error)
 {
@@ -398,11 +428,7 @@ make_slot_and_finish(Init *init, Error *error)
 		check_rows_are_ours(init, error) && make_slot(init, error) && use_snapshot(init, error);
 
 	if (ok)
-		seen =
-			pg_command(&init->link, "look at the rows that are there",
-					   "SELECT pg_catalog.pg_current_snapshot(), EXISTS (SELECT FROM outbox.event),"
-					   "       (SELECT current FROM outbox.rotation)",
-					   NULL, 0, error);
+		seen = pg_command(&init->link, "look at the rows that are there", SQL_LOOK, NULL, 0, error);
 	ok = seen != NULL && pg_command_only(&init->link, "end the look", "COMMIT", NULL, 0, error) &&
 		 finish(init, seen, error);
 	PQclear(seen);
@@ -420,6 +446,7 @@ init_database(Init *init, Error *error)
 		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
 		   pg_link_connect_to(&init->replication, conninfo, true, init->link.host, error) &&
 		   pg_identify(&init->replication, &init->identity, error) &&
+		   check_slot_is_free(init, error) &&
 		   pg_init_publication(&init->link, init->config->publication, &init->facts, init->say,
 							   init->arg, error) &&
 		   settle_registration(init, &done, error) && (done || make_slot_and_finish(init, error));

@@ -404,6 +404,17 @@ source_next(ReplSource *base, ByteView *frame, Error *error)
 }
 
 static IoResult
+source_gather(ReplSource *base, Error *error)
+{
+	PgSource *source = (PgSource *) base;
+
+	if (PQconsumeInput(source->link.conn) == 1)
+		return IO_OK;
+	pg_error_lost(error, source->link.conn, "read the replication stream");
+	return IO_FAILED;
+}
+
+static IoResult
 source_send_status(ReplSource *base, ByteView message, Error *error)
 {
 	PgSource *source = (PgSource *) base;
@@ -454,6 +465,7 @@ source_close(ReplSource *base)
 
 static const ReplSourceOps pg_source_ops = {
 	.next = source_next,
+	.gather = source_gather,
 	.send_status = source_send_status,
 	.flush = source_flush,
 	.fd = source_fd,

@@ -20,6 +20,8 @@
 #include <string.h>
 
 #define FRAMES_PER_ROUND 2048
+/* So often in a backlog the walsender gets room to write on. */
+#define FRAMES_PER_GATHERING 96
 
 static void
 remember_subject(Pump *pump, const OutboxEvent *event)
@@ -248,6 +250,8 @@ pump_publish(Pump *pump, const OutboxEvent *event, EventSink *sink, Error *error
 	io = sink->ops->publish(sink, &pump->routed, token, error);
 	if (io == IO_OK)
 	{
+		if (point_before(pump->sent, point))
+			pump->sent = point;
 		remember_subject(pump, event);
 		pump->stats.events_published++;
 		pump->published++;
@@ -326,6 +330,7 @@ take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
 	if (!walframe_parse(bytes, &frame, error))
 		return PUMP_STOP;
 	pump->stats.frames++;
+	pace_read(&pump->pace);
 	feedback_frame(&pump->feedback, frame.kind == WAL_FRAME_KEEPALIVE && frame.reply_requested,
 				   now);
 	pump_server_at(pump, frame.end);
@@ -339,7 +344,10 @@ take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
 		!assembler_take(pump->assembler, &message, &pump->pending, error))
 		return PUMP_STOP;
 	if (message.kind == PGOUTPUT_BEGIN)
+	{
 		pump->xid = message.u.begin.xid;
+		pace_begin(&pump->pace, frame.sent_at - message.u.begin.commit_time);
+	}
 	count_pending(pump);
 	pump->held = true;
 	return PUMP_MORE;
@@ -380,6 +388,8 @@ PumpVerdict
 pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *error)
 {
 	pump->now = now;
+	if (pump_gather_at(pump, now) != MONO_NEVER)
+		return source->ops->gather(source, error) == IO_OK ? PUMP_IDLE : PUMP_SOURCE_LOST;
 	for (int i = 0; i < FRAMES_PER_ROUND; i++)
 	{
 		PumpVerdict verdict;
@@ -387,6 +397,9 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 
 		if (pump->finishing && !pump_is_amid_transaction(pump))
 			return PUMP_IDLE;
+		if (pump->pace.behind && i % FRAMES_PER_GATHERING == FRAMES_PER_GATHERING - 1 &&
+			!pump->held && source->ops->gather(source, error) != IO_OK)
+			return PUMP_SOURCE_LOST;
 		if (!pump->held)
 		{
 			switch (source->ops->next(source, &frame, error))
@@ -395,6 +408,9 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 					pump->kafka.idle = false;
 					break;
 				case IO_AGAIN:
+					pace_dry(&pump->pace, now);
+					if (pump_gather_at(pump, now) != MONO_NEVER)
+						return PUMP_IDLE;
 					if (!pump->kafka.idle)
 						pump->kafka.idle_since = now;
 					pump->kafka.idle = true;
@@ -427,4 +443,10 @@ MonoUsec
 pump_wake_at(const Pump *pump)
 {
 	return feedback_wake_at(&pump->feedback);
+}
+
+MonoUsec
+pump_gather_at(const Pump *pump, MonoUsec now)
+{
+	return pace_gather_at(&pump->pace, now);
 }

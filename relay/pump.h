@@ -42,7 +42,8 @@ typedef struct Pump Pump;
 /* Of a sink that has transactions; else unused. */
 typedef struct TransactionLimits
 {
-	int64_t linger_usec;   /* nothing to read for this long: it is committed */
+	int64_t linger_usec;   /* nothing to read for this long, or now, when the stream is current and
+							* it has been open for this long: it is committed */
 	int64_t interval_usec; /* 0: it has none.  Then no further one of the stream is taken up, */
 	uint64_t events;	   /* or from this many events on, */
 	uint64_t bytes;		   /* or bytes */
@@ -152,6 +153,11 @@ extern void pump_finish(Pump *pump);
 /* An event of the open transaction has gone, and its commit wasn't read: it would all come again. */
 extern bool pump_is_amid_transaction(const Pump *pump);
 extern MonoUsec pump_wake_at(const Pump *pump);
+/*
+ * MONO_NEVER: more is to be read when the source's descriptor says so.  Else pump_read() only gathers it, wants to do so
+ * again at that time, and till then no descriptor is a reason to wake up; see pace.h.
+ */
+extern MonoUsec pump_gather_at(const Pump *pump, MonoUsec now);
 extern const char *pump_wanted_topic(const Pump *pump);
 /* That topic can't be had: its event is poison. */
 extern void pump_topic_refused(Pump *pump, const Error *error);
@@ -231,6 +237,8 @@ extern void pump_mark_failed(Pump *pump, bool heartbeat_is_bad, MonoUsec now);
 
 extern PgLsn pump_confirmed(const Pump *pump);
 extern PgLsn pump_durable(const Pump *pump);
+/* Whatever a sink was given, the ones before this one included, and on another timeline. */
+extern bool pump_sent_is_confirmed(const Pump *pump);
 extern uint32_t pump_in_flight(const Pump *pump);
 extern uint64_t pump_in_flight_bytes(const Pump *pump);
 extern PgUsec pump_oldest_commit_time(const Pump *pump);

@@ -7,6 +7,7 @@
 
 #include "assemble.h"
 #include "heartbeat.h"
+#include "pace.h"
 #include "pump.h"
 
 /* The order of the stream: a commit LSN, and an ordinal in it. */
@@ -65,6 +66,7 @@ struct Pump
 	PgLsn durable;		 /* R */
 	PgLsn start_lsn;	 /* of this stream */
 	StreamPoint resume;	 /* events before this are settled; see pump_start() */
+	StreamPoint sent;	 /* the highest that any sink of this pump was given */
 	bool in_transaction; /* of the stream, published or not */
 	bool suppressed;	 /* that transaction is below start_lsn */
 	uint32_t published;	 /* events of it */
@@ -74,6 +76,7 @@ struct Pump
 	bool held;
 	Assembled pending; /* what is held */
 	RoutedEvent routed;
+	Pace pace;
 	MonoUsec listening_since; /* the last time reading began */
 	bool listening;
 

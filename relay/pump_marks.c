@@ -88,6 +88,13 @@ pump_durable(const Pump *pump)
 	return pump->durable;
 }
 
+bool
+pump_sent_is_confirmed(const Pump *pump)
+{
+	return pump->sent.commit_lsn == LSN_INVALID ||
+		   pump->sent.commit_lsn < window_confirmed(pump->window);
+}
+
 uint32_t
 pump_in_flight(const Pump *pump)
 {

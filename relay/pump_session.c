@@ -99,6 +99,7 @@ pump_source_lost(Pump *pump)
 {
 	pump->held = false;
 	pump->listening = false;
+	pace_init(&pump->pace);
 	pump->in_transaction = false;
 	pump->kafka.amid = false;
 	heartbeats_free(&pump->heartbeats);

@@ -6,7 +6,10 @@
  *		Kafka	begin ----------------------------- commit(position behind the second)
  *
  * It takes up whole transactions of the stream, until enough is in it or nothing more is
- * there to read; while it ends, the next one waits.  Within a transaction of the stream it
+ * there to read; while it ends, the next one waits.  In a backlog the server is slower than
+ * the relay, so that nothing is there to read every other moment: then it takes a pause to
+ * be the end.  A stream that is current has no such end, only gaps: the first of them does,
+ * as soon as it has been open for as long as such a pause.  Within a transaction of the stream it
  * is committed only when that would outlive it, or before a dead letter.
  *
  * Refuses nothing; without transactions none is ever open.
@@ -138,6 +141,16 @@ point_reached(const Pump *pump)
 	return (StreamPoint){kafka->end_lsn, 0};
 }
 
+/* When it has waited long enough for more, while nothing is there to read. */
+static MonoUsec
+lingers_until(const Pump *pump)
+{
+	const KafkaTransaction *kafka = &pump->kafka;
+
+	return (pump->pace.behind ? kafka->idle_since : kafka->opened_at) +
+		   pump->config.transactions.linger_usec;
+}
+
 static bool
 is_due(const Pump *pump, bool end)
 {
@@ -146,7 +159,7 @@ is_due(const Pump *pump, bool end)
 	if (kafka->amid)
 		return kafka->due || is_too_much(pump);
 	return end || kafka->due || is_enough(pump) ||
-		   (kafka->idle && pump->now - kafka->idle_since >= pump->config.transactions.linger_usec);
+		   (kafka->idle && pump->now >= lingers_until(pump));
 }
 
 PumpVerdict
@@ -188,7 +201,7 @@ pump_transact_wake_at(const Pump *pump)
 	if (!kafka->open || kafka->ending)
 		return MONO_NEVER;
 	if (!kafka->amid && kafka->idle)
-		return kafka->idle_since + limits->linger_usec;
+		return lingers_until(pump);
 	return kafka->opened_at + (kafka->amid ? limits->split_usec : limits->interval_usec);
 }
 

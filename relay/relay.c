@@ -262,8 +262,9 @@ hears_registry(const Relay *relay)
 }
 
 static void
-watch(Relay *relay)
+watch(Relay *relay, MonoUsec now)
 {
+	bool gathers = pump_gather_at(relay->pump, now) != MONO_NEVER;
 	Poller *poller = relay->poller;
 	short source_events = 0;
 
@@ -276,18 +277,18 @@ watch(Relay *relay)
 	if (relay->state == RELAY_IDENTIFYING || relay->state == RELAY_STARTING)
 		source_events = pg_source_events(relay->source);
 	else if (relay->stream != NULL)
-		source_events =
-			(short) ((relay->reading && (relay->state == RELAY_STREAMING || relay_finishes(relay))
-						  ? POLLIN
-						  : 0) |
-					 (relay->source_full ? POLLOUT : 0));
+		source_events = (short) ((relay->reading && !gathers &&
+										  (relay->state == RELAY_STREAMING || relay_finishes(relay))
+									  ? POLLIN
+									  : 0) |
+								 (relay->source_full ? POLLOUT : 0));
 	poller_watch(poller, relay->source_slot,
 				 relay->source != NULL
 					 ? pg_source_stream(relay->source)->ops->fd(pg_source_stream(relay->source))
 					 : -1,
 				 source_events);
 	poller_watch(poller, relay->sink_slot,
-				 relay->sink != NULL ? relay->sink->ops->fd(relay->sink) : -1, POLLIN);
+				 relay->sink != NULL && !gathers ? relay->sink->ops->fd(relay->sink) : -1, POLLIN);
 }
 
 static MonoUsec
@@ -301,6 +302,7 @@ wake_up(const Relay *relay, MonoUsec now)
 {
 	MonoUsec wake_at = hears_registry(relay) ? registry_wake_at(relay->registry) : MONO_NEVER;
 
+	wake_at = earlier(wake_at, pump_gather_at(relay->pump, now));
 	wake_at = earlier(wake_at, relay_kafka_wake_at(relay));
 	if (relay->renewing)
 		wake_at = earlier(wake_at, relay->renew_deadline);
@@ -347,7 +349,8 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 	bool more;
 
 	relay->now = now;
-	more = relay_settle(relay, now, wall);
+	/* Reports come in together, too, while the stream is gathered. */
+	more = pump_gather_at(relay->pump, now) == MONO_NEVER && relay_settle(relay, now, wall);
 	relay_take_refusal(relay, now);
 	relay_renew_step(relay, now);
 	relay_kafka_step(relay, now);
@@ -376,7 +379,7 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 			break;
 	}
 	relay_transact(relay, now);
-	watch(relay);
+	watch(relay, now);
 	*wake_at = more ? now : wake_up(relay, now);
 	return relay->state != RELAY_STOPPED;
 }

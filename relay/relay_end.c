@@ -122,7 +122,8 @@ end_step(Relay *relay, MonoUsec now, PgUsec wall)
 			return;
 		relay->drained = !relay->mark_in_flight && pump_in_flight(relay->pump) == 0 &&
 						 !pump_is_amid_transaction(relay->pump) && relay->burial == BURIAL_NONE &&
-						 pump_durable(relay->pump) == pump_confirmed(relay->pump);
+						 pump_durable(relay->pump) == pump_confirmed(relay->pump) &&
+						 pump_sent_is_confirmed(relay->pump);
 		pg_source_end(relay->source);
 		relay->drain_deadline = now + CLOSING_USEC;
 		relay_set_state(relay, RELAY_CLOSING, now);

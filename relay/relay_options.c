@@ -88,7 +88,9 @@ static const OptionSpec relay_specs[] = {
 	 "After this long Kafka gives up an open transaction (transaction.timeout.ms). A PostgreSQL "
 	 "transaction that takes more than half of it to publish is split."},
 	{"transaction.linger", OPTION_DURATION, "5ms", 0, 60000, NULL, "ms", 0,
-	 "A Kafka transaction is committed when nothing more was there to read for this long."},
+	 "A Kafka transaction is committed when nothing more was there to read for this long; by a "
+	 "relay "
+	 "that isn't behind so long after it was begun, as soon as nothing is there to read."},
 	{"transaction.interval", OPTION_DURATION, "500ms", 1, 3600000, NULL, "ms", 0,
 	 "At most this long a Kafka transaction takes up further PostgreSQL transactions."},
 	{"transaction.events", OPTION_INT, "50000", 1, 4194304, NULL, "events", 0,

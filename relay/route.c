@@ -37,6 +37,7 @@ struct Router
 	OwnHeaders own;
 	RouteTexts texts;
 	Buffer value;
+	uint32_t last_topic; /* in the map */
 };
 
 static void
@@ -152,6 +153,22 @@ make_topic(Router *router, const OutboxEvent *event, RoutedEvent *routed, Error 
 	routed->topic = topic_rule_make(router->rules->topic, value.text, error);
 	return routed->topic != NULL ||
 		   at_fault(routed, value.present ? ROUTE_FAULT_TOPIC : ROUTE_FAULT_FIELD);
+}
+
+/* The next event is often of the same topic as the last one. */
+static bool
+find_topic(Router *router, RoutedEvent *routed)
+{
+	const char *last = topic_map_name(router->map, router->last_topic, &routed->partition_count);
+
+	if (last == NULL || strcmp(last, routed->topic) != 0)
+	{
+		if (!topic_map_find(router->map, routed->topic, &router->last_topic,
+							&routed->partition_count))
+			return false;
+	}
+	routed->topic_index = router->last_topic;
+	return true;
 }
 
 static bool
@@ -328,7 +345,7 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 		return ROUTE_REJECTED;
 	if (!make_topic(router, event, routed, error))
 		return ROUTE_REJECTED;
-	if (!topic_map_find(router->map, routed->topic, &routed->topic_index, &routed->partition_count))
+	if (!find_topic(router, routed))
 		return ROUTE_UNKNOWN_TOPIC;
 	if (!early && !own_headers_read(&router->own, event, rules, error))
 		return ROUTE_REJECTED;

@@ -27,6 +27,8 @@ struct TopicRule
 	size_t prefix_len;
 	size_t suffix_len;
 	char topic[TOPIC_NAME_MAX + 1];
+	uint8_t last[TOPIC_NAME_MAX]; /* the value that made this topic */
+	size_t last_len;			  /* 0: none is known */
 };
 
 static bool
@@ -196,11 +198,21 @@ topic_rule_make(TopicRule *rule, ByteView value, Error *error)
 						value.data == NULL ? "null" : "empty");
 		return NULL;
 	}
+	if (value.len == rule->last_len && memcmp(value.data, rule->last, value.len) == 0)
+		return rule->topic;
+	rule->last_len = 0;
 	len = make(rule, value, error);
 	if (len == 0)
 		return NULL;
 	if (topic_name_valid(rule->topic, len))
+	{
+		if (value.len <= sizeof(rule->last))
+		{
+			memcpy(rule->last, value.data, value.len);
+			rule->last_len = value.len;
+		}
 		return rule->topic;
+	}
 	error_permanent(error, EXIT_POISON, "%s makes no legal topic name", rule->field);
 	error_detail(error, "Letters, digits, \".\", \"_\" and \"-\" are allowed.");
 	return NULL;

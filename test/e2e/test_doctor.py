@@ -179,8 +179,7 @@ def test_changes_nothing_beside_a_running_relay(scene):
     assert [everything(scene)[0][i] for i in (3, 4)] == before
     assert scene.broker.topics("") == topics
     assert relay.running() and relay.metric("outbox_relay_sessions_total") == sessions
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     # Without a relay nothing moves at all.
     before = everything(scene)
     found = patient.doctor()
@@ -351,8 +350,7 @@ def test_an_open_gap(scene):
     scene.wait_known()
     patient = Patient(scene)
     patient.sees("gap", "ok")
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     missed = scene.emit("t", "k")
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
     patient.heals("slot", "error", "shell")

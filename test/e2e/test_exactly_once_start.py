@@ -53,8 +53,7 @@ def test_the_mode_is_changed_back_and_forth(scene):
     for number in range(5):
         emit_many(scene, 50)
         check_complete(ledger)
-        assert relay.stop() == 0
-        scene.wait_slot_free()
+        scene.stop_relay(relay)
         emit_many(scene, 50)
         relay = scene.relay(f"relay{number}", **{**transactions, "delivery": MODES[number % 2]}).start()
         emit_many(scene, 50)
@@ -119,8 +118,7 @@ def test_the_position_topic_is_gone(scene, exits):
     ledger = scene.ledger()
     emit_many(scene, 20)
     check_complete(ledger)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     scene.broker.delete_topics([scene.prefix + ".position"])
     until(lambda: not scene.broker.partitions(scene.prefix + ".position"), "it is gone")
     emit_many(scene, 20)
@@ -137,8 +135,7 @@ def test_the_position_topic_is_gone(scene, exits):
     emit_many(scene, 20)
     check_complete(ledger)
     # Or from a new slot: it misses what the old one had before it, and a replay sends that.
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     scene.broker.delete_topics([scene.prefix + ".position"])
     until(lambda: not scene.broker.partitions(scene.prefix + ".position"), "it is gone")
     emit_many(scene, 20)
@@ -176,8 +173,7 @@ def test_the_position_topic_is_behind(scene, exits):
 def test_something_else_is_in_the_position_topic(scene, exits):
     relay = scene.start_relay(**exactly(scene))
     emit_many(scene, 1)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     source = scene.sql("SELECT source_id FROM outbox.relay")[0][0]
     producer = Producer({"bootstrap.servers": scene.broker.servers})
     # Of others: read over, however many there are.
@@ -185,8 +181,7 @@ def test_something_else_is_in_the_position_topic(scene, exits):
         producer.produce(scene.prefix + ".position", b"x", f"other{number}".encode(), 0)
     assert producer.flush(30) == 0
     relay.start()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     producer.produce(scene.prefix + ".position", b"nonsense", f"{source}/{scene.slot}".encode(), 0)
     assert producer.flush(30) == 0
     assert "that is no position" in stopped(relay, exits["EXIT_GAP"])

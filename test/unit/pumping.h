@@ -25,7 +25,9 @@ typedef struct FakeSource
 	Buffer frames[FRAMES_MAX];
 	int count;
 	int next;
-	PgLsn flushed; /* in the last status update */
+	int gathered;
+	PgUsec sent_at; /* of the frames that are given next */
+	PgLsn flushed;	/* in the last status update */
 	int updates;
 	bool ends;
 } FakeSource;
@@ -80,6 +82,14 @@ fake_next(ReplSource *base, ByteView *frame, Error *error)
 }
 
 static inline IoResult
+fake_gather(ReplSource *base, Error *error)
+{
+	(void) error;
+	((FakeSource *) base)->gathered++;
+	return IO_OK;
+}
+
+static inline IoResult
 fake_send_status(ReplSource *base, ByteView message, Error *error)
 {
 	FakeSource *source = (FakeSource *) base;
@@ -115,8 +125,8 @@ fake_source_close(ReplSource *base)
 	(void) base;
 }
 
-static const ReplSourceOps fake_source_ops = {fake_next, fake_send_status, fake_flush,
-											  fake_source_fd, fake_source_close};
+static const ReplSourceOps fake_source_ops = {fake_next,  fake_gather,	  fake_send_status,
+											  fake_flush, fake_source_fd, fake_source_close};
 
 /* --- sink --- */
 
@@ -244,7 +254,7 @@ new_data(Bench *bench)
 	buffer_append_u8(frame, 'w');
 	buffer_append_u64(frame, 0);
 	buffer_append_u64(frame, 0);
-	buffer_append_u64(frame, 0);
+	buffer_append_u64(frame, (uint64_t) bench->source.sent_at);
 	return frame;
 }
 

@@ -15,6 +15,16 @@ knows_the_slot(void **state)
 		},
 		"registration", FINDING_ERROR, REMEDY_SHELL, "outbox-relay init");
 	EXPECT(facts.relay.registered = false, "registration", FINDING_ERROR, REMEDY_ADVICE, NULL);
+	{
+		ServerFacts facts = good();
+
+		/* Another database's: nobody is told to drop it. */
+		facts.relay.registered = facts.relay.slot_here = false;
+		look(&facts);
+		assert_null(strstr(find(&found, "registration")->remedy, "drop"));
+		assert_non_null(strstr(find(&found, "registration")->remedy, "postgres.slot"));
+		assert_null(strstr(find(&found, "max_replication_slots")->found, "ours"));
+	}
 	EXPECT(facts.relay.creating = true, "registration", FINDING_ERROR, REMEDY_SHELL,
 		   "outbox-relay init");
 	EXPECT(facts.relay.slot_found = false, "slot", FINDING_ERROR, REMEDY_SHELL,

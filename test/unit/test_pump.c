@@ -175,6 +175,30 @@ resumes_at_the_first_unsettled_event_after_a_failure(void **state)
 	assert_int_equal(pump_confirmed(bench->pump), 348);
 }
 
+/* A producer that is gone may have left it in Kafka: it counts until it came again, and is settled. */
+static void
+what_was_sent_is_not_forgotten_with_its_sink(void **state)
+{
+	Bench *bench = *state;
+
+	assert_true(pump_sent_is_confirmed(bench->pump));
+	give_transaction(bench, 200, "a");
+	give_transaction(bench, 300, "b");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_false(pump_sent_is_confirmed(bench->pump));
+
+	replace_sink(bench);
+	assert_int_equal(pump_in_flight(bench->pump), 0);
+	assert_false(pump_sent_is_confirmed(bench->pump));
+	assert_int_equal(start_stream(bench, 100), 248);
+	assert_false(pump_sent_is_confirmed(bench->pump));
+	give_transaction(bench, 300, "b");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_true(pump_sent_is_confirmed(bench->pump));
+}
+
 /* A second failure before the first one was made good must not go back behind it. */
 static void
 keeps_the_later_of_two_resume_points(void **state)
@@ -415,6 +439,47 @@ gives_up_a_server_that_does_not_answer(void **state)
 	assert_int_equal(read_all(bench), PUMP_SOURCE_LOST);
 }
 
+/* What waits in the server is gathered, and then taken at once. */
+static void
+a_backlog_is_gathered(void **state)
+{
+	Bench *bench = *state;
+	MonoUsec at;
+
+	bench->source.sent_at = USEC_PER_SEC;
+	give_transaction(bench, 200, "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_string_equal(bench->sink.published, "a");
+	give_transaction(bench, 300, "b");
+	at = pump_gather_at(bench->pump, bench->now);
+	assert_true(at > bench->now && at < bench->now + USEC_PER_MS);
+	bench->now = at;
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(bench->source.gathered, 1);
+	assert_string_equal(bench->sink.published, "a");
+	/* To the end of this gathering, and of the one behind what it brought; then there is nothing. */
+	for (int steps = 0; pump_gather_at(bench->pump, bench->now) != MONO_NEVER; steps++)
+	{
+		assert_true(steps < 1000);
+		bench->now = pump_gather_at(bench->pump, bench->now);
+		assert_int_equal(read_all(bench), PUMP_IDLE);
+	}
+	assert_string_equal(bench->sink.published, "ab");
+}
+
+static void
+a_new_stream_is_not_gathered(void **state)
+{
+	Bench *bench = *state;
+
+	bench->source.sent_at = USEC_PER_SEC;
+	give_transaction(bench, 200, "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_true(pump_gather_at(bench->pump, bench->now) != MONO_NEVER);
+	pump_source_lost(bench->pump);
+	assert_true(pump_gather_at(bench->pump, bench->now) == MONO_NEVER);
+}
+
 int
 main(void)
 {
@@ -428,6 +493,7 @@ main(void)
 		WITH_BENCH(refuses_a_new_stream_with_events_in_flight),
 		WITH_BENCH(starts_behind_a_mark_that_another_relay_moved),
 		WITH_BENCH(resumes_at_the_first_unsettled_event_after_a_failure),
+		WITH_BENCH(what_was_sent_is_not_forgotten_with_its_sink),
 		WITH_BENCH(keeps_the_later_of_two_resume_points),
 		WITH_BENCH(finds_the_culprit_of_a_failed_batch),
 		WITH_BENCH(sends_nothing_behind_the_last_of_a_failed_batch),
@@ -441,6 +507,8 @@ main(void)
 		WITH_BENCH(stores_a_heartbeat_once_it_is_confirmed),
 		WITH_BENCH(believes_no_heartbeat_of_the_stream),
 		WITH_BENCH(gives_up_a_server_that_does_not_answer),
+		WITH_BENCH(a_backlog_is_gathered),
+		WITH_BENCH(a_new_stream_is_not_gathered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

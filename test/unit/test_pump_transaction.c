@@ -61,6 +61,16 @@ end_it(Bench *bench)
 	return deliver(bench, bench->sink.count);
 }
 
+/* In a backlog nothing is read for a moment; then what came is. */
+static void
+gather(Bench *bench)
+{
+	assert_true(pump_gather_at(bench->pump, bench->now) != MONO_NEVER);
+	while (pump_gather_at(bench->pump, bench->now) != MONO_NEVER)
+		bench->now = pump_gather_at(bench->pump, bench->now);
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+}
+
 /* Reports are no deliveries: what is written settles when the transaction is committed. */
 static void
 settles_at_the_commit_alone(void **state)
@@ -184,13 +194,16 @@ waits_a_moment_for_more(void **state)
 {
 	Bench *bench = *state;
 
+	bench->source.sent_at = USEC_PER_SEC;
 	give_transaction(bench, 200, "a");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
+	gather(bench);
 	assert_int_equal(pump_transact_wake_at(bench->pump), bench->now + 5 * USEC_PER_MS);
 	bench->now += 4 * USEC_PER_MS;
 	assert_int_equal(transact(bench), PUMP_IDLE);
 	give_transaction(bench, 300, "b");
 	assert_int_equal(read_all(bench), PUMP_IDLE);
+	gather(bench);
 	bench->now += 4 * USEC_PER_MS;
 	assert_int_equal(read_all(bench), PUMP_IDLE);
 	assert_int_equal(transact(bench), PUMP_IDLE);
@@ -199,6 +212,43 @@ waits_a_moment_for_more(void **state)
 	assert_int_equal(transact(bench), PUMP_IDLE);
 	assert_int_equal(bench->sink.commits, 1);
 	assert_int_equal(bench->sink.committed.commit_lsn, 348);
+}
+
+/* With events all the time there would be no pause, and each would wait for the interval. */
+static void
+what_is_current_waits_for_no_pause(void **state)
+{
+	Bench *bench = *state;
+
+	bench->source.sent_at = 50 * USEC_PER_MS;
+	give_transaction(bench, 200, "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(pump_transact_wake_at(bench->pump), bench->now + 5 * USEC_PER_MS);
+	bench->now += 4 * USEC_PER_MS;
+	give_transaction(bench, 300, "b");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	assert_int_equal(bench->sink.commits, 0);
+	assert_int_equal(pump_transact_wake_at(bench->pump), bench->now + 1 * USEC_PER_MS);
+	bench->now += 1 * USEC_PER_MS;
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	assert_int_equal(bench->sink.commits, 1);
+	assert_int_equal(bench->sink.committed.commit_lsn, 348);
+	/* A backlog, and then its end. */
+	assert_int_equal(deliver(bench, 2), PUMP_IDLE);
+	assert_int_equal(end_it(bench), PUMP_IDLE);
+	bench->source.sent_at = USEC_PER_SEC;
+	give_transaction(bench, 400, "c");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	give_transaction(bench, 500, "d");
+	gather(bench);
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	assert_int_equal(bench->sink.commits, 1);
+	bench->source.sent_at = 0;
+	give_transaction(bench, 600, "e");
+	gather(bench);
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	assert_int_equal(bench->sink.commits, 2);
 }
 
 /* A keepalive says nothing about what is written and not committed (P5). */
@@ -456,6 +506,8 @@ main(void)
 		WITH_TRANSACTIONS(waits_with_the_next_transaction_when_enough_is_in_it),
 		WITH_TRANSACTIONS(a_busy_stream_is_committed_by_time),
 		cmocka_unit_test_setup_teardown(waits_a_moment_for_more, set_up_lingering, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_current_waits_for_no_pause, set_up_lingering,
+										tear_down),
 		WITH_TRANSACTIONS(a_keepalive_waits_for_the_commit),
 		WITH_TRANSACTIONS(a_failure_takes_the_whole_transaction_back),
 		WITH_TRANSACTIONS(a_commit_that_fails_takes_it_back_too),
