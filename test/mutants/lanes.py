@@ -32,7 +32,7 @@ mutant("lanes-each-loss-counts", "lanes-breaker", "consumer_apply.c",
 mutant("lanes-no-loss-counts", "lanes-breaker", "consumer_apply.c",
        "if (consumer->lost_lane != lane->number && lane->request_at <= consumer->lost_at)",
        "if (consumer->lost_lane != lane->number)", "connections_that_break_together_are_one_failure")
-mutant("lanes-full-one-stops-all", "lanes-apart", "consumer_read.c", "if (batch_is_full(lane->filling) && !lane->paused)",
+mutant("lanes-full-one-stops-all", "lanes-apart", "consumer_read.c", "if (batch_is_full(lane->filling) && is_read(lane))",
        "if (batch_is_full(lane->filling))", "others_go_on", quick=True)
 mutant("lanes-revoked-under-way", "lanes-apart", "consumer_places.c", "if (!consumer->revoking || consumer_is_applying(consumer))",
        "if (!consumer->revoking || consumer->lanes[0].request == REQUEST_APPLY)", "what_is_revoked_waits_for_all", quick=True)
