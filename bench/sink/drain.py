@@ -8,6 +8,7 @@ import events
 from harness import paths
 from harness.daemon import Consumer
 from harness.wait import until
+from processes import process_times
 
 TABLE = """
 CREATE TABLE sunk (id uuid, key text, type text, payload json)
@@ -16,13 +17,6 @@ HANDLER = "INSERT INTO sunk (id, key, type, payload) SELECT id, key, type, paylo
 SESSION = ("INSERT INTO sunk (id, key, type, payload)"
            " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::json[])")
 POLL_SECONDS = 0.02
-
-
-def process_times(pid):
-    """Seconds of (user, system)."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return tuple(int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:13])
 
 
 class Spent:

@@ -8,34 +8,23 @@ with like; against the plain insert, which is what a consumer of events does, th
 The rate of both counts from the first visible row to the last one, so that neither the JVM's start nor the joining of
 the group is in it; the processor time is given with the start and without it.
 """
-import glob
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
 
 import events
-from connect import Connect
-from drain import POLL_SECONDS, Drains, Spent, process_times
-from harness.paths import TOP
+import peers
+from drain import POLL_SECONDS, Drains, Spent
 from harness.wait import until
+from processes import memory_bytes, process_times
 
 OURS, PEER = "consumer, upsert", "peer"
 LEFT_OUT = "left out: PEERS=1 runs the Debezium JDBC sink connector beside ours"
-LIBS = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build")), "peer", "libs")
-FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 
 TASKS = 2
 BATCH = 3000
-# As connect-standalone.sh has it.
-JAVA = ("-Xms256M", "-Xmx2G", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
-        "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true")
 APPLICATION = "bench-sink-peer"
 # The driver joins the rows of a batch into statements of many rows.
 URL_OPTIONS = f"?ApplicationName={APPLICATION}&reWriteBatchedInserts=true"
-GIVEN_UP = "Task threw an uncaught and unrecoverable exception"
 TIMEOUT = 600
 
 # The types by their names are Debezium's own: it casts to uuid and json by them.
@@ -69,40 +58,15 @@ def connector_properties(more):
                  "primary.key.fields": "id", "schema.evolution": "none"}, **more)
 
 
-def fetch():
-    """The jars into LIBS, once."""
-    if os.path.isdir(LIBS):
-        return
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            sys.exit(f"bench-sink: {program} is missing: run scripts/bootstrap, or leave PEERS out")
-    print("# fetching the Debezium JDBC sink connector (73 MB, once)", flush=True)
-    new = LIBS + ".new"
-    shutil.rmtree(new, ignore_errors=True)
-    done = subprocess.run(["mvn", "-B", "-q", "-Dstyle.color=never", "-f", os.path.join(TOP, "bench", "sink", "pom.xml"),
-                           FETCH, "-DincludeScope=runtime", f"-DoutputDirectory={new}"],
-                          check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    if done.returncode != 0:
-        sys.exit("bench-sink: the connector's jars could not be fetched")
-    os.rename(new, LIBS)
-
-
 def describe(count, more):
     """For the JSON: who the peer is, and how its work differs from ours."""
-    jars = [os.path.basename(path) for name in ("debezium-connector-jdbc", "connect-runtime", "postgresql")
-            for path in glob.glob(os.path.join(LIBS, name + "-[0-9]*.jar"))]
-    return {"jars": jars, "java": JAVA, "worker": WORKER, "connector": connector_properties(more),
-            "url_options": URL_OPTIONS, "events": count,
+    return {"jars": peers.jars("debezium-connector-jdbc", "connect-runtime", "postgresql"), "java": peers.JAVA,
+            "worker": WORKER, "connector": connector_properties(more), "url_options": URL_OPTIONS, "events": count,
             "value_bytes": {"peer": len(record(count - 1)[0]), "ours": len(events.record(count - 1)[0])},
             "records": "the peer's have id, key and type in a JSON envelope with its schema, and no headers;"
                        " ours have them as headers and key",
             "table": f"peer and \"{OURS}\" upsert by a primary key on id; the table of the others has none",
             "connection": "the peer's by TCP on loopback, ours and the session's by Unix socket"}
-
-
-def peak_bytes(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
 
 
 class Pair(Drains):
@@ -125,13 +89,10 @@ class Pair(Drains):
         """A new name is a new group, which begins at the first record."""
         self.runs += 1
         name = f"{self.scene.prefix}-peer-{self.runs}"
-        directory = os.path.join(self.scene.base, name)
-        os.mkdir(directory)
-        return Connect(directory, self.scene.broker, {name: connector_properties({
+        return peers.Connector(self.scene, name, connector_properties({
             "topics": self.peer_topic, "collection.name.format": self.table,
             "connection.url": f"jdbc:postgresql://127.0.0.1:{self.scene.target.port}/{self.scene.database}" + URL_OPTIONS,
-            "connection.username": "postgres", "connection.password": "none", **self.more})},
-            self.scene.reap, LIBS, JAVA, WORKER)
+            "connection.username": "postgres", "connection.password": "none", **self.more}), WORKER)
 
     def connector(self):
         self._empty()
@@ -148,15 +109,9 @@ class Pair(Drains):
     def _watch(self, connect, connection, began):
         pid = connect.process.pid
 
-        def healthy():
-            with open(connect.log_path, encoding="utf-8", errors="replace") as file:
-                given_up = GIVEN_UP in file.read()
-            assert connect.running() and not given_up, f"the connector failed:\n{connect.log()}"
-            return True
-
         def value(statement, *parameters):
             return connection.execute(statement, parameters, prepare=True).fetchone()[0]
-        until(lambda: healthy() and value(f"SELECT EXISTS (SELECT FROM {self.table})"),
+        until(lambda: connect.check() and value(f"SELECT EXISTS (SELECT FROM {self.table})"),
               lambda: f"the connector has begun:\n{connect.log()}", 120, every=0.005)
         first, first_at, before = value(f"SELECT count(*) FROM {self.table}"), time.monotonic(), process_times(pid)
         # Of each partition the last one comes last, and three rows of an index cost the server next to nothing.
@@ -166,14 +121,14 @@ class Pair(Drains):
             assert now < first_at + TIMEOUT, f"not within {TIMEOUT} s:\n{connect.log()}"
             if now > look_at + 1:
                 look_at = now
-                healthy()
+                connect.check()
             time.sleep(POLL_SECONDS)
         over = time.monotonic()
         backends = [sum(times) for times in zip(*(
             process_times(backend) for backend, in connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE application_name = %s", (APPLICATION,)).fetchall()))]
         rate = (self.count - first) / (over - first_at) if first < self.count else self.count / (over - began)
-        return Spent(rate, over - began, process_times(pid), backends, peak_bytes(pid), before)
+        return Spent(rate, over - began, process_times(pid), backends, memory_bytes(pid, "VmHWM"), before)
 
 
 def report(results, runs):
