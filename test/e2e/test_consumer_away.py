@@ -1,83 +1,12 @@
 """outbox-consumer: partitions that move and answers that get lost while the target is away."""
 import json
-import random
-import socket
-import threading
 
 import pytest
 
+from harness.proxy import Cutter
 from harness.wait import until
 
 FAST_BREAKER = {"breaker.reset": "300ms"}
-
-
-class LossyProxy:
-    """Lets requests through to a server and keeps answers back, then cuts the line."""
-
-    def __init__(self, port, seed):
-        self._server_port = port
-        self._dice = random.Random(seed)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.cuts = 0
-        self.lossy = threading.Event()
-        self.lossy.set()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self):
-        self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client, self._dice.randint(20, 120)),
-                             daemon=True).start()
-
-    def _serve(self, client, answers):
-        """After so many answers: none any more; the request that follows still gets through."""
-        server = socket.create_connection(("127.0.0.1", self._server_port))
-        muted = threading.Event()
-
-        def upward():
-            while data := self._read(client):
-                server.sendall(data)
-                if muted.is_set():
-                    # Time for the server to do what it was told.
-                    server.settimeout(2)
-                    try:
-                        server.recv(1, socket.MSG_PEEK)
-                    except OSError:
-                        pass
-                    break
-            for side in (client, server):
-                try:
-                    side.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-
-        thread = threading.Thread(target=upward, daemon=True)
-        thread.start()
-        left = answers
-        while data := self._read(server):
-            client.sendall(data)
-            left -= 1
-            if left <= 0 and self.lossy.is_set():
-                self.cuts += 1
-                muted.set()
-                break
-        thread.join()
-        client.close()
-        server.close()
-
-    @staticmethod
-    def _read(side):
-        try:
-            return side.recv(65536)
-        except OSError:
-            return b""
 
 
 @pytest.fixture
@@ -130,10 +59,8 @@ def test_partitions_move_while_the_breaker_is_open(stage, own_target, seed):
 
 
 def test_commits_without_an_answer(stage, own_target, seed):
-    proxy = LossyProxy(own_target.port, seed)
-    consumer = stage.consumer(**{
-        "target.conninfo": f"host=127.0.0.1 port={proxy.port} user=postgres"
-                           f" dbname={stage.database}", **FAST_BREAKER}).start()
+    proxy = Cutter(own_target.port, seed)
+    consumer = stage.consumer(**{"target.conninfo": proxy.conninfo(stage.database), **FAST_BREAKER}).start()
     with stage.load(seed, keys=40):
         # A cut hits a COMMIT only now and then.
         until(lambda: consumer.metric("outbox_consumer_unknown_commits_total") >= 3,

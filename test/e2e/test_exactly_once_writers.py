@@ -73,8 +73,7 @@ def test_at_least_once_had_the_slot_meanwhile(scene, exits):
     ledger = scene.ledger()
     emit_many(scene, 20)
     check_complete(ledger)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     relay.start()  # it compares what the topics have
     relay.signal(signal.SIGSTOP)
     end_walsender(scene)
@@ -171,8 +170,7 @@ def test_the_broker_makes_no_topic_by_itself(make_scene, source, own, exits):
     assert cleanup_policy(broker, scene.prefix + ".position") == "compact"
     assert broker.partitions(scene.prefix + ".position") == 1
     assert broker.partitions(scene.topic("load")) == 2
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     # One that was made otherwise is found by doctor.
     assert "is compacted" in doctor(scene, options)
     broker.configure_topic(scene.prefix + ".position", cleanup_policy="compact,delete")
@@ -192,8 +190,7 @@ def test_a_topic_that_is_not_known_for_a_moment(scene):
     ledger = scene.ledger()
     emit_many(scene, 5)
     check_complete(ledger)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     topic = scene.topic("load")
     count = scene.broker.partitions(topic)
     scene.broker.delete_topics([topic])

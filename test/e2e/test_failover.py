@@ -257,8 +257,7 @@ def test_a_copied_slot_ahead_of_the_mark_is_no_gap(pair, exits):
     assert [r.id for r in records] == [first, second]
     assert not relay.problems()
     # From then on it is as everywhere: somebody moves the slot, and that is a gap.
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     scene.emit("t", "missed")
     scene.sql("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", (scene.slot,))
     relay.start(ready=False)

@@ -8,8 +8,7 @@ from confluent_kafka import Producer
 def ready_scene(scene):
     """A relay that has published something and was stopped."""
     relay, ledger = scene.start_published()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     return relay, ledger
 
 

@@ -335,8 +335,7 @@ def test_exactly_once_without_any_right_on_groups(scene):
 def test_exactly_once_that_may_not_read_its_position(scene, exits):
     """Which right is missing, of which topic; nothing is published before it is back."""
     relay, event = start_exactly_once(scene)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     read, = [acl for acl in documented_acls("relay") if acl[0] == "Read"]
     scene.broker.revoke("relay", *of_scene(scene, read))
     later = scene.emit("t", "k")

@@ -172,14 +172,18 @@ def test_late_output_of_a_relay_that_was_replaced(scene, seed):
     second = scene.relay("second").start()
     ledger = scene.ledger()
     for _ in range(3):
-        # What the first one doesn't read any more is small: a walsender that can't send doesn't end when it is told to.
         target = scene.broker.count(topic) + dice.randint(1, 200)
         emit_many(scene, 500)
         until(lambda: scene.broker.count(topic) >= target, "it is in the middle of it", every=0.001)
         first.signal(signal.SIGSTOP)
-        scene.sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s",
-                  (scene.slot,))
-        until(lambda: "streaming" in second.http("/status")[1], "the other one took over")
+        pid = scene.slot_row("active_pid")[0]
+
+        # A walsender that is told to end tells its client first; one whose client reads no more waits there until it is told again.
+        def taken_over():
+            scene.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s", (pid,))
+            return "streaming" in second.http("/status")[1]
+
+        until(taken_over, "the other one took over")
         emit_many(scene, 500)
         ledger.wait_in_topics()
         first.signal(signal.SIGCONT)

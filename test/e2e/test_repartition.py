@@ -39,8 +39,7 @@ def grown(scene, partitions=6, **options):
     for key in range(12):
         scene.emit("t", f"k{key}")
     ledger.wait_in_topics()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     scene.broker.grow_topic(scene.topic("t"), partitions)
     return relay, ledger
 
@@ -78,8 +77,7 @@ def test_a_topic_that_grew(scene):
     assert not relay.problems()
 
     # Again: there is nothing to do, and nothing is done.
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     again = repartition(scene)
     assert again.status == 0 and "nothing is to be changed: generation 2 stays" in again.output
     assert generation(scene) == 2
@@ -119,8 +117,7 @@ def test_one_topic_and_a_count_of_its_own(scene, exits):
     scene.emit("t", "k")
     scene.emit("u", "k")
     ledger.wait_in_topics()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     for name in ("t", "u"):
         scene.broker.grow_topic(scene.topic(name), 8)
 
@@ -205,16 +202,14 @@ def test_settings_that_move_events(scene, exits, name, settings):
     record, = [r for r in scene.broker.read(*topics) if r.id == moved]
     assert record.position.epoch[0] == 2
     # And now the old ones are the others.
-    assert other.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(other)
     relay.start(ready=False)
     assert relay.wait_exit() == exits["EXIT_ROUTING"], relay.log()
 
 
 def test_settings_that_leave_events_where_they_are(scene):
     relay, _ = scene.start_published()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     other = scene.relay("other", **{
         "topics.pattern": scene.prefix + ".{routedByValue}", "message.profile": "cloudevents",
         "table.fields.additional.placement": "type:header:what,type:envelope",
@@ -240,8 +235,7 @@ def test_it_needs_the_slot_to_itself(scene, exits):
     standby = scene.relay("standby").start()
     assert relay.stop() == 0
     assert repartition(scene).status == exits["EXIT_IN_USE"]
-    assert standby.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(standby)
     # A reader of the slot that holds no lock, as a relay of an early version.
     with closing(scene.source.connect(scene.database, replication="database")) as reader:
         reader.pgconn.exec_(f"START_REPLICATION SLOT \"{scene.slot}\" LOGICAL 0/0 (proto_version '1',"
@@ -418,8 +412,7 @@ def test_each_relay_has_a_map_of_its_own(scene):
     other = scene.relay("other", **other_slot).start()
     scene.emit("t", "k")
     until(lambda: scene.sql("SELECT count(*) FROM outbox.topic")[0][0] == 2, "both recorded it")
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     scene.broker.grow_topic(scene.topic("t"), 6)
     assert repartition(scene).status == 0
     assert other.running() and other.is_ready()
@@ -442,8 +435,7 @@ def test_an_extension_that_can_not_record_settings(scene, exits):
     assert "goes unnoticed: ALTER EXTENSION pg_outbox UPDATE" in relay.log()
     scene.emit("t", "k")
     until(lambda: recorded(scene), "the topic is recorded")
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     command = repartition(scene, **{"table.field.event.key": "type"})
     assert command.status == exits["EXIT_NOT_INITIALIZED"] and "ALTER EXTENSION" in command.output, command
     scene.sql("ALTER EXTENSION pg_outbox UPDATE")
@@ -452,6 +444,5 @@ def test_an_extension_that_can_not_record_settings(scene, exits):
     relay.start()
     assert routing(scene)["table.field.event.key"] == "aggregateid"
     assert "goes unnoticed" not in relay.log()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     assert repartition(scene, **{"table.field.event.key": "type"}).status == 0

@@ -97,8 +97,7 @@ def test_a_gap_of_a_young_registration(scene):
 
 def lose_the_slot(scene, relay):
     """The ids of what nobody has published: the slot is gone, a new one is there."""
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     missed = [scene.emit("t", f"k{n}") for n in range(5)] + [scene.emit("first", "k")]
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
     scene.initialize("--accept-gap")
@@ -196,8 +195,7 @@ TOO_LARGE = '"' + "x" * 20000 + '"'
 def gap_with_poison(scene, limit):
     """Events of a gap in the middle of which one is too large; options under which it is."""
     relay, _ = published(scene, count=1)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     before = [scene.emit("t", f"k{n}") for n in range(20)]
     big = scene.emit("t", "big", TOO_LARGE)
     after = [scene.emit("t", f"k{n}") for n in range(20)]
@@ -323,8 +321,7 @@ def test_it_works_with_the_sql_only_install(make_scene, source, broker):
     scene = make_scene(source, None, broker, managed=True)
     owner = {"postgres.conninfo": source.conninfo(scene.database, scene.id)}
     relay, ids = published(scene, count=3, **owner)
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     missed = scene.emit("t", "missed")
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
     scene.initialize("--accept-gap", **owner)

@@ -38,8 +38,7 @@ def test_it_removes_everything_once_told_so(scene, exits):
     assert remains(scene) == (slots, publications, registrations)
     assert scene.sql("SELECT state FROM outbox.relay") == [("ready",)]
     assert relay.running() and relay.is_ready()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
 
     assert take_away(scene, "--yes").status == 0
     # The slot of somebody else stays.
@@ -65,8 +64,7 @@ def refuses(scene, exits, what):
 def test_what_is_not_published_is_not_lost_in_silence(scene, exits):
     """Events of the stream: as many as peek shows, wherever their rows lie."""
     relay, ledger = scene.start_published()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     with scene.source.connect(scene.database, autocommit=False) as session:
         session.execute("SELECT outbox.emit('t', 'undone', 'x', '{}'::json)")
         session.rollback()
@@ -76,8 +74,7 @@ def test_what_is_not_published_is_not_lost_in_silence(scene, exits):
     # The relay goes on where it was, and then nothing is in the way.
     relay.start()
     ledger.wait_in_topics()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     command = take_away(scene, "--yes")
     assert command.status == 0 and "nothing is left to be published" in command.output, command
     # The ledger has a slot of its own.
@@ -125,8 +122,7 @@ def test_rows_from_before_the_slot_are_not_lost_in_silence(scene, exits):
     refuses(scene, exits, "3 rows from before the slot and 1 event\"")
     relay = scene.start_relay()
     until(lambda: relay.metric("outbox_relay_events_delivered_total") == 4, "all are published")
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     assert take_away(scene, "--yes").status == 0
 
 
@@ -279,8 +275,7 @@ def test_drop_database_takes_an_idle_slot_along(scene):
     with scene.source.connect() as connection:
         with pytest.raises(psycopg.errors.ObjectInUse):
             connection.execute(f"DROP DATABASE {scene.database} WITH (FORCE)")
-        assert relay.stop() == 0
-        scene.wait_slot_free()
+        scene.stop_relay(relay)
         connection.execute(f"DROP DATABASE {scene.database} WITH (FORCE)")
         assert connection.execute("SELECT count(*) FROM pg_replication_slots WHERE slot_name = %s",
                                   (scene.slot,)).fetchone() == (0,)

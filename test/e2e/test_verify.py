@@ -62,8 +62,7 @@ def forge(scene, *records):
 def test_a_lost_slot_shows_and_a_replay_mends_it(scene, exits):
     relay, ids = published(scene)
     assert verify(scene) == (0, nothing(events=10, records=10))
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     missed = {scene.emit("t", f"k{n}") for n in range(4)}
     # As long as the slot is there, the relay will publish them.
     assert verify(scene) == (0, nothing(events=10, records=10))
@@ -266,8 +265,7 @@ def test_a_dead_letter_that_was_redriven_has_a_record(scene):
     large = str(scene.sql("SELECT outbox.emit('t', 'large', 'T', to_json(repeat('x', 20000)))")[0][0])
     scene.emit("t", "k")
     scene.wait_known()
-    assert relay.stop() == 0
-    scene.wait_slot_free()
+    scene.stop_relay(relay)
     assert scene.sql("SELECT outbox.redrive(slot => %s)", (scene.slot,))[0][0] == 1
     # Its row waits for the relay.
     assert verify(scene) == (0, nothing(events=3, records=2) | {"dead letters": 1})

@@ -8,7 +8,9 @@
 ROUTER = relay/route.o relay/route_headers.o relay/route_rules.o relay/topic_rule.o relay/topic_regex.o relay/topic_map.o \
 	relay/placement.o relay/field.o relay/envelope_json.o relay/json_compact.o relay/event_time.o relay/flat_json.o
 KAFKA_SINK = relay/kafka_sink.o relay/kafka_sink_topics.o relay/kafka_sink_transactions.o relay/kafka_transactions.o relay/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o relay/kafka_partition.o relay/relay_options.o
-PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/pump_transaction.o relay/poison.o relay/heartbeat.o relay/event_trace.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/message.o
+PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/pump_transaction.o relay/poison.o relay/heartbeat.o relay/event_trace.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/pace.o relay/message.o
+# The conductor of the relay without what owns a connection.
+RELAY = $(addprefix relay/,relay.o relay_check.o relay_check_delivery.o relay_chores.o relay_compare.o relay_delivery.o relay_end.o relay_options.o relay_peers.o relay_poison.o relay_renew.o relay_routing.o relay_session.o relay_sink.o relay_slot.o relay_status.o relay_topics.o backfill.o kafka_partition.o lag.o pg_row.o route_record.o) $(PUMP) $(ROUTER)
 
 LINK_test_assemble = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
 LINK_test_assemble_rows = relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/message.o
@@ -49,10 +51,12 @@ LINK_test_id_set = relay/id_set.o
 LINK_test_json_compact = relay/json_compact.o
 LINK_test_lag = relay/lag.o
 LINK_test_ledger = compare/ledger.o
+LINK_test_kafka_conf = relay/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o relay/relay_options.o $(ROUTER)
 LINK_test_kafka_faults = $(PUMP) $(KAFKA_SINK) $(ROUTER)
 LINK_test_kafka_refusals = $(PUMP) $(KAFKA_SINK) $(ROUTER)
 LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/request_id.o compare/mode.o
 LINK_test_location = compare/location.o
+LINK_test_membership = consumer/membership.o consumer/kafka_inbox.o consumer/kafka_event.o consumer/kafka_member.o consumer/kafka_hurry.o consumer/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o consumer/consumer_options.o consumer/breaker.o consumer/dead_letter.o consumer/topic_match.o consumer/raw_headers.o
 LINK_test_message = relay/message.o
 LINK_test_partitions = consumer/partitions.o consumer/positions.o
 LINK_test_peek_line = relay/peek_line.o
@@ -63,6 +67,7 @@ LINK_test_pgoutput = relay/pgoutput.o
 LINK_test_place = relay/kafka_partition.o
 LINK_test_poison = relay/poison.o
 LINK_test_positions = consumer/positions.o
+LINK_test_pace = relay/pace.o
 LINK_test_pump = $(PUMP) $(ROUTER)
 LINK_test_pump_poison = $(PUMP) $(ROUTER)
 LINK_test_pump_transaction = $(PUMP) $(ROUTER)
@@ -91,10 +96,12 @@ LINK_test_walk = compare/walk.o compare/location.o
 LINK_test_window = relay/window.o
 LINK_test_window_model = relay/window.o
 PKGS_test_doctor_report = jansson
+PKGS_test_kafka_conf = rdkafka
 PKGS_test_kafka_faults = rdkafka
 PKGS_test_kafka_refusals = rdkafka
 PKGS_test_location = jansson
 PKGS_test_log = jansson
+PKGS_test_membership = rdkafka
 PKGS_test_peek_line = jansson
 PKGS_test_pg_error = libpq
 PKGS_test_place = rdkafka

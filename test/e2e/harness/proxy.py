@@ -3,6 +3,7 @@
 As in a network whose packets vanish: nobody is told.  What is held back goes on when it heals, as
 packets do that are sent again.
 """
+import random
 import socket
 import threading
 
@@ -63,9 +64,11 @@ class Proxy:
                 client.close()
                 continue
             self.count += 1
-            for source, sink, upward in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._copy, args=(source, sink, upward),
-                                 daemon=True).start()
+            self._serve(client, server)
+
+    def _serve(self, client, server):
+        for source, sink, upward in ((client, server, True), (server, client, False)):
+            threading.Thread(target=self._copy, args=(source, sink, upward), daemon=True).start()
 
     def _copy(self, source, sink, upward):
         try:
@@ -77,7 +80,11 @@ class Proxy:
             pass
         # That an end is gone doesn't pass either.
         self._passes[upward].wait()
-        for end in (source, sink):
+        self._cut(source, sink)
+
+    @staticmethod
+    def _cut(*ends):
+        for end in ends:
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -93,3 +100,53 @@ class Proxy:
             event.clear()
         self.sprung.set()
         return trap[1]
+
+
+class Cutter(Proxy):
+    """Of each connection it lets some answers through, then one request without its answer, and cuts the line."""
+
+    def __init__(self, port, seed):
+        self._dice = random.Random(seed)
+        self.cuts = 0
+        self.lossy = threading.Event()
+        self.lossy.set()
+        super().__init__(port)
+
+    def _serve(self, client, server):
+        threading.Thread(target=self._mediate, args=(client, server, self._dice.randint(20, 120)), daemon=True).start()
+
+    def _mediate(self, client, server, answers):
+        muted = threading.Event()
+
+        def upward():
+            while data := self._read(client):
+                server.sendall(data)
+                if muted.is_set():
+                    # Time for the server to do what it was told.
+                    server.settimeout(2)
+                    try:
+                        server.recv(1, socket.MSG_PEEK)
+                    except OSError:
+                        pass
+                    break
+            self._cut(client, server)
+
+        thread = threading.Thread(target=upward, daemon=True)
+        thread.start()
+        while data := self._read(server):
+            client.sendall(data)
+            answers -= 1
+            if answers <= 0 and self.lossy.is_set():
+                self.cuts += 1
+                muted.set()
+                break
+        thread.join()
+        client.close()
+        server.close()
+
+    @staticmethod
+    def _read(side):
+        try:
+            return side.recv(65536)
+        except OSError:
+            return b""

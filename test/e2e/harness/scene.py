@@ -167,6 +167,11 @@ class Scene:
         """The server takes a moment longer than the relay to end."""
         until(lambda: self.slot_row("active")[0] is False, f"the slot {self.slot} is free")
 
+    def stop_relay(self, relay):
+        """In order, and until somebody else can have the slot."""
+        assert relay.stop() == 0, relay.log()
+        self.wait_slot_free()
+
     def wait_known(self):
         """Until a heartbeat says that all events of this moment are in Kafka."""
         until(lambda: self.sql("SELECT bool_and(pg_visible_in_snapshot(e.xid, r.heartbeat_snapshot))"
@@ -185,6 +190,10 @@ class Scene:
         """(id, topic, partition) in the order in which they were applied."""
         return self.target.query(self.database,
                                  "SELECT id, topic, partition FROM applied ORDER BY n")
+
+    def payloads(self):
+        """In the order in which they were applied."""
+        return [row[0] for row in self.target_sql("SELECT payload FROM applied ORDER BY n")]
 
     def target_sql(self, statement, parameters=None):
         return self.target.query(self.database, statement, parameters)
