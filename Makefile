@@ -87,15 +87,25 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
 
-## check              all tests; check-style, -unit, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
+## check              all tests; check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-soak check-e2e:
+check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-soak check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
 
-## check-asan         unit, fuzz and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer (20 minutes)
+## sim                relay and consumer in made-up worlds, with faults at random: SEEDS=1..20000 (about a minute)
+SEEDS ?= 1..20000
+sim:
+	@$(SUBMAKE) -C test/sim
+	@$(BUILD)/test/sim/sim --seeds=$(SEEDS) --counts
+
+## fuzz               libFuzzer on every decoder of bytes from outside: FUZZ_SECONDS=10 each
+fuzz:
+	@$(SUBMAKE) -C test/fuzz fuzz
+
+## check-asan         unit, sim, fuzz and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer (20 minutes)
 check-asan: bootstrap-check install-extension
 	@WORKERS=$(WORKERS) test/sanitize/run asan
 
@@ -103,7 +113,7 @@ check-asan: bootstrap-check install-extension
 check-valgrind: bootstrap-valgrind install-extension
 	@WORKERS=$(WORKERS) test/sanitize/run valgrind
 
-## check-mutants      takes each rule of positions and of the breaker out, and sees that its test fails (20 minutes)
+## check-mutants      takes each rule of positions, of the breaker and of the simulations out, and sees that its test fails (30 minutes)
 check-mutants: bootstrap-check install-extension
 	@scripts/mutants
 
@@ -144,20 +154,32 @@ check-compat: bootstrap-check install-extension
 	@test/compat/run
 
 ## bench-emit         what writing an event costs: about 4 minutes, into build/bench/emit.json (ROUNDS=6)
-ROUNDS ?= 6
+GIVEN_ROUNDS = $(ROUNDS:%=--rounds=%)
+GIVEN_EVENTS = $(EVENTS:%=--events=%)
 bench-emit: install-extension
-	@bench/emit/run --rounds=$(ROUNDS)
+	@bench/emit/run $(GIVEN_ROUNDS)
 
-## bench-drain        what a relay needs for a backlog of 300,000 transactions, into build/bench/drain.json
-bench-drain: install-extension
+## bench              all benchmarks, short: 15 minutes, into build/bench/*.json and build/bench/README.md
+bench: install-extension
 	@$(MAKE) --no-print-directory build
-	@bench/drain/run
+	@bench/run
+
+## bench-relay        a backlog through the relay, beside the walsender's ceiling and a bare producer, into build/bench/relay.json
+##                    (WORKLOADS=single,ten,large,wide,sparse ROUNDS=3 EVENTS=300000; PEERS=1: beside Debezium, too)
+bench-relay: install-extension
+	@$(MAKE) --no-print-directory build
+	@bench/relay/run $(WORKLOADS:%=--workloads=%) $(GIVEN_ROUNDS) $(GIVEN_EVENTS)
 
 ## bench-sink         how fast a consumer drains a topic, beside one session: about 6 minutes, into build/bench/sink.json
 ##                    (PEERS=1: beside the Debezium JDBC sink connector, too)
 bench-sink: install-extension
 	@$(MAKE) --no-print-directory build
 	@bench/sink/run
+
+## bench-latency      from COMMIT to Kafka, a reader and a target under live load: about 4 minutes, into build/bench/latency.json
+bench-latency: install-extension
+	@$(MAKE) --no-print-directory build
+	@bench/latency/run
 
 ## dist               the PGXN distribution of the extension: build/dist/*.zip
 dist:
@@ -174,5 +196,5 @@ help:
 
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
-	check check-style check-unit check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench-emit bench-drain bench-sink dist clean help
+	sim fuzz check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
+	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench bench-emit bench-latency bench-relay bench-sink dist clean help

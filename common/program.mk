@@ -6,7 +6,7 @@
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
 include $(TOP)/common/flags.mk
 
-DIR := $(notdir $(CURDIR))
+DIR := $(CURDIR:$(TOP)/%=%)
 OBJS := $(addprefix $(BUILD)/obj/$(DIR)/,$(SRCS:.c=.o))
 # clients is for those that talk to both, PostgreSQL and Kafka.
 FLOORS := $(if $(filter rdkafka,$(PKGS)),clients) common
