@@ -57,7 +57,8 @@ static const OptionSpec relay_specs[] = {
 	 "The field that is the key."},
 	{"table.field.event.timestamp", OPTION_TEXT, "", 0, 0, NULL, "", 0,
 	 "The member of headers that is the timestamp: milliseconds since 1970, or ISO 8601. Empty: "
-	 "the commit time."},
+	 "the commit time. Kafka's retention goes by it: a topic takes away at once what is older than "
+	 "its retention.ms."},
 	{"table.fields.additional.placement", OPTION_TEXT, "", 0, 0, NULL, "", 0,
 	 "Where further fields go: field:header, field:envelope or field:partition, with :alias for "
 	 "another name, separated by commas."},
