@@ -143,13 +143,15 @@
 	" WHERE slot_name = $1 AND generation = $2::int4 AND routing IS NULL"
 
 /*
- * $2 topic, $3 partitions, $4 generation.  The first to record it wins.  No row: another
- * relay's record was committed after this statement's snapshot was taken.
+ * $2 topic, $3 partitions, $4 generation.  The first to record it wins, and the registration
+ * stays until it has.  No row: another relay's record was committed after this statement's
+ * snapshot was taken, or the registration is gone.
  */
 #define SQL_RECORD_TOPIC                                                                           \
 	"WITH mine AS ("                                                                               \
 	"  INSERT INTO outbox.topic (slot_name, topic, partitions, generation, recorded_at)"           \
-	"  VALUES ($1, $2, $3::int4, $4::int4, clock_timestamp())"                                     \
+	"  SELECT r.slot_name, $2, $3::int4, $4::int4, clock_timestamp()"                              \
+	"    FROM (SELECT slot_name FROM outbox.relay WHERE slot_name = $1 FOR KEY SHARE) AS r"        \
 	"  ON CONFLICT (slot_name, topic) DO NOTHING RETURNING partitions)"                            \
 	"SELECT partitions FROM mine UNION ALL"                                                        \
 	" SELECT partitions FROM outbox.topic WHERE slot_name = $1 AND topic = $2"

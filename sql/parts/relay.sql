@@ -50,7 +50,6 @@ CREATE TABLE outbox.topic (
 	generation int4 NOT NULL DEFAULT 1,
 	recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	CONSTRAINT topic_pkey PRIMARY KEY (slot_name, topic),
-	CONSTRAINT topic_relay FOREIGN KEY (slot_name) REFERENCES outbox.relay (slot_name) ON DELETE CASCADE,
 	CONSTRAINT topic_partitions CHECK (partitions OPERATOR(pg_catalog.>=) 1)
 );
 COMMENT ON TABLE outbox.topic IS 'the routing map: partition counts as they were when a relay first used a topic';

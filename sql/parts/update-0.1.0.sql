@@ -5,3 +5,4 @@
 \echo Use "ALTER EXTENSION pg_outbox UPDATE TO '@VERSION@'" to load this file. \quit
 
 SET LOCAL search_path = pg_catalog, pg_temp;
+ALTER TABLE outbox.topic DROP CONSTRAINT topic_relay;

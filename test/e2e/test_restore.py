@@ -108,6 +108,19 @@ def parallel(scene, copy, file):
     client("pg_restore", "--exit-on-error", "-j2", "-d", copy.conninfo, file)
 
 
+def backwards(scene, copy, file):
+    """The rows of tables in the reverse order: with -j any may come first, as pg_dump knows of no order between them."""
+    client("pg_dump", "-Fc", "-f", file, scene.source.conninfo(scene.database))
+    lines = subprocess.run(["pg_restore", "-l", file], check=True, capture_output=True, text=True).stdout.splitlines()
+    data = [n for n, line in enumerate(lines) if " TABLE DATA outbox " in line]
+    assert len(data) > 3
+    for n, line in zip(data, [lines[m] for m in reversed(data)]):
+        lines[n] = line
+    with open(file + ".list", "w", encoding="utf-8") as listing:
+        listing.write("\n".join(lines) + "\n")
+    client("pg_restore", "--exit-on-error", "-L", file + ".list", "-d", copy.conninfo, file)
+
+
 def clean(scene, copy, file):
     """Over what was there."""
     copy.sql("CREATE EXTENSION pg_outbox")
@@ -125,7 +138,8 @@ def schema_then_data(scene, copy, file):
     client("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy.conninfo, "-f", file)
 
 
-@pytest.mark.parametrize("way", [plain, inserts, custom, via_root, parallel, clean, schema_then_data])
+@pytest.mark.parametrize("way", [plain, inserts, custom, via_root, parallel, backwards, clean,
+                                 schema_then_data])
 def test_nothing_is_lost_whatever_the_format(scene, make_copy, way):
     registered(scene)
     copy = make_copy(scene.source, scene.database + "_copy")
