@@ -377,7 +377,8 @@ check_position_topic(const BrokerFacts *facts, const DoctorSetup *setup, Finding
 					topic->name);
 		finding_mend(finding, REMEDY_SHELL,
 					 "kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 1 "
-					 "--replication-factor %d --config cleanup.policy=compact",
+					 "--replication-factor %d --config cleanup.policy=compact "
+					 "--config message.timestamp.type=LogAppendTime",
 					 setup->kafka_servers, topic->name,
 					 facts->brokers < REPLICAS_WANTED ? facts->brokers : REPLICAS_WANTED);
 	}

@@ -366,6 +366,10 @@ hint_for(rd_kafka_resp_err_t code)
 			return "transaction.timeout is above the broker's transaction.max.timeout.ms.";
 		case RD_KAFKA_RESP_ERR_INVALID_RECORD:
 			return "A compacted topic takes no event without an aggregateid.";
+		case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+			return "Its time is too far from the brokers' clock (message.timestamp.after.max.ms, "
+				   "message.timestamp.before.max.ms): set the clocks, or let the topic have "
+				   "message.timestamp.type=LogAppendTime.";
 		default:
 			return NULL;
 	}

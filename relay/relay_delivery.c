@@ -307,8 +307,9 @@ make_topic(Relay *relay, MonoUsec now)
 			if (error.exit_code == EXIT_POISON)
 			{
 				error.exit_code = EXIT_ROUTING;
-				error_hint(&error, "Make it with one partition and cleanup.policy=compact, or name "
-								   "another one by transaction.position.topic.");
+				error_hint(&error, "Make it with one partition, cleanup.policy=compact and "
+								   "message.timestamp.type=LogAppendTime, or name another one by "
+								   "transaction.position.topic.");
 			}
 			relay_fail(relay, &error, now);
 			return false;

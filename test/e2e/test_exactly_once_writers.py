@@ -146,9 +146,9 @@ def test_a_position_of_another_life_is_not_believed(make_scene, own, broker, exi
     assert event in [record.id for record in broker.read(other.topic("second"))]
 
 
-def cleanup_policy(broker, topic):
+def topic_setting(broker, topic, name):
     future, = broker.admin().describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)]).values()
-    return future.result(20)["cleanup.policy"].value
+    return future.result(20)[name].value
 
 
 def doctor(scene, options):
@@ -167,7 +167,9 @@ def test_the_broker_makes_no_topic_by_itself(make_scene, source, own, exits):
     ledger = scene.ledger()
     emit_many(scene, 5)
     check_complete(ledger)
-    assert cleanup_policy(broker, scene.prefix + ".position") == "compact"
+    assert topic_setting(broker, scene.prefix + ".position", "cleanup.policy") == "compact"
+    # Whatever the relay's clock says, the broker takes the position.
+    assert topic_setting(broker, scene.prefix + ".position", "message.timestamp.type") == "LogAppendTime"
     assert broker.partitions(scene.prefix + ".position") == 1
     assert broker.partitions(scene.topic("load")) == 2
     scene.stop_relay(relay)

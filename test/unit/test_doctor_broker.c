@@ -299,7 +299,8 @@ wants_a_position_topic_that_keeps_positions(void **state)
 	EXPECT_POSITION((facts.position.partitions = 0, facts.create_topics = false), FINDING_ERROR,
 					REMEDY_SHELL,
 					"kafka-topics.sh --bootstrap-server k:9092 --create --topic t --partitions 1 "
-					"--replication-factor 3 --config cleanup.policy=compact");
+					"--replication-factor 3 --config cleanup.policy=compact "
+					"--config message.timestamp.type=LogAppendTime");
 	EXPECT_POSITION(facts.position.unclean_election = 1, FINDING_WARNING, REMEDY_SHELL,
 					OF_TOPIC "unclean.leader.election.enable=false");
 	EXPECT_POSITION(facts.position.in_sync = 1, FINDING_ERROR, REMEDY_ADVICE, NULL);
