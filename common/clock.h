@@ -20,6 +20,11 @@ typedef int64_t PgUsec;	  /* since 2000-01-01 UTC, as in the replication protoco
 #define USEC_PER_SEC INT64_C(1000000)
 #define PG_EPOCH_UNIX_USEC INT64_C(946684800000000)
 #define MONO_NEVER INT64_MAX
+/*
+ * When something was that never was: any interval is over since then.  0 will not do: the clock
+ * starts there with the machine.
+ */
+#define MONO_LONG_AGO (-(INT64_MAX / 2))
 
 extern MonoUsec clock_mono(void);
 extern UnixUsec clock_wall(void);

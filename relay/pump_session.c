@@ -22,6 +22,7 @@ pump_create(const PumpConfig *config)
 	if (pump == NULL)
 		return NULL;
 	pump->config = *config;
+	pump->marked_at = MONO_LONG_AGO;
 	pump->window = window_create(&config->window);
 	if (pump->window == NULL)
 	{

@@ -360,6 +360,28 @@ takes_no_keepalive_in_a_suppressed_transaction(void **state)
 	assert_int_equal(pump_confirmed(bench->pump), 100);
 }
 
+/* Its clock begins with 0 there. */
+static void
+marks_at_once_also_on_a_machine_that_is_up_for_less_than_the_interval(void **state)
+{
+	Bench *bench = *state;
+	PumpConfig config = {.mark_interval_usec = 2 * START_AT};
+	PumpMark mark;
+
+	pump_configure(bench->pump, &config, USEC_PER_SEC);
+	give_transaction(bench, 200, "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_true(pump_mark_wake_at(bench->pump) <= bench->now);
+	assert_true(pump_mark_wanted(bench->pump, false, bench->now, &mark));
+	pump_marked(bench->pump, &mark, bench->now);
+	give_transaction(bench, 300, "b");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(deliver(bench, 1), PUMP_IDLE);
+	assert_int_equal(pump_mark_wake_at(bench->pump), bench->now + config.mark_interval_usec);
+	assert_false(pump_mark_wanted(bench->pump, false, bench->now, &mark));
+}
+
 static void
 marks_idle_positions_rarely(void **state)
 {
@@ -503,6 +525,7 @@ main(void)
 		WITH_BENCH(stops_when_the_sink_refuses_whatever_comes),
 		WITH_BENCH(takes_a_keepalive_only_at_rest),
 		WITH_BENCH(takes_no_keepalive_in_a_suppressed_transaction),
+		WITH_BENCH(marks_at_once_also_on_a_machine_that_is_up_for_less_than_the_interval),
 		WITH_BENCH(marks_idle_positions_rarely),
 		WITH_BENCH(stores_a_heartbeat_once_it_is_confirmed),
 		WITH_BENCH(believes_no_heartbeat_of_the_stream),
