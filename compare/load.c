@@ -181,7 +181,7 @@ offer(Load *load, Mode mode, uint32_t number, LocationReport *report)
 		http_client_init(&client->http);
 		client->made = true;
 	}
-	request_id_make(load->config.schedule.seed, mode, number, report->request_id);
+	request_id_make(load->config.id_seed, load->config.run, mode, number, report->request_id);
 	write_request(client, mode, report);
 	client->number = number;
 	client->active = true;
@@ -347,7 +347,10 @@ allocate(Load *load)
 		if (load->clients[mode] == NULL || load->records[mode] == NULL)
 			return false;
 	}
-	return walk_init(&load->walk, &walk_berlin, load->config.drivers, load->config.schedule.seed);
+	if (!walk_init(&load->walk, &walk_berlin, load->config.drivers, load->config.schedule.seed))
+		return false;
+	load->walk.first_driver = load->config.run * DRIVERS_PER_RUN;
+	return true;
 }
 
 Load *
@@ -401,6 +404,12 @@ load_finish(Load *load)
 		load->stopping = true; /* cannot be: the counter is at 0 */
 	pthread_join(load->thread, NULL);
 	load->running = false;
+}
+
+int64_t
+load_intended(const Load *load, uint32_t number)
+{
+	return schedule_at(&load->config.schedule, number);
 }
 
 uint32_t

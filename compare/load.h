@@ -23,6 +23,8 @@
 
 typedef struct LoadConfig
 {
+	uint64_t id_seed; /* of the request ids */
+	uint32_t run;
 	Schedule schedule;
 	int64_t duration_usec;
 	bool modes[MODE_COUNT];
@@ -56,6 +58,8 @@ extern bool load_done(const Load *load);
 
 /* Offers nothing more, waits for what is open, ends the thread. */
 extern void load_finish(Load *load);
+/* When a request was meant to start, from the start of the load. */
+extern int64_t load_intended(const Load *load, uint32_t number);
 /* How many numbers were offered; records 0 .. count - 1. */
 extern uint32_t load_count(const Load *load);
 extern const LoadRecord *load_records(const Load *load, Mode mode);

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "pg_session.h"
 #include "request_id.h"
+#include "walk.h"
 
 #define STATEMENT_TIMEOUT_USEC (60 * USEC_PER_SEC)
 #define DRIVER_PREFIX "driver-"
@@ -25,25 +26,40 @@ typedef struct AuditContext
 	Ledger *ledger;
 } AuditContext;
 
-static bool
+typedef enum Owner
+{
+	OWNER_US,
+	OWNER_OTHER_RUN,
+	OWNER_STRANGER
+} Owner;
+
+static Owner
 read_number(const AuditContext *context, const char *text, uint32_t *number)
 {
 	uint8_t id[UUID_SIZE];
+	uint32_t run;
 	Mode mode;
 
-	return uuid_parse(text, strlen(text), id) &&
-		   request_id_read(id, context->config->seed, &mode, number) && mode == context->mode;
+	if (!uuid_parse(text, strlen(text), id) ||
+		!request_id_read(id, context->config->seed, &run, &mode, number) || mode != context->mode)
+		return OWNER_STRANGER;
+	return run == context->config->run ? OWNER_US : OWNER_OTHER_RUN;
 }
 
-static bool
-read_driver(const char *text, uint32_t *driver)
+static Owner
+read_driver(const AuditContext *context, const char *text, uint32_t *driver)
 {
 	char *end;
 
 	if (strncmp(text, DRIVER_PREFIX, strlen(DRIVER_PREFIX)) != 0)
-		return false;
+		return OWNER_STRANGER;
 	*driver = (uint32_t) strtoul(text + strlen(DRIVER_PREFIX), &end, 10);
-	return *end == '\0';
+	if (*end != '\0')
+		return OWNER_STRANGER;
+	if (*driver / DRIVERS_PER_RUN != context->config->run)
+		return OWNER_OTHER_RUN;
+	*driver %= DRIVERS_PER_RUN;
+	return OWNER_US;
 }
 
 static bool
@@ -51,11 +67,12 @@ visit_stored(const char *const *columns, void *arg, Error *error)
 {
 	AuditContext *context = arg;
 	uint32_t number;
+	Owner owner = read_number(context, columns[0], &number);
 
 	(void) error;
-	if (read_number(context, columns[0], &number))
+	if (owner == OWNER_US)
 		ledger_stored(context->ledger, number);
-	else
+	else if (owner == OWNER_STRANGER)
 		ledger_stranger(context->ledger);
 	return true;
 }
@@ -66,9 +83,12 @@ visit_in_target(const char *const *columns, void *arg, Error *error)
 	AuditContext *context = arg;
 	uint32_t number;
 	uint32_t driver;
+	Owner owner = read_number(context, columns[0], &number);
 
 	(void) error;
-	if (!read_number(context, columns[0], &number) || !read_driver(columns[1], &driver))
+	if (owner == OWNER_OTHER_RUN)
+		return true;
+	if (owner == OWNER_STRANGER || read_driver(context, columns[1], &driver) != OWNER_US)
 	{
 		ledger_stranger(context->ledger);
 		return true;
@@ -84,11 +104,12 @@ visit_latest(const char *const *columns, void *arg, Error *error)
 {
 	AuditContext *context = arg;
 	uint32_t driver;
+	Owner owner = read_driver(context, columns[0], &driver);
 
 	(void) error;
-	if (read_driver(columns[0], &driver))
+	if (owner == OWNER_US)
 		ledger_latest(context->ledger, driver, strtoll(columns[1], NULL, 10));
-	else
+	else if (owner == OWNER_STRANGER)
 		ledger_stranger(context->ledger);
 	return true;
 }

@@ -13,7 +13,8 @@ typedef struct AuditConfig
 {
 	const char *source_conninfo; /* where the outbox mode's requests are stored */
 	const char *target_conninfo;
-	uint64_t seed;
+	uint64_t seed; /* of the ids */
+	uint32_t run;  /* rows of the stage's other runs are none of ours */
 } AuditConfig;
 
 /* Everything that is stored for one mode goes into its ledger. */

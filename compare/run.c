@@ -136,7 +136,9 @@ start_ingest(Run *run, Error *error)
 static bool
 start_load(Run *run, Error *error)
 {
-	LoadConfig config = {.schedule = {run->compare->seed, run->compare->rate},
+	LoadConfig config = {.id_seed = run->compare->seed,
+						 .run = 1,
+						 .schedule = {run->compare->seed, run->compare->rate},
 						 .duration_usec = run->compare->duration_usec,
 						 .drivers = run->compare->drivers,
 						 .timeout_usec = run->compare->client_timeout_usec,
@@ -359,7 +361,8 @@ conclude(Run *run, bool *passed, Error *error)
 	SettleInput input = {.config = run->compare,
 						 .audit = {.source_conninfo = stage_source(run->stage)->conninfo,
 								   .target_conninfo = stage_target(run->stage)->conninfo,
-								   .seed = run->compare->seed},
+								   .seed = run->compare->seed,
+								   .run = 1},
 						 .load = run->load,
 						 .observer = run->observer,
 						 .start = run->start,

@@ -62,11 +62,10 @@ static double
 recovery_of(const SettleInput *input, Mode mode)
 {
 	const LoadRecord *records = load_records(input->load, mode);
-	Schedule schedule = {input->config->seed, input->config->rate};
 
 	for (uint32_t n = 0; n < load_count(input->load); n++)
 	{
-		MonoUsec intended = input->start + schedule_at(&schedule, n);
+		MonoUsec intended = input->start + load_intended(input->load, n);
 
 		if (intended >= input->back_at && records[n].outcome == OUTCOME_ACCEPTED)
 			return seconds_between(input->back_at, intended + records[n].latency_usec);
@@ -92,10 +91,9 @@ static void
 fill_timeline(const SettleInput *input, Mode mode, Timeline *timeline)
 {
 	const LoadRecord *records = load_records(input->load, mode);
-	Schedule schedule = {input->config->seed, input->config->rate};
 
 	for (uint32_t n = 0; n < load_count(input->load); n++)
-		timeline_add(timeline, mode, schedule_at(&schedule, n), records[n].outcome);
+		timeline_add(timeline, mode, load_intended(input->load, n), records[n].outcome);
 }
 
 bool

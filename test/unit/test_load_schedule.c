@@ -113,16 +113,18 @@ request_ids_can_be_read(void **state)
 		{
 			uint8_t id[UUID_SIZE];
 			char text[UUID_TEXT_SIZE];
+			uint32_t run;
 			uint32_t number;
 			Mode read;
 
-			request_id_make(42, (Mode) mode, numbers[i], id);
+			request_id_make(42, 7, (Mode) mode, numbers[i], id);
 			uuid_format(id, text);
 			assert_int_equal(text[14], '8'); /* the version */
-			assert_true(request_id_read(id, 42, &read, &number));
+			assert_true(request_id_read(id, 42, &run, &read, &number));
+			assert_int_equal(run, 7);
 			assert_int_equal(number, numbers[i]);
 			assert_int_equal(read, mode);
-			assert_false(request_id_read(id, 43, &read, &number));
+			assert_false(request_id_read(id, 43, &run, &read, &number));
 		}
 	}
 }
@@ -131,15 +133,23 @@ static void
 foreign_ids_are_refused(void **state)
 {
 	uint8_t id[UUID_SIZE];
+	uint32_t run;
 	uint32_t number;
 	Mode mode;
 
 	(void) state;
 	for (size_t i = 0; i < 12; i++)
 	{
-		request_id_make(1, MODE_OUTBOX, 5, id);
+		request_id_make(1, 2, MODE_OUTBOX, 5, id);
 		id[i] ^= 0x40;
-		assert_false(request_id_read(id, 1, &mode, &number));
+		if (i == 9 || i == 10)
+		{
+			/* That is another run. */
+			assert_true(request_id_read(id, 1, &run, &mode, &number));
+			assert_int_not_equal(run, 2);
+			continue;
+		}
+		assert_false(request_id_read(id, 1, &run, &mode, &number));
 	}
 }
 
