@@ -66,6 +66,7 @@ LINK_test_place = relay/kafka_partition.o
 LINK_test_poison = relay/poison.o
 LINK_test_positions = consumer/positions.o
 LINK_test_pace = relay/pace.o
+LINK_test_proxy = compare/proxy.o compare/proxy_pipe.o
 LINK_test_pump = $(PUMP) $(ROUTER)
 LINK_test_pump_poison = $(PUMP) $(ROUTER)
 LINK_test_pump_transaction = $(PUMP) $(ROUTER)
