@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,17 +25,6 @@
 #define KILL_WAIT_USEC (20 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
 #define GET_TIMEOUT_USEC (500 * USEC_PER_MS)
-#define VARIABLES_MAX 8
-#define VARIABLE_SIZE (CLUSTER_CONNINFO_SIZE + 64)
-
-/* "NAME=value" strings for child_start(). */
-typedef struct Variables
-{
-	char text[VARIABLES_MAX][VARIABLE_SIZE];
-	const char *list[VARIABLES_MAX + 1];
-	int count;
-} Variables;
-
 static void
 add_variable(Variables *variables, const char *name, const char *value)
 {
@@ -89,16 +79,51 @@ daemons_start_broker(Daemons *daemons, Error *error)
 }
 
 static bool
-broker_address(const Daemons *daemons, char *address, size_t size, Error *error)
+read_broker_file(const Daemons *daemons, const char *name, char *line, size_t size, Error *error)
 {
 	char path[CLUSTER_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/kafka/%s", daemons->config.dir, name);
+	return file_read_line(path, line, size, error);
+}
+
+static bool
+find_broker(Daemons *daemons, Error *error)
+{
 	char port[16];
 
-	snprintf(path, sizeof(path), "%s/kafka/port", daemons->config.dir);
-	if (!file_read_line(path, port, sizeof(port), error))
+	if (!read_broker_file(daemons, "port", port, sizeof(port), error))
 		return false;
-	snprintf(address, size, "127.0.0.1:%s", port);
+	snprintf(daemons->brokers, sizeof(daemons->brokers), "127.0.0.1:%s", port);
 	return true;
+}
+
+pid_t
+daemons_broker_pid(const Daemons *daemons)
+{
+	char pid[16];
+	Error ignored;
+
+	if (!read_broker_file(daemons, "pid", pid, sizeof(pid), &ignored))
+		return 0;
+	return (pid_t) strtol(pid, NULL, 10);
+}
+
+bool
+daemons_kill_broker(Daemons *daemons, Error *error)
+{
+	if (!run_kafka(daemons, "kill", error))
+		return false;
+	/* An interrupt must not leave half of it behind. */
+	if (!child_wait(&daemons->tool, KILL_WAIT_USEC))
+		return error_permanent(error, EXIT_SERVER, "the broker could not be killed");
+	return daemons->tool.status == 0 || child_error(&daemons->tool, error);
+}
+
+bool
+daemons_restart_broker(Daemons *daemons, Error *error)
+{
+	return run_kafka(daemons, "restart", error);
 }
 
 /* -------------------------------------------------------------------------
@@ -157,56 +182,94 @@ await_ready(Child *child, int port, Interrupt *interrupt, Error *error)
 	return status == 200;
 }
 
-/* "init" to its end, then "run". */
+/* "init", to its end. */
 static bool
-init_and_run(Daemons *daemons, Child *child, const char *program, const char *handlers,
-			 const Variables *variables, Interrupt *interrupt, Error *error)
+run_init(Daemons *daemons, const char *program, const char *handlers, const Variables *variables,
+		 Interrupt *interrupt, Error *error)
 {
 	return start_daemon(daemons, &daemons->tool, program, "init", handlers, variables, error) &&
-		   child_finish(&daemons->tool, interrupt, INIT_TIMEOUT_USEC, error) &&
-		   start_daemon(daemons, child, program, "run", handlers, variables, error);
+		   child_finish(&daemons->tool, interrupt, INIT_TIMEOUT_USEC, error);
+}
+
+bool
+daemons_run_relay(Daemons *daemons, Error *error)
+{
+	return start_daemon(daemons, &daemons->relay, "outbox-relay", "run", NULL,
+						&daemons->relay_variables, error);
+}
+
+bool
+daemons_run_consumer(Daemons *daemons, Error *error)
+{
+	return start_daemon(daemons, &daemons->consumer, "outbox-consumer", "run", daemons->handlers,
+						&daemons->consumer_variables, error);
+}
+
+/* It does its work, whatever becomes of those that it talks to. */
+static bool
+is_healthy(Child *child, int port)
+{
+	Buffer body;
+	int status;
+
+	if (!child_running(child))
+		return false;
+	buffer_init(&body, 65536);
+	status = scrape_get(port, "/healthz", GET_TIMEOUT_USEC, &body);
+	buffer_free(&body);
+	return status == 200;
+}
+
+bool
+daemons_relay_serves(Daemons *daemons)
+{
+	return is_healthy(&daemons->relay, daemons->relay_port);
+}
+
+bool
+daemons_consumer_serves(Daemons *daemons)
+{
+	return is_healthy(&daemons->consumer, daemons->consumer_port);
 }
 
 static bool
-start_relay(Daemons *daemons, const char *conninfo, const char *broker, const char *listen_at,
-			Interrupt *interrupt, Error *error)
+start_relay(Daemons *daemons, const char *conninfo, const char *listen_at, Interrupt *interrupt,
+			Error *error)
 {
-	Variables variables = {.count = 0};
+	Variables *variables = &daemons->relay_variables;
 
-	add_variable(&variables, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
-	add_variable(&variables, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", broker);
-	add_variable(&variables, "OUTBOX_RELAY_HTTP_LISTEN", listen_at);
-	return init_and_run(daemons, &daemons->relay, "outbox-relay", NULL, &variables, interrupt,
-						error);
+	add_variable(variables, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
+	add_variable(variables, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", daemons->brokers);
+	add_variable(variables, "OUTBOX_RELAY_HTTP_LISTEN", listen_at);
+	return run_init(daemons, "outbox-relay", NULL, variables, interrupt, error) &&
+		   daemons_run_relay(daemons, error);
 }
 
 static bool
-start_consumer(Daemons *daemons, const char *conninfo, const char *broker, const char *listen_at,
-			   Interrupt *interrupt, Error *error)
+start_consumer(Daemons *daemons, const char *conninfo, const char *listen_at, Interrupt *interrupt,
+			   Error *error)
 {
-	Variables variables = {.count = 0};
-	char handlers[CLUSTER_PATH_SIZE];
+	Variables *variables = &daemons->consumer_variables;
 	char reset[32];
 
-	snprintf(handlers, sizeof(handlers), "%s/consumer.ini", daemons->config.dir);
-	if (!file_write(handlers, app_handlers_ini, 0644, error))
+	snprintf(daemons->handlers, sizeof(daemons->handlers), "%s/consumer.ini", daemons->config.dir);
+	if (!file_write(daemons->handlers, app_handlers_ini, 0644, error))
 		return false;
 	snprintf(reset, sizeof(reset), "%lldms",
 			 (long long) (daemons->config.breaker_reset_usec / USEC_PER_MS));
-	add_variable(&variables, "OUTBOX_CONSUMER_TARGET_CONNINFO", conninfo);
-	add_variable(&variables, "OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS", broker);
-	add_variable(&variables, "OUTBOX_CONSUMER_HTTP_LISTEN", listen_at);
-	add_variable(&variables, "OUTBOX_CONSUMER_CONSUMER_GROUP", "analytics");
-	add_variable(&variables, "OUTBOX_CONSUMER_BREAKER_RESET", reset);
-	return init_and_run(daemons, &daemons->consumer, "outbox-consumer", handlers, &variables,
-						interrupt, error);
+	add_variable(variables, "OUTBOX_CONSUMER_TARGET_CONNINFO", conninfo);
+	add_variable(variables, "OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS", daemons->brokers);
+	add_variable(variables, "OUTBOX_CONSUMER_HTTP_LISTEN", listen_at);
+	add_variable(variables, "OUTBOX_CONSUMER_CONSUMER_GROUP", "analytics");
+	add_variable(variables, "OUTBOX_CONSUMER_BREAKER_RESET", reset);
+	return run_init(daemons, "outbox-consumer", daemons->handlers, variables, interrupt, error) &&
+		   daemons_run_consumer(daemons, error);
 }
 
 bool
 daemons_start(Daemons *daemons, const char *source_conninfo, const char *target_conninfo,
 			  Interrupt *interrupt, Error *error)
 {
-	char broker[64];
 	char relay_listen[32];
 	char consumer_listen[32];
 
@@ -214,19 +277,11 @@ daemons_start(Daemons *daemons, const char *source_conninfo, const char *target_
 	daemons->consumer_port = port_find();
 	snprintf(relay_listen, sizeof(relay_listen), "127.0.0.1:%d", daemons->relay_port);
 	snprintf(consumer_listen, sizeof(consumer_listen), "127.0.0.1:%d", daemons->consumer_port);
-	return broker_address(daemons, broker, sizeof(broker), error) &&
-		   start_relay(daemons, source_conninfo, broker, relay_listen, interrupt, error) &&
-		   start_consumer(daemons, target_conninfo, broker, consumer_listen, interrupt, error) &&
+	return find_broker(daemons, error) &&
+		   start_relay(daemons, source_conninfo, relay_listen, interrupt, error) &&
+		   start_consumer(daemons, target_conninfo, consumer_listen, interrupt, error) &&
 		   await_ready(&daemons->relay, daemons->relay_port, interrupt, error) &&
 		   await_ready(&daemons->consumer, daemons->consumer_port, interrupt, error);
-}
-
-bool
-daemons_check(Daemons *daemons, Error *error)
-{
-	if (!child_running(&daemons->relay))
-		return child_error(&daemons->relay, error);
-	return child_running(&daemons->consumer) || child_error(&daemons->consumer, error);
 }
 
 void
