@@ -16,6 +16,7 @@
 #include "exit_codes.h"
 #include "files.h"
 #include "guard.h"
+#include "ingest_main.h"
 #include "interrupt.h"
 #include "run.h"
 #include "version.h"
@@ -242,6 +243,9 @@ main(int argc, char **argv)
 	Options *options;
 	int status;
 
+	/* The application of a run, which starts it: ingest_main.h. */
+	if (argc > 1 && strcmp(argv[1], "ingest") == 0)
+		return ingest_main(argc - 1, argv + 1, environ);
 	for (int i = 1; i < argc; i++)
 	{
 		if (strcmp(argv[i], "--help") == 0)

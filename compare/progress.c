@@ -15,14 +15,17 @@
 void
 progress_init(Progress *progress, const CompareConfig *config, MonoUsec start, FILE *out)
 {
+	char names[MODE_LIST_SIZE];
+
 	*progress = (Progress){.out = out,
 						   .terminal = isatty(fileno(out)) == 1,
 						   .config = config,
 						   .start = start,
 						   .phase = PHASE_CALM,
 						   .breaker = UNSEEN};
-	if (config->modes[MODE_DIRECT] && config->modes[MODE_OUTBOX])
-		fputs("accepted and rejected: direct|outbox\n", out);
+	mode_format_list(config->modes, names, sizeof(names));
+	if (strchr(names, ',') != NULL)
+		fprintf(out, "accepted and rejected: %s\n", names);
 }
 
 /* One number for each mode, in their order. */
@@ -63,7 +66,7 @@ write_line(Progress *progress, const Load *load, const Sample *sample, MonoUsec 
 	/* What matters most comes first: a narrow terminal cuts the end. */
 	buffer_printf(line, "%5.1fs %-8s ", (double) (now - progress->start) / USEC_PER_SEC,
 				  phase_name(sample->phase));
-	if (config->modes[MODE_OUTBOX])
+	if (mode_any(config->modes, mode_consumed))
 	{
 		buffer_printf(line, "breaker %-9s lag ", breaker_name(sample->breaker));
 		if (sample->lag == UNSEEN)

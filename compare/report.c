@@ -25,11 +25,11 @@ report_verdict(const Report *report)
 {
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		const LedgerTotals *totals = &report->modes[mode].totals;
+		const LedgerTotals *totals = &report->paths[mode].totals;
 
 		if (!report->config->modes[mode])
 			continue;
-		if (mode == MODE_OUTBOX ? !ledger_is_clean(totals) : !totals->closes)
+		if (mode_relayed((Mode) mode) ? !ledger_is_clean(totals) : !totals->closes)
 			return false;
 	}
 	return true;
@@ -69,7 +69,7 @@ report_print_settings(const CompareConfig *config, FILE *out)
 		milliseconds(config->statement_timeout_usec), milliseconds(config->tcp_user_timeout_usec),
 		milliseconds(config->client_timeout_usec), milliseconds(config->reconnect_min_usec),
 		milliseconds(config->reconnect_max_usec));
-	if (config->modes[MODE_OUTBOX])
+	if (mode_any(config->modes, mode_consumed))
 	{
 		fprintf(out, "drain     given up after %g s without a row\n",
 				seconds(config->drain_timeout_usec));
@@ -87,7 +87,7 @@ typedef struct Table
 	FILE *out;
 } Table;
 
-typedef void (*CellWriter)(const ModeReport *mode, char *cell, size_t size);
+typedef void (*CellWriter)(const PathResult *mode, char *cell, size_t size);
 
 /* Without the blanks at the end of the line. */
 static void
@@ -112,7 +112,7 @@ print_row(const Table *table, const char *label, CellWriter write_cell)
 	{
 		if (!table->report->config->modes[mode])
 			continue;
-		write_cell(&table->report->modes[mode], cell, sizeof(cell));
+		write_cell(&table->report->paths[mode], cell, sizeof(cell));
 		buffer_printf(&line, "%*s", COLUMN_WIDTH, cell);
 	}
 	print_line(table->out, &line);
@@ -133,12 +133,12 @@ write_share(uint64_t count, uint64_t of, char *cell, size_t size)
 }
 
 #define COUNT_CELL(field)                                                                          \
-	static void write_##field(const ModeReport *mode, char *cell, size_t size)                     \
+	static void write_##field(const PathResult *mode, char *cell, size_t size)                     \
 	{                                                                                              \
 		write_count(mode->totals.field, cell, size);                                               \
 	}
 #define SHARE_CELL(field)                                                                          \
-	static void write_##field(const ModeReport *mode, char *cell, size_t size)                     \
+	static void write_##field(const PathResult *mode, char *cell, size_t size)                     \
 	{                                                                                              \
 		write_share(mode->totals.field, mode->totals.offered, cell, size);                         \
 	}
@@ -156,21 +156,21 @@ COUNT_CELL(order_violations)
 COUNT_CELL(invented)
 
 static void
-write_p50(const ModeReport *mode, char *cell, size_t size)
+write_p50(const PathResult *mode, char *cell, size_t size)
 {
-	snprintf(cell, size, "%.1f ms     ", mode->p50_ms);
+	snprintf(cell, size, "%.1f ms     ", mode->latency.p50_ms);
 }
 
 static void
-write_p99(const ModeReport *mode, char *cell, size_t size)
+write_p99(const PathResult *mode, char *cell, size_t size)
 {
-	snprintf(cell, size, "%.1f ms     ", mode->p99_ms);
+	snprintf(cell, size, "%.1f ms     ", mode->latency.p99_ms);
 }
 
 static void
-write_max(const ModeReport *mode, char *cell, size_t size)
+write_max(const PathResult *mode, char *cell, size_t size)
 {
-	snprintf(cell, size, "%.1f ms     ", mode->max_ms);
+	snprintf(cell, size, "%.1f ms     ", mode->latency.max_ms);
 }
 
 static void
@@ -183,19 +183,19 @@ write_seconds(double value, char *cell, size_t size)
 }
 
 static void
-write_recovery(const ModeReport *mode, char *cell, size_t size)
+write_recovery(const PathResult *mode, char *cell, size_t size)
 {
 	write_seconds(mode->recovery_s, cell, size);
 }
 
 static void
-write_drain(const ModeReport *mode, char *cell, size_t size)
+write_drain(const PathResult *mode, char *cell, size_t size)
 {
 	write_seconds(mode->drain_s, cell, size);
 }
 
 static void
-write_closes(const ModeReport *mode, char *cell, size_t size)
+write_closes(const PathResult *mode, char *cell, size_t size)
 {
 	snprintf(cell, size, "%s        ", mode->totals.closes ? "yes" : "NO");
 }
@@ -245,17 +245,17 @@ print_verdict(const Report *report, FILE *out)
 	fputs("  FAIL:", out);
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		const LedgerTotals *totals = &report->modes[mode].totals;
+		const LedgerTotals *totals = &report->paths[mode].totals;
 
 		if (!report->config->modes[mode])
 			continue;
 		if (!totals->closes)
 			fprintf(out, " the ledger of %s does not close;", mode_name((Mode) mode));
-		else if (mode == MODE_OUTBOX && !ledger_is_clean(totals))
+		else if (mode_relayed((Mode) mode) && !ledger_is_clean(totals))
 			fprintf(out,
-					" outbox has %llu pending, %llu lost, %llu duplicates, %llu order violations, "
+					" %s has %llu pending, %llu lost, %llu duplicates, %llu order violations, "
 					"%llu invented;",
-					(unsigned long long) totals->pending, (unsigned long long) totals->lost,
+					mode_name((Mode) mode), (unsigned long long) totals->pending, (unsigned long long) totals->lost,
 					(unsigned long long) totals->duplicates,
 					(unsigned long long) totals->order_violations,
 					(unsigned long long) totals->invented);
@@ -285,7 +285,7 @@ report_print(const Report *report, FILE *out)
 				report->down_at_s, report->back_at_s,
 				100 * (report->back_at_s - report->down_at_s) /
 					seconds(report->config->duration_usec));
-	if (report->config->modes[MODE_OUTBOX])
+	if (mode_any(report->config->modes, mode_consumed))
 	{
 		print_breaker(report->config, "  ", out);
 		fputs("  The source stayed up: an outbox can't outlive an outage of its own database.\n",

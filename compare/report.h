@@ -15,25 +15,13 @@
 #include <stdio.h>
 
 #include "compare_options.h"
-#include "ledger.h"
+#include "path_result.h"
 #include "timeline.h"
-
-#define NOT_DRAINED (-1.0)
-
-typedef struct ModeReport
-{
-	LedgerTotals totals;
-	double p50_ms; /* of the accepted requests, from the intended start */
-	double p99_ms;
-	double max_ms;
-	double drain_s;	   /* from the target's return until nothing was behind; NOT_DRAINED: never */
-	double recovery_s; /* from the target's return until a later request was accepted */
-} ModeReport;
 
 typedef struct Report
 {
 	const CompareConfig *config;
-	ModeReport modes[MODE_COUNT];
+	PathResult paths[MODE_COUNT];
 	Timeline timeline;
 	double down_at_s; /* when the target was down, from the start of the load */
 	double back_at_s; /* when it served again; both 0: never down */
@@ -41,7 +29,7 @@ typedef struct Report
 	bool passed;
 } Report;
 
-/* The outbox ledger is clean, and every other ledger closes. */
+/* The ledgers of the outbox modes are clean, and every other one closes. */
 extern bool report_verdict(const Report *report);
 
 extern void report_print_settings(const CompareConfig *config, FILE *out);

@@ -26,13 +26,19 @@ json_rounded(double value)
 }
 
 static json_t *
-mode_object(const ModeReport *mode)
+seconds_or_null(double seconds)
+{
+	return seconds >= 0 ? json_rounded(seconds) : json_null();
+}
+
+static json_t *
+mode_object(const PathResult *mode)
 {
 	const LedgerTotals *totals = &mode->totals;
 
 	return json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b,"
-		" s:{s:o, s:o, s:o}, s:o, s:o}",
+		" s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:{s:o, s:o, s:o}, s:{s:o, s:o, s:o}}",
 		"offered", (json_int_t) totals->offered, "accepted", (json_int_t) totals->accepted,
 		"rejected", (json_int_t) totals->rejected, "unknown", (json_int_t) totals->unknown,
 		"durable", (json_int_t) totals->durable, "in_target", (json_int_t) totals->in_target,
@@ -40,10 +46,15 @@ mode_object(const ModeReport *mode)
 		"order_violations", (json_int_t) totals->order_violations, "pending",
 		(json_int_t) totals->pending, "invented", (json_int_t) totals->invented, "unknown_stored",
 		(json_int_t) totals->unknown_stored, "closes", totals->closes ? 1 : 0, "latency_ms", "p50",
-		json_rounded(mode->p50_ms), "p99", json_rounded(mode->p99_ms), "max",
-		json_rounded(mode->max_ms), "drain_s",
-		mode->drain_s >= 0 ? json_rounded(mode->drain_s) : json_null(), "recovery_s",
-		mode->recovery_s >= 0 ? json_rounded(mode->recovery_s) : json_null());
+		json_rounded(mode->latency.p50_ms), "p90", json_rounded(mode->latency.p90_ms), "p99",
+		json_rounded(mode->latency.p99_ms), "p999", json_rounded(mode->latency.p999_ms), "max",
+		json_rounded(mode->latency.max_ms), "drain_s", seconds_or_null(mode->drain_s), "recovery_s",
+		seconds_or_null(mode->recovery_s), "rates", "accepted",
+		json_rounded(path_accepted_percent(mode)), "durable",
+		json_rounded(path_durable_percent(mode)), "visible",
+		json_rounded(path_visible_percent(mode)), "freshness_s", "p50",
+		seconds_or_null(mode->freshness.p50_s), "p99", seconds_or_null(mode->freshness.p99_s),
+		"max", seconds_or_null(mode->freshness.max_s));
 }
 
 static json_t *
@@ -104,7 +115,7 @@ report_object(const Report *report)
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (report->config->modes[mode])
-			json_object_set_new(modes, mode_name((Mode) mode), mode_object(&report->modes[mode]));
+			json_object_set_new(modes, mode_name((Mode) mode), mode_object(&report->paths[mode]));
 	}
 	for (size_t second = 0; second < report->timeline.count; second++)
 		json_array_append_new(timeline,

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "exit_codes.h"
-#include "ingest.h"
 #include "load.h"
 #include "observer.h"
 #include "pg_session.h"
@@ -22,10 +21,8 @@
 
 #define LOOK_USEC (250 * USEC_PER_MS)
 #define STEP_USEC (20 * USEC_PER_MS)
-#define CONNECT_WAIT_USEC (10 * USEC_PER_SEC)
 #define LEAD_USEC (200 * USEC_PER_MS)
 #define RETURN_LIMIT_USEC (60 * USEC_PER_SEC)
-#define QUIET_LIMIT_USEC (30 * USEC_PER_SEC)
 #define LATE_USEC (1500 * USEC_PER_MS)
 #define QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
@@ -35,18 +32,16 @@ typedef struct Run
 	const CompareConfig *compare;
 	Interrupt *interrupt;
 	Stage *stage;
-	Ingest *ingest;
 	Load *load;
 	Observer *observer;
 	Progress progress;
 	Phase phase;
 	bool restoring; /* the target was started and doesn't serve yet */
 	MonoUsec start;
+	UnixUsec wall_start;
 	MonoUsec down_at;
 	MonoUsec back_at;
-	MonoUsec drained_at;
 	MonoUsec next_look;
-	uint64_t accepted_before; /* by the outbox mode, at the last sample */
 	bool quiet;
 } Run;
 
@@ -66,71 +61,32 @@ start_stage(Run *run, Error *error)
 	StageConfig config = {.dir = run->config->dir,
 						  .tree = run->config->tree,
 						  .program_dir = run->config->program_dir,
-						  .outbox = run->compare->modes[MODE_OUTBOX],
 						  .breaker_reset_usec = run->compare->breaker_reset_usec,
 						  .say = say};
 
+	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
 	run->stage = stage_create(&config, run->interrupt);
 	if (run->stage == NULL)
 		return error_bug(error, "out of memory");
 	return stage_start(run->stage, error);
 }
 
-/* The same pool for every mode; only the database differs. */
-static PoolConfig
-pool_config(const Run *run, Mode mode)
+static bool
+start_app(Run *run, Error *error)
 {
 	const CompareConfig *compare = run->compare;
-	const Cluster *cluster =
-		mode == MODE_DIRECT ? stage_target(run->stage) : stage_source(run->stage);
+	IngestLimits limits = {.http_threads = compare->http_threads,
+						   .pool_size = compare->pool_size,
+						   .pool_queue = compare->pool_queue,
+						   .pool_wait_usec = compare->pool_wait_usec,
+						   .connect_timeout_usec = compare->connect_timeout_usec,
+						   .statement_timeout_usec = compare->statement_timeout_usec,
+						   .tcp_user_timeout_usec = compare->tcp_user_timeout_usec,
+						   .client_timeout_usec = compare->client_timeout_usec,
+						   .reconnect_min_usec = compare->reconnect_min_usec,
+						   .reconnect_max_usec = compare->reconnect_max_usec};
 
-	return (PoolConfig){.writer = {.mode = mode,
-								   .conninfo = cluster->conninfo,
-								   .connect_timeout_usec = compare->connect_timeout_usec,
-								   .statement_timeout_usec = compare->statement_timeout_usec,
-								   .tcp_user_timeout_usec = compare->tcp_user_timeout_usec},
-						.size = compare->pool_size,
-						.queue_length = compare->pool_queue,
-						.wait_usec = compare->pool_wait_usec,
-						.reconnect_min_usec = compare->reconnect_min_usec,
-						.reconnect_max_usec = compare->reconnect_max_usec};
-}
-
-static bool
-all_connected(const Run *run)
-{
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (run->compare->modes[mode] &&
-			ingest_connected(run->ingest, (Mode) mode) < run->compare->pool_size)
-			return false;
-	}
-	return true;
-}
-
-static bool
-start_ingest(Run *run, Error *error)
-{
-	IngestConfig config = {.http_threads = run->compare->http_threads};
-	MonoUsec deadline = clock_mono() + CONNECT_WAIT_USEC;
-
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		config.modes[mode] = run->compare->modes[mode];
-		if (config.modes[mode])
-			config.pools[mode] = pool_config(run, (Mode) mode);
-	}
-	run->ingest = ingest_start(&config, error);
-	if (run->ingest == NULL)
-		return false;
-	while (!all_connected(run))
-	{
-		if (!interrupt_wait(run->interrupt, clock_mono() + STEP_USEC))
-			return error_transient(error, "interrupted");
-		if (clock_mono() > deadline)
-			return error_permanent(error, EXIT_SERVER, "the pools could not connect");
-	}
-	return true;
+	return stage_start_app(run->stage, &limits, error);
 }
 
 static bool
@@ -142,7 +98,7 @@ start_load(Run *run, Error *error)
 						 .duration_usec = run->compare->duration_usec,
 						 .drivers = run->compare->drivers,
 						 .timeout_usec = run->compare->client_timeout_usec,
-						 .port = ingest_port(run->ingest)};
+						 .port = stage_app(run->stage)->port};
 	ObserverConfig observer = {.target_conninfo = stage_target(run->stage)->conninfo,
 							   .consumer_port = stage_consumer_port(run->stage)};
 
@@ -151,6 +107,7 @@ start_load(Run *run, Error *error)
 	if (run->observer == NULL)
 		return error_bug(error, "out of memory");
 	run->start = clock_mono() + LEAD_USEC;
+	run->wall_start = clock_wall() + LEAD_USEC;
 	run->next_look = run->start;
 	config.start_at = run->start;
 	progress_init(&run->progress, run->compare, run->start, stderr);
@@ -162,20 +119,11 @@ start_load(Run *run, Error *error)
  * the load and the outage
  * ------------------------------------------------------------------------- */
 
-/*
- * The backlog is gone when the target has as many rows as requests had been
- * accepted when we looked the last time.
- */
 static void
 look(Run *run, MonoUsec now)
 {
 	const Sample *sample = observer_look(run->observer, run->phase);
 
-	if (run->phase >= PHASE_RECOVERY && run->drained_at == 0 && sample->visible != UNSEEN &&
-		(uint64_t) sample->visible >= run->accepted_before)
-		run->drained_at = sample->at;
-	if (run->compare->modes[MODE_OUTBOX])
-		run->accepted_before = load_counters(run->load, MODE_OUTBOX)->accepted;
 	progress_show(&run->progress, run->load, sample, now);
 	run->next_look = now + LOOK_USEC;
 }
@@ -242,8 +190,6 @@ run_load(Run *run, Error *error)
 			return false;
 	}
 	load_finish(run->load);
-	if (run->phase == PHASE_CALM)
-		run->drained_at = 0;
 	run->phase = PHASE_DRAIN;
 	return true;
 }
@@ -252,84 +198,51 @@ run_load(Run *run, Error *error)
  * the drain
  * ------------------------------------------------------------------------- */
 
-/* Until the target has what the source has, or nothing has come for too long. */
-static bool
-drain(Run *run, int64_t stored, Error *error)
-{
-	int64_t best = UNSEEN;
-	MonoUsec progress_at = clock_mono();
-
-	for (;;)
-	{
-		const Sample *sample;
-
-		if (!turn(run, error))
-			return false;
-		sample = observer_last(run->observer);
-		if (sample->visible > best)
-		{
-			best = sample->visible;
-			progress_at = clock_mono();
-		}
-		if (best >= stored)
-		{
-			if (run->drained_at == 0)
-				run->drained_at = sample->at;
-			return true;
-		}
-		if (clock_mono() - progress_at > run->compare->drain_timeout_usec)
-		{
-			run->drained_at = 0;
-			return true;
-		}
-	}
-}
-
-/* PostgreSQL was told that Kafka has everything, and the consumer has nothing before it. */
+/* The application, PostgreSQL and the consumer have nothing before them. */
 static bool
 is_quiet(Run *run, PgSession *source, const char *end_lsn)
 {
+	AppPath paths[MODE_COUNT];
 	char query[160];
 	int64_t confirmed;
+	int64_t queued = 0;
 	Error ignored;
 
+	if (!app_state(stage_app(run->stage), paths))
+		return false;
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+		queued += paths[mode].queued;
 	snprintf(query, sizeof(query),
 			 "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn >= '%s'",
 			 end_lsn);
-	return observer_last(run->observer)->lag == 0 &&
+	return queued == 0 && observer_last(run->observer)->lag == 0 &&
 		   pg_session_number(source, query, &confirmed, &ignored) && confirmed > 0;
 }
 
-/* Something is missing: is it still on its way? */
+/* Until all is quiet, for a while: whatever comes later is there twice; or given up. */
 static bool
 await_quiet(Run *run, PgSession *source, Error *error)
 {
-	MonoUsec deadline = clock_mono() + QUIET_LIMIT_USEC;
 	char end_lsn[64];
+	MonoUsec deadline = clock_mono() + run->compare->drain_timeout_usec;
+	MonoUsec quiet_since = 0;
 
 	if (!pg_session_text(source, "SELECT pg_current_wal_lsn()", end_lsn, sizeof(end_lsn), error))
 		return false;
 	while (!run->quiet && clock_mono() < deadline)
 	{
+		int64_t seen = observer_last(run->observer)->visible;
+
 		if (!turn(run, error))
 			return false;
-		run->quiet = is_quiet(run, source, end_lsn);
+		if (observer_last(run->observer)->visible > seen)
+			deadline = clock_mono() + run->compare->drain_timeout_usec;
+		if (!is_quiet(run, source, end_lsn))
+			quiet_since = 0;
+		else if (quiet_since == 0)
+			quiet_since = clock_mono();
+		run->quiet = quiet_since != 0 && clock_mono() - quiet_since >= LATE_USEC;
 	}
-	return true;
-}
-
-/* Everything is there: whatever comes now is there twice. */
-static bool
-await_late(Run *run, Error *error)
-{
-	MonoUsec until = clock_mono() + LATE_USEC;
-
-	while (clock_mono() < until)
-	{
-		if (!turn(run, error))
-			return false;
-	}
-	run->quiet = true;
 	return true;
 }
 
@@ -337,16 +250,12 @@ static bool
 settle_down(Run *run, Error *error)
 {
 	PgSession *source;
-	int64_t stored;
 	bool done;
 
-	if (!run->compare->modes[MODE_OUTBOX])
+	if (!mode_any(run->compare->modes, mode_consumed))
 		return true;
 	source = pg_session_open(stage_source(run->stage)->conninfo, QUERY_TIMEOUT_USEC, error);
-	done = source != NULL &&
-		   pg_session_number(source, "SELECT count(*) FROM location_history", &stored, error) &&
-		   drain(run, stored, error) &&
-		   (run->drained_at != 0 ? await_late(run, error) : await_quiet(run, source, error));
+	done = source != NULL && await_quiet(run, source, error);
 	pg_session_close(source);
 	return done;
 }
@@ -356,25 +265,57 @@ settle_down(Run *run, Error *error)
  * ------------------------------------------------------------------------- */
 
 static bool
+settle_modes(Run *run, Report *report, Error *error)
+{
+	SettleInput input = {.audit = {.source_conninfo = stage_source(run->stage)->conninfo,
+								   .target_conninfo = stage_target(run->stage)->conninfo,
+								   .brokers = stage_brokers(run->stage),
+								   .seed = run->compare->seed,
+								   .run = 1,
+								   .since = run->wall_start},
+						 .load = run->load,
+						 .drivers = run->compare->drivers,
+						 .start = run->start,
+						 .wall_start = run->wall_start,
+						 .load_ended = run->start + run->compare->duration_usec,
+						 .back_at = run->back_at,
+						 .quiet = run->quiet};
+
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		const LoadRecord *records = load_records(run->load, (Mode) mode);
+
+		if (!run->compare->modes[mode])
+			continue;
+		if (!settle_path(&input, (Mode) mode, &report->paths[mode], NULL, error))
+			return false;
+		for (uint32_t n = 0; n < load_count(run->load); n++)
+			timeline_add(&report->timeline, (Mode) mode, load_intended(run->load, n),
+						 records[n].outcome);
+	}
+	return true;
+}
+
+static bool
 conclude(Run *run, bool *passed, Error *error)
 {
-	SettleInput input = {.config = run->compare,
-						 .audit = {.source_conninfo = stage_source(run->stage)->conninfo,
-								   .target_conninfo = stage_target(run->stage)->conninfo,
-								   .seed = run->compare->seed,
-								   .run = 1},
-						 .load = run->load,
-						 .observer = run->observer,
-						 .start = run->start,
-						 .down_at = run->down_at,
-						 .back_at = run->back_at,
-						 .drained_at = run->drained_at,
-						 .quiet = run->quiet};
-	Report report;
-	bool done = settle_report(&input, &report, error);
+	Report report = {.config = run->compare};
+	size_t count;
+	const Sample *samples = observer_samples(run->observer, &count);
+	bool done = timeline_init(&report.timeline, samples, count, run->start)
+					? settle_modes(run, &report, error)
+					: error_bug(error, "out of memory");
 
+	if (run->back_at > 0)
+	{
+		report.down_at_s = (double) (run->down_at - run->start) / USEC_PER_SEC;
+		report.back_at_s = (double) (run->back_at - run->start) / USEC_PER_SEC;
+	}
+	if (count > 0)
+		report.took_s = (double) (samples[count - 1].at - run->start) / USEC_PER_SEC;
 	if (done)
 	{
+		report.passed = report_verdict(&report);
 		*passed = report.passed;
 		report_print(&report, stdout);
 		done = report_write(&report, run->config->report_path, error);
@@ -391,15 +332,14 @@ perform(Run *run, bool *passed, Error *error)
 {
 	bool done;
 
-	if (!start_stage(run, error) || !start_ingest(run, error) || !start_load(run, error))
+	if (!start_stage(run, error) || !start_app(run, error) || !start_load(run, error))
 		return false;
 	done = run_load(run, error) && settle_down(run, error);
 	progress_end(&run->progress);
 	if (!done)
 		return false;
 	/* Nobody writes any more when the books are closed. */
-	ingest_stop(run->ingest);
-	run->ingest = NULL;
+	app_stop(stage_app(run->stage));
 	return conclude(run, passed, error);
 }
 
@@ -414,7 +354,6 @@ run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *
 	done = perform(&run, passed, error);
 	if (run.load != NULL)
 		load_finish(run.load);
-	ingest_stop(run.ingest);
 	load_free(run.load);
 	observer_free(run.observer);
 	stage_stop(run.stage);

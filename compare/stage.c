@@ -41,7 +41,15 @@ struct Stage
 	Cluster source;
 	Cluster target;
 	Daemons daemons;
+	App app;
 };
+
+/* Whether there is more than the target. */
+static bool
+has_pipeline(const Stage *stage)
+{
+	return mode_any(stage->config.modes, mode_consumed);
+}
 
 Stage *
 stage_create(const StageConfig *config, Interrupt *interrupt)
@@ -208,7 +216,7 @@ start_cluster(Stage *stage, Cluster *cluster, Error *error)
 static bool
 start_databases(Stage *stage, Error *error)
 {
-	bool outbox = stage->config.outbox;
+	bool outbox = has_pipeline(stage);
 
 	if (!start_cluster(stage, &stage->target, error) ||
 		(outbox && !start_cluster(stage, &stage->source, error)))
@@ -227,7 +235,7 @@ start_databases(Stage *stage, Error *error)
 bool
 stage_start(Stage *stage, Error *error)
 {
-	bool outbox = stage->config.outbox;
+	bool outbox = has_pipeline(stage);
 	DaemonsConfig daemons = {.dir = stage->config.dir,
 							 .tree = stage->config.tree,
 							 .program_dir = stage->config.program_dir,
@@ -235,6 +243,7 @@ stage_start(Stage *stage, Error *error)
 
 	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
 		return false;
+	memcpy(daemons.modes, stage->config.modes, sizeof(daemons.modes));
 	stage->config.say(outbox ? "starting two PostgreSQL servers and a Kafka broker"
 							 : "starting a PostgreSQL server");
 	daemons_init(&stage->daemons, &daemons);
@@ -254,13 +263,62 @@ stage_start(Stage *stage, Error *error)
 						 stage->interrupt, error);
 }
 
+App *
+stage_app(Stage *stage)
+{
+	return &stage->app;
+}
+
+const char *
+stage_brokers(const Stage *stage)
+{
+	return stage->daemons.broker;
+}
+
+static bool
+await_app(Stage *stage, Error *error)
+{
+	MonoUsec deadline = clock_mono() + SERVER_TIMEOUT_USEC;
+
+	while (!app_ready(&stage->app))
+	{
+		if (!child_running(&stage->app.child))
+			return child_error(&stage->app.child, error);
+		if (!interrupt_wait(stage->interrupt, clock_mono() + LOOK_USEC))
+			return error_transient(error, "interrupted");
+		if (clock_mono() > deadline)
+			return error_permanent(error, EXIT_SERVER, "the application did not get ready");
+	}
+	return true;
+}
+
+bool
+stage_start_app(Stage *stage, const IngestLimits *limits, Error *error)
+{
+	char program[CLUSTER_PATH_SIZE];
+	AppConfig config = {.dir = stage->config.dir,
+						.program = program,
+						.target_conninfo = stage->target.conninfo,
+						.limits = *limits};
+
+	if (has_pipeline(stage))
+	{
+		config.source_conninfo = stage->source.conninfo;
+		config.brokers = stage->daemons.broker;
+	}
+	memcpy(config.modes, stage->config.modes, sizeof(config.modes));
+	snprintf(program, sizeof(program), "%s/outbox-compare", stage->config.program_dir);
+	return app_start(&stage->app, &config, error) && await_app(stage, error);
+}
+
 void
 stage_stop(Stage *stage)
 {
 	if (stage == NULL)
 		return;
 	/* Clients first: they end in good order as long as their servers are there. */
-	if (stage->config.outbox)
+	app_stop(&stage->app);
+	if (has_pipeline(stage))
 		daemons_stop(&stage->daemons);
 	cluster_stop(&stage->target);
 	cluster_stop(&stage->source);
@@ -297,7 +355,9 @@ stage_check(Stage *stage, bool target_is_down, Error *error)
 {
 	if (!target_is_down && !child_running(&stage->target.server))
 		return child_error(&stage->target.server, error);
-	if (!stage->config.outbox)
+	if (stage->app.child.pid != 0 && !child_running(&stage->app.child))
+		return child_error(&stage->app.child, error);
+	if (!has_pipeline(stage))
 		return true;
 	if (!child_running(&stage->source.server))
 		return child_error(&stage->source.server, error);
