@@ -8,7 +8,7 @@
  *	               └ open: refused at once
  *
  * A request that waits for its next try holds no connection.  Each try asks the
- * breaker (breaker.h), which opens by the share of failures in the last second; an
+ * breaker (breaker.h), which opens by the share of failures in the last two seconds; an
  * exhausted pool is no failure of the database.
  */
 #ifndef OUTBOX_COMPARE_RETRIER_H
