@@ -109,6 +109,8 @@ cluster_start(Cluster *cluster, Error *error)
 								"-c",
 								"max_connections=100",
 								"-c",
+								"track_commit_timestamp=on", /* when a row was visible */
+								"-c",
 								"shared_buffers=64MB",
 								"-c",
 								"log_line_prefix=%m [%p] %q%a ",

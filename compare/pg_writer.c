@@ -8,6 +8,9 @@
  *
  * Once COMMIT is on its way, anything but the server's answer means that the
  * outcome is unknown.  Before that a lost connection means that nothing was stored.
+ *
+ * A connection is in pipeline mode: what goes out together ends with one Sync, and
+ * its answers are read up to that.  Between transactions nothing is under way.
  */
 #include "pg_writer.h"
 
@@ -18,35 +21,27 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "pg_writer_sql.h"
 
 #define PAYLOAD_LIMIT 4096
 #define NUMBER_TEXT_SIZE 32
-#define REPORT_PARAMS 9
+#define BATCH_MAX 3
 
 struct PgWriter
 {
 	WriterConfig config;
 	PGconn *conn;
-	Buffer payload;
+	Buffer head; /* of the payload, before and behind the version */
+	Buffer tail;
 };
 
-static const char *const sql_upsert =
-	"INSERT INTO driver_location AS l (mode, driver_id, version, latitude, longitude, heading,"
-	" speed, accuracy, status, reported_at)"
-	" VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9)"
-	" ON CONFLICT (mode, driver_id) DO UPDATE SET version = l.version + 1,"
-	" latitude = EXCLUDED.latitude, longitude = EXCLUDED.longitude, heading = EXCLUDED.heading,"
-	" speed = EXCLUDED.speed, accuracy = EXCLUDED.accuracy, status = EXCLUDED.status,"
-	" reported_at = EXCLUDED.reported_at"
-	" RETURNING version";
-
-static const char *const sql_history =
-	"INSERT INTO location_history (mode, driver_id, latitude, longitude, heading, speed, accuracy,"
-	" status, reported_at, request_id, version)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-
-static const char *const sql_emit =
-	"SELECT outbox.emit('driver', $1, 'LocationReported', $2::json)";
+/* What goes out together. */
+typedef struct BatchItem
+{
+	const char *name; /* of a prepared statement */
+	int count;
+	const char *const *values;
+} BatchItem;
 
 PgWriter *
 pg_writer_create(const WriterConfig *config)
@@ -56,7 +51,8 @@ pg_writer_create(const WriterConfig *config)
 	if (writer == NULL)
 		return NULL;
 	writer->config = *config;
-	buffer_init(&writer->payload, PAYLOAD_LIMIT);
+	buffer_init(&writer->head, PAYLOAD_LIMIT);
+	buffer_init(&writer->tail, PAYLOAD_LIMIT);
 	return writer;
 }
 
@@ -73,7 +69,8 @@ pg_writer_free(PgWriter *writer)
 	if (writer == NULL)
 		return;
 	hang_up(writer);
-	buffer_free(&writer->payload);
+	buffer_free(&writer->head);
+	buffer_free(&writer->tail);
 	free(writer);
 }
 
@@ -118,39 +115,6 @@ await_input(const PgWriter *writer, MonoUsec deadline)
 	return unsent == 0;
 }
 
-/*
- * The server's answer, complete, or NULL with the error filled.  A missing answer
- * ends the connection: the next one would be taken for it.
- */
-static PGresult *
-await_result(PgWriter *writer, MonoUsec deadline, Error *error)
-{
-	PGresult *first = NULL;
-
-	while (await_input(writer, deadline))
-	{
-		PGresult *result = PQgetResult(writer->conn);
-
-		if (result == NULL)
-		{
-			if (first != NULL && PQstatus(writer->conn) == CONNECTION_OK)
-				return first;
-			break;
-		}
-		if (first == NULL)
-			first = result;
-		else
-			PQclear(result);
-	}
-	PQclear(first);
-	if (PQstatus(writer->conn) == CONNECTION_OK)
-		error_transient(error, "no answer from the database in time");
-	else
-		connection_error(writer, "lost the database", error);
-	hang_up(writer);
-	return NULL;
-}
-
 static void
 result_error(const PGresult *result, const char *what, Error *error)
 {
@@ -165,6 +129,104 @@ static bool
 succeeded(const PGresult *result)
 {
 	return PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
+}
+
+static void
+clear_results(PGresult **results, int count)
+{
+	for (int i = 0; i < count; i++)
+		PQclear(results[i]);
+}
+
+/* Fills the error for a connection that has given no complete answer, and ends it. */
+static bool
+lose(PgWriter *writer, Error *error)
+{
+	if (PQstatus(writer->conn) == CONNECTION_OK)
+		error_transient(error, "no answer from the database in time");
+	else
+		connection_error(writer, "lost the database", error);
+	hang_up(writer);
+	return false;
+}
+
+/*
+ * The answers up to the Sync, one for each item; the rest of several for one is
+ * dropped.  A missing answer ends the connection: the next one would be taken for it.
+ */
+static bool
+await_results(PgWriter *writer, PGresult **results, int count, MonoUsec deadline, Error *error)
+{
+	int at = 0;
+
+	while (await_input(writer, deadline))
+	{
+		PGresult *result = PQgetResult(writer->conn);
+
+		if (result == NULL)
+		{
+			/* The end of an item; of everything, when there is nobody any more. */
+			if (PQstatus(writer->conn) != CONNECTION_OK)
+				break;
+			at++;
+		}
+		else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+		{
+			PQclear(result);
+			return true;
+		}
+		else if (at < count && results[at] == NULL)
+			results[at] = result;
+		else
+			PQclear(result);
+	}
+	return lose(writer, error);
+}
+
+/* Sends the items and a Sync; false: lost, before all of it was sent or after. */
+static bool
+send_batch(PgWriter *writer, const BatchItem *items, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!PQsendQueryPrepared(writer->conn, items[i].name, items[i].count, items[i].values, NULL,
+								 NULL, 0))
+			return false;
+	}
+	return PQpipelineSync(writer->conn) == 1;
+}
+
+/*
+ * Runs the items; false when one of them failed, or the connection did.  *last gets
+ * the last one's result, the caller's to clear, and may be NULL.
+ */
+static bool
+run_batch(PgWriter *writer, const BatchItem *items, int count, MonoUsec deadline, PGresult **last,
+		  Error *error)
+{
+	PGresult *results[BATCH_MAX] = {NULL};
+	bool done = true;
+
+	if (!send_batch(writer, items, count))
+		return lose(writer, error);
+	if (!await_results(writer, results, count, deadline, error))
+	{
+		clear_results(results, count);
+		return false;
+	}
+	for (int i = 0; i < count && done; i++)
+	{
+		done = results[i] != NULL && succeeded(results[i]);
+		if (!done)
+			result_error(results[i], "the database refused", error);
+	}
+	if (done && last != NULL)
+	{
+		*last = results[count - 1];
+		results[count - 1] = NULL;
+	}
+	clear_results(results, count);
+	return done;
 }
 
 /* -------------------------------------------------------------------------
@@ -183,7 +245,7 @@ static bool
 start_connection(PgWriter *writer)
 {
 	char tcp_timeout[NUMBER_TEXT_SIZE];
-	char options[64];
+	char options[96];
 	const char *const keywords[] = {
 		"dbname",			"tcp_user_timeout", "keepalives_idle", "keepalives_interval",
 		"keepalives_count", "application_name", "options",		   NULL};
@@ -192,8 +254,9 @@ start_connection(PgWriter *writer)
 
 	snprintf(tcp_timeout, sizeof(tcp_timeout), "%lld",
 			 (long long) (writer->config.tcp_user_timeout_usec / USEC_PER_MS));
-	snprintf(options, sizeof(options), "-c statement_timeout=%lld",
-			 (long long) (writer->config.statement_timeout_usec / USEC_PER_MS));
+	snprintf(options, sizeof(options), "-c statement_timeout=%lld%s",
+			 (long long) (writer->config.statement_timeout_usec / USEC_PER_MS),
+			 writer->config.mode == MODE_OUTBOX_WAL ? " -c pg_outbox.storage=wal" : "");
 	writer->conn = PQconnectStartParams(keywords, values, 1);
 	if (writer->conn == NULL || PQstatus(writer->conn) == CONNECTION_BAD)
 		return false;
@@ -213,24 +276,33 @@ finish_connection(PgWriter *writer, MonoUsec deadline)
 			return false;
 		status = PQconnectPoll(writer->conn);
 	}
-	return PQsetnonblocking(writer->conn, 1) == 0;
+	return PQsetnonblocking(writer->conn, 1) == 0 && PQenterPipelineMode(writer->conn) == 1;
 }
 
 static bool
-prepare(PgWriter *writer, const char *name, const char *sql, MonoUsec deadline, Error *error)
+prepare(PgWriter *writer, MonoUsec deadline, Error *error)
 {
-	PGresult *result;
-	bool prepared;
+	const PreparedStatement *statements = pg_writer_statements(writer->config.mode);
+	PGresult *results[STATEMENTS_MAX] = {NULL};
+	int count = 0;
+	bool prepared = true;
 
-	if (!PQsendPrepare(writer->conn, name, sql, 0, NULL))
+	for (; statements[count].name != NULL; count++)
+	{
+		if (!PQsendPrepare(writer->conn, statements[count].name, statements[count].sql, 0, NULL))
+			return connection_error(writer, "could not prepare a statement", error);
+	}
+	if (PQpipelineSync(writer->conn) != 1)
 		return connection_error(writer, "could not prepare a statement", error);
-	result = await_result(writer, deadline, error);
-	if (result == NULL)
-		return false;
-	prepared = succeeded(result);
-	if (!prepared)
-		result_error(result, "could not prepare a statement", error);
-	PQclear(result);
+	if (!await_results(writer, results, count, deadline, error))
+		prepared = false;
+	for (int i = 0; i < count && prepared; i++)
+	{
+		prepared = results[i] != NULL && succeeded(results[i]);
+		if (!prepared)
+			result_error(results[i], "could not prepare a statement", error);
+	}
+	clear_results(results, count);
 	return prepared;
 }
 
@@ -246,9 +318,7 @@ pg_writer_connect(PgWriter *writer, Error *error)
 		hang_up(writer);
 		return false;
 	}
-	if (!prepare(writer, "upsert", sql_upsert, deadline, error) ||
-		!prepare(writer, "history", sql_history, deadline, error) ||
-		(writer->config.mode == MODE_OUTBOX && !prepare(writer, "emit", sql_emit, deadline, error)))
+	if (!prepare(writer, deadline, error))
 	{
 		hang_up(writer);
 		return false;
@@ -277,15 +347,23 @@ pg_writer_alive(PgWriter *writer)
 
 typedef struct ReportParams
 {
-	const char *values[REPORT_PARAMS + 2];
+	const char *values[EMIT_PARAMS];
 	char latitude[NUMBER_TEXT_SIZE];
 	char longitude[NUMBER_TEXT_SIZE];
 	char heading[NUMBER_TEXT_SIZE];
 	char speed[NUMBER_TEXT_SIZE];
 	char accuracy[NUMBER_TEXT_SIZE];
 	char request_id[UUID_TEXT_SIZE];
-	char version[NUMBER_TEXT_SIZE];
 } ReportParams;
+
+/* One transaction. */
+typedef struct Transaction
+{
+	PgWriter *writer;
+	const StoreOrder *order;
+	ReportParams params;
+	int64_t version;
+} Transaction;
 
 static void
 fill_params(ReportParams *params, Mode mode, const LocationReport *report)
@@ -307,82 +385,43 @@ fill_params(ReportParams *params, Mode mode, const LocationReport *report)
 	params->values[7] = report->status;
 	params->values[8] = report->time;
 	params->values[9] = params->request_id;
-	params->values[10] = params->version;
 }
 
-/* A statement inside the transaction; what it returns is the caller's to clear. */
-static PGresult *
-execute(PgWriter *writer, const char *name, int count, const char *const *values, Error *error)
-{
-	MonoUsec deadline = clock_mono() + writer->config.statement_timeout_usec;
-	PGresult *result;
-	int sent;
-
-	if (name != NULL)
-		sent = PQsendQueryPrepared(writer->conn, name, count, values, NULL, NULL, 0);
-	else
-		sent = PQsendQuery(writer->conn, values[0]);
-	if (!sent)
-	{
-		connection_error(writer, "lost the database", error);
-		hang_up(writer);
-		return NULL;
-	}
-	result = await_result(writer, deadline, error);
-	if (result != NULL && !succeeded(result))
-	{
-		result_error(result, "the database refused", error);
-		PQclear(result);
-		return NULL;
-	}
-	return result;
-}
-
+/* The event's payload, around the version that the statement knows. */
 static bool
-execute_command(PgWriter *writer, const char *name, int count, const char *const *values,
-				Error *error)
+fill_payload(Transaction *transaction, Error *error)
 {
-	PGresult *result = execute(writer, name, count, values, error);
+	PgWriter *writer = transaction->writer;
 
-	PQclear(result);
-	return result != NULL;
-}
-
-static bool
-execute_upsert(PgWriter *writer, ReportParams *params, int64_t *version, Error *error)
-{
-	PGresult *result = execute(writer, "upsert", REPORT_PARAMS, params->values, error);
-
-	if (result == NULL)
-		return false;
-	snprintf(params->version, sizeof(params->version), "%s", PQgetvalue(result, 0, 0));
-	*version = strtoll(params->version, NULL, 10);
-	PQclear(result);
+	buffer_reset(&writer->head);
+	buffer_reset(&writer->tail);
+	location_format_head(transaction->order->report, &writer->head);
+	location_format_tail(transaction->order->report, &writer->tail);
+	if (writer->head.failed || writer->tail.failed)
+		return error_bug(error, "the event does not fit");
+	transaction->params.values[10] = writer->head.data;
+	transaction->params.values[11] = writer->tail.data;
 	return true;
 }
 
-static bool
-execute_emit(PgWriter *writer, const LocationReport *report, int64_t version, Error *error)
+static MonoUsec
+deadline_of(const Transaction *transaction)
 {
-	const char *values[2];
+	MonoUsec deadline = clock_mono() + transaction->writer->config.statement_timeout_usec;
 
-	buffer_reset(&writer->payload);
-	location_format(report, version, &writer->payload);
-	if (writer->payload.failed)
-		return error_bug(error, "the event does not fit");
-	values[0] = report->driver_id;
-	values[1] = writer->payload.data;
-	return execute_command(writer, "emit", 2, values, error);
+	return deadline < transaction->order->deadline ? deadline : transaction->order->deadline;
 }
 
 /* After a statement failed: out of the transaction, or out of the connection. */
 static StoreResult
-give_up(PgWriter *writer, const Error *error)
+give_up(Transaction *transaction, const Error *error)
 {
-	static const char *const rollback[] = {"ROLLBACK"};
+	static const BatchItem rollback = {.name = "rollback"};
+	PgWriter *writer = transaction->writer;
 	Error ignored;
 
-	if (writer->conn != NULL && !execute_command(writer, NULL, 1, rollback, &ignored))
+	if (writer->conn != NULL &&
+		!run_batch(writer, &rollback, 1, deadline_of(transaction), NULL, &ignored))
 		hang_up(writer);
 	return strncmp(error->sqlstate, "22", 2) == 0 || strncmp(error->sqlstate, "23", 2) == 0
 			   ? STORE_INVALID
@@ -390,18 +429,19 @@ give_up(PgWriter *writer, const Error *error)
 }
 
 static StoreResult
-commit(PgWriter *writer, Error *error)
+commit(Transaction *transaction, Error *error)
 {
-	static const char *const command[] = {"COMMIT"};
-	PGresult *result = execute(writer, NULL, 1, command, error);
+	static const BatchItem command = {.name = "commit"};
+	PgWriter *writer = transaction->writer;
+	PGresult *result = NULL;
 	bool committed;
 
-	if (result == NULL)
+	if (!run_batch(writer, &command, 1, deadline_of(transaction), &result, error))
 	{
 		/* The server's own refusal leaves the connection as it was, unless it goes away. */
 		if (writer->conn != NULL && error->sqlstate[0] != '\0' &&
 			strncmp(error->sqlstate, "57P", 3) != 0)
-			return give_up(writer, error);
+			return give_up(transaction, error);
 		hang_up(writer);
 		return STORE_UNKNOWN;
 	}
@@ -414,11 +454,75 @@ commit(PgWriter *writer, Error *error)
 	return STORE_REFUSED;
 }
 
-StoreResult
-pg_writer_store(PgWriter *writer, const LocationReport *report, int64_t *version, Error *error)
+/* BEGIN and the statement that does everything; *version is its result. */
+static bool
+write_report(Transaction *transaction, bool begin, Error *error)
 {
-	static const char *const begin[] = {"BEGIN"};
-	ReportParams params;
+	Mode mode = transaction->writer->config.mode;
+	const BatchItem items[] = {
+		{.name = "begin"},
+		{.name = "store",
+		 .count = mode_relayed(mode) ? EMIT_PARAMS : STORE_PARAMS,
+		 .values = transaction->params.values},
+	};
+	PGresult *result = NULL;
+
+	if (!run_batch(transaction->writer, begin ? items : items + 1, begin ? 2 : 1,
+				   deadline_of(transaction), &result, error))
+		return false;
+	transaction->version = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return true;
+}
+
+/*
+ * BEGIN, the lock of the driver's row, and only behind it a look for the request:
+ * an earlier try that has not ended yet holds that lock until it has.
+ */
+static bool
+look_for_report(Transaction *transaction, bool *found, Error *error)
+{
+	const char *const *values = transaction->params.values;
+	const char *const request[] = {values[0], values[9]};
+	const BatchItem items[] = {
+		{.name = "begin"},
+		{.name = "claim", .count = CLAIM_PARAMS, .values = values},
+		{.name = "look", .count = 2, .values = request},
+	};
+	PGresult *result = NULL;
+
+	if (!run_batch(transaction->writer, items, 3, deadline_of(transaction), &result, error))
+		return false;
+	*found = PQntuples(result) > 0;
+	if (*found)
+		transaction->version = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return true;
+}
+
+static StoreResult
+store(Transaction *transaction, Error *error)
+{
+	bool again = transaction->order->again;
+	bool found = false;
+
+	if (again && !look_for_report(transaction, &found, error))
+		return give_up(transaction, error);
+	if (found)
+	{
+		give_up(transaction, error);
+		return STORE_DONE;
+	}
+	if (!write_report(transaction, !again, error))
+		return give_up(transaction, error);
+	return commit(transaction, error);
+}
+
+StoreResult
+pg_writer_store(PgWriter *writer, const StoreOrder *order, int64_t *version, Error *error)
+{
+	Transaction transaction = {.writer = writer, .order = order};
+	StoreResult result;
 
 	error_clear(error);
 	if (writer->conn == NULL)
@@ -426,11 +530,10 @@ pg_writer_store(PgWriter *writer, const LocationReport *report, int64_t *version
 		error_transient(error, "there is no connection");
 		return STORE_REFUSED;
 	}
-	fill_params(&params, writer->config.mode, report);
-	if (!execute_command(writer, NULL, 1, begin, error) ||
-		!execute_upsert(writer, &params, version, error) ||
-		!execute_command(writer, "history", REPORT_PARAMS + 2, params.values, error) ||
-		(writer->config.mode == MODE_OUTBOX && !execute_emit(writer, report, *version, error)))
-		return give_up(writer, error);
-	return commit(writer, error);
+	fill_params(&transaction.params, writer->config.mode, order->report);
+	if (mode_relayed(writer->config.mode) && !fill_payload(&transaction, error))
+		return STORE_INVALID;
+	result = store(&transaction, error);
+	*version = transaction.version;
+	return result;
 }

@@ -1,54 +1,31 @@
 /*
  * run.c
- *	  The conductor: what happens when, and that it is all taken down again.
- *
- * One loop looks at everything a few times a second.  Phases follow from the
- * clock and from what the target does, never from what a mode does.
+ *	  The stage, and what is played on it.
  */
 #include "run.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "conduct.h"
 #include "exit_codes.h"
-#include "ingest.h"
-#include "load.h"
-#include "observer.h"
-#include "pg_session.h"
-#include "progress.h"
-#include "report.h"
-#include "settle.h"
-#include "stage.h"
+#include "report_json.h"
+#include "request_id.h"
 
-#define LOOK_USEC (250 * USEC_PER_MS)
-#define STEP_USEC (20 * USEC_PER_MS)
-#define CONNECT_WAIT_USEC (10 * USEC_PER_SEC)
-#define LEAD_USEC (200 * USEC_PER_MS)
-#define RETURN_LIMIT_USEC (60 * USEC_PER_SEC)
-#define QUIET_LIMIT_USEC (30 * USEC_PER_SEC)
-#define LATE_USEC (1500 * USEC_PER_MS)
-#define QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC)
+#define CALM_LIMIT_USEC (30 * USEC_PER_SEC)
+#define STEP_USEC (50 * USEC_PER_MS)
 
-typedef struct Run
+typedef struct Comparison
 {
 	const RunConfig *config;
-	const CompareConfig *compare;
 	Interrupt *interrupt;
 	Stage *stage;
-	Ingest *ingest;
-	Load *load;
-	Observer *observer;
-	Progress progress;
-	Phase phase;
-	bool restoring; /* the target was started and doesn't serve yet */
-	MonoUsec start;
-	MonoUsec down_at;
-	MonoUsec back_at;
-	MonoUsec drained_at;
-	MonoUsec next_look;
-	uint64_t accepted_before; /* by the outbox mode, at the last sample */
-	bool quiet;
-} Run;
+	ReportJson *json;
+	uint32_t runs; /* so far */
+	int passed;
+	int failed;
+	int skipped;
+} Comparison;
 
 static void
 say(const char *what)
@@ -56,299 +33,132 @@ say(const char *what)
 	fprintf(stderr, "%s\n", what);
 }
 
+static bool
+start_stage(Comparison *comparison, int64_t breaker_reset_usec, Error *error)
+{
+	const RunConfig *config = comparison->config;
+	StageConfig stage = {.dir = config->dir,
+						 .tree = config->tree,
+						 .program_dir = config->program_dir,
+						 .modes = config->compare->modes,
+						 .limits = config->compare->limits,
+						 .breaker_reset_usec = breaker_reset_usec,
+						 .small_disk = suite_has_fault(config->suite, FAULT_DISK_FULL),
+						 .say = say};
+
+	comparison->stage = stage_create(&stage, comparison->interrupt);
+	if (comparison->stage == NULL)
+		return error_bug(error, "out of memory");
+	return stage_start(comparison->stage, error);
+}
+
+static bool
+start_report(Comparison *comparison, int64_t breaker_reset_usec, Error *error)
+{
+	Facts facts;
+
+	facts_find(&facts, comparison->config->tree, stage_target(comparison->stage)->conninfo);
+	comparison->json = report_json_create(comparison->config->compare, &facts, breaker_reset_usec);
+	return comparison->json != NULL || error_bug(error, "out of memory");
+}
+
 /* -------------------------------------------------------------------------
- * before the load
+ * a scenario
  * ------------------------------------------------------------------------- */
 
-static bool
-start_stage(Run *run, Error *error)
+/* Why the scenario can't be played here; NULL: it can. */
+static const char *
+obstacle(const Comparison *comparison, const Scenario *scenario)
 {
-	StageConfig config = {.dir = run->config->dir,
-						  .tree = run->config->tree,
-						  .program_dir = run->config->program_dir,
-						  .outbox = run->compare->modes[MODE_OUTBOX],
-						  .breaker_reset_usec = run->compare->breaker_reset_usec,
-						  .say = say};
-
-	run->stage = stage_create(&config, run->interrupt);
-	if (run->stage == NULL)
-		return error_bug(error, "out of memory");
-	return stage_start(run->stage, error);
-}
-
-/* The same pool for every mode; only the database differs. */
-static PoolConfig
-pool_config(const Run *run, Mode mode)
-{
-	const CompareConfig *compare = run->compare;
-	const Cluster *cluster =
-		mode == MODE_DIRECT ? stage_target(run->stage) : stage_source(run->stage);
-
-	return (PoolConfig){.writer = {.mode = mode,
-								   .conninfo = cluster->conninfo,
-								   .connect_timeout_usec = compare->connect_timeout_usec,
-								   .statement_timeout_usec = compare->statement_timeout_usec,
-								   .tcp_user_timeout_usec = compare->tcp_user_timeout_usec},
-						.size = compare->pool_size,
-						.queue_length = compare->pool_queue,
-						.wait_usec = compare->pool_wait_usec,
-						.reconnect_min_usec = compare->reconnect_min_usec,
-						.reconnect_max_usec = compare->reconnect_max_usec};
-}
-
-static bool
-all_connected(const Run *run)
-{
-	for (int mode = 0; mode < MODE_COUNT; mode++)
+	for (int i = 0; i < scenario->fault_count; i++)
 	{
-		if (run->compare->modes[mode] &&
-			ingest_connected(run->ingest, (Mode) mode) < run->compare->pool_size)
+		const FaultPlan *plan = &scenario->faults[i];
+
+		if (plan->kind == FAULT_DISK_FULL && !stage_has_small_disk(comparison->stage))
+			return "a disk that can be full takes CAP_SYS_ADMIN or user namespaces, which aren't "
+				   "there";
+		if (plan->links == 0 && !stage_has(comparison->stage, plan->part))
+			return "the part that fails isn't there with these paths";
+	}
+	return NULL;
+}
+
+/* What the last run has broken is mended; its clients may still be on their way back. */
+static bool
+await_calm(Comparison *comparison, Error *error)
+{
+	MonoUsec deadline = clock_mono() + CALM_LIMIT_USEC;
+
+	while (!stage_app_ready(comparison->stage))
+	{
+		if (!stage_check(comparison->stage, error))
 			return false;
-	}
-	return true;
-}
-
-static bool
-start_ingest(Run *run, Error *error)
-{
-	IngestConfig config = {.http_threads = run->compare->http_threads};
-	MonoUsec deadline = clock_mono() + CONNECT_WAIT_USEC;
-
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		config.modes[mode] = run->compare->modes[mode];
-		if (config.modes[mode])
-			config.pools[mode] = pool_config(run, (Mode) mode);
-	}
-	run->ingest = ingest_start(&config, error);
-	if (run->ingest == NULL)
-		return false;
-	while (!all_connected(run))
-	{
-		if (!interrupt_wait(run->interrupt, clock_mono() + STEP_USEC))
+		if (!interrupt_wait(comparison->interrupt, clock_mono() + STEP_USEC))
 			return error_transient(error, "interrupted");
 		if (clock_mono() > deadline)
-			return error_permanent(error, EXIT_SERVER, "the pools could not connect");
+			return error_permanent(error, EXIT_SERVER,
+								   "the application did not find its servers again");
 	}
 	return true;
 }
 
+/* False with the error set; an interrupted run is written first. */
 static bool
-start_load(Run *run, Error *error)
+play_once(Comparison *comparison, const Scenario *scenario, int repeat, Error *error)
 {
-	LoadConfig config = {.id_seed = run->compare->seed,
-						 .run = 1,
-						 .schedule = {run->compare->seed, run->compare->rate},
-						 .duration_usec = run->compare->duration_usec,
-						 .drivers = run->compare->drivers,
-						 .timeout_usec = run->compare->client_timeout_usec,
-						 .port = ingest_port(run->ingest)};
-	ObserverConfig observer = {.target_conninfo = stage_target(run->stage)->conninfo,
-							   .consumer_port = stage_consumer_port(run->stage)};
-
-	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
-	run->observer = observer_create(&observer);
-	if (run->observer == NULL)
-		return error_bug(error, "out of memory");
-	run->start = clock_mono() + LEAD_USEC;
-	run->next_look = run->start;
-	config.start_at = run->start;
-	progress_init(&run->progress, run->compare, run->start, stderr);
-	run->load = load_start(&config, error);
-	return run->load != NULL;
-}
-
-/* -------------------------------------------------------------------------
- * the load and the outage
- * ------------------------------------------------------------------------- */
-
-/*
- * The backlog is gone when the target has as many rows as requests had been
- * accepted when we looked the last time.
- */
-static void
-look(Run *run, MonoUsec now)
-{
-	const Sample *sample = observer_look(run->observer, run->phase);
-
-	if (run->phase >= PHASE_RECOVERY && run->drained_at == 0 && sample->visible != UNSEEN &&
-		(uint64_t) sample->visible >= run->accepted_before)
-		run->drained_at = sample->at;
-	if (run->compare->modes[MODE_OUTBOX])
-		run->accepted_before = load_counters(run->load, MODE_OUTBOX)->accepted;
-	progress_show(&run->progress, run->load, sample, now);
-	run->next_look = now + LOOK_USEC;
-}
-
-static bool
-has_outage(const Run *run)
-{
-	return run->compare->outage_start_usec < run->compare->outage_end_usec;
-}
-
-/* The outage's next step, when it is due. */
-static bool
-turn_outage(Run *run, MonoUsec now, Error *error)
-{
-	if (!has_outage(run))
-		return true;
-	if (run->phase == PHASE_CALM && now >= run->start + run->compare->outage_start_usec)
-	{
-		run->phase = PHASE_OUTAGE;
-		if (!stage_crash_target(run->stage, error))
-			return false;
-		run->down_at = clock_mono();
-	}
-	else if (run->phase == PHASE_OUTAGE && !run->restoring &&
-			 now >= run->start + run->compare->outage_end_usec)
-	{
-		run->restoring = true;
-		return stage_restore_target(run->stage, error);
-	}
-	else if (run->restoring && stage_target_ready(run->stage))
-	{
-		run->restoring = false;
-		run->phase = PHASE_RECOVERY;
-		run->back_at = clock_mono();
-	}
-	else if (run->restoring && now > run->start + run->compare->outage_end_usec + RETURN_LIMIT_USEC)
-		return error_permanent(error, EXIT_SERVER, "the target did not come back");
-	return true;
-}
-
-/* One turn of the loop. */
-static bool
-turn(Run *run, Error *error)
-{
-	MonoUsec now = clock_mono();
-
-	if (!turn_outage(run, now, error) ||
-		!stage_check(run->stage, run->phase == PHASE_OUTAGE && !run->restoring, error))
-		return false;
-	if (now >= run->next_look)
-		look(run, now);
-	if (!interrupt_wait(run->interrupt, now + STEP_USEC))
-		return error_transient(error, "interrupted");
-	return true;
-}
-
-static bool
-run_load(Run *run, Error *error)
-{
-	while (!load_done(run->load) || run->restoring ||
-		   (has_outage(run) && run->phase < PHASE_RECOVERY))
-	{
-		if (!turn(run, error))
-			return false;
-	}
-	load_finish(run->load);
-	if (run->phase == PHASE_CALM)
-		run->drained_at = 0;
-	run->phase = PHASE_DRAIN;
-	return true;
-}
-
-/* -------------------------------------------------------------------------
- * the drain
- * ------------------------------------------------------------------------- */
-
-/* Until the target has what the source has, or nothing has come for too long. */
-static bool
-drain(Run *run, int64_t stored, Error *error)
-{
-	int64_t best = UNSEEN;
-	MonoUsec progress_at = clock_mono();
-
-	for (;;)
-	{
-		const Sample *sample;
-
-		if (!turn(run, error))
-			return false;
-		sample = observer_last(run->observer);
-		if (sample->visible > best)
-		{
-			best = sample->visible;
-			progress_at = clock_mono();
-		}
-		if (best >= stored)
-		{
-			if (run->drained_at == 0)
-				run->drained_at = sample->at;
-			return true;
-		}
-		if (clock_mono() - progress_at > run->compare->drain_timeout_usec)
-		{
-			run->drained_at = 0;
-			return true;
-		}
-	}
-}
-
-/* PostgreSQL was told that Kafka has everything, and the consumer has nothing before it. */
-static bool
-is_quiet(Run *run, PgSession *source, const char *end_lsn)
-{
-	char query[160];
-	int64_t confirmed;
-	Error ignored;
-
-	snprintf(query, sizeof(query),
-			 "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn >= '%s'",
-			 end_lsn);
-	return observer_last(run->observer)->lag == 0 &&
-		   pg_session_number(source, query, &confirmed, &ignored) && confirmed > 0;
-}
-
-/* Something is missing: is it still on its way? */
-static bool
-await_quiet(Run *run, PgSession *source, Error *error)
-{
-	MonoUsec deadline = clock_mono() + QUIET_LIMIT_USEC;
-	char end_lsn[64];
-
-	if (!pg_session_text(source, "SELECT pg_current_wal_lsn()", end_lsn, sizeof(end_lsn), error))
-		return false;
-	while (!run->quiet && clock_mono() < deadline)
-	{
-		if (!turn(run, error))
-			return false;
-		run->quiet = is_quiet(run, source, end_lsn);
-	}
-	return true;
-}
-
-/* Everything is there: whatever comes now is there twice. */
-static bool
-await_late(Run *run, Error *error)
-{
-	MonoUsec until = clock_mono() + LATE_USEC;
-
-	while (clock_mono() < until)
-	{
-		if (!turn(run, error))
-			return false;
-	}
-	run->quiet = true;
-	return true;
-}
-
-static bool
-settle_down(Run *run, Error *error)
-{
-	PgSession *source;
-	int64_t stored;
+	ConductConfig config = {.compare = comparison->config->compare,
+							.scenario = scenario,
+							.number = ++comparison->runs,
+							.repeat = repeat};
+	RunReport *report = malloc(sizeof(*report));
 	bool done;
 
-	if (!run->compare->modes[MODE_OUTBOX])
-		return true;
-	source = pg_session_open(stage_source(run->stage)->conninfo, QUERY_TIMEOUT_USEC, error);
-	done = source != NULL &&
-		   pg_session_number(source, "SELECT count(*) FROM location_history", &stored, error) &&
-		   drain(run, stored, error) &&
-		   (run->drained_at != 0 ? await_late(run, error) : await_quiet(run, source, error));
-	pg_session_close(source);
+	if (report == NULL)
+		return error_bug(error, "out of memory");
+	done = await_calm(comparison, error);
+	if (!done)
+	{
+		free(report);
+		return false;
+	}
+	done = conduct(&config, comparison->stage, comparison->interrupt, report, error);
+	if (done)
+	{
+		report_print_run(report, comparison->config->compare->modes, stdout);
+		fflush(stdout);
+		report_json_run(comparison->json, report);
+		*(report->passed ? &comparison->passed : &comparison->failed) += 1;
+		done = report_json_write(comparison->json, comparison->config->report_path, error);
+		if (done && report->interrupted)
+			done = error_transient(error, "interrupted");
+	}
+	timeline_free(&report->timeline);
+	free(report);
 	return done;
+}
+
+static bool
+play(Comparison *comparison, const SuiteEntry *entry, Error *error)
+{
+	const Scenario *scenario = &entry->scenario;
+	const char *why_not = obstacle(comparison, scenario);
+
+	report_print_scenario(scenario, stdout);
+	report_json_scenario(comparison->json, scenario, entry->file, why_not);
+	if (why_not != NULL)
+	{
+		printf("  SKIPPED: %s\n", why_not);
+		fflush(stdout);
+		comparison->skipped++;
+		return true;
+	}
+	fflush(stdout);
+	for (int repeat = 1; repeat <= comparison->config->compare->repeat; repeat++)
+	{
+		if (!play_once(comparison, scenario, repeat, error))
+			return false;
+	}
+	return true;
 }
 
 /* -------------------------------------------------------------------------
@@ -356,67 +166,46 @@ settle_down(Run *run, Error *error)
  * ------------------------------------------------------------------------- */
 
 static bool
-conclude(Run *run, bool *passed, Error *error)
+perform(Comparison *comparison, Error *error)
 {
-	SettleInput input = {.config = run->compare,
-						 .audit = {.source_conninfo = stage_source(run->stage)->conninfo,
-								   .target_conninfo = stage_target(run->stage)->conninfo,
-								   .seed = run->compare->seed,
-								   .run = 1},
-						 .load = run->load,
-						 .observer = run->observer,
-						 .start = run->start,
-						 .down_at = run->down_at,
-						 .back_at = run->back_at,
-						 .drained_at = run->drained_at,
-						 .quiet = run->quiet};
-	Report report;
-	bool done = settle_report(&input, &report, error);
-
-	if (done)
-	{
-		*passed = report.passed;
-		report_print(&report, stdout);
-		done = report_write(&report, run->config->report_path, error);
-		if (done)
-			printf("  report: %s\n", run->config->report_path);
-		fflush(stdout);
-	}
-	timeline_free(&report.timeline);
-	return done;
-}
-
-static bool
-perform(Run *run, bool *passed, Error *error)
-{
+	const RunConfig *config = comparison->config;
+	int64_t breaker_reset_usec =
+		compare_breaker_reset(config->compare, suite_shortest_usec(config->suite));
 	bool done;
 
-	if (!start_stage(run, error) || !start_ingest(run, error) || !start_load(run, error))
-		return false;
-	done = run_load(run, error) && settle_down(run, error);
-	progress_end(&run->progress);
-	if (!done)
-		return false;
-	/* Nobody writes any more when the books are closed. */
-	ingest_stop(run->ingest);
-	run->ingest = NULL;
-	return conclude(run, passed, error);
+	report_print_settings(config->compare, breaker_reset_usec, stdout);
+	fflush(stdout);
+	done = start_stage(comparison, breaker_reset_usec, error) &&
+		   start_report(comparison, breaker_reset_usec, error);
+	for (int i = 0; done && i < config->suite->count; i++)
+		done = play(comparison, &config->suite->entries[i], error);
+	if (!done && interrupt_wanted(comparison->interrupt) && comparison->json != NULL)
+	{
+		Error ignored;
+
+		report_json_interrupted(comparison->json);
+		if (!report_json_write(comparison->json, config->report_path, &ignored))
+			say(ignored.message);
+	}
+	return done && report_json_write(comparison->json, config->report_path, error);
 }
 
 bool
 run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *error)
 {
-	Run run = {.config = config, .compare = config->compare, .interrupt = interrupt};
-	bool done;
+	Comparison comparison = {.config = config, .interrupt = interrupt};
+	bool done = perform(&comparison, error);
 
-	report_print_settings(config->compare, stdout);
-	fflush(stdout);
-	done = perform(&run, passed, error);
-	if (run.load != NULL)
-		load_finish(run.load);
-	ingest_stop(run.ingest);
-	load_free(run.load);
-	observer_free(run.observer);
-	stage_stop(run.stage);
+	if (comparison.passed + comparison.failed + comparison.skipped > 0)
+	{
+		printf("\n%d passed, %d failed", comparison.passed, comparison.failed);
+		if (comparison.skipped > 0)
+			printf(", %d skipped", comparison.skipped);
+		printf("\nreport: %s\n", config->report_path);
+		fflush(stdout);
+	}
+	*passed = comparison.failed == 0;
+	report_json_free(comparison.json);
+	stage_stop(comparison.stage);
 	return done;
 }
