@@ -15,7 +15,7 @@
 #define CALM_LIMIT_USEC (30 * USEC_PER_SEC)
 #define STEP_USEC (50 * USEC_PER_MS)
 
-typedef struct Comparison
+typedef struct Show
 {
 	const RunConfig *config;
 	Interrupt *interrupt;
@@ -25,7 +25,7 @@ typedef struct Comparison
 	int passed;
 	int failed;
 	int skipped;
-} Comparison;
+} Show;
 
 static void
 say(const char *what)
@@ -34,9 +34,9 @@ say(const char *what)
 }
 
 static bool
-start_stage(Comparison *comparison, int64_t breaker_reset_usec, Error *error)
+start_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 {
-	const RunConfig *config = comparison->config;
+	const RunConfig *config = show->config;
 	StageConfig stage = {.dir = config->dir,
 						 .tree = config->tree,
 						 .program_dir = config->program_dir,
@@ -46,20 +46,20 @@ start_stage(Comparison *comparison, int64_t breaker_reset_usec, Error *error)
 						 .small_disk = suite_has_fault(config->suite, FAULT_DISK_FULL),
 						 .say = say};
 
-	comparison->stage = stage_create(&stage, comparison->interrupt);
-	if (comparison->stage == NULL)
+	show->stage = stage_create(&stage, show->interrupt);
+	if (show->stage == NULL)
 		return error_bug(error, "out of memory");
-	return stage_start(comparison->stage, error);
+	return stage_start(show->stage, error);
 }
 
 static bool
-start_report(Comparison *comparison, int64_t breaker_reset_usec, Error *error)
+start_report(Show *show, int64_t breaker_reset_usec, Error *error)
 {
 	Facts facts;
 
-	facts_find(&facts, comparison->config->tree, stage_target(comparison->stage)->conninfo);
-	comparison->json = report_json_create(comparison->config->compare, &facts, breaker_reset_usec);
-	return comparison->json != NULL || error_bug(error, "out of memory");
+	facts_find(&facts, show->config->tree, stage_target(show->stage)->conninfo);
+	show->json = report_json_create(show->config->compare, &facts, breaker_reset_usec);
+	return show->json != NULL || error_bug(error, "out of memory");
 }
 
 /* -------------------------------------------------------------------------
@@ -68,16 +68,16 @@ start_report(Comparison *comparison, int64_t breaker_reset_usec, Error *error)
 
 /* Why the scenario can't be played here; NULL: it can. */
 static const char *
-obstacle(const Comparison *comparison, const Scenario *scenario)
+obstacle(const Show *show, const Scenario *scenario)
 {
 	for (int i = 0; i < scenario->fault_count; i++)
 	{
 		const FaultPlan *plan = &scenario->faults[i];
 
-		if (plan->kind == FAULT_DISK_FULL && !stage_has_small_disk(comparison->stage))
+		if (plan->kind == FAULT_DISK_FULL && !stage_has_small_disk(show->stage))
 			return "a disk that can be full takes CAP_SYS_ADMIN or user namespaces, which aren't "
 				   "there";
-		if (plan->links == 0 && !stage_has(comparison->stage, plan->part))
+		if (plan->links == 0 && !stage_has(show->stage, plan->part))
 			return "the part that fails isn't there with these paths";
 	}
 	return NULL;
@@ -85,15 +85,15 @@ obstacle(const Comparison *comparison, const Scenario *scenario)
 
 /* What the last run has broken is mended; its clients may still be on their way back. */
 static bool
-await_calm(Comparison *comparison, Error *error)
+await_calm(Show *show, Error *error)
 {
 	MonoUsec deadline = clock_mono() + CALM_LIMIT_USEC;
 
-	while (!stage_app_ready(comparison->stage))
+	while (!stage_app_ready(show->stage))
 	{
-		if (!stage_check(comparison->stage, error))
+		if (!stage_check(show->stage, error))
 			return false;
-		if (!interrupt_wait(comparison->interrupt, clock_mono() + STEP_USEC))
+		if (!interrupt_wait(show->interrupt, clock_mono() + STEP_USEC))
 			return error_transient(error, "interrupted");
 		if (clock_mono() > deadline)
 			return error_permanent(error, EXIT_SERVER,
@@ -104,31 +104,31 @@ await_calm(Comparison *comparison, Error *error)
 
 /* False with the error set; an interrupted run is written first. */
 static bool
-play_once(Comparison *comparison, const Scenario *scenario, int repeat, Error *error)
+play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 {
-	ConductConfig config = {.compare = comparison->config->compare,
+	ConductConfig config = {.compare = show->config->compare,
 							.scenario = scenario,
-							.number = ++comparison->runs,
+							.number = ++show->runs,
 							.repeat = repeat};
 	RunReport *report = malloc(sizeof(*report));
 	bool done;
 
 	if (report == NULL)
 		return error_bug(error, "out of memory");
-	done = await_calm(comparison, error);
+	done = await_calm(show, error);
 	if (!done)
 	{
 		free(report);
 		return false;
 	}
-	done = conduct(&config, comparison->stage, comparison->interrupt, report, error);
+	done = conduct(&config, show->stage, show->interrupt, report, error);
 	if (done)
 	{
-		report_print_run(report, comparison->config->compare->modes, stdout);
+		report_print_run(report, show->config->compare->modes, stdout);
 		fflush(stdout);
-		report_json_run(comparison->json, report);
-		*(report->passed ? &comparison->passed : &comparison->failed) += 1;
-		done = report_json_write(comparison->json, comparison->config->report_path, error);
+		report_json_run(show->json, report);
+		*(report->passed ? &show->passed : &show->failed) += 1;
+		done = report_json_write(show->json, show->config->report_path, error);
 		if (done && report->interrupted)
 			done = error_transient(error, "interrupted");
 	}
@@ -138,24 +138,24 @@ play_once(Comparison *comparison, const Scenario *scenario, int repeat, Error *e
 }
 
 static bool
-play(Comparison *comparison, const SuiteEntry *entry, Error *error)
+play(Show *show, const SuiteEntry *entry, Error *error)
 {
 	const Scenario *scenario = &entry->scenario;
-	const char *why_not = obstacle(comparison, scenario);
+	const char *why_not = obstacle(show, scenario);
 
 	report_print_scenario(scenario, stdout);
-	report_json_scenario(comparison->json, scenario, entry->file, why_not);
+	report_json_scenario(show->json, scenario, entry->file, why_not);
 	if (why_not != NULL)
 	{
 		printf("  SKIPPED: %s\n", why_not);
 		fflush(stdout);
-		comparison->skipped++;
+		show->skipped++;
 		return true;
 	}
 	fflush(stdout);
-	for (int repeat = 1; repeat <= comparison->config->compare->repeat; repeat++)
+	for (int repeat = 1; repeat <= show->config->compare->repeat; repeat++)
 	{
-		if (!play_once(comparison, scenario, repeat, error))
+		if (!play_once(show, scenario, repeat, error))
 			return false;
 	}
 	return true;
@@ -166,46 +166,46 @@ play(Comparison *comparison, const SuiteEntry *entry, Error *error)
  * ------------------------------------------------------------------------- */
 
 static bool
-perform(Comparison *comparison, Error *error)
+perform(Show *show, Error *error)
 {
-	const RunConfig *config = comparison->config;
+	const RunConfig *config = show->config;
 	int64_t breaker_reset_usec =
 		compare_breaker_reset(config->compare, suite_shortest_usec(config->suite));
 	bool done;
 
 	report_print_settings(config->compare, breaker_reset_usec, stdout);
 	fflush(stdout);
-	done = start_stage(comparison, breaker_reset_usec, error) &&
-		   start_report(comparison, breaker_reset_usec, error);
+	done = start_stage(show, breaker_reset_usec, error) &&
+		   start_report(show, breaker_reset_usec, error);
 	for (int i = 0; done && i < config->suite->count; i++)
-		done = play(comparison, &config->suite->entries[i], error);
-	if (!done && interrupt_wanted(comparison->interrupt) && comparison->json != NULL)
+		done = play(show, &config->suite->entries[i], error);
+	if (!done && interrupt_wanted(show->interrupt) && show->json != NULL)
 	{
 		Error ignored;
 
-		report_json_interrupted(comparison->json);
-		if (!report_json_write(comparison->json, config->report_path, &ignored))
+		report_json_interrupted(show->json);
+		if (!report_json_write(show->json, config->report_path, &ignored))
 			say(ignored.message);
 	}
-	return done && report_json_write(comparison->json, config->report_path, error);
+	return done && report_json_write(show->json, config->report_path, error);
 }
 
 bool
 run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *error)
 {
-	Comparison comparison = {.config = config, .interrupt = interrupt};
-	bool done = perform(&comparison, error);
+	Show show = {.config = config, .interrupt = interrupt};
+	bool done = perform(&show, error);
 
-	if (comparison.passed + comparison.failed + comparison.skipped > 0)
+	if (show.passed + show.failed + show.skipped > 0)
 	{
-		printf("\n%d passed, %d failed", comparison.passed, comparison.failed);
-		if (comparison.skipped > 0)
-			printf(", %d skipped", comparison.skipped);
+		printf("\n%d passed, %d failed", show.passed, show.failed);
+		if (show.skipped > 0)
+			printf(", %d skipped", show.skipped);
 		printf("\nreport: %s\n", config->report_path);
 		fflush(stdout);
 	}
-	*passed = comparison.failed == 0;
-	report_json_free(comparison.json);
-	stage_stop(comparison.stage);
+	*passed = show.failed == 0;
+	report_json_free(show.json);
+	stage_stop(show.stage);
 	return done;
 }
