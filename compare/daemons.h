@@ -8,9 +8,21 @@
 #include <stdint.h>
 
 #include "child.h"
+#include "cluster.h"
 #include "error.h"
 #include "interrupt.h"
 #include "mode.h"
+
+#define VARIABLES_MAX 8
+#define VARIABLE_SIZE (CLUSTER_CONNINFO_SIZE + 64)
+
+/* "NAME=value" strings for child_start(). */
+typedef struct Variables
+{
+	char text[VARIABLES_MAX][VARIABLE_SIZE];
+	const char *list[VARIABLES_MAX + 1];
+	int count;
+} Variables;
 
 typedef struct DaemonsConfig
 {
@@ -18,33 +30,22 @@ typedef struct DaemonsConfig
 	const char *tree;		 /* where scripts/ is */
 	const char *program_dir; /* where the daemons are */
 	int64_t breaker_reset_usec;
-	bool modes[MODE_COUNT]; /* whose topics the consumer reads */
+	const bool *modes; /* whose topics are made and read */
 } DaemonsConfig;
-
-#define DAEMON_VARIABLES 8
-#define DAEMON_VARIABLE_SIZE 1152
-
-/* How a daemon is started, and started again. */
-typedef struct DaemonSetup
-{
-	const char *program;
-	char config_path[512]; /* "": none */
-	char variables[DAEMON_VARIABLES][DAEMON_VARIABLE_SIZE]; /* "NAME=value" */
-	int variable_count;
-} DaemonSetup;
 
 typedef struct Daemons
 {
 	DaemonsConfig config;
 	bool broker_wanted; /* started, or on its way */
 	Child tool;			/* scripts/kafka, or an "init" */
-	char broker[64];	/* "host:port" once it is known */
-	DaemonSetup relay_setup;
-	DaemonSetup consumer_setup;
 	Child relay;
 	Child consumer;
 	int relay_port;
 	int consumer_port;
+	char brokers[64];
+	char handlers[CLUSTER_PATH_SIZE]; /* the consumer's configuration file */
+	Variables relay_variables;
+	Variables consumer_variables;
 } Daemons;
 
 extern void daemons_init(Daemons *daemons, const DaemonsConfig *config);
@@ -55,22 +56,21 @@ extern MUST_CHECK bool daemons_start_broker(Daemons *daemons, Error *error);
 /* Else "start" has to fetch it first, which takes a while. */
 extern bool daemons_broker_cached(const Daemons *daemons);
 
-/* "host:port", once it runs. */
-extern MUST_CHECK bool daemons_broker_address(const Daemons *daemons, char *address, size_t size,
-											  Error *error);
-
 /* Topics; init and run, of both; returns when both are ready. */
 extern MUST_CHECK bool daemons_start(Daemons *daemons, const char *source_conninfo,
 									 const char *target_conninfo, Interrupt *interrupt,
 									 Error *error);
 
-/* Run it again, after its end; daemons_relay_ready() and the other say when it serves. */
+/* Once they were started: again, after their end. */
 extern MUST_CHECK bool daemons_run_relay(Daemons *daemons, Error *error);
 extern MUST_CHECK bool daemons_run_consumer(Daemons *daemons, Error *error);
-extern bool daemons_relay_ready(const Daemons *daemons);
-extern bool daemons_consumer_ready(const Daemons *daemons);
+extern bool daemons_relay_serves(Daemons *daemons); /* may wait for a short time */
+extern bool daemons_consumer_serves(Daemons *daemons);
 
-extern MUST_CHECK bool daemons_check(Daemons *daemons, Error *error); /* both still run */
+/* The broker, while it is there: kill -9; start on the same data and port, in daemons->tool. */
+extern pid_t daemons_broker_pid(const Daemons *daemons); /* 0: unknown */
+extern MUST_CHECK bool daemons_kill_broker(Daemons *daemons, Error *error);
+extern MUST_CHECK bool daemons_restart_broker(Daemons *daemons, Error *error);
 
 /* Asks them to end, waits, and kills what doesn't go. */
 extern void daemons_stop(Daemons *daemons);

@@ -337,7 +337,7 @@ add_descriptor(const Load *load, int fd, uint64_t token)
 static bool
 allocate(Load *load)
 {
-	load->planned = schedule_count(&load->config.schedule, load->config.duration_usec);
+	load->planned = schedule_count(&load->config.schedule);
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (!load->config.modes[mode])
@@ -447,6 +447,7 @@ load_free(Load *load)
 		free(load->records[mode]);
 	}
 	walk_free(&load->walk);
+	schedule_free(&load->config.schedule);
 	close_descriptor(load->epoll_fd);
 	close_descriptor(load->timer_fd);
 	close_descriptor(load->stop_fd);

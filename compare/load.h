@@ -25,8 +25,7 @@ typedef struct LoadConfig
 {
 	uint64_t id_seed; /* of the request ids */
 	uint32_t run;
-	Schedule schedule;
-	int64_t duration_usec;
+	Schedule schedule; /* the load's from load_start() on, also when that fails */
 	bool modes[MODE_COUNT];
 	uint32_t drivers;
 	int64_t timeout_usec; /* a client's patience, from the intended start */

@@ -58,13 +58,24 @@ say(const char *what)
 static bool
 start_stage(Run *run, Error *error)
 {
+	const CompareConfig *compare = run->compare;
 	StageConfig config = {.dir = run->config->dir,
 						  .tree = run->config->tree,
 						  .program_dir = run->config->program_dir,
-						  .breaker_reset_usec = run->compare->breaker_reset_usec,
+						  .modes = compare->modes,
+						  .limits = {.http_threads = compare->http_threads,
+									 .pool_size = compare->pool_size,
+									 .pool_queue = compare->pool_queue,
+									 .pool_wait_usec = compare->pool_wait_usec,
+									 .connect_timeout_usec = compare->connect_timeout_usec,
+									 .statement_timeout_usec = compare->statement_timeout_usec,
+									 .tcp_user_timeout_usec = compare->tcp_user_timeout_usec,
+									 .client_timeout_usec = compare->client_timeout_usec,
+									 .reconnect_min_usec = compare->reconnect_min_usec,
+									 .reconnect_max_usec = compare->reconnect_max_usec},
+						  .breaker_reset_usec = compare->breaker_reset_usec,
 						  .say = say};
 
-	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
 	run->stage = stage_create(&config, run->interrupt);
 	if (run->stage == NULL)
 		return error_bug(error, "out of memory");
@@ -72,36 +83,20 @@ start_stage(Run *run, Error *error)
 }
 
 static bool
-start_app(Run *run, Error *error)
-{
-	const CompareConfig *compare = run->compare;
-	IngestLimits limits = {.http_threads = compare->http_threads,
-						   .pool_size = compare->pool_size,
-						   .pool_queue = compare->pool_queue,
-						   .pool_wait_usec = compare->pool_wait_usec,
-						   .connect_timeout_usec = compare->connect_timeout_usec,
-						   .statement_timeout_usec = compare->statement_timeout_usec,
-						   .tcp_user_timeout_usec = compare->tcp_user_timeout_usec,
-						   .client_timeout_usec = compare->client_timeout_usec,
-						   .reconnect_min_usec = compare->reconnect_min_usec,
-						   .reconnect_max_usec = compare->reconnect_max_usec};
-
-	return stage_start_app(run->stage, &limits, error);
-}
-
-static bool
 start_load(Run *run, Error *error)
 {
+	static const LoadShape constant = {.form = LOAD_CONSTANT};
 	LoadConfig config = {.id_seed = run->compare->seed,
 						 .run = 1,
-						 .schedule = {run->compare->seed, run->compare->rate},
-						 .duration_usec = run->compare->duration_usec,
 						 .drivers = run->compare->drivers,
 						 .timeout_usec = run->compare->client_timeout_usec,
 						 .port = stage_app(run->stage)->port};
 	ObserverConfig observer = {.target_conninfo = stage_target(run->stage)->conninfo,
 							   .consumer_port = stage_consumer_port(run->stage)};
 
+	if (!schedule_init(&config.schedule, &constant, run->compare->rate,
+					   run->compare->duration_usec, run->compare->seed))
+		return error_bug(error, "out of memory");
 	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
 	run->observer = observer_create(&observer);
 	if (run->observer == NULL)
@@ -138,12 +133,14 @@ has_outage(const Run *run)
 static bool
 turn_outage(Run *run, MonoUsec now, Error *error)
 {
+	bool serves;
+
 	if (!has_outage(run))
 		return true;
 	if (run->phase == PHASE_CALM && now >= run->start + run->compare->outage_start_usec)
 	{
 		run->phase = PHASE_OUTAGE;
-		if (!stage_crash_target(run->stage, error))
+		if (!stage_crash(run->stage, PART_TARGET, error))
 			return false;
 		run->down_at = clock_mono();
 	}
@@ -151,16 +148,19 @@ turn_outage(Run *run, MonoUsec now, Error *error)
 			 now >= run->start + run->compare->outage_end_usec)
 	{
 		run->restoring = true;
-		return stage_restore_target(run->stage, error);
+		return stage_restart(run->stage, PART_TARGET, error);
 	}
-	else if (run->restoring && stage_target_ready(run->stage))
+	else if (run->restoring)
 	{
+		if (!stage_serves(run->stage, PART_TARGET, &serves, error))
+			return false;
+		if (!serves)
+			return now <= run->start + run->compare->outage_end_usec + RETURN_LIMIT_USEC ||
+				   error_permanent(error, EXIT_SERVER, "the target did not come back");
 		run->restoring = false;
 		run->phase = PHASE_RECOVERY;
 		run->back_at = clock_mono();
 	}
-	else if (run->restoring && now > run->start + run->compare->outage_end_usec + RETURN_LIMIT_USEC)
-		return error_permanent(error, EXIT_SERVER, "the target did not come back");
 	return true;
 }
 
@@ -171,7 +171,7 @@ turn(Run *run, Error *error)
 	MonoUsec now = clock_mono();
 
 	if (!turn_outage(run, now, error) ||
-		!stage_check(run->stage, run->phase == PHASE_OUTAGE && !run->restoring, error))
+		!stage_check(run->stage, error))
 		return false;
 	if (now >= run->next_look)
 		look(run, now);
@@ -334,14 +334,14 @@ perform(Run *run, bool *passed, Error *error)
 {
 	bool done;
 
-	if (!start_stage(run, error) || !start_app(run, error) || !start_load(run, error))
+	if (!start_stage(run, error) || !start_load(run, error))
 		return false;
 	done = run_load(run, error) && settle_down(run, error);
 	progress_end(&run->progress);
 	if (!done)
 		return false;
 	/* Nobody writes any more when the books are closed. */
-	app_stop(stage_app(run->stage));
+	stage_end_app(run->stage);
 	return conclude(run, passed, error);
 }
 

@@ -20,8 +20,11 @@
 #include "daemons.h"
 #include "exit_codes.h"
 #include "files.h"
+#include "hog.h"
 #include "pg_session.h"
+#include "proc_tree.h"
 #include "random.h"
+#include "space.h"
 
 #define INITDB_TIMEOUT_USEC (60 * USEC_PER_SEC)
 #define SERVER_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -29,6 +32,7 @@
 #define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
+#define APP_TIMEOUT_USEC (20 * USEC_PER_SEC)
 
 struct Stage
 {
@@ -37,19 +41,17 @@ struct Stage
 	char bin_dir[CLUSTER_PATH_SIZE]; /* PostgreSQL's */
 	char password_file[CLUSTER_PATH_SIZE];
 	char pass_file[CLUSTER_PATH_SIZE];
+	char space[CLUSTER_PATH_SIZE]; /* the small disk */
 	ChildUser server_user;
+	bool full; /* not the target alone */
+	bool down[PART_COUNT];
 	Cluster source;
 	Cluster target;
 	Daemons daemons;
 	App app;
+	Proxy *proxy;
+	Hog *hog;
 };
-
-/* Whether there is more than the target. */
-static bool
-has_pipeline(const Stage *stage)
-{
-	return mode_any(stage->config.modes, mode_consumed);
-}
 
 Stage *
 stage_create(const StageConfig *config, Interrupt *interrupt)
@@ -60,6 +62,8 @@ stage_create(const StageConfig *config, Interrupt *interrupt)
 		return NULL;
 	stage->config = *config;
 	stage->interrupt = interrupt;
+	stage->full = mode_any(config->modes, mode_consumed);
+	snprintf(stage->space, sizeof(stage->space), "%s/small-disk", config->dir);
 	return stage;
 }
 
@@ -75,10 +79,63 @@ stage_target(const Stage *stage)
 	return &stage->target;
 }
 
+const char *
+stage_brokers(const Stage *stage)
+{
+	return stage->daemons.brokers;
+}
+
 int
 stage_consumer_port(const Stage *stage)
 {
 	return stage->daemons.consumer_port;
+}
+
+const App *
+stage_app(const Stage *stage)
+{
+	return &stage->app;
+}
+
+bool
+stage_has(const Stage *stage, Part part)
+{
+	return stage->full || part == PART_TARGET || part == PART_APP;
+}
+
+static Child *
+child_of(Stage *stage, Part part)
+{
+	switch (part)
+	{
+		case PART_TARGET:
+			return &stage->target.server;
+		case PART_SOURCE:
+			return &stage->source.server;
+		case PART_RELAY:
+			return &stage->daemons.relay;
+		case PART_CONSUMER:
+			return &stage->daemons.consumer;
+		case PART_APP:
+			return &stage->app.child;
+		case PART_BROKER:
+		case PART_COUNT:
+			break;
+	}
+	return NULL;
+}
+
+pid_t
+stage_pid(const Stage *stage, Part part)
+{
+	/* It is looked at only. */
+	const Child *child = child_of((Stage *) (uintptr_t) stage, part);
+
+	if (!stage_has(stage, part))
+		return 0;
+	if (part == PART_BROKER)
+		return stage->down[part] ? 0 : daemons_broker_pid(&stage->daemons);
+	return child != NULL && child->running ? child->pid : 0;
 }
 
 /* -------------------------------------------------------------------------
@@ -191,13 +248,19 @@ run_sql(const char *conninfo, const char *sql, Error *error)
 }
 
 static bool
-fill_cluster(Cluster *cluster, bool with_extension, Error *error)
+fill_cluster(Cluster *cluster, const char *space, bool with_extension, Error *error)
 {
 	char conninfo[CLUSTER_CONNINFO_SIZE];
-	char create[64];
+	char create[128];
+	char tablespace[CLUSTER_PATH_SIZE + 64];
 
 	cluster_conninfo(cluster, "postgres", conninfo, sizeof(conninfo));
-	snprintf(create, sizeof(create), "CREATE DATABASE %s", cluster->config.name);
+	snprintf(tablespace, sizeof(tablespace), "CREATE TABLESPACE small LOCATION '%s'",
+			 space != NULL ? space : "");
+	snprintf(create, sizeof(create), "CREATE DATABASE %s%s", cluster->config.name,
+			 space != NULL ? " TABLESPACE small" : "");
+	if (space != NULL && !run_sql(conninfo, tablespace, error))
+		return false;
 	if (!run_sql(conninfo, create, error) || !run_sql(cluster->conninfo, app_schema_sql, error))
 		return false;
 	if (with_extension && !run_sql(cluster->conninfo, "CREATE EXTENSION pg_outbox", error))
@@ -216,70 +279,93 @@ start_cluster(Stage *stage, Cluster *cluster, Error *error)
 static bool
 start_databases(Stage *stage, Error *error)
 {
-	bool outbox = has_pipeline(stage);
-
 	if (!start_cluster(stage, &stage->target, error) ||
-		(outbox && !start_cluster(stage, &stage->source, error)))
+		(stage->full && !start_cluster(stage, &stage->source, error)))
 		return false;
 	unlink(stage->password_file);
-	if (!await_cluster(stage, &stage->target, error) || !fill_cluster(&stage->target, false, error))
+	if (!await_cluster(stage, &stage->target, error) ||
+		!fill_cluster(&stage->target, stage->config.small_disk ? stage->space : NULL, false, error))
 		return false;
-	return !outbox || (await_cluster(stage, &stage->source, error) &&
-					   fill_cluster(&stage->source, true, error));
+	return !stage->full || (await_cluster(stage, &stage->source, error) &&
+							fill_cluster(&stage->source, NULL, true, error));
 }
 
 /* -------------------------------------------------------------------------
  * up and down
  * ------------------------------------------------------------------------- */
 
-bool
-stage_start(Stage *stage, Error *error)
+static bool
+start_links(Stage *stage, Error *error)
 {
-	bool outbox = has_pipeline(stage);
-	DaemonsConfig daemons = {.dir = stage->config.dir,
-							 .tree = stage->config.tree,
-							 .program_dir = stage->config.program_dir,
-							 .breaker_reset_usec = stage->config.breaker_reset_usec};
+	int ports[LINK_COUNT];
 
-	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
-		return false;
-	memcpy(daemons.modes, stage->config.modes, sizeof(daemons.modes));
-	stage->config.say(outbox ? "starting two PostgreSQL servers and a Kafka broker"
-							 : "starting a PostgreSQL server");
-	daemons_init(&stage->daemons, &daemons);
-	if (!make_cluster(stage, &stage->target, "target", false, error) ||
-		(outbox && (!make_cluster(stage, &stage->source, "source", true, error) ||
-					!daemons_start_broker(&stage->daemons, error))) ||
-		!start_databases(stage, error))
-		return false;
-	if (!outbox)
-		return true;
+	for (int link = 0; link < LINK_COUNT; link++)
+		ports[link] =
+			link_end((Link) link) == PART_TARGET ? stage->target.port : stage->source.port;
+	stage->proxy = proxy_start(ports, LINK_COUNT, error);
+	return stage->proxy != NULL;
+}
+
+/* How to reach a server over one of the links. */
+static void
+link_conninfo(const Stage *stage, Link link, char *conninfo, size_t size)
+{
+	bool target = link_end(link) == PART_TARGET;
+	Cluster reached = target ? stage->target : stage->source;
+
+	reached.port = proxy_port(stage->proxy, (int) link);
+	cluster_conninfo(&reached, reached.config.name, conninfo, size);
+}
+
+static bool
+start_daemons(Stage *stage, Error *error)
+{
+	char source[CLUSTER_CONNINFO_SIZE];
+	char target[CLUSTER_CONNINFO_SIZE];
+
 	if (!daemons_broker_cached(&stage->daemons))
 		stage->config.say("fetching Kafka, once");
 	if (!child_finish(&stage->daemons.tool, stage->interrupt, KAFKA_TIMEOUT_USEC, error))
 		return false;
 	stage->config.say("starting outbox-relay and outbox-consumer");
-	return daemons_start(&stage->daemons, stage->source.conninfo, stage->target.conninfo,
-						 stage->interrupt, error);
+	link_conninfo(stage, LINK_RELAY_SOURCE, source, sizeof(source));
+	link_conninfo(stage, LINK_CONSUMER_TARGET, target, sizeof(target));
+	return daemons_start(&stage->daemons, source, target, stage->interrupt, error);
 }
 
-App *
-stage_app(Stage *stage)
+bool
+stage_app_ready(Stage *stage)
 {
-	return &stage->app;
+	return app_ready(&stage->app);
 }
 
-const char *
-stage_brokers(const Stage *stage)
+void
+stage_end_app(Stage *stage)
 {
-	return stage->daemons.broker;
+	stage->down[PART_APP] = true;
+	app_stop(&stage->app);
 }
 
 static bool
-await_app(Stage *stage, Error *error)
+start_app(Stage *stage, Error *error)
 {
-	MonoUsec deadline = clock_mono() + SERVER_TIMEOUT_USEC;
+	char source[CLUSTER_CONNINFO_SIZE];
+	char target[CLUSTER_CONNINFO_SIZE];
+	char program[CLUSTER_PATH_SIZE];
+	AppConfig config = {.dir = stage->config.dir,
+						.program = program,
+						.target_conninfo = target,
+						.source_conninfo = stage->full ? source : NULL,
+						.brokers = stage->full ? stage->daemons.brokers : NULL,
+						.limits = stage->config.limits};
+	MonoUsec deadline = clock_mono() + APP_TIMEOUT_USEC;
 
+	memcpy(config.modes, stage->config.modes, sizeof(config.modes));
+	snprintf(program, sizeof(program), "%s/outbox-compare", stage->config.program_dir);
+	link_conninfo(stage, LINK_APP_SOURCE, source, sizeof(source));
+	link_conninfo(stage, LINK_APP_TARGET, target, sizeof(target));
+	if (!app_start(&stage->app, &config, error))
+		return false;
 	while (!app_ready(&stage->app))
 	{
 		if (!child_running(&stage->app.child))
@@ -293,22 +379,27 @@ await_app(Stage *stage, Error *error)
 }
 
 bool
-stage_start_app(Stage *stage, const IngestLimits *limits, Error *error)
+stage_start(Stage *stage, Error *error)
 {
-	char program[CLUSTER_PATH_SIZE];
-	AppConfig config = {.dir = stage->config.dir,
-						.program = program,
-						.target_conninfo = stage->target.conninfo,
-						.limits = *limits};
+	bool full = stage->full;
+	DaemonsConfig daemons = {.dir = stage->config.dir,
+							 .tree = stage->config.tree,
+							 .program_dir = stage->config.program_dir,
+							 .modes = stage->config.modes,
+							 .breaker_reset_usec = stage->config.breaker_reset_usec};
 
-	if (has_pipeline(stage))
-	{
-		config.source_conninfo = stage->source.conninfo;
-		config.brokers = stage->daemons.broker;
-	}
-	memcpy(config.modes, stage->config.modes, sizeof(config.modes));
-	snprintf(program, sizeof(program), "%s/outbox-compare", stage->config.program_dir);
-	return app_start(&stage->app, &config, error) && await_app(stage, error);
+	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
+		return false;
+	if (stage->config.small_disk && !space_make(stage->space, &stage->server_user, error))
+		return false;
+	stage->config.say(full ? "starting two PostgreSQL servers and a Kafka broker"
+						   : "starting a PostgreSQL server");
+	daemons_init(&stage->daemons, &daemons);
+	return make_cluster(stage, &stage->target, "target", false, error) &&
+		   (!full || (make_cluster(stage, &stage->source, "source", true, error) &&
+					  daemons_start_broker(&stage->daemons, error))) &&
+		   start_databases(stage, error) && start_links(stage, error) &&
+		   (!full || start_daemons(stage, error)) && start_app(stage, error);
 }
 
 void
@@ -316,50 +407,181 @@ stage_stop(Stage *stage)
 {
 	if (stage == NULL)
 		return;
+	hog_stop(stage->hog);
 	/* Clients first: they end in good order as long as their servers are there. */
 	app_stop(&stage->app);
-	if (has_pipeline(stage))
+	if (stage->full)
 		daemons_stop(&stage->daemons);
 	cluster_stop(&stage->target);
 	cluster_stop(&stage->source);
 	cluster_finish(&stage->target);
 	cluster_finish(&stage->source);
+	proxy_stop(stage->proxy);
 	free(stage);
 }
 
-bool
-stage_crash_target(Stage *stage, Error *error)
+/* -------------------------------------------------------------------------
+ * faults
+ * ------------------------------------------------------------------------- */
+
+/* None of what it waits for ends with an interrupt: that comes while it is mended, too. */
+static bool
+crash_cluster(Cluster *cluster, Error *error)
 {
-	if (!cluster_crash(&stage->target, error) ||
-		!child_finish(&stage->target.tool, stage->interrupt, TOOL_TIMEOUT_USEC, error))
+	if (!cluster_crash(cluster, error))
 		return false;
-	if (child_wait(&stage->target.server, TOOL_TIMEOUT_USEC))
-		return true;
-	return error_permanent(error, EXIT_SERVER, "the target server did not stop");
+	if (!child_wait(&cluster->tool, TOOL_TIMEOUT_USEC) ||
+		!child_wait(&cluster->server, TOOL_TIMEOUT_USEC))
+		return error_permanent(error, EXIT_SERVER, "the %s server did not stop",
+							   cluster->config.name);
+	return cluster->tool.status == 0 || child_error(&cluster->tool, error);
 }
 
 bool
-stage_restore_target(Stage *stage, Error *error)
+stage_crash(Stage *stage, Part part, Error *error)
 {
-	return cluster_start(&stage->target, error);
+	stage->down[part] = true;
+	switch (part)
+	{
+		case PART_TARGET:
+			return crash_cluster(&stage->target, error);
+		case PART_SOURCE:
+			return crash_cluster(&stage->source, error);
+		case PART_BROKER:
+			return daemons_kill_broker(&stage->daemons, error);
+		case PART_APP:
+			return app_crash(&stage->app, error);
+		case PART_RELAY:
+		case PART_CONSUMER:
+			child_kill(child_of(stage, part));
+			return true;
+		case PART_COUNT:
+			break;
+	}
+	return error_bug(error, "there is no such part");
 }
 
 bool
-stage_target_ready(const Stage *stage)
+stage_restart(Stage *stage, Part part, Error *error)
 {
-	return cluster_ready(&stage->target);
+	switch (part)
+	{
+		case PART_TARGET:
+			return cluster_start(&stage->target, error);
+		case PART_SOURCE:
+			return cluster_start(&stage->source, error);
+		case PART_BROKER:
+			return daemons_restart_broker(&stage->daemons, error);
+		case PART_APP:
+			return app_restart(&stage->app, error);
+		case PART_RELAY:
+			return daemons_run_relay(&stage->daemons, error);
+		case PART_CONSUMER:
+			return daemons_run_consumer(&stage->daemons, error);
+		case PART_COUNT:
+			break;
+	}
+	return error_bug(error, "there is no such part");
+}
+
+static bool
+is_serving(Stage *stage, Part part)
+{
+	AppPath paths[MODE_COUNT];
+
+	switch (part)
+	{
+		case PART_TARGET:
+			return cluster_ready(&stage->target);
+		case PART_SOURCE:
+			return cluster_ready(&stage->source);
+		case PART_BROKER:
+			/* scripts/kafka ends when the broker answers. */
+			return !child_running(&stage->daemons.tool) && stage->daemons.tool.status == 0;
+		case PART_APP:
+			return app_state(&stage->app, paths);
+		case PART_RELAY:
+			return daemons_relay_serves(&stage->daemons);
+		case PART_CONSUMER:
+			return daemons_consumer_serves(&stage->daemons);
+		case PART_COUNT:
+			break;
+	}
+	return false;
 }
 
 bool
-stage_check(Stage *stage, bool target_is_down, Error *error)
+stage_serves(Stage *stage, Part part, bool *serves, Error *error)
 {
-	if (!target_is_down && !child_running(&stage->target.server))
-		return child_error(&stage->target.server, error);
-	if (stage->app.child.pid != 0 && !child_running(&stage->app.child))
-		return child_error(&stage->app.child, error);
-	if (!has_pipeline(stage))
-		return true;
-	if (!child_running(&stage->source.server))
-		return child_error(&stage->source.server, error);
-	return daemons_check(&stage->daemons, error);
+	Child *child = part == PART_BROKER ? &stage->daemons.tool : child_of(stage, part);
+
+	*serves = is_serving(stage, part);
+	if (*serves)
+		stage->down[part] = false;
+	return *serves || child_running(child) || child_error(child, error);
+}
+
+void
+stage_pause(Stage *stage, Part part)
+{
+	proc_tree_signal(stage_pid(stage, part), SIGSTOP);
+}
+
+void
+stage_resume(Stage *stage, Part part)
+{
+	proc_tree_signal(stage_pid(stage, part), SIGCONT);
+}
+
+void
+stage_set_link(Stage *stage, Link link, const ProxyToxics *toxics)
+{
+	proxy_set(stage->proxy, (int) link, toxics);
+}
+
+void
+stage_reset_link(Stage *stage, Link link)
+{
+	proxy_reset(stage->proxy, (int) link);
+}
+
+bool
+stage_fill_disk(Stage *stage, Error *error)
+{
+	return space_fill(stage->space, error);
+}
+
+bool
+stage_empty_disk(Stage *stage, Error *error)
+{
+	return space_empty(stage->space, error);
+}
+
+bool
+stage_take_connections(Stage *stage, Error *error)
+{
+	stage->hog = hog_start(stage->target.conninfo, error);
+	return stage->hog != NULL;
+}
+
+void
+stage_give_connections(Stage *stage)
+{
+	hog_stop(stage->hog);
+	stage->hog = NULL;
+}
+
+bool
+stage_check(Stage *stage, Error *error)
+{
+	for (int i = 0; i < PART_COUNT; i++)
+	{
+		Child *child = child_of(stage, (Part) i);
+
+		if (child == NULL || stage->down[i] || !stage_has(stage, (Part) i))
+			continue;
+		if (!child_running(child))
+			return child_error(child, error);
+	}
+	return true;
 }
