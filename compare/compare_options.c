@@ -126,7 +126,8 @@ compare_config_fill(CompareConfig *config, const Options *options, Error *error)
 	{
 		error_permanent(error, EXIT_CONFIG, "%s: invalid modes \"%s\"",
 						options_origin(options, "modes"), options_text(options, "modes"));
-		return error_hint(error, "It is a list of direct, direct-retry, dual-write, kafka-first, outbox and outbox-wal.");
+		return error_hint(error, "It is a list of direct, direct-retry, dual-write, kafka-first, "
+								 "outbox and outbox-wal.");
 	}
 	if (config->pool_wait_usec + config->statement_timeout_usec > config->client_timeout_usec)
 		return error_permanent(error, EXIT_CONFIG,

@@ -106,9 +106,9 @@ answer_stored(const IngestRequest *request)
 	buffer_init(&body, ANSWER_LIMIT);
 	buffer_printf(&body, "{\"request_id\":\"%s\",\"version\":%lld}\n", id,
 				  (long long) request->job.version);
-	queued = answer(request->connection,
-					mode_writes_target(request->mode) ? MHD_HTTP_CREATED : MHD_HTTP_ACCEPTED,
-					&body);
+	queued =
+		answer(request->connection,
+			   mode_writes_target(request->mode) ? MHD_HTTP_CREATED : MHD_HTTP_ACCEPTED, &body);
 	buffer_free(&body);
 	return queued;
 }
@@ -382,12 +382,12 @@ start_http(Ingest *ingest, Error *error)
 								  .sin_port = htons((uint16_t) ingest->settings.port)};
 	const union MHD_DaemonInfo *info;
 
-	ingest->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-						 on_request, ingest, MHD_OPTION_SOCK_ADDR, (struct sockaddr *) &address,
-						 MHD_OPTION_THREAD_POOL_SIZE, (unsigned) ingest->settings.limits.http_threads,
-						 MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTION_LIMIT,
-						 MHD_OPTION_NOTIFY_COMPLETED, on_completed, ingest, MHD_OPTION_END);
+	ingest->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, ingest,
+		MHD_OPTION_SOCK_ADDR, (struct sockaddr *) &address, MHD_OPTION_THREAD_POOL_SIZE,
+		(unsigned) ingest->settings.limits.http_threads, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned) CONNECTION_LIMIT, MHD_OPTION_NOTIFY_COMPLETED, on_completed, ingest,
+		MHD_OPTION_END);
 	if (ingest->daemon == NULL)
 		return error_permanent(error, EXIT_SERVER, "could not listen at 127.0.0.1:%d",
 							   ingest->settings.port);

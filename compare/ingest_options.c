@@ -15,7 +15,8 @@
 	}
 
 static const OptionSpec ingest_specs[] = {
-	{"listen.port", OPTION_INT, "0", 0, 65535, NULL, "", 0, "The port at 127.0.0.1; 0: a free one."},
+	{"listen.port", OPTION_INT, "0", 0, 65535, NULL, "", 0,
+	 "The port at 127.0.0.1; 0: a free one."},
 	{"modes", OPTION_TEXT, "direct", 0, 0, NULL, "", 0, "The paths that requests can take."},
 	{"target.conninfo", OPTION_TEXT, NULL, 0, 0, NULL, "", OPTION_CONNINFO,
 	 "How to reach the target database."},

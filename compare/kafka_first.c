@@ -60,7 +60,7 @@ queue(KafkaFirst *first, KafkaJob *job)
 		return JOB_BUSY;
 	/* Once it is queued the job is the producer's. */
 	return kafka_producer_send(first->producer, &job->report, job->version, job) ? JOB_STORED
-																				  : JOB_BUSY;
+																				 : JOB_BUSY;
 }
 
 bool

@@ -34,7 +34,7 @@ result_of(const rd_kafka_message_t *message)
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return JOB_STORED;
 	return rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED ? JOB_AWAY
-																				  : JOB_UNKNOWN;
+																				 : JOB_UNKNOWN;
 }
 
 static void
@@ -117,8 +117,7 @@ configure(const KafkaProducerConfig *config, rd_kafka_conf_t *conf, Error *error
 {
 	return set(conf, "bootstrap.servers", config->brokers, error) &&
 		   set(conf, "client.id", "outbox-compare", error) &&
-		   set(conf, "enable.idempotence", "true", error) &&
-		   set(conf, "acks", "all", error) &&
+		   set(conf, "enable.idempotence", "true", error) && set(conf, "acks", "all", error) &&
 		   set(conf, "partitioner", "murmur2_random", error) &&
 		   set_number(conf, "linger.ms", config->linger_ms, error) &&
 		   set(conf, "reconnect.backoff.ms", "20", error) &&
@@ -187,7 +186,8 @@ kafka_producer_send(KafkaProducer *producer, const LocationReport *report, int64
 	buffer_init(&payload, PAYLOAD_LIMIT);
 	location_format(report, version, &payload);
 	code = rd_kafka_producev(
-		producer->kafka, RD_KAFKA_V_TOPIC(producer->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		producer->kafka, RD_KAFKA_V_TOPIC(producer->topic),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 		RD_KAFKA_V_KEY(report->driver_id, strlen(report->driver_id)),
 		RD_KAFKA_V_VALUE(payload.data, payload.len), RD_KAFKA_V_HEADER("id", id, -1),
 		RD_KAFKA_V_HEADER("type", "LocationReported", -1), RD_KAFKA_V_OPAQUE(arg), RD_KAFKA_V_END);

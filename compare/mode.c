@@ -44,8 +44,9 @@ static const ModeFacts facts[MODE_COUNT] = {
 						  .produces = true},
 	[MODE_OUTBOX] = {.name = "outbox",
 					 .title = "Outbox",
-					 .about = "outbox.emit() in the source's transaction; relay and consumer do the "
-							  "rest.",
+					 .about =
+						 "outbox.emit() in the source's transaction; relay and consumer do the "
+						 "rest.",
 					 .topic = "outbox.event.driver",
 					 .source = true},
 	[MODE_OUTBOX_WAL] = {.name = "outbox-wal",

@@ -49,8 +49,9 @@ on_dual_done(PoolJob *job)
 {
 	PathJob *path_job = job->arg;
 
-	bool sent = job->result == JOB_STORED &&
-				kafka_producer_send(path_job->path->producer, &path_job->report, job->version, NULL);
+	bool sent =
+		job->result == JOB_STORED &&
+		kafka_producer_send(path_job->path->producer, &path_job->report, job->version, NULL);
 
 	/* The transaction has committed, and the answer says so whatever became of the message. */
 	(void) sent;
@@ -79,18 +80,18 @@ static bool
 start_pool(Path *path, const IngestSettings *settings, Error *error)
 {
 	const IngestLimits *limits = &settings->limits;
-	PoolConfig config = {
-		.writer = {.mode = path->mode,
-				   .conninfo = mode_writes_target(path->mode) ? settings->target_conninfo
-															  : settings->source_conninfo,
-				   .connect_timeout_usec = limits->connect_timeout_usec,
-				   .statement_timeout_usec = limits->statement_timeout_usec,
-				   .tcp_user_timeout_usec = limits->tcp_user_timeout_usec},
-		.size = limits->pool_size,
-		.queue_length = limits->pool_queue,
-		.wait_usec = limits->pool_wait_usec,
-		.reconnect_min_usec = limits->reconnect_min_usec,
-		.reconnect_max_usec = limits->reconnect_max_usec};
+	PoolConfig config = {.writer = {.mode = path->mode,
+									.conninfo = mode_writes_target(path->mode)
+													? settings->target_conninfo
+													: settings->source_conninfo,
+									.connect_timeout_usec = limits->connect_timeout_usec,
+									.statement_timeout_usec = limits->statement_timeout_usec,
+									.tcp_user_timeout_usec = limits->tcp_user_timeout_usec},
+						 .size = limits->pool_size,
+						 .queue_length = limits->pool_queue,
+						 .wait_usec = limits->pool_wait_usec,
+						 .reconnect_min_usec = limits->reconnect_min_usec,
+						 .reconnect_max_usec = limits->reconnect_max_usec};
 
 	path->pool = pool_start(&config, error);
 	return path->pool != NULL;

@@ -40,7 +40,11 @@ static const char claim_sql[] =
 static const char look_sql[] =
 	"SELECT version FROM location_history WHERE mode = $1 AND request_id = $2 LIMIT 1";
 
-#define TRANSACTION {"begin", "BEGIN"}, {"commit", "COMMIT"}, {"rollback", "ROLLBACK"}
+#define TRANSACTION                                                                                \
+	{"begin", "BEGIN"}, {"commit", "COMMIT"},                                                      \
+	{                                                                                              \
+		"rollback", "ROLLBACK"                                                                     \
+	}
 
 const PreparedStatement *
 pg_writer_statements(Mode mode)

@@ -255,8 +255,8 @@ print_verdict(const Report *report, FILE *out)
 			fprintf(out,
 					" %s has %llu pending, %llu lost, %llu duplicates, %llu order violations, "
 					"%llu invented;",
-					mode_name((Mode) mode), (unsigned long long) totals->pending, (unsigned long long) totals->lost,
-					(unsigned long long) totals->duplicates,
+					mode_name((Mode) mode), (unsigned long long) totals->pending,
+					(unsigned long long) totals->lost, (unsigned long long) totals->duplicates,
 					(unsigned long long) totals->order_violations,
 					(unsigned long long) totals->invented);
 	}

@@ -94,8 +94,8 @@ start_load(Run *run, Error *error)
 	ObserverConfig observer = {.target_conninfo = stage_target(run->stage)->conninfo,
 							   .consumer_port = stage_consumer_port(run->stage)};
 
-	if (!schedule_init(&config.schedule, &constant, run->compare->rate,
-					   run->compare->duration_usec, run->compare->seed))
+	if (!schedule_init(&config.schedule, &constant, run->compare->rate, run->compare->duration_usec,
+					   run->compare->seed))
 		return error_bug(error, "out of memory");
 	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
 	run->observer = observer_create(&observer);
@@ -170,8 +170,7 @@ turn(Run *run, Error *error)
 {
 	MonoUsec now = clock_mono();
 
-	if (!turn_outage(run, now, error) ||
-		!stage_check(run->stage, error))
+	if (!turn_outage(run, now, error) || !stage_check(run->stage, error))
 		return false;
 	if (now >= run->next_look)
 		look(run, now);
