@@ -8,21 +8,9 @@
 #include <stdint.h>
 
 #include "child.h"
-#include "cluster.h"
 #include "error.h"
 #include "interrupt.h"
 #include "mode.h"
-
-#define VARIABLES_MAX 8
-#define VARIABLE_SIZE (CLUSTER_CONNINFO_SIZE + 64)
-
-/* "NAME=value" strings for child_start(). */
-typedef struct Variables
-{
-	char text[VARIABLES_MAX][VARIABLE_SIZE];
-	const char *list[VARIABLES_MAX + 1];
-	int count;
-} Variables;
 
 typedef struct DaemonsConfig
 {
@@ -30,22 +18,33 @@ typedef struct DaemonsConfig
 	const char *tree;		 /* where scripts/ is */
 	const char *program_dir; /* where the daemons are */
 	int64_t breaker_reset_usec;
-	const bool *modes; /* whose topics are made and read */
+	bool modes[MODE_COUNT]; /* whose topics the consumer reads */
 } DaemonsConfig;
+
+#define DAEMON_VARIABLES 8
+#define DAEMON_VARIABLE_SIZE 1152
+
+/* How a daemon is started, and started again. */
+typedef struct DaemonSetup
+{
+	const char *program;
+	char config_path[512];									/* "": none */
+	char variables[DAEMON_VARIABLES][DAEMON_VARIABLE_SIZE]; /* "NAME=value" */
+	int variable_count;
+} DaemonSetup;
 
 typedef struct Daemons
 {
 	DaemonsConfig config;
 	bool broker_wanted; /* started, or on its way */
 	Child tool;			/* scripts/kafka, or an "init" */
+	char broker[64];	/* "host:port" once it is known */
+	DaemonSetup relay_setup;
+	DaemonSetup consumer_setup;
 	Child relay;
 	Child consumer;
 	int relay_port;
 	int consumer_port;
-	char brokers[64];
-	char handlers[CLUSTER_PATH_SIZE]; /* the consumer's configuration file */
-	Variables relay_variables;
-	Variables consumer_variables;
 } Daemons;
 
 extern void daemons_init(Daemons *daemons, const DaemonsConfig *config);
@@ -61,13 +60,14 @@ extern MUST_CHECK bool daemons_start(Daemons *daemons, const char *source_connin
 									 const char *target_conninfo, Interrupt *interrupt,
 									 Error *error);
 
-/* Once they were started: again, after their end. */
+/* Run it again, after its end. */
 extern MUST_CHECK bool daemons_run_relay(Daemons *daemons, Error *error);
 extern MUST_CHECK bool daemons_run_consumer(Daemons *daemons, Error *error);
-extern bool daemons_relay_serves(Daemons *daemons); /* may wait for a short time */
-extern bool daemons_consumer_serves(Daemons *daemons);
+/* It does its work, whatever becomes of those that it talks to; may wait for a short time. */
+extern bool daemons_relay_serves(const Daemons *daemons);
+extern bool daemons_consumer_serves(const Daemons *daemons);
 
-/* The broker, while it is there: kill -9; start on the same data and port, in daemons->tool. */
+/* The broker, once it was started: kill -9; and again on the same data and port, by daemons->tool. */
 extern pid_t daemons_broker_pid(const Daemons *daemons); /* 0: unknown */
 extern MUST_CHECK bool daemons_kill_broker(Daemons *daemons, Error *error);
 extern MUST_CHECK bool daemons_restart_broker(Daemons *daemons, Error *error);

@@ -261,9 +261,17 @@ faults_over(const Faults *faults)
 }
 
 bool
-faults_any_broken(const Faults *faults)
+faults_due(const Faults *faults, MonoUsec now)
 {
-	return faults_active(faults) != 0;
+	for (int i = 0; i < faults->count; i++)
+	{
+		const Fault *fault = &faults->all[i];
+
+		if ((fault->state == FAULT_PLANNED && now >= fault->due_from) ||
+			(fault->state == FAULT_BROKEN && now >= fault->due_until))
+			return true;
+	}
+	return false;
 }
 
 uint64_t

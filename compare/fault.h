@@ -67,9 +67,11 @@ extern MUST_CHECK bool faults_turn(Faults *faults, MonoUsec now, Error *error);
 /* Whatever is broken is mended now, and what is still planned never comes. */
 extern MUST_CHECK bool faults_end(Faults *faults, Error *error);
 
+/* Something will be broken or mended by the next faults_turn(). */
+extern bool faults_due(const Faults *faults, MonoUsec now);
+
 /* Nothing is planned, broken or being mended any more. */
 extern bool faults_over(const Faults *faults);
-extern bool faults_any_broken(const Faults *faults);
 /* Bits of those that are broken or being mended; only the first 64 count. */
 extern uint64_t faults_active(const Faults *faults);
 extern PartState faults_part(const Faults *faults, Part part);

@@ -19,6 +19,7 @@
 #include "ingest_main.h"
 #include "interrupt.h"
 #include "run.h"
+#include "scenario_store.h"
 #include "version.h"
 
 #define EXIT_VERDICT 30
@@ -36,11 +37,15 @@ typedef struct Places
 static void
 print_usage(FILE *out)
 {
-	fputs("Usage: outbox-compare [run] [OPTION]...\n"
+	fputs("Usage: outbox-compare run SCENARIO... [OPTION]...\n"
+		  "       outbox-compare run --all [OPTION]...\n"
+		  "       outbox-compare list\n"
 		  "\n"
-		  "Puts the same load through a direct insert into the target database and through\n"
-		  "the outbox, crashes the target on purpose, and counts what became of every request.\n"
-		  "It starts the servers that it needs itself and removes them at the end.\n"
+		  "Puts the same load through several paths at the same time, breaks parts of the\n"
+		  "system as a scenario says, and counts what became of every request. It starts the\n"
+		  "servers that it needs itself and removes them at the end.\n"
+		  "\n"
+		  "A scenario is the name of one of those that \"list\" shows, or a file of your own.\n"
 		  "\n"
 		  "  --help            this text\n"
 		  "  --version         the version\n"
@@ -61,21 +66,20 @@ fail(const Error *error)
 	return error->exit_code > 0 ? error->exit_code : EXIT_BUG;
 }
 
-/* "--full" alone is "--full=on". */
+/* "--all" alone is "--all=on". */
 static void
 complete_switches(int argc, char **argv)
 {
-	static char full[] = "--full=on";
-	static char keep[] = "--keep=on";
+	static const char *const switches[] = {"--all", "--short", "--keep"};
+	static char complete[][12] = {"--all=on", "--short=on", "--keep=on"};
 
 	for (int i = 1; i < argc; i++)
 	{
-		bool alone = i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0;
-
-		if (alone && strcmp(argv[i], "--full") == 0)
-			argv[i] = full;
-		else if (alone && strcmp(argv[i], "--keep") == 0)
-			argv[i] = keep;
+		for (size_t j = 0; j < sizeof(switches) / sizeof(switches[0]); j++)
+		{
+			if (strcmp(argv[i], switches[j]) == 0)
+				argv[i] = complete[j];
+		}
 	}
 }
 
@@ -144,9 +148,10 @@ save_logs(const Places *places)
 }
 
 static int
-run(const CompareConfig *config, const Places *places)
+run(const CompareConfig *config, const Suite *suite, const Places *places)
 {
 	RunConfig run_config = {.compare = config,
+							.suite = suite,
 							.dir = places->dir,
 							.tree = places->tree,
 							.program_dir = places->program_dir,
@@ -172,8 +177,25 @@ run(const CompareConfig *config, const Places *places)
 	return passed ? EXIT_OK : EXIT_VERDICT;
 }
 
+/* A file, or a directory for it. */
+static void
+place_report(const CompareConfig *config, Places *places)
+{
+	struct stat facts;
+	const char *report = config->report;
+	size_t len = report != NULL ? strlen(report) : 0;
+
+	if (report == NULL)
+		snprintf(places->report, sizeof(places->report), "%.4000s/build/compare/report.json",
+				 places->tree);
+	else if (report[len - 1] == '/' || (stat(report, &facts) == 0 && S_ISDIR(facts.st_mode)))
+		snprintf(places->report, sizeof(places->report), "%.4000s/report.json", report);
+	else
+		snprintf(places->report, sizeof(places->report), "%s", report);
+}
+
 static int
-run_guarded(const CompareConfig *config)
+run_guarded(const CompareConfig *config, const Suite *suite)
 {
 	Places places;
 	Error error;
@@ -184,11 +206,7 @@ run_guarded(const CompareConfig *config)
 	error_clear(&error);
 	if (!find_tree(&places, &error))
 		return fail(&error);
-	if (config->report != NULL)
-		snprintf(places.report, sizeof(places.report), "%s", config->report);
-	else
-		snprintf(places.report, sizeof(places.report), "%.4000s/build/compare/report.json",
-				 places.tree);
+	place_report(config, &places);
 	if (!make_directory(config, &places, &error))
 		return fail(&error);
 	switch (guard_split(&child, &error))
@@ -197,7 +215,7 @@ run_guarded(const CompareConfig *config)
 			directory_remove(places.dir);
 			return fail(&error);
 		case GUARD_IS_RUN:
-			status = run(config, &places);
+			status = run(config, suite, &places);
 			/* The guard is gone: its last duty is ours. */
 			if (getppid() != guard && !config->keep)
 				directory_remove(places.dir);
@@ -212,29 +230,77 @@ run_guarded(const CompareConfig *config)
 }
 
 static int
+run_command(const CompareConfig *config, char *const *names, int count)
+{
+	Suite suite;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	if (suite_load(&suite, config, names, count, &error))
+		status = run_guarded(config, &suite);
+	else
+		status = fail(&error);
+	suite_free(&suite);
+	return status;
+}
+
+static int
+list_command(void)
+{
+	for (const StoredScenario *entry = scenario_store(); entry->name != NULL; entry++)
+	{
+		Scenario scenario;
+		Error error;
+
+		error_clear(&error);
+		if (!scenario_parse(&scenario, entry->name, entry->text, strlen(entry->text), &error))
+			return fail(&error);
+		printf("%-20s %5g s  %s\n", scenario.name, (double) scenario.duration_usec / USEC_PER_SEC,
+			   scenario.title);
+	}
+	return EXIT_OK;
+}
+
+static int
+refuse_command(const char *word)
+{
+	Error error;
+
+	error_permanent(&error, EXIT_CONFIG, "there is no command \"%s\"", word);
+	error_hint(&error, "Commands are run and list.");
+	return fail(&error);
+}
+
+static int
 command(Options *options, int argc, char **argv)
 {
 	CompareConfig config;
 	Error error;
+	int first = argc > 1 && argv[1][0] != '-' ? 2 : 1;
+	int names = first;
 
 	error_clear(&error);
 	if (!load_options(options, &argc, argv, &error))
 		return fail(&error);
-	for (int i = 1; i < argc; i++)
+	for (int i = first; i < argc; i++)
 	{
-		if (i == 1 && strcmp(argv[i], "run") == 0)
-			continue;
 		if (strcmp(argv[i], "--print-config") == 0)
 		{
 			options_print_config(options, stdout);
 			return EXIT_OK;
 		}
-		if (!options_refuse_argument(&compare_option_table, argv[i], &error))
+		if (argv[i][0] == '-' && !options_refuse_argument(&compare_option_table, argv[i], &error))
 			return fail(&error);
+		argv[names++] = argv[i];
 	}
 	if (!compare_config_fill(&config, options, &error))
 		return fail(&error);
-	return run_guarded(&config);
+	if (first == 2 && strcmp(argv[1], "list") == 0)
+		return list_command();
+	if (first == 2 && strcmp(argv[1], "run") != 0)
+		return refuse_command(argv[1]);
+	return run_command(&config, argv + first, names - first);
 }
 
 int

@@ -103,18 +103,6 @@ mark(Processes *processes, pid_t root)
 	}
 }
 
-static Processes *
-read_tree(pid_t root)
-{
-	Processes *processes = root > 0 ? malloc(sizeof(*processes)) : NULL;
-
-	if (processes == NULL)
-		return NULL;
-	read_all(processes);
-	mark(processes, root);
-	return processes;
-}
-
 void
 proc_tree_signal(pid_t root, int signo)
 {
@@ -124,8 +112,12 @@ proc_tree_signal(pid_t root, int signo)
 		return;
 	/* First: a parent that is stopped makes no more children. */
 	kill(root, signo);
-	processes = read_tree(root);
-	for (int i = 0; processes != NULL && i < processes->count; i++)
+	processes = malloc(sizeof(*processes));
+	if (processes == NULL)
+		return;
+	read_all(processes);
+	mark(processes, root);
+	for (int i = 0; i < processes->count; i++)
 	{
 		if (processes->all[i].wanted && processes->all[i].pid != root)
 			kill(processes->all[i].pid, signo);
@@ -133,17 +125,33 @@ proc_tree_signal(pid_t root, int signo)
 	free(processes);
 }
 
-int64_t
-proc_tree_cpu(pid_t root)
+static int64_t
+ticks_of(Processes *processes, pid_t root)
 {
-	Processes *processes = read_tree(root);
 	int64_t ticks = 0;
 
-	for (int i = 0; processes != NULL && i < processes->count; i++)
+	mark(processes, root);
+	for (int i = 0; i < processes->count; i++)
 	{
 		if (processes->all[i].wanted)
 			ticks += processes->all[i].ticks;
 	}
+	return ticks;
+}
+
+void
+proc_tree_cpu(const pid_t *roots, int64_t *usec, int count)
+{
+	Processes *processes = malloc(sizeof(*processes));
+
+	memset(usec, 0, sizeof(*usec) * (size_t) count);
+	if (processes == NULL)
+		return;
+	read_all(processes);
+	for (int i = 0; i < count; i++)
+	{
+		if (roots[i] > 0)
+			usec[i] = ticks_of(processes, roots[i]) * USEC_PER_SEC / sysconf(_SC_CLK_TCK);
+	}
 	free(processes);
-	return ticks * USEC_PER_SEC / sysconf(_SC_CLK_TCK);
 }

@@ -12,9 +12,9 @@
 extern void proc_tree_signal(pid_t root, int signo);
 
 /*
- * The processor time that it, its descendants and those of them that have ended
- * used, in microseconds; 0 when it is gone.
+ * For each root: the processor time that it, its descendants and those of them that
+ * have ended used, in microseconds; 0 when it is gone, or is 0.
  */
-extern int64_t proc_tree_cpu(pid_t root);
+extern void proc_tree_cpu(const pid_t *roots, int64_t *usec, int count);
 
 #endif

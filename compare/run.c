@@ -1,49 +1,31 @@
 /*
  * run.c
- *	  The conductor: what happens when, and that it is all taken down again.
- *
- * One loop looks at everything a few times a second.  Phases follow from the
- * clock and from what the target does, never from what a mode does.
+ *	  The stage, and what is played on it.
  */
 #include "run.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "conduct.h"
 #include "exit_codes.h"
-#include "load.h"
-#include "observer.h"
-#include "pg_session.h"
-#include "progress.h"
-#include "report.h"
-#include "settle.h"
-#include "stage.h"
+#include "report_json.h"
+#include "request_id.h"
 
-#define LOOK_USEC (250 * USEC_PER_MS)
-#define STEP_USEC (20 * USEC_PER_MS)
-#define LEAD_USEC (200 * USEC_PER_MS)
-#define RETURN_LIMIT_USEC (60 * USEC_PER_SEC)
-#define LATE_USEC (1500 * USEC_PER_MS)
-#define QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC)
+#define CALM_LIMIT_USEC (30 * USEC_PER_SEC)
+#define STEP_USEC (50 * USEC_PER_MS)
 
-typedef struct Run
+typedef struct Show
 {
 	const RunConfig *config;
-	const CompareConfig *compare;
 	Interrupt *interrupt;
 	Stage *stage;
-	Load *load;
-	Observer *observer;
-	Progress progress;
-	Phase phase;
-	bool restoring; /* the target was started and doesn't serve yet */
-	MonoUsec start;
-	UnixUsec wall_start;
-	MonoUsec down_at;
-	MonoUsec back_at;
-	MonoUsec next_look;
-	bool quiet;
-} Run;
+	ReportJson *json;
+	uint32_t runs; /* so far */
+	int passed;
+	int failed;
+	int skipped;
+} Show;
 
 static void
 say(const char *what)
@@ -51,214 +33,132 @@ say(const char *what)
 	fprintf(stderr, "%s\n", what);
 }
 
-/* -------------------------------------------------------------------------
- * before the load
- * ------------------------------------------------------------------------- */
-
 static bool
-start_stage(Run *run, Error *error)
+start_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 {
-	const CompareConfig *compare = run->compare;
-	StageConfig config = {.dir = run->config->dir,
-						  .tree = run->config->tree,
-						  .program_dir = run->config->program_dir,
-						  .modes = compare->modes,
-						  .limits = {.http_threads = compare->http_threads,
-									 .pool_size = compare->pool_size,
-									 .pool_queue = compare->pool_queue,
-									 .pool_wait_usec = compare->pool_wait_usec,
-									 .connect_timeout_usec = compare->connect_timeout_usec,
-									 .statement_timeout_usec = compare->statement_timeout_usec,
-									 .tcp_user_timeout_usec = compare->tcp_user_timeout_usec,
-									 .client_timeout_usec = compare->client_timeout_usec,
-									 .reconnect_min_usec = compare->reconnect_min_usec,
-									 .reconnect_max_usec = compare->reconnect_max_usec},
-						  .breaker_reset_usec = compare->breaker_reset_usec,
-						  .say = say};
+	const RunConfig *config = show->config;
+	StageConfig stage = {.dir = config->dir,
+						 .tree = config->tree,
+						 .program_dir = config->program_dir,
+						 .modes = config->compare->modes,
+						 .limits = config->compare->limits,
+						 .breaker_reset_usec = breaker_reset_usec,
+						 .small_disk = suite_has_fault(config->suite, FAULT_DISK_FULL),
+						 .say = say};
 
-	run->stage = stage_create(&config, run->interrupt);
-	if (run->stage == NULL)
+	show->stage = stage_create(&stage, show->interrupt);
+	if (show->stage == NULL)
 		return error_bug(error, "out of memory");
-	return stage_start(run->stage, error);
+	return stage_start(show->stage, error);
 }
 
 static bool
-start_load(Run *run, Error *error)
+start_report(Show *show, int64_t breaker_reset_usec, Error *error)
 {
-	static const LoadShape constant = {.form = LOAD_CONSTANT};
-	LoadConfig config = {.id_seed = run->compare->seed,
-						 .run = 1,
-						 .drivers = run->compare->drivers,
-						 .timeout_usec = run->compare->client_timeout_usec,
-						 .port = stage_app(run->stage)->port};
-	ObserverConfig observer = {.target_conninfo = stage_target(run->stage)->conninfo,
-							   .consumer_port = stage_consumer_port(run->stage)};
+	Facts facts;
 
-	if (!schedule_init(&config.schedule, &constant, run->compare->rate, run->compare->duration_usec,
-					   run->compare->seed))
-		return error_bug(error, "out of memory");
-	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
-	run->observer = observer_create(&observer);
-	if (run->observer == NULL)
-		return error_bug(error, "out of memory");
-	run->start = clock_mono() + LEAD_USEC;
-	run->wall_start = clock_wall() + LEAD_USEC;
-	run->next_look = run->start;
-	config.start_at = run->start;
-	progress_init(&run->progress, run->compare, run->start, stderr);
-	run->load = load_start(&config, error);
-	return run->load != NULL;
+	facts_find(&facts, show->config->tree, stage_target(show->stage)->conninfo);
+	show->json = report_json_create(show->config->compare, &facts, breaker_reset_usec);
+	return show->json != NULL || error_bug(error, "out of memory");
 }
 
 /* -------------------------------------------------------------------------
- * the load and the outage
+ * a scenario
  * ------------------------------------------------------------------------- */
 
-static void
-look(Run *run, MonoUsec now)
+/* Why the scenario can't be played here; NULL: it can. */
+static const char *
+obstacle(const Show *show, const Scenario *scenario)
 {
-	const Sample *sample = observer_look(run->observer, run->phase);
+	for (int i = 0; i < scenario->fault_count; i++)
+	{
+		const FaultPlan *plan = &scenario->faults[i];
 
-	progress_show(&run->progress, run->load, sample, now);
-	run->next_look = now + LOOK_USEC;
+		if (plan->kind == FAULT_DISK_FULL && !stage_has_small_disk(show->stage))
+			return "a disk that can be full takes CAP_SYS_ADMIN or user namespaces, which aren't "
+				   "there";
+		if (plan->links == 0 && !stage_has(show->stage, plan->part))
+			return "the part that fails isn't there with these paths";
+	}
+	return NULL;
 }
 
+/* What the last run has broken is mended; its clients may still be on their way back. */
 static bool
-has_outage(const Run *run)
+await_calm(Show *show, Error *error)
 {
-	return run->compare->outage_start_usec < run->compare->outage_end_usec;
-}
+	MonoUsec deadline = clock_mono() + CALM_LIMIT_USEC;
 
-/* The outage's next step, when it is due. */
-static bool
-turn_outage(Run *run, MonoUsec now, Error *error)
-{
-	bool serves;
-
-	if (!has_outage(run))
-		return true;
-	if (run->phase == PHASE_CALM && now >= run->start + run->compare->outage_start_usec)
+	while (!stage_app_ready(show->stage))
 	{
-		run->phase = PHASE_OUTAGE;
-		if (!stage_crash(run->stage, PART_TARGET, error))
+		if (!stage_check(show->stage, error))
 			return false;
-		run->down_at = clock_mono();
-	}
-	else if (run->phase == PHASE_OUTAGE && !run->restoring &&
-			 now >= run->start + run->compare->outage_end_usec)
-	{
-		run->restoring = true;
-		return stage_restart(run->stage, PART_TARGET, error);
-	}
-	else if (run->restoring)
-	{
-		if (!stage_serves(run->stage, PART_TARGET, &serves, error))
-			return false;
-		if (!serves)
-			return now <= run->start + run->compare->outage_end_usec + RETURN_LIMIT_USEC ||
-				   error_permanent(error, EXIT_SERVER, "the target did not come back");
-		run->restoring = false;
-		run->phase = PHASE_RECOVERY;
-		run->back_at = clock_mono();
+		if (!interrupt_wait(show->interrupt, clock_mono() + STEP_USEC))
+			return error_transient(error, "interrupted");
+		if (clock_mono() > deadline)
+			return error_permanent(error, EXIT_SERVER,
+								   "the application did not find its servers again");
 	}
 	return true;
 }
 
-/* One turn of the loop. */
+/* False with the error set; an interrupted run is written first. */
 static bool
-turn(Run *run, Error *error)
+play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 {
-	MonoUsec now = clock_mono();
-
-	if (!turn_outage(run, now, error) || !stage_check(run->stage, error))
-		return false;
-	if (now >= run->next_look)
-		look(run, now);
-	if (!interrupt_wait(run->interrupt, now + STEP_USEC))
-		return error_transient(error, "interrupted");
-	return true;
-}
-
-static bool
-run_load(Run *run, Error *error)
-{
-	while (!load_done(run->load) || run->restoring ||
-		   (has_outage(run) && run->phase < PHASE_RECOVERY))
-	{
-		if (!turn(run, error))
-			return false;
-	}
-	load_finish(run->load);
-	run->phase = PHASE_DRAIN;
-	return true;
-}
-
-/* -------------------------------------------------------------------------
- * the drain
- * ------------------------------------------------------------------------- */
-
-/* The application, PostgreSQL and the consumer have nothing before them. */
-static bool
-is_quiet(Run *run, PgSession *source, const char *end_lsn)
-{
-	AppPath paths[MODE_COUNT];
-	char query[160];
-	int64_t confirmed;
-	int64_t queued = 0;
-	Error ignored;
-
-	if (!app_state(stage_app(run->stage), paths))
-		return false;
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-		queued += paths[mode].queued;
-	snprintf(query, sizeof(query),
-			 "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn >= '%s'",
-			 end_lsn);
-	if (queued > 0 || observer_last(run->observer)->lag != 0)
-		return false;
-	return !mode_any(run->compare->modes, mode_relayed) ||
-		   (pg_session_number(source, query, &confirmed, &ignored) && confirmed > 0);
-}
-
-/* Until all is quiet, for a while: whatever comes later is there twice; or given up. */
-static bool
-await_quiet(Run *run, PgSession *source, Error *error)
-{
-	char end_lsn[64];
-	MonoUsec deadline = clock_mono() + run->compare->drain_timeout_usec;
-	MonoUsec quiet_since = 0;
-
-	if (!pg_session_text(source, "SELECT pg_current_wal_lsn()", end_lsn, sizeof(end_lsn), error))
-		return false;
-	while (!run->quiet && clock_mono() < deadline)
-	{
-		int64_t seen = observer_last(run->observer)->visible;
-
-		if (!turn(run, error))
-			return false;
-		if (observer_last(run->observer)->visible > seen)
-			deadline = clock_mono() + run->compare->drain_timeout_usec;
-		if (!is_quiet(run, source, end_lsn))
-			quiet_since = 0;
-		else if (quiet_since == 0)
-			quiet_since = clock_mono();
-		run->quiet = quiet_since != 0 && clock_mono() - quiet_since >= LATE_USEC;
-	}
-	return true;
-}
-
-static bool
-settle_down(Run *run, Error *error)
-{
-	PgSession *source;
+	ConductConfig config = {.compare = show->config->compare,
+							.scenario = scenario,
+							.number = ++show->runs,
+							.repeat = repeat};
+	RunReport *report = malloc(sizeof(*report));
 	bool done;
 
-	if (!mode_any(run->compare->modes, mode_consumed))
-		return true;
-	source = pg_session_open(stage_source(run->stage)->conninfo, QUERY_TIMEOUT_USEC, error);
-	done = source != NULL && await_quiet(run, source, error);
-	pg_session_close(source);
+	if (report == NULL)
+		return error_bug(error, "out of memory");
+	done = await_calm(show, error);
+	if (!done)
+	{
+		free(report);
+		return false;
+	}
+	done = conduct(&config, show->stage, show->interrupt, report, error);
+	if (done)
+	{
+		report_print_run(report, show->config->compare->modes, stdout);
+		fflush(stdout);
+		report_json_run(show->json, report);
+		*(report->passed ? &show->passed : &show->failed) += 1;
+		done = report_json_write(show->json, show->config->report_path, error);
+		if (done && report->interrupted)
+			done = error_transient(error, "interrupted");
+	}
+	timeline_free(&report->timeline);
+	free(report);
 	return done;
+}
+
+static bool
+play(Show *show, const SuiteEntry *entry, Error *error)
+{
+	const Scenario *scenario = &entry->scenario;
+	const char *why_not = obstacle(show, scenario);
+
+	report_print_scenario(scenario, stdout);
+	report_json_scenario(show->json, scenario, entry->file, why_not);
+	if (why_not != NULL)
+	{
+		printf("  SKIPPED: %s\n", why_not);
+		fflush(stdout);
+		show->skipped++;
+		return true;
+	}
+	fflush(stdout);
+	for (int repeat = 1; repeat <= show->config->compare->repeat; repeat++)
+	{
+		if (!play_once(show, scenario, repeat, error))
+			return false;
+	}
+	return true;
 }
 
 /* -------------------------------------------------------------------------
@@ -266,97 +166,46 @@ settle_down(Run *run, Error *error)
  * ------------------------------------------------------------------------- */
 
 static bool
-settle_modes(Run *run, Report *report, Error *error)
+perform(Show *show, Error *error)
 {
-	SettleInput input = {.audit = {.source_conninfo = stage_source(run->stage)->conninfo,
-								   .target_conninfo = stage_target(run->stage)->conninfo,
-								   .brokers = stage_brokers(run->stage),
-								   .seed = run->compare->seed,
-								   .run = 1,
-								   .since = run->wall_start},
-						 .load = run->load,
-						 .drivers = run->compare->drivers,
-						 .start = run->start,
-						 .wall_start = run->wall_start,
-						 .load_ended = run->start + run->compare->duration_usec,
-						 .back_at = run->back_at,
-						 .quiet = run->quiet};
-
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		const LoadRecord *records = load_records(run->load, (Mode) mode);
-
-		if (!run->compare->modes[mode])
-			continue;
-		if (!settle_path(&input, (Mode) mode, &report->paths[mode], NULL, error))
-			return false;
-		for (uint32_t n = 0; n < load_count(run->load); n++)
-			timeline_add(&report->timeline, (Mode) mode, load_intended(run->load, n),
-						 records[n].outcome);
-	}
-	return true;
-}
-
-static bool
-conclude(Run *run, bool *passed, Error *error)
-{
-	Report report = {.config = run->compare};
-	size_t count;
-	const Sample *samples = observer_samples(run->observer, &count);
-	bool done = timeline_init(&report.timeline, samples, count, run->start)
-					? settle_modes(run, &report, error)
-					: error_bug(error, "out of memory");
-
-	if (run->back_at > 0)
-	{
-		report.down_at_s = (double) (run->down_at - run->start) / USEC_PER_SEC;
-		report.back_at_s = (double) (run->back_at - run->start) / USEC_PER_SEC;
-	}
-	if (count > 0)
-		report.took_s = (double) (samples[count - 1].at - run->start) / USEC_PER_SEC;
-	if (done)
-	{
-		report.passed = report_verdict(&report);
-		*passed = report.passed;
-		report_print(&report, stdout);
-		done = report_write(&report, run->config->report_path, error);
-		if (done)
-			printf("  report: %s\n", run->config->report_path);
-		fflush(stdout);
-	}
-	timeline_free(&report.timeline);
-	return done;
-}
-
-static bool
-perform(Run *run, bool *passed, Error *error)
-{
+	const RunConfig *config = show->config;
+	int64_t breaker_reset_usec =
+		compare_breaker_reset(config->compare, suite_shortest_usec(config->suite));
 	bool done;
 
-	if (!start_stage(run, error) || !start_load(run, error))
-		return false;
-	done = run_load(run, error) && settle_down(run, error);
-	progress_end(&run->progress);
-	if (!done)
-		return false;
-	/* Nobody writes any more when the books are closed. */
-	stage_end_app(run->stage);
-	return conclude(run, passed, error);
+	report_print_settings(config->compare, breaker_reset_usec, stdout);
+	fflush(stdout);
+	done = start_stage(show, breaker_reset_usec, error) &&
+		   start_report(show, breaker_reset_usec, error);
+	for (int i = 0; done && i < config->suite->count; i++)
+		done = play(show, &config->suite->entries[i], error);
+	if (!done && interrupt_wanted(show->interrupt) && show->json != NULL)
+	{
+		Error ignored;
+
+		report_json_interrupted(show->json);
+		if (!report_json_write(show->json, config->report_path, &ignored))
+			say(ignored.message);
+	}
+	return done && report_json_write(show->json, config->report_path, error);
 }
 
 bool
 run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *error)
 {
-	Run run = {.config = config, .compare = config->compare, .interrupt = interrupt};
-	bool done;
+	Show show = {.config = config, .interrupt = interrupt};
+	bool done = perform(&show, error);
 
-	report_print_settings(config->compare, stdout);
-	fflush(stdout);
-	done = perform(&run, passed, error);
-	if (run.load != NULL)
-		load_finish(run.load);
-	load_free(run.load);
-	observer_free(run.observer);
-	stage_stop(run.stage);
+	if (show.passed + show.failed + show.skipped > 0)
+	{
+		printf("\n%d passed, %d failed", show.passed, show.failed);
+		if (show.skipped > 0)
+			printf(", %d skipped", show.skipped);
+		printf("\nreport: %s\n", config->report_path);
+		fflush(stdout);
+	}
+	*passed = show.failed == 0;
+	report_json_free(show.json);
+	stage_stop(show.stage);
 	return done;
 }

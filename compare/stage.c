@@ -82,7 +82,7 @@ stage_target(const Stage *stage)
 const char *
 stage_brokers(const Stage *stage)
 {
-	return stage->daemons.brokers;
+	return stage->daemons.broker;
 }
 
 int
@@ -95,6 +95,12 @@ const App *
 stage_app(const Stage *stage)
 {
 	return &stage->app;
+}
+
+bool
+stage_has_small_disk(const Stage *stage)
+{
+	return stage->config.small_disk;
 }
 
 bool
@@ -339,13 +345,6 @@ stage_app_ready(Stage *stage)
 	return app_ready(&stage->app);
 }
 
-void
-stage_end_app(Stage *stage)
-{
-	stage->down[PART_APP] = true;
-	app_stop(&stage->app);
-}
-
 static bool
 start_app(Stage *stage, Error *error)
 {
@@ -356,7 +355,7 @@ start_app(Stage *stage, Error *error)
 						.program = program,
 						.target_conninfo = target,
 						.source_conninfo = stage->full ? source : NULL,
-						.brokers = stage->full ? stage->daemons.brokers : NULL,
+						.brokers = stage->full ? stage->daemons.broker : NULL,
 						.limits = stage->config.limits};
 	MonoUsec deadline = clock_mono() + APP_TIMEOUT_USEC;
 
@@ -385,15 +384,15 @@ stage_start(Stage *stage, Error *error)
 	DaemonsConfig daemons = {.dir = stage->config.dir,
 							 .tree = stage->config.tree,
 							 .program_dir = stage->config.program_dir,
-							 .modes = stage->config.modes,
 							 .breaker_reset_usec = stage->config.breaker_reset_usec};
 
 	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
 		return false;
-	if (stage->config.small_disk && !space_make(stage->space, &stage->server_user, error))
-		return false;
+	stage->config.small_disk =
+		stage->config.small_disk && space_make(stage->space, &stage->server_user, error);
 	stage->config.say(full ? "starting two PostgreSQL servers and a Kafka broker"
 						   : "starting a PostgreSQL server");
+	memcpy(daemons.modes, stage->config.modes, sizeof(daemons.modes));
 	daemons_init(&stage->daemons, &daemons);
 	return make_cluster(stage, &stage->target, "target", false, error) &&
 		   (!full || (make_cluster(stage, &stage->source, "source", true, error) &&

@@ -31,7 +31,7 @@ typedef struct StageConfig
 	const bool *modes;		 /* what is not needed for them is not there */
 	IngestLimits limits;	 /* of the application */
 	int64_t breaker_reset_usec;
-	bool small_disk;			   /* the target's tables are on a disk that can be full */
+	bool small_disk; /* the target's tables are on a disk that can be full, when it can be had */
 	void (*say)(const char *what); /* progress, for people */
 } StageConfig;
 
@@ -42,6 +42,7 @@ extern MUST_CHECK bool stage_start(Stage *stage, Error *error);
 extern void stage_stop(Stage *stage); /* frees it; NULL is allowed */
 
 extern bool stage_has(const Stage *stage, Part part);
+extern bool stage_has_small_disk(const Stage *stage);
 extern const Cluster *stage_source(const Stage *stage); /* conninfo: the server's own */
 extern const Cluster *stage_target(const Stage *stage);
 extern const char *stage_brokers(const Stage *stage);
@@ -73,9 +74,6 @@ extern void stage_give_connections(Stage *stage);
 
 /* A part that was not broken on purpose has ended: the error says which. */
 extern MUST_CHECK bool stage_check(Stage *stage, Error *error);
-
-/* Nobody writes any more when the books are closed: it is asked to end, and waited for. */
-extern void stage_end_app(Stage *stage);
 
 /* The application is connected with everything that it needs. */
 extern bool stage_app_ready(Stage *stage);
