@@ -217,18 +217,26 @@ submit(Ingest *ingest, IngestRequest *request, const char *driver, size_t driver
 	return MHD_YES;
 }
 
+static bool
+all_ready(const Ingest *ingest)
+{
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (ingest->paths[mode] != NULL && !path_ready(ingest->paths[mode]))
+			return false;
+	}
+	return true;
+}
+
 static enum MHD_Result
 answer_ready(const Ingest *ingest, struct MHD_Connection *connection)
 {
 	enum MHD_Result queued;
 	Buffer body;
 
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (ingest->paths[mode] != NULL && !path_ready(ingest->paths[mode]))
-			return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-								"not all connections are up");
-	}
+	if (!all_ready(ingest))
+		return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+							"not all connections are up");
 	buffer_init(&body, ANSWER_LIMIT);
 	buffer_append_str(&body, "{\"ready\":true}\n");
 	queued = answer(connection, MHD_HTTP_OK, &body);
@@ -374,6 +382,16 @@ start_paths(Ingest *ingest, Error *error)
 	return true;
 }
 
+/* Nobody is let in to find the doors behind closed; but one that stays closed keeps nobody out. */
+static void
+await_paths(const Ingest *ingest)
+{
+	MonoUsec until = clock_mono() + ingest->settings.limits.connect_timeout_usec;
+
+	while (!all_ready(ingest) && clock_mono() < until)
+		clock_sleep_until(clock_mono() + LOOK_USEC);
+}
+
 static bool
 start_http(Ingest *ingest, Error *error)
 {
@@ -407,12 +425,14 @@ ingest_start(const IngestSettings *settings, Error *error)
 		return NULL;
 	}
 	ingest->settings = *settings;
-	if (!start_paths(ingest, error) || !start_http(ingest, error))
+	if (start_paths(ingest, error))
 	{
-		ingest_stop(ingest);
-		return NULL;
+		await_paths(ingest);
+		if (start_http(ingest, error))
+			return ingest;
 	}
-	return ingest;
+	ingest_stop(ingest);
+	return NULL;
 }
 
 int

@@ -150,6 +150,8 @@ classify(const LedgerEntry *entry, bool quiet, LedgerTotals *totals)
 			totals->unknown++;
 			if (entry->stored)
 				totals->unknown_stored++;
+			if (entry->stored && entry->target_rows == 0 && quiet)
+				totals->unknown_missing++;
 			break;
 		case OUTCOME_NONE:
 			if (entry->offered)
@@ -192,6 +194,7 @@ ledger_close(const Ledger *ledger, bool quiet, LedgerTotals *totals)
 bool
 ledger_is_clean(const LedgerTotals *totals)
 {
-	return totals->closes && totals->pending == 0 && totals->lost == 0 && totals->duplicates == 0 &&
+	return totals->closes && totals->pending == 0 && totals->lost == 0 &&
+		   totals->unknown_missing == 0 && totals->duplicates == 0 &&
 		   totals->order_violations == 0 && totals->invented == 0;
 }

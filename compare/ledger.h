@@ -45,9 +45,10 @@ typedef struct LedgerTotals
 	uint64_t order_violations; /* rows behind a later version of their driver, and drivers whose
 								  latest location is not their last version */
 	uint64_t invented;
-	uint64_t unknown_stored; /* of those with unknown outcome */
-	uint64_t open;			 /* offered, but no outcome was ever recorded: a defect of the test */
-	bool closes;			 /* both equations hold, and nothing is open */
+	uint64_t unknown_stored;  /* of those with unknown outcome */
+	uint64_t unknown_missing; /* of these, not in the target, and nothing will bring them */
+	uint64_t open;			  /* offered, but no outcome was ever recorded: a defect of the test */
+	bool closes;			  /* both equations hold, and nothing is open */
 } LedgerTotals;
 
 typedef struct Ledger Ledger;
@@ -73,7 +74,7 @@ extern void ledger_stranger(Ledger *ledger);
  */
 extern void ledger_close(const Ledger *ledger, bool quiet, LedgerTotals *totals);
 
-/* Closes, and nothing pending, lost, duplicated, invented or out of order. */
+/* Closes, and nothing pending, lost, duplicated, invented or out of order, whatever the client knows. */
 extern bool ledger_is_clean(const LedgerTotals *totals);
 
 #endif

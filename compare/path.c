@@ -118,7 +118,7 @@ start_producer(Path *path, const IngestSettings *settings, Error *error)
 	return path->producer != NULL;
 }
 
-/* As many requests at once, for as long, as a pool allows. */
+/* As many requests at once as a pool allows, and as long as a client waits. */
 static bool
 start_first(Path *path, const IngestSettings *settings, Error *error)
 {
@@ -126,8 +126,9 @@ start_first(Path *path, const IngestSettings *settings, Error *error)
 	KafkaFirstConfig config = {.brokers = settings->brokers,
 							   .topic = mode_topic(path->mode),
 							   .limit = limits->pool_size + limits->pool_queue,
+							   /* The answer needs its time, too. */
 							   .timeout_usec =
-								   limits->pool_wait_usec + limits->statement_timeout_usec};
+								   limits->client_timeout_usec - limits->client_timeout_usec / 20};
 
 	path->first = kafka_first_start(&config, error);
 	return path->first != NULL;
