@@ -18,6 +18,7 @@
 #include "guard.h"
 #include "ingest_main.h"
 #include "interrupt.h"
+#include "report_command.h"
 #include "run.h"
 #include "scenario_store.h"
 #include "version.h"
@@ -40,6 +41,7 @@ print_usage(FILE *out)
 	fputs("Usage: outbox-compare run SCENARIO... [OPTION]...\n"
 		  "       outbox-compare run --all [OPTION]...\n"
 		  "       outbox-compare list\n"
+		  "       outbox-compare report FILE.json [--out=DIR]\n"
 		  "\n"
 		  "Puts the same load through several paths at the same time, breaks parts of the\n"
 		  "system as a scenario says, and counts what became of every request. It starts the\n"
@@ -268,7 +270,7 @@ refuse_command(const char *word)
 	Error error;
 
 	error_permanent(&error, EXIT_CONFIG, "there is no command \"%s\"", word);
-	error_hint(&error, "Commands are run and list.");
+	error_hint(&error, "Commands are run, list and report.");
 	return fail(&error);
 }
 
@@ -303,6 +305,15 @@ command(Options *options, int argc, char **argv)
 	return run_command(&config, argv + first, names - first);
 }
 
+static int
+make_report(int argc, char **argv)
+{
+	Error error;
+
+	error_clear(&error);
+	return report_command(argc, argv, &error) ? EXIT_OK : fail(&error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -312,6 +323,8 @@ main(int argc, char **argv)
 	/* The application of a run, which starts it: ingest_main.h. */
 	if (argc > 1 && strcmp(argv[1], "ingest") == 0)
 		return ingest_main(argc - 1, argv + 1, environ);
+	if (argc > 2 && strcmp(argv[1], "report") == 0 && strcmp(argv[2], "--help") != 0)
+		return make_report(argc - 1, argv + 1);
 	for (int i = 1; i < argc; i++)
 	{
 		if (strcmp(argv[i], "--help") == 0)
