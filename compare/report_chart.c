@@ -123,6 +123,27 @@ x_of(const ChartFrame *frame, double t)
 	return WIDTH * share_of(frame, t);
 }
 
+static double
+next_t(const ChartFrame *frame, size_t i)
+{
+	return i + 1 < frame->count ? frame->t[i + 1] : frame->end;
+}
+
+/* Where a value begins, and where it ends: the same for one that isn't a step. */
+static double
+x_begin(const ChartFrame *frame, size_t i)
+{
+	if (frame->points == POINTS_OF_SECONDS)
+		return x_of(frame, (frame->t[i] + next_t(frame, i)) / 2);
+	return x_of(frame, frame->t[i]);
+}
+
+static double
+x_end(const ChartFrame *frame, size_t i)
+{
+	return frame->points == STEPS_OF_SECONDS ? x_of(frame, next_t(frame, i)) : x_begin(frame, i);
+}
+
 static const char *
 tick_word(const ChartScale *scale, double value, char *text)
 {
@@ -242,11 +263,11 @@ chart_line(Buffer *out, const ChartFrame *frame, const ChartScale *scale, const 
 			drawing = false;
 			continue;
 		}
-		buffer_printf(out, "%c%.1f %.1f", drawing ? 'L' : 'M', x_of(frame, frame->t[i]),
+		buffer_printf(out, "%c%.1f %.1f", drawing ? 'L' : 'M', x_begin(frame, i),
 					  y_of(scale, values[i]));
 		/* A point between two gaps is a dot: a line of no length with round ends. */
-		if (alone)
-			buffer_append_str(out, "h0");
+		if (alone || frame->points == STEPS_OF_SECONDS)
+			buffer_printf(out, "H%.1f", x_end(frame, i));
 		drawing = true;
 	}
 	buffer_append_str(out, "\"/>");
@@ -264,15 +285,15 @@ write_stretch(Buffer *out, const ChartFrame *frame, const ChartScale *scale, con
 			  const double *to, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++)
-		buffer_printf(out, "%c%.1f %.1f", i == first ? 'M' : 'L', x_of(frame, frame->t[i]),
-					  y_of(scale, to[i]));
+		buffer_printf(out, "%c%.1f %.1fH%.1f", i == first ? 'M' : 'L', x_begin(frame, i),
+					  y_of(scale, to[i]), x_end(frame, i));
 	if (from == NULL)
-		buffer_printf(out, "V100H%.1f", x_of(frame, frame->t[first]));
+		buffer_printf(out, "V100H%.1f", x_begin(frame, first));
 	else
 	{
 		for (size_t i = end; i > first; i--)
-			buffer_printf(out, "L%.1f %.1f", x_of(frame, frame->t[i - 1]),
-						  y_of(scale, from[i - 1]));
+			buffer_printf(out, "L%.1f %.1fH%.1f", x_end(frame, i - 1), y_of(scale, from[i - 1]),
+						  x_begin(frame, i - 1));
 	}
 	buffer_append_str(out, "Z");
 }

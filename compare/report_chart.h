@@ -29,12 +29,21 @@ typedef struct ChartFault
 	const char *text;
 } ChartFault;
 
+/* What a value is of: the moment t, or all of the time until the next one. */
+typedef enum ChartPoints
+{
+	POINTS_OF_MOMENTS,
+	POINTS_OF_SECONDS, /* drawn in the middle of it */
+	STEPS_OF_SECONDS   /* as wide as it is */
+} ChartPoints;
+
 /* The x axis that all charts of a run share. */
 typedef struct ChartFrame
 {
 	const double *t;
 	size_t count;
 	double start, end;
+	ChartPoints points;
 	ChartFault faults[CHART_FAULTS_MAX];
 	size_t fault_count;
 } ChartFrame;

@@ -39,7 +39,7 @@ write_expected(Buffer *out, const Cell *cell)
 }
 
 static void
-write_cell(Buffer *out, const char *path, const char *title, const Cell *cell, bool judged)
+write_cell(Buffer *out, const char *path, const char *title, const Cell *cell)
 {
 	char text[CELL_TEXT_SIZE];
 	char word[WORD_SIZE];
@@ -55,19 +55,18 @@ write_cell(Buffer *out, const char *path, const char *title, const Cell *cell, b
 		buffer_append_str(out, "</td>\n");
 		return;
 	}
-	if (judged)
-		write_expected(out, cell);
+	write_expected(out, cell);
 	buffer_printf(out, "<dl><dt>accepted</dt><dd data-is=\"accepted\">%s</dd>",
 				  word_percent(cell->accepted_percent, word));
 	buffer_printf(out, "<dt>visible</dt><dd data-is=\"visible\">%s</dd>",
 				  word_percent(cell->visible_percent, word));
-	buffer_printf(out, "<dt>lost</dt><dd data-is=\"lost\">%s</dd>", word_count(cell->lost, word));
-	buffer_printf(out, "<dt>twice</dt><dd data-is=\"duplicates\">%s</dd>",
+	buffer_printf(out, "<dt>p99</dt><dd data-is=\"p99\">%s</dd></dl>", word_ms(cell->p99_ms, word));
+	buffer_printf(out, "<div class=\"wrongs\">lost <span data-is=\"lost\">%s</span>",
+				  word_count(cell->lost, word));
+	buffer_printf(out, " · twice <span data-is=\"duplicates\">%s</span>",
 				  word_count(cell->duplicates, word));
-	buffer_printf(out, "<dt>order</dt><dd data-is=\"order\">%s</dd>",
+	buffer_printf(out, " · order <span data-is=\"order\">%s</span></div></td>\n",
 				  word_count(cell->order, word));
-	buffer_printf(out, "<dt>p99</dt><dd data-is=\"p99\">%s</dd></dl></td>\n",
-				  word_ms(cell->p99_ms, word));
 }
 
 static void
@@ -110,7 +109,7 @@ write_scenario_row(Buffer *out, const json_t *report, const json_t *scenario, si
 		Cell cell;
 
 		report_cell(scenario, name, &cell);
-		write_cell(out, name, report_string(path, "title"), &cell, true);
+		write_cell(out, name, report_string(path, "title"), &cell);
 	}
 	buffer_append_str(out, "</tr>\n");
 }
@@ -129,7 +128,7 @@ write_overall(Buffer *out, const json_t *report)
 		Cell cell;
 
 		report_cell_overall(report, name, &cell);
-		write_cell(out, name, report_string(path, "title"), &cell, true);
+		write_cell(out, name, report_string(path, "title"), &cell);
 	}
 	buffer_append_str(out, "</tr></tfoot>\n");
 }

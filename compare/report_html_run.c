@@ -39,7 +39,7 @@ write_expectations(Buffer *out, const json_t *run)
 		buffer_append_str(out, "<p class=\"none\">Nothing was expected of this run.</p>\n");
 		return;
 	}
-	html_table_begin(out, "expectations stacked", "Expected");
+	html_table_begin(out, "expectations", "Expected");
 	buffer_append_str(out, "<thead><tr><th scope=\"col\">Path</th><th scope=\"col\">Expected</th>"
 						   "<th scope=\"col\">Measured</th><th scope=\"col\">Held</th></tr></thead>"
 						   "<tbody>\n");

@@ -138,10 +138,18 @@ write_path_keys(Buffer *out, const RunSeries *series)
  * one chart each
  * ------------------------------------------------------------------------- */
 
+static const ChartFrame *
+frame_of(const RunSeries *series, ChartPoints points, ChartFrame *frame)
+{
+	*frame = series->frame;
+	frame->points = points;
+	return frame;
+}
+
 static void
 write_requests(Buffer *out, const RunSeries *series)
 {
-	const ChartFrame *frame = &series->frame;
+	const ChartFrame *frame = frame_of(series, STEPS_OF_SECONDS, &(ChartFrame){0});
 	Table table = {.count = 0};
 	double most = 0;
 	ChartScale scale;
@@ -183,7 +191,7 @@ write_requests(Buffer *out, const RunSeries *series)
 static void
 write_latency(Buffer *out, const RunSeries *series)
 {
-	const ChartFrame *frame = &series->frame;
+	const ChartFrame *frame = frame_of(series, POINTS_OF_SECONDS, &(ChartFrame){0});
 	Table table = {.count = 0};
 	double most = 0;
 	double least = NAN;
@@ -224,6 +232,7 @@ typedef struct Together
 	const char *name, *title, *about, *label, *meaning;
 	ChartUnit unit;
 	size_t column; /* offset of the column in PathSeries */
+	size_t guess;  /* of the one that stands in for it where it wasn't seen; 0: none */
 } Together;
 
 static const double *
@@ -244,7 +253,11 @@ write_together(Buffer *out, const RunSeries *series, const Together *chart)
 	ChartScale scale;
 
 	for (size_t i = 0; i < series->path_count; i++)
+	{
 		most = chart_max(column_of(&series->paths[i], chart->column), frame->count, most);
+		if (chart->guess > 0)
+			most = chart_max(column_of(&series->paths[i], chart->guess), frame->count, most);
+	}
 	scale = chart_linear(most, chart->unit);
 	begin_figure(out, chart->name, chart->title, chart->about);
 	write_path_keys(out, series);
@@ -256,6 +269,9 @@ write_together(Buffer *out, const RunSeries *series, const Together *chart)
 		char class[CLASS_SIZE];
 
 		chart_line(out, frame, &scale, values, path_class(series, i, "", class));
+		if (chart->guess > 0)
+			chart_line(out, frame, &scale, column_of(&series->paths[i], chart->guess),
+					   path_class(series, i, "guess", class));
 		add_column(&table, NULL, series->paths[i].title, values);
 	}
 	chart_end(out);
@@ -319,11 +335,13 @@ report_html_timeline(Buffer *out, const json_t *report, const json_t *run)
 	static const Together behind = {
 		"behind",
 		"Accepted, and not yet in the target",
-		"this is what drains once everything works again",
+		"what drains once everything works again; dotted while nobody can look into the target, "
+		"with the last that was seen there",
 		"Rows behind",
 		"Accepted requests whose row isn't in the target yet, of each path",
 		UNIT_COUNT,
-		offsetof(PathSeries, behind)};
+		offsetof(PathSeries, behind),
+		offsetof(PathSeries, behind_guess)};
 	static const Together freshness = {
 		"freshness",
 		"Freshness of the target",
@@ -331,7 +349,8 @@ report_html_timeline(Buffer *out, const json_t *report, const json_t *run)
 		"Age on arrival",
 		"Seconds from the answer until the row was visible in the target",
 		UNIT_SECONDS,
-		offsetof(PathSeries, freshness_s)};
+		offsetof(PathSeries, freshness_s),
+		0};
 	RunSeries series;
 
 	if (report_series_fill(&series, report, run) && series.frame.count > 0)

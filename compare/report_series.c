@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_OF_A_PATH 11
+#define COLUMNS_OF_A_PATH 12
 #define COLUMNS_OF_A_RUN 3
 
 /* The next column of the memory. */
@@ -34,6 +34,7 @@ take_columns(PathSeries *path, double **next, size_t count)
 	path->settled = take(next, count);
 	path->answered = take(next, count);
 	path->behind = take(next, count);
+	path->behind_guess = take(next, count);
 }
 
 static void
@@ -60,8 +61,34 @@ fill_faults(ChartFrame *frame, const json_t *faults)
 	}
 }
 
+/* What adds up from row to row. */
+typedef struct SoFar
+{
+	double accepted;
+	double in_target; /* when it was seen the last time */
+} SoFar;
+
+/*
+ * Those whose answer never came may be there, too: never less than nothing.  The guess begins
+ * and ends at what was seen, so that its line has no gap to the other.
+ */
 static void
-fill_path_row(PathSeries *path, size_t i, const json_t *row, double *accepted_so_far)
+fill_behind(PathSeries *path, size_t i, SoFar *so_far)
+{
+	bool seen = !isnan(path->in_target[i]);
+
+	path->behind[i] = seen ? fmax(so_far->accepted - path->in_target[i], 0) : NAN;
+	path->behind_guess[i] = NAN;
+	if (!seen)
+		path->behind_guess[i] = fmax(so_far->accepted - so_far->in_target, 0);
+	if (i > 0 && seen != !isnan(path->in_target[i - 1]))
+		path->behind_guess[seen ? i : i - 1] = path->behind[seen ? i : i - 1];
+	if (seen)
+		so_far->in_target = path->in_target[i];
+}
+
+static void
+fill_path_row(PathSeries *path, size_t i, const json_t *row, SoFar *so_far)
 {
 	path->offered[i] = report_number(row, "offered");
 	path->accepted[i] = report_number(row, "accepted");
@@ -74,22 +101,19 @@ fill_path_row(PathSeries *path, size_t i, const json_t *row, double *accepted_so
 	path->settled[i] = path->accepted[i] + path->rejected[i];
 	path->answered[i] = path->settled[i] + path->unknown[i];
 	if (!isnan(path->accepted[i]))
-		*accepted_so_far += path->accepted[i];
-	/* Those whose answer never came may be there, too: never less than nothing. */
-	path->behind[i] = *accepted_so_far - path->in_target[i];
-	if (path->behind[i] < 0)
-		path->behind[i] = 0;
+		so_far->accepted += path->accepted[i];
+	fill_behind(path, i, so_far);
 }
 
 static void
 fill_path(PathSeries *path, const json_t *timeline)
 {
-	double accepted_so_far = 0;
+	SoFar so_far = {0};
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(timeline, i, row) fill_path_row(
-		path, i, json_object_get(json_object_get(row, "paths"), path->name), &accepted_so_far);
+	json_array_foreach(timeline, i, row)
+		fill_path_row(path, i, json_object_get(json_object_get(row, "paths"), path->name), &so_far);
 }
 
 static void

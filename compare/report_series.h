@@ -19,9 +19,10 @@ typedef struct PathSeries
 	double *in_target; /* since the start */
 	double *freshness_s;
 	/* What isn't in the document but follows from it: */
-	double *settled;  /* accepted + rejected */
-	double *answered; /* accepted + rejected + unknown */
-	double *behind;	  /* accepted since the start, and not yet in the target */
+	double *settled;	  /* accepted + rejected */
+	double *answered;	  /* accepted + rejected + unknown */
+	double *behind;		  /* accepted since the start, and not yet in the target */
+	double *behind_guess; /* the same, where the target wasn't seen, with what was seen last */
 } PathSeries;
 
 typedef struct RunSeries
