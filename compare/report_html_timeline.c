@@ -266,9 +266,11 @@ write_together(Buffer *out, const RunSeries *series, const Together *chart)
 	for (size_t i = 0; i < series->path_count; i++)
 	{
 		const double *values = column_of(&series->paths[i], chart->column);
+		char nested[CLASS_SIZE / 2];
 		char class[CLASS_SIZE];
 
-		chart_line(out, frame, &scale, values, path_class(series, i, "", class));
+		snprintf(nested, sizeof(nested), "nested n%zu", i);
+		chart_line(out, frame, &scale, values, path_class(series, i, nested, class));
 		if (chart->guess > 0)
 			chart_line(out, frame, &scale, column_of(&series->paths[i], chart->guess),
 					   path_class(series, i, "guess", class));

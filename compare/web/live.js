@@ -5,6 +5,7 @@
  */
 (function () {
 	const WINDOW_S = 120;
+	const LEAST_S = 30;
 	const PARTS = ["app", "source", "relay", "broker", "consumer", "target"];
 	const TITLES = {
 		"direct": "Direct", "direct-retry": "Direct, with retries", "dual-write": "Dual write",
@@ -110,6 +111,7 @@
 		const names = names_of(now);
 		set(by_id("offered-rate"), rate(sum(now, names, "offered_rate")));
 		set(by_id("retained"), bytes(now.retained_wal_bytes));
+		set(by_id("outbox-rate"), rate(sum(now, ["outbox", "outbox-wal"], "accepted_rate")));
 		set(by_id("lag"), count(now.lag));
 		set(by_id("breaker"), now.breaker ? String(now.breaker).replace("_", "-") : "–");
 		set(by_id("arrival-rate"), rate(sum(now, names, "in_target_rate")));
@@ -173,7 +175,7 @@
 	/* x is 0 to 1000 over the window, y 0 (top) to 100. */
 	function draw(svg, lines, scale, from) {
 		const parts = [];
-		const x = (t) => ((t - from) / WINDOW_S * 1000).toFixed(1);
+		const x = (t) => ((t - from) / span() * 1000).toFixed(1);
 		parts.push(...fault_areas(x));
 		lines.forEach((line, i) => {
 			let text = "";
@@ -186,7 +188,7 @@
 				text += pen + x(t) + " " + (100 - 96 * scale(value)).toFixed(1);
 				pen = "L";
 			}
-			parts.push(element("path", { "class": line.kind || "p" + i, d: text }));
+			parts.push(element("path", { "class": line.kind || "nested n" + i + " p" + i, d: text }));
 		});
 		svg.replaceChildren(...parts);
 	}
@@ -244,19 +246,27 @@
 		say(name, "up to " + word(most));
 	}
 
-	const start = () => Math.max(last.t - WINDOW_S, history[0].t);
+	/* As wide as what there is, within limits. */
+	const span = () => Math.min(Math.max(last.t - history[0].t, LEAST_S), WINDOW_S);
+	const start = () => Math.max(last.t - span(), history[0].t);
 
 	function draw_breaker() {
 		const from = start();
 		const svg = svg_of("breaker");
 		const boxes = [];
-		const x = (t) => (t - from) / WINDOW_S * 1000;
-		history.forEach((now, i) => {
-			const until = i + 1 < history.length ? history[i + 1].t : now.t;
-			if (now.breaker)
-				boxes.push(element("rect", { "class": String(now.breaker), x: x(now.t).toFixed(1), y: 0, height: 100,
-					width: Math.max(x(until) - x(now.t), 0).toFixed(1) }));
-		});
+		const x = (t) => (t - from) / span() * 1000;
+		/* A box for each stretch of one state. */
+		for (let i = 0; i < history.length;) {
+			const state = history[i].breaker;
+			let end = i + 1;
+			while (end < history.length && history[end].breaker === state)
+				end++;
+			const until = end < history.length ? history[end].t : last.t;
+			if (state)
+				boxes.push(element("rect", { "class": String(state), x: x(history[i].t).toFixed(1), y: 0, height: 100,
+					width: Math.max(x(until) - x(history[i].t), 0).toFixed(1) }));
+			i = end;
+		}
 		svg.replaceChildren(...boxes);
 		say("breaker", last.breaker ? String(last.breaker).replace("_", "-") : "not seen");
 	}
