@@ -387,6 +387,11 @@ chart_seconds(Buffer *out, const ChartFrame *frame)
 	buffer_append_str(out, "<div class=\"row\" aria-hidden=\"true\"><div class=\"label\"></div>"
 						   "<div class=\"plot\"><div class=\"xticks\">");
 	for (double t = frame->start; t <= frame->end * (1 + 1e-9); t += step)
-		buffer_printf(out, "<i style=\"left:%.2f%%\">%g\u202fs</i>", 100 * share_of(frame, t), t);
+	{
+		double share = share_of(frame, t);
+
+		buffer_printf(out, "<i%s style=\"left:%.2f%%\">%g\u202fs</i>",
+					  share > 0.97 ? " class=\"last\"" : "", 100 * share, t);
+	}
 	buffer_append_str(out, "</div></div></div>\n");
 }
