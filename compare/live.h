@@ -18,11 +18,12 @@
  *	 "scenario": "target-crash", "seed": 1,
  *	 "phase": "starting|calm|fault|recovery|drain|done",
  *	 "duration_s": 20 | null,		of the load; null: until somebody stops it
- *	 "parts": {"app": "up|down|paused|starting", "source": ..., "relay": ..., "broker": ...,
+ *	 "parts": {"app": "up|down|paused|starting|ill", "source": ..., "relay": ..., "broker": ...,
  *			   "consumer": ..., "target": ...},
  *	 "faults": ["crash target"],	those that are in force
  *	 "breaker": "closed|open|half_open" | null,
  *	 "lag": 12 | null, "retained_wal_bytes": 123456 | null,
+ *	 "notice": "The relay could not be crashed: ...",	what became of the last order, "" when it was done
  *	 "paths": {"direct": {"offered", "accepted", "rejected", "unknown", "in_target",	counts since t = 0
  *						  "offered_rate", "accepted_rate", "rejected_rate", "unknown_rate", "in_target_rate",	a second
  *						  "p50_ms", "p99_ms",	of the last second

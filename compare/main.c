@@ -24,6 +24,7 @@
 #include "version.h"
 
 #define EXIT_VERDICT 30
+#define SERVE_RESET_USEC (5 * USEC_PER_SEC)
 
 extern char **environ;
 
@@ -40,6 +41,7 @@ print_usage(FILE *out)
 {
 	fputs("Usage: outbox-compare run SCENARIO... [OPTION]...\n"
 		  "       outbox-compare run --all [OPTION]...\n"
+		  "       outbox-compare serve [OPTION]...\n"
 		  "       outbox-compare list\n"
 		  "       outbox-compare report FILE.json [--out=DIR]\n"
 		  "\n"
@@ -48,6 +50,9 @@ print_usage(FILE *out)
 		  "servers that it needs itself and removes them at the end.\n"
 		  "\n"
 		  "A scenario is the name of one of those that \"list\" shows, or a file of your own.\n"
+		  "\n"
+		  "\"serve\" keeps the load going for the live page, whose buttons break and mend parts;\n"
+		  "Ctrl-C ends it, with its report.\n"
 		  "\n"
 		  "  --help            this text\n"
 		  "  --version         the version\n"
@@ -247,6 +252,29 @@ run_command(const CompareConfig *config, char *const *names, int count)
 	return status;
 }
 
+/* The stage with load on it, for the live page's buttons. */
+static int
+serve_command(CompareConfig *config)
+{
+	Suite suite;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	if (config->live == NULL)
+		config->live = "127.0.0.1:8088";
+	config->repeat = 1;
+	/* Somebody is looking: a minute would be long. */
+	if (config->breaker_reset_usec == 0)
+		config->breaker_reset_usec = SERVE_RESET_USEC;
+	if (suite_by_hand(&suite, config, &error))
+		status = run_guarded(config, &suite);
+	else
+		status = fail(&error);
+	suite_free(&suite);
+	return status;
+}
+
 static int
 list_command(void)
 {
@@ -270,7 +298,17 @@ refuse_command(const char *word)
 	Error error;
 
 	error_permanent(&error, EXIT_CONFIG, "there is no command \"%s\"", word);
-	error_hint(&error, "Commands are run, list and report.");
+	error_hint(&error, "Commands are run, serve, list and report.");
+	return fail(&error);
+}
+
+static int
+refuse_argument_of(const char *word, const char *argument)
+{
+	Error error;
+
+	error_permanent(&error, EXIT_CONFIG, "%s takes no argument: \"%s\"", word, argument);
+	error_hint(&error, "A scenario is played with: outbox-compare run %s", argument);
 	return fail(&error);
 }
 
@@ -300,6 +338,12 @@ command(Options *options, int argc, char **argv)
 		return fail(&error);
 	if (first == 2 && strcmp(argv[1], "list") == 0)
 		return list_command();
+	if (first == 2 && strcmp(argv[1], "serve") == 0)
+	{
+		if (names > first)
+			return refuse_argument_of("serve", argv[first]);
+		return serve_command(&config);
+	}
 	if (first == 2 && strcmp(argv[1], "run") != 0)
 		return refuse_command(argv[1]);
 	return run_command(&config, argv + first, names - first);
