@@ -37,7 +37,7 @@ say(const char *what)
 }
 
 static bool
-start_stage(Show *show, int64_t breaker_reset_usec, Error *error)
+make_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 {
 	const RunConfig *config = show->config;
 	StageConfig stage = {.dir = config->dir,
@@ -52,7 +52,7 @@ start_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 	show->stage = stage_create(&stage, show->interrupt);
 	if (show->stage == NULL)
 		return error_bug(error, "out of memory");
-	return stage_start(show->stage, error);
+	return stage_prepare(show->stage, error);
 }
 
 static bool
@@ -196,8 +196,8 @@ perform(Show *show, Error *error)
 
 	report_print_settings(config->compare, breaker_reset_usec, stdout);
 	fflush(stdout);
-	done = start_page(show, error) && start_stage(show, breaker_reset_usec, error) &&
-		   start_report(show, breaker_reset_usec, error);
+	done = make_stage(show, breaker_reset_usec, error) && start_page(show, error) &&
+		   stage_start(show->stage, error) && start_report(show, breaker_reset_usec, error);
 	for (int i = 0; done && i < config->suite->count; i++)
 		done = play(show, &config->suite->entries[i], error);
 	if (!done && interrupt_wanted(show->interrupt) && show->json != NULL)

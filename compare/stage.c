@@ -378,6 +378,19 @@ start_app(Stage *stage, Error *error)
 }
 
 bool
+stage_prepare(Stage *stage, Error *error)
+{
+	Error ignored;
+
+	if (!find_user(stage, error))
+		return false;
+	/* Without it there is a stage, too. */
+	stage->config.small_disk =
+		stage->config.small_disk && space_make(stage->space, &stage->server_user, &ignored);
+	return true;
+}
+
+bool
 stage_start(Stage *stage, Error *error)
 {
 	bool full = stage->full;
@@ -386,10 +399,8 @@ stage_start(Stage *stage, Error *error)
 							 .program_dir = stage->config.program_dir,
 							 .breaker_reset_usec = stage->config.breaker_reset_usec};
 
-	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
+	if (!find_server(stage, error) || !make_password(stage, error))
 		return false;
-	stage->config.small_disk =
-		stage->config.small_disk && space_make(stage->space, &stage->server_user, error);
 	stage->config.say(full ? "starting two PostgreSQL servers and a Kafka broker"
 						   : "starting a PostgreSQL server");
 	memcpy(daemons.modes, stage->config.modes, sizeof(daemons.modes));
