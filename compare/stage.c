@@ -32,6 +32,9 @@
 #define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
+/* At most three paths share a server; the others are relay, consumer, observers. */
+#define CONNECTIONS_PER_PATH 3
+#define CONNECTIONS_OF_OTHERS 20
 #define APP_TIMEOUT_USEC (20 * USEC_PER_SEC)
 
 struct Stage
@@ -220,6 +223,8 @@ make_cluster(Stage *stage, Cluster *cluster, const char *name, bool logical, Err
 							.password_file = stage->password_file,
 							.pass_file = stage->pass_file,
 							.user = stage->server_user,
+							.connections = CONNECTIONS_PER_PATH * stage->config.limits.pool_size +
+										   CONNECTIONS_OF_OTHERS,
 							.logical = logical};
 
 	return cluster_make(cluster, &config, error);
@@ -570,7 +575,10 @@ stage_empty_disk(Stage *stage, Error *error)
 bool
 stage_take_connections(Stage *stage, Error *error)
 {
-	stage->hog = hog_start(stage->target.conninfo, error);
+	char conninfo[CLUSTER_CONNINFO_SIZE];
+
+	cluster_conninfo(&stage->target, "postgres", conninfo, sizeof(conninfo));
+	stage->hog = hog_start(conninfo, stage->target.config.name, error);
 	return stage->hog != NULL;
 }
 
