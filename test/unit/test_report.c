@@ -193,7 +193,7 @@ member(const json_t *object, const char *path)
 		size_t len = strcspn(path, "/");
 
 		snprintf(name, sizeof(name), "%.*s", (int) len, path);
-		object = json_is_array(object) ? json_array_get(object, (size_t) atoi(name))
+		object = json_is_array(object) ? json_array_get(object, strtoul(name, NULL, 10))
 									   : json_object_get(object, name);
 		if (object == NULL)
 			fail_msg("there is no \"%s\"", name);
