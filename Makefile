@@ -83,10 +83,13 @@ bootstrap-check bootstrap-valgrind:
 	@scripts/bootstrap $(@:bootstrap-%=%)
 
 ## demo               the comparison, 60 s of it: RATE=50 SEED=1; FULL=1: all 300 s
+##                    (SCENARIO=classic; LIVE_PORT=0: of the live page, 0 for one that is free)
 SCENARIO ?= classic
+LIVE_PORT ?= 0
 demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
-	@$(BUILD)/bin/outbox-compare run $(SCENARIO) --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),,--duration=60s)
+	@$(BUILD)/bin/outbox-compare run $(SCENARIO) $(GIVEN_RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),,--duration=60s) \
+		--live=127.0.0.1:$(LIVE_PORT)
 
 ## check              all tests; check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
 check: bootstrap-check

@@ -96,22 +96,13 @@ compare_config_fill(CompareConfig *config, const Options *options, Error *error)
 		.repeat = (int) options_int(options, "repeat"),
 		.drivers = (uint32_t) options_int(options, "drivers"),
 		.breaker_reset_usec = duration_or(options, "breaker.reset", 0),
-		.limits = {.http_threads = (int) options_int(options, "http.threads"),
-				   .pool_size = (int) options_int(options, "pool.size"),
-				   .pool_queue = (int) options_int(options, "pool.queue"),
-				   .pool_wait_usec = duration_of(options, "pool.wait"),
-				   .connect_timeout_usec = duration_of(options, "timeout.connect"),
-				   .statement_timeout_usec = duration_of(options, "timeout.statement"),
-				   .tcp_user_timeout_usec = duration_of(options, "timeout.tcp_user"),
-				   .client_timeout_usec = duration_of(options, "timeout.client"),
-				   .reconnect_min_usec = duration_of(options, "reconnect.min"),
-				   .reconnect_max_usec = duration_of(options, "reconnect.max")},
 		.drain_timeout_usec = duration_of(options, "drain.timeout"),
 		.live = options_text(options, "live"),
 		.dir = options_text(options, "dir"),
 		.report = options_text(options, "report"),
 		.keep = options_bool(options, "keep"),
 	};
+	ingest_limits_fill(&config->limits, options);
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 		config->modes[mode] = true;
 	if (paths != NULL && !mode_parse_list(paths, config->modes))

@@ -56,6 +56,21 @@ require(const char *value, bool needed, const char *name, Error *error)
 	return error_permanent(error, EXIT_CONFIG, "\"%s\" is not set, and a mode needs it", name);
 }
 
+void
+ingest_limits_fill(IngestLimits *limits, const Options *options)
+{
+	*limits = (IngestLimits){.http_threads = (int) options_int(options, "http.threads"),
+							 .pool_size = (int) options_int(options, "pool.size"),
+							 .pool_queue = (int) options_int(options, "pool.queue"),
+							 .pool_wait_usec = duration_of(options, "pool.wait"),
+							 .connect_timeout_usec = duration_of(options, "timeout.connect"),
+							 .statement_timeout_usec = duration_of(options, "timeout.statement"),
+							 .tcp_user_timeout_usec = duration_of(options, "timeout.tcp_user"),
+							 .client_timeout_usec = duration_of(options, "timeout.client"),
+							 .reconnect_min_usec = duration_of(options, "reconnect.min"),
+							 .reconnect_max_usec = duration_of(options, "reconnect.max")};
+}
+
 bool
 ingest_settings_fill(IngestSettings *settings, const Options *options, Error *error)
 {
@@ -64,17 +79,8 @@ ingest_settings_fill(IngestSettings *settings, const Options *options, Error *er
 		.target_conninfo = options_text(options, "target.conninfo"),
 		.source_conninfo = options_text(options, "source.conninfo"),
 		.brokers = options_text(options, "kafka.bootstrap_servers"),
-		.limits = {.http_threads = (int) options_int(options, "http.threads"),
-				   .pool_size = (int) options_int(options, "pool.size"),
-				   .pool_queue = (int) options_int(options, "pool.queue"),
-				   .pool_wait_usec = duration_of(options, "pool.wait"),
-				   .connect_timeout_usec = duration_of(options, "timeout.connect"),
-				   .statement_timeout_usec = duration_of(options, "timeout.statement"),
-				   .tcp_user_timeout_usec = duration_of(options, "timeout.tcp_user"),
-				   .client_timeout_usec = duration_of(options, "timeout.client"),
-				   .reconnect_min_usec = duration_of(options, "reconnect.min"),
-				   .reconnect_max_usec = duration_of(options, "reconnect.max")},
 	};
+	ingest_limits_fill(&settings->limits, options);
 	if (!mode_parse_list(options_text(options, "modes"), settings->modes))
 		return error_permanent(error, EXIT_CONFIG, "%s: invalid modes \"%s\"",
 							   options_origin(options, "modes"), options_text(options, "modes"));

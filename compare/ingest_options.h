@@ -36,6 +36,9 @@ typedef struct IngestSettings
 
 extern const OptionTable ingest_option_table;
 
+/* From options that have them by the names that they have here. */
+extern void ingest_limits_fill(IngestLimits *limits, const Options *options);
+
 /* The strings are those of the options, which must stay. */
 extern MUST_CHECK bool ingest_settings_fill(IngestSettings *settings, const Options *options,
 											Error *error);
