@@ -82,10 +82,11 @@ bootstrap-demo:
 bootstrap-check bootstrap-valgrind:
 	@scripts/bootstrap $(@:bootstrap-%=%)
 
-## demo               the comparison: RATE=50 SEED=1 FULL=1
+## demo               the comparison, 60 s of it: RATE=50 SEED=1; FULL=1: all 300 s
+SCENARIO ?= classic
 demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
-	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
+	@$(BUILD)/bin/outbox-compare run $(SCENARIO) --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),,--duration=60s)
 
 ## check              all tests; check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
 check: bootstrap-check

@@ -50,6 +50,10 @@ static const OptionSpec compare_specs[] = {
 	{"reconnect.max", OPTION_DURATION, "200ms", 1, 60000, NULL, "ms", 0, "The longest such delay."},
 	{"drain.timeout", OPTION_DURATION, "30s", 1000, 3600000, NULL, "ms", 0,
 	 "After the load, how long nothing may arrive in the target before the run gives up."},
+	{"live", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	 "Where the live page listens, such as 127.0.0.1:8088, or port 0 for one that is free. Unset: "
+	 "no "
+	 "page, but for serve, which has it at 127.0.0.1:8088."},
 	{"dir", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "An empty directory for the servers; it is removed at the end. Unset: a new one in TMPDIR."},
 	{"report", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
@@ -103,6 +107,7 @@ compare_config_fill(CompareConfig *config, const Options *options, Error *error)
 				   .reconnect_min_usec = duration_of(options, "reconnect.min"),
 				   .reconnect_max_usec = duration_of(options, "reconnect.max")},
 		.drain_timeout_usec = duration_of(options, "drain.timeout"),
+		.live = options_text(options, "live"),
 		.dir = options_text(options, "dir"),
 		.report = options_text(options, "report"),
 		.keep = options_bool(options, "keep"),

@@ -45,6 +45,23 @@ typedef struct Conductor
  * before the load
  * ------------------------------------------------------------------------- */
 
+static void
+begin_feed(Conductor *conductor, uint64_t seed)
+{
+	const ConductConfig *config = conductor->config;
+	const LiveRun run = {.scenario = config->scenario,
+						 .stage = conductor->stage,
+						 .faults = &conductor->faults,
+						 .load = conductor->load,
+						 .seed = seed,
+						 .repeat = config->repeat,
+						 .repeats = config->compare->repeat,
+						 .endless = config->endless,
+						 .start = conductor->start};
+
+	live_feed_begin(config->feed, &run);
+}
+
 static bool
 start_load(Conductor *conductor, Error *error)
 {
@@ -67,7 +84,10 @@ start_load(Conductor *conductor, Error *error)
 	faults_init(&conductor->faults, conductor->stage, scenario, conductor->start);
 	progress_init(&conductor->progress, compare->modes, conductor->start, stderr);
 	conductor->load = load_start(&config, error);
-	return conductor->load != NULL;
+	if (conductor->load == NULL)
+		return false;
+	begin_feed(conductor, config.schedule.seed);
+	return true;
 }
 
 static bool
@@ -104,6 +124,7 @@ look(Conductor *conductor, MonoUsec now)
 	int64_t pause = observer_cost_usec(conductor->observer) * (LOOK_SHARE - 1);
 
 	progress_show(&conductor->progress, conductor->load, sample, now);
+	live_feed_show(conductor->config->feed, sample, now);
 	conductor->next_look = now + (pause > LOOK_USEC ? pause : LOOK_USEC);
 }
 
@@ -124,6 +145,8 @@ turn(Conductor *conductor, Error *error)
 {
 	MonoUsec now = clock_mono();
 
+	live_feed_obey(conductor->config->feed,
+				   conductor->phase != PHASE_DRAIN ? &conductor->faults : NULL, now);
 	/* A killed process takes its numbers along. */
 	if (now >= conductor->next_cost || faults_due(&conductor->faults, now))
 	{
@@ -148,6 +171,8 @@ play(Conductor *conductor, Error *error)
 	{
 		if (!turn(conductor, error))
 			return false;
+		if (load_done(conductor->load))
+			faults_release(&conductor->faults, clock_mono());
 	}
 	return true;
 }
@@ -270,6 +295,17 @@ conclude(Conductor *conductor, RunReport *report, Error *error)
  * the whole
  * ------------------------------------------------------------------------- */
 
+/* The end of an endless run. */
+static bool
+is_meant_to_end(Conductor *conductor, Error *error)
+{
+	if (!conductor->config->endless || !interrupt_wanted(conductor->interrupt))
+		return false;
+	interrupt_settle(conductor->interrupt);
+	error_clear(error);
+	return true;
+}
+
 static bool
 perform(Conductor *conductor, RunReport *report, Error *error)
 {
@@ -280,7 +316,7 @@ perform(Conductor *conductor, RunReport *report, Error *error)
 	error_clear(&second);
 	if (!prepare(conductor, error))
 		return false;
-	done = play(conductor, error);
+	done = play(conductor, error) || is_meant_to_end(conductor, error);
 	report->interrupted = !done && interrupt_wanted(conductor->interrupt);
 	load_finish(conductor->load);
 	conductor->load_ended = clock_mono();
@@ -300,7 +336,11 @@ perform(Conductor *conductor, RunReport *report, Error *error)
 		*error = second;
 		return false;
 	}
-	return conclude(conductor, report, error);
+	if (!conclude(conductor, report, error))
+		return false;
+	live_feed_end(conductor->config->feed, report, observer_last(conductor->observer),
+				  clock_mono());
+	return true;
 }
 
 bool

@@ -218,6 +218,9 @@ set_up_relay(Daemons *daemons, const char *conninfo)
 	add_variable(setup, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
 	add_variable(setup, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
 	listen_at(setup, "OUTBOX_RELAY_HTTP_LISTEN", daemons->relay_port);
+	/* So that it is soon known that nothing is on its way any more. */
+	add_variable(setup, "OUTBOX_RELAY_HEARTBEAT_INTERVAL", "1s");
+	add_variable(setup, "OUTBOX_RELAY_FEEDBACK_INTERVAL", "1s");
 }
 
 static bool

@@ -245,6 +245,16 @@ faults_end_crash(Faults *faults, Part part, MonoUsec now)
 	return false;
 }
 
+void
+faults_release(Faults *faults, MonoUsec now)
+{
+	for (int i = 0; i < faults->count; i++)
+	{
+		if (faults->all[i].due_until == MONO_NEVER)
+			faults->all[i].due_until = now;
+	}
+}
+
 /* -------------------------------------------------------------------------
  * from outside
  * ------------------------------------------------------------------------- */

@@ -61,6 +61,9 @@ extern void faults_init(Faults *faults, Stage *stage, const Scenario *scenario, 
 extern bool faults_add_crash(Faults *faults, Part part, MonoUsec now);
 extern bool faults_end_crash(Faults *faults, Part part, MonoUsec now);
 
+/* What was broken by hand is mended from now on: nobody may come to do it. */
+extern void faults_release(Faults *faults, MonoUsec now);
+
 /* What is due.  May take a few seconds when a part is slow to go. */
 extern MUST_CHECK bool faults_turn(Faults *faults, MonoUsec now, Error *error);
 

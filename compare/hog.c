@@ -1,7 +1,7 @@
 /*
  * hog.c
- *	  Sessions until the server says 53300, then the end of all sessions but ours,
- *	  again until nobody else is there.
+ *	  Shuts the database, ends all sessions but ours, takes places until the server
+ *	  says 53300, and opens it again: now there is none left.
  */
 #include "hog.h"
 
@@ -24,27 +24,34 @@ struct Hog
 	int count;
 };
 
+static bool
+take_one(Hog *hog, const char *conninfo, Error *error)
+{
+	PgSession *session = pg_session_open(conninfo, TIMEOUT_USEC, error);
+
+	if (session == NULL)
+		return false;
+	hog->sessions[hog->count++] = session;
+	return pg_session_run(session, "SET application_name = '" HOG_NAME "'", error);
+}
+
 /* True when the server has no more; false with an error that is another one. */
 static bool
 take_all(Hog *hog, const char *conninfo, Error *error)
 {
 	while (hog->count < SESSIONS_MAX)
 	{
-		PgSession *session = pg_session_open(conninfo, TIMEOUT_USEC, error);
-
-		if (session == NULL)
+		if (!take_one(hog, conninfo, error))
 			return strstr(error->message, "too many") != NULL ||
 				   strstr(error->message, "remaining connection slots") != NULL;
-		hog->sessions[hog->count++] = session;
-		if (!pg_session_run(session, "SET application_name = '" HOG_NAME "'", error))
-			return false;
 	}
 	return error_permanent(error, EXIT_SERVER, "the server has more than %d connections",
 						   SESSIONS_MAX);
 }
 
+/* Ends all sessions but ours; how many there were. */
 static bool
-others(const Hog *hog, int64_t *count, Error *error)
+end_others(const Hog *hog, int64_t *count, Error *error)
 {
 	return pg_session_number(hog->sessions[0],
 							 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -53,29 +60,62 @@ others(const Hog *hog, int64_t *count, Error *error)
 							 count, error);
 }
 
+/* Whether anybody but us may connect. */
+static bool
+let_in(const Hog *hog, const char *database, bool allowed, Error *error)
+{
+	char statement[128];
+
+	snprintf(statement, sizeof(statement), "ALTER DATABASE %s ALLOW_CONNECTIONS %s", database,
+			 allowed ? "true" : "false");
+	return pg_session_run(hog->sessions[0], statement, error);
+}
+
+/* The first session, for which a place may have to be made by waiting for one. */
+static bool
+come_in(Hog *hog, const char *conninfo, MonoUsec limit, Error *error)
+{
+	while (hog->count == 0)
+	{
+		if (take_one(hog, conninfo, error))
+			return true;
+		if (clock_mono() > limit)
+			return false;
+	}
+	return true;
+}
+
+/* While the door is shut nobody else gets a place that has become free. */
+static bool
+take_places(Hog *hog, const char *conninfo, const char *database, MonoUsec limit, Error *error)
+{
+	int64_t count = 1;
+
+	if (!come_in(hog, conninfo, limit, error) || !let_in(hog, database, false, error))
+		return false;
+	while (count > 0)
+	{
+		if (!end_others(hog, &count, error) || !take_all(hog, conninfo, error) ||
+			!end_others(hog, &count, error))
+			return false;
+		if (clock_mono() > limit)
+			return error_permanent(error, EXIT_SERVER,
+								   "could not take all connections of the server");
+	}
+	return let_in(hog, database, true, error);
+}
+
 Hog *
-hog_start(const char *conninfo, Error *error)
+hog_start(const char *conninfo, const char *database, Error *error)
 {
 	Hog *hog = calloc(1, sizeof(*hog));
-	MonoUsec limit = clock_mono() + LIMIT_USEC;
-	int64_t count = 1;
 
 	if (hog == NULL)
 	{
 		error_bug(error, "out of memory");
 		return NULL;
 	}
-	while (count > 0)
-	{
-		if (!take_all(hog, conninfo, error) || hog->count == 0 || !others(hog, &count, error))
-			break;
-		if (clock_mono() > limit)
-		{
-			error_permanent(error, EXIT_SERVER, "could not take all connections of the server");
-			break;
-		}
-	}
-	if (count == 0)
+	if (take_places(hog, conninfo, database, clock_mono() + LIMIT_USEC, error))
 		return hog;
 	hog_stop(hog);
 	return NULL;

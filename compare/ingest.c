@@ -235,8 +235,7 @@ answer_ready(const Ingest *ingest, struct MHD_Connection *connection)
 	Buffer body;
 
 	if (!all_ready(ingest))
-		return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-							"not all connections are up");
+		return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "not all connections are up");
 	buffer_init(&body, ANSWER_LIMIT);
 	buffer_append_str(&body, "{\"ready\":true}\n");
 	queued = answer(connection, MHD_HTTP_OK, &body);

@@ -1,6 +1,10 @@
 /*
  * kafka_producer.c
  *	  librdkafka's producer behind a small interface.
+ *
+ * After a fatal error an idempotent producer is of no use any more (a broker that was
+ * killed can cause one).  Then it is thrown away with what was in its queue, and there
+ * is a new one.
  */
 #include "kafka_producer.h"
 
@@ -22,6 +26,7 @@ struct KafkaProducer
 	KafkaProducerConfig config;
 	char *topic;
 	rd_kafka_t *kafka;
+	pthread_rwlock_t lock; /* of "kafka": its own thread alone replaces it */
 	pthread_t thread;
 	_Atomic bool connected;
 	_Atomic bool stopping;
@@ -79,6 +84,26 @@ look_for_broker(KafkaProducer *producer)
 	rd_kafka_topic_destroy(topic);
 }
 
+static void give_up_queue(rd_kafka_t *kafka);
+static bool open_producer(KafkaProducer *producer, Error *error);
+
+/* What was queued is heard of, as failed. */
+static void
+renew(KafkaProducer *producer)
+{
+	rd_kafka_t *old = producer->kafka;
+	Error ignored;
+	bool renewed;
+
+	give_up_queue(old);
+	pthread_rwlock_wrlock(&producer->lock);
+	renewed = open_producer(producer, &ignored);
+	pthread_rwlock_unlock(&producer->lock);
+	producer->connected = false;
+	if (renewed)
+		rd_kafka_destroy(old);
+}
+
 static void *
 run_producer(void *arg)
 {
@@ -86,6 +111,8 @@ run_producer(void *arg)
 
 	while (!producer->stopping)
 	{
+		if (rd_kafka_fatal_error(producer->kafka, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
+			renew(producer);
 		if (!producer->connected)
 			look_for_broker(producer);
 		rd_kafka_poll(producer->kafka, producer->connected ? POLL_MS : POLL_MS / 10);
@@ -131,6 +158,7 @@ static bool
 open_producer(KafkaProducer *producer, Error *error)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *kafka;
 	char reason[256];
 
 	if (!configure(&producer->config, conf, error))
@@ -141,9 +169,12 @@ open_producer(KafkaProducer *producer, Error *error)
 	rd_kafka_conf_set_opaque(conf, producer);
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	rd_kafka_conf_set_error_cb(conf, on_error);
-	producer->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
-	if (producer->kafka != NULL)
+	kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
+	if (kafka != NULL)
+	{
+		producer->kafka = kafka;
 		return true;
+	}
 	rd_kafka_conf_destroy(conf);
 	return error_permanent(error, EXIT_CONFIG, "could not make a producer: %s", reason);
 }
@@ -156,6 +187,7 @@ kafka_producer_start(const KafkaProducerConfig *config, Error *error)
 
 	if (producer != NULL)
 	{
+		pthread_rwlock_init(&producer->lock, NULL);
 		producer->config = *config;
 		producer->topic = strdup(config->topic);
 	}
@@ -185,12 +217,14 @@ kafka_producer_send(KafkaProducer *producer, const LocationReport *report, int64
 	uuid_format(report->request_id, id);
 	buffer_init(&payload, PAYLOAD_LIMIT);
 	location_format(report, version, &payload);
+	pthread_rwlock_rdlock(&producer->lock);
 	code = rd_kafka_producev(
 		producer->kafka, RD_KAFKA_V_TOPIC(producer->topic),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 		RD_KAFKA_V_KEY(report->driver_id, strlen(report->driver_id)),
 		RD_KAFKA_V_VALUE(payload.data, payload.len), RD_KAFKA_V_HEADER("id", id, -1),
 		RD_KAFKA_V_HEADER("type", "LocationReported", -1), RD_KAFKA_V_OPAQUE(arg), RD_KAFKA_V_END);
+	pthread_rwlock_unlock(&producer->lock);
 	buffer_free(&payload);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -202,9 +236,21 @@ kafka_producer_connected(const KafkaProducer *producer)
 }
 
 int64_t
-kafka_producer_queued(const KafkaProducer *producer)
+kafka_producer_queued(KafkaProducer *producer)
 {
-	return rd_kafka_outq_len(producer->kafka);
+	int64_t queued;
+
+	pthread_rwlock_rdlock(&producer->lock);
+	queued = rd_kafka_outq_len(producer->kafka);
+	pthread_rwlock_unlock(&producer->lock);
+	return queued;
+}
+
+static void
+give_up_queue(rd_kafka_t *kafka)
+{
+	rd_kafka_purge(kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_flush(kafka, POLL_MS);
 }
 
 void
@@ -218,10 +264,10 @@ kafka_producer_stop(KafkaProducer *producer, int64_t wait_usec)
 	if (producer->kafka != NULL)
 	{
 		rd_kafka_flush(producer->kafka, (int) (wait_usec / USEC_PER_MS));
-		rd_kafka_purge(producer->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-		rd_kafka_flush(producer->kafka, POLL_MS);
+		give_up_queue(producer->kafka);
 		rd_kafka_destroy(producer->kafka);
 	}
+	pthread_rwlock_destroy(&producer->lock);
 	free(producer->topic);
 	free(producer);
 }

@@ -36,7 +36,7 @@ extern MUST_CHECK bool kafka_producer_send(KafkaProducer *producer, const Locati
 										   int64_t version, void *arg);
 
 extern bool kafka_producer_connected(const KafkaProducer *producer); /* a broker answered */
-extern int64_t kafka_producer_queued(const KafkaProducer *producer); /* not acknowledged yet */
+extern int64_t kafka_producer_queued(KafkaProducer *producer);		 /* not acknowledged yet */
 
 /* Waits a while for what is unsent, gives it up then, and frees it; NULL is allowed. */
 extern void kafka_producer_stop(KafkaProducer *producer, int64_t wait_usec);

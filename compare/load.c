@@ -7,6 +7,7 @@
  */
 #include "load.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,21 @@ intended_at(const Load *load, uint32_t number)
  * a request
  * ------------------------------------------------------------------------- */
 
+/* The first bucket ends at 0.1 ms, the last one has all that took longer. */
+static int
+bucket_of(int64_t latency_usec)
+{
+	double bucket = latency_usec > 100 ? ceil(4 * log2((double) latency_usec / 100)) : 0;
+
+	return bucket < LOAD_BUCKETS ? (int) bucket : LOAD_BUCKETS - 1;
+}
+
+double
+load_bucket_ms(int bucket)
+{
+	return 0.1 * exp2(bucket / 4.0);
+}
+
 static void
 record(Load *load, Mode mode, uint32_t number, Outcome outcome, int http_status, MonoUsec now)
 {
@@ -83,7 +99,10 @@ record(Load *load, Mode mode, uint32_t number, Outcome outcome, int http_status,
 	load->records[mode][number] =
 		(LoadRecord){outcome, http_status, now - intended_at(load, number)};
 	if (outcome == OUTCOME_ACCEPTED)
+	{
 		counters->accepted++;
+		counters->latencies[bucket_of(now - intended_at(load, number))]++;
+	}
 	else if (outcome == OUTCOME_REJECTED)
 		counters->rejected++;
 	else

@@ -40,13 +40,22 @@ typedef struct LoadRecord
 	int64_t latency_usec; /* until the answer, or until patience ended */
 } LoadRecord;
 
+/*
+ * How many of the accepted took how long, so far: bucket i ends at load_bucket_ms(i), each is
+ * 19 % wider than the one before.
+ */
+#define LOAD_BUCKETS 84
+
 typedef struct LoadCounters
 {
 	_Atomic uint64_t offered;
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t rejected;
 	_Atomic uint64_t unknown;
+	_Atomic uint64_t latencies[LOAD_BUCKETS];
 } LoadCounters;
+
+extern double load_bucket_ms(int bucket);
 
 typedef struct Load Load;
 

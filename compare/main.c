@@ -18,11 +18,13 @@
 #include "guard.h"
 #include "ingest_main.h"
 #include "interrupt.h"
+#include "report_command.h"
 #include "run.h"
 #include "scenario_store.h"
 #include "version.h"
 
 #define EXIT_VERDICT 30
+#define SERVE_RESET_USEC (5 * USEC_PER_SEC)
 
 extern char **environ;
 
@@ -39,13 +41,18 @@ print_usage(FILE *out)
 {
 	fputs("Usage: outbox-compare run SCENARIO... [OPTION]...\n"
 		  "       outbox-compare run --all [OPTION]...\n"
+		  "       outbox-compare serve [OPTION]...\n"
 		  "       outbox-compare list\n"
+		  "       outbox-compare report FILE.json [--out=DIR]\n"
 		  "\n"
 		  "Puts the same load through several paths at the same time, breaks parts of the\n"
 		  "system as a scenario says, and counts what became of every request. It starts the\n"
 		  "servers that it needs itself and removes them at the end.\n"
 		  "\n"
 		  "A scenario is the name of one of those that \"list\" shows, or a file of your own.\n"
+		  "\n"
+		  "\"serve\" keeps the load going for the live page, whose buttons break and mend parts;\n"
+		  "Ctrl-C ends it, with its report.\n"
 		  "\n"
 		  "  --help            this text\n"
 		  "  --version         the version\n"
@@ -245,6 +252,29 @@ run_command(const CompareConfig *config, char *const *names, int count)
 	return status;
 }
 
+/* The stage with load on it, for the live page's buttons. */
+static int
+serve_command(CompareConfig *config)
+{
+	Suite suite;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	if (config->live == NULL)
+		config->live = "127.0.0.1:8088";
+	config->repeat = 1;
+	/* Somebody is looking: a minute would be long. */
+	if (config->breaker_reset_usec == 0)
+		config->breaker_reset_usec = SERVE_RESET_USEC;
+	if (suite_by_hand(&suite, config, &error))
+		status = run_guarded(config, &suite);
+	else
+		status = fail(&error);
+	suite_free(&suite);
+	return status;
+}
+
 static int
 list_command(void)
 {
@@ -268,7 +298,17 @@ refuse_command(const char *word)
 	Error error;
 
 	error_permanent(&error, EXIT_CONFIG, "there is no command \"%s\"", word);
-	error_hint(&error, "Commands are run and list.");
+	error_hint(&error, "Commands are run, serve, list and report.");
+	return fail(&error);
+}
+
+static int
+refuse_argument_of(const char *word, const char *argument)
+{
+	Error error;
+
+	error_permanent(&error, EXIT_CONFIG, "%s takes no argument: \"%s\"", word, argument);
+	error_hint(&error, "A scenario is played with: outbox-compare run %s", argument);
 	return fail(&error);
 }
 
@@ -298,9 +338,24 @@ command(Options *options, int argc, char **argv)
 		return fail(&error);
 	if (first == 2 && strcmp(argv[1], "list") == 0)
 		return list_command();
+	if (first == 2 && strcmp(argv[1], "serve") == 0)
+	{
+		if (names > first)
+			return refuse_argument_of("serve", argv[first]);
+		return serve_command(&config);
+	}
 	if (first == 2 && strcmp(argv[1], "run") != 0)
 		return refuse_command(argv[1]);
 	return run_command(&config, argv + first, names - first);
+}
+
+static int
+make_report(int argc, char **argv)
+{
+	Error error;
+
+	error_clear(&error);
+	return report_command(argc, argv, &error) ? EXIT_OK : fail(&error);
 }
 
 int
@@ -312,6 +367,8 @@ main(int argc, char **argv)
 	/* The application of a run, which starts it: ingest_main.h. */
 	if (argc > 1 && strcmp(argv[1], "ingest") == 0)
 		return ingest_main(argc - 1, argv + 1, environ);
+	if (argc > 2 && strcmp(argv[1], "report") == 0 && strcmp(argv[2], "--help") != 0)
+		return make_report(argc - 1, argv + 1);
 	for (int i = 1; i < argc; i++)
 	{
 		if (strcmp(argv[i], "--help") == 0)

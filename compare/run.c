@@ -4,12 +4,14 @@
  */
 #include "run.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "conduct.h"
 #include "exit_codes.h"
 #include "report_json.h"
+#include "report_render.h"
 #include "request_id.h"
 
 #define CALM_LIMIT_USEC (30 * USEC_PER_SEC)
@@ -21,7 +23,8 @@ typedef struct Show
 	Interrupt *interrupt;
 	Stage *stage;
 	ReportJson *json;
-	uint32_t runs; /* so far */
+	LiveFeed *feed; /* NULL: there is no page */
+	uint32_t runs;	/* so far */
 	int passed;
 	int failed;
 	int skipped;
@@ -34,7 +37,7 @@ say(const char *what)
 }
 
 static bool
-start_stage(Show *show, int64_t breaker_reset_usec, Error *error)
+make_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 {
 	const RunConfig *config = show->config;
 	StageConfig stage = {.dir = config->dir,
@@ -49,7 +52,23 @@ start_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 	show->stage = stage_create(&stage, show->interrupt);
 	if (show->stage == NULL)
 		return error_bug(error, "out of memory");
-	return stage_start(show->stage, error);
+	return stage_prepare(show->stage, error);
+}
+
+static bool
+start_page(Show *show, Error *error)
+{
+	const CompareConfig *compare = show->config->compare;
+
+	if (compare->live == NULL)
+		return true;
+	show->feed = live_feed_open(compare->live, compare->modes, error);
+	if (show->feed == NULL)
+		return false;
+	printf("live      %s\n", live_feed_url(show->feed));
+	fflush(stdout);
+	live_feed_wait(show->feed, "The servers are starting");
+	return true;
 }
 
 static bool
@@ -109,7 +128,9 @@ play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 	ConductConfig config = {.compare = show->config->compare,
 							.scenario = scenario,
 							.number = ++show->runs,
-							.repeat = repeat};
+							.repeat = repeat,
+							.feed = show->feed,
+							.endless = show->config->suite->endless};
 	RunReport *report = malloc(sizeof(*report));
 	bool done;
 
@@ -175,8 +196,8 @@ perform(Show *show, Error *error)
 
 	report_print_settings(config->compare, breaker_reset_usec, stdout);
 	fflush(stdout);
-	done = start_stage(show, breaker_reset_usec, error) &&
-		   start_report(show, breaker_reset_usec, error);
+	done = make_stage(show, breaker_reset_usec, error) && start_page(show, error) &&
+		   stage_start(show->stage, error) && start_report(show, breaker_reset_usec, error);
 	for (int i = 0; done && i < config->suite->count; i++)
 		done = play(show, &config->suite->entries[i], error);
 	if (!done && interrupt_wanted(show->interrupt) && show->json != NULL)
@@ -190,6 +211,21 @@ perform(Show *show, Error *error)
 	return done && report_json_write(show->json, config->report_path, error);
 }
 
+/* What people read, of what was written: also when the rest was interrupted. */
+static void
+show_report(const Show *show)
+{
+	const char *json = show->config->report_path;
+	char page[PATH_MAX];
+	Error error;
+
+	error_clear(&error);
+	if (report_render(json, NULL, page, sizeof(page), &error))
+		printf("\nreport: %s\n        %s\n", page, json);
+	else
+		printf("\nreport: %s (%s)\n", json, error.message);
+}
+
 bool
 run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *error)
 {
@@ -201,10 +237,11 @@ run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *
 		printf("\n%d passed, %d failed", show.passed, show.failed);
 		if (show.skipped > 0)
 			printf(", %d skipped", show.skipped);
-		printf("\nreport: %s\n", config->report_path);
+		show_report(&show);
 		fflush(stdout);
 	}
 	*passed = show.failed == 0;
+	live_feed_close(show.feed);
 	report_json_free(show.json);
 	stage_stop(show.stage);
 	return done;

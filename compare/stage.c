@@ -17,14 +17,12 @@
 #include <unistd.h>
 
 #include "app_schema.h"
-#include "daemons.h"
 #include "exit_codes.h"
 #include "files.h"
-#include "hog.h"
 #include "pg_session.h"
-#include "proc_tree.h"
 #include "random.h"
 #include "space.h"
+#include "stage_private.h"
 
 #define INITDB_TIMEOUT_USEC (60 * USEC_PER_SEC)
 #define SERVER_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -32,26 +30,10 @@
 #define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
+/* At most three paths share a server; the others are relay, consumer, observers. */
+#define CONNECTIONS_PER_PATH 3
+#define CONNECTIONS_OF_OTHERS 20
 #define APP_TIMEOUT_USEC (20 * USEC_PER_SEC)
-
-struct Stage
-{
-	StageConfig config;
-	Interrupt *interrupt;
-	char bin_dir[CLUSTER_PATH_SIZE]; /* PostgreSQL's */
-	char password_file[CLUSTER_PATH_SIZE];
-	char pass_file[CLUSTER_PATH_SIZE];
-	char space[CLUSTER_PATH_SIZE]; /* the small disk */
-	ChildUser server_user;
-	bool full; /* not the target alone */
-	bool down[PART_COUNT];
-	Cluster source;
-	Cluster target;
-	Daemons daemons;
-	App app;
-	Proxy *proxy;
-	Hog *hog;
-};
 
 Stage *
 stage_create(const StageConfig *config, Interrupt *interrupt)
@@ -109,8 +91,8 @@ stage_has(const Stage *stage, Part part)
 	return stage->full || part == PART_TARGET || part == PART_APP;
 }
 
-static Child *
-child_of(Stage *stage, Part part)
+Child *
+stage_child(Stage *stage, Part part)
 {
 	switch (part)
 	{
@@ -135,7 +117,7 @@ pid_t
 stage_pid(const Stage *stage, Part part)
 {
 	/* It is looked at only. */
-	const Child *child = child_of((Stage *) (uintptr_t) stage, part);
+	const Child *child = stage_child((Stage *) (uintptr_t) stage, part);
 
 	if (!stage_has(stage, part))
 		return 0;
@@ -220,6 +202,8 @@ make_cluster(Stage *stage, Cluster *cluster, const char *name, bool logical, Err
 							.password_file = stage->password_file,
 							.pass_file = stage->pass_file,
 							.user = stage->server_user,
+							.connections = CONNECTIONS_PER_PATH * stage->config.limits.pool_size +
+										   CONNECTIONS_OF_OTHERS,
 							.logical = logical};
 
 	return cluster_make(cluster, &config, error);
@@ -378,6 +362,19 @@ start_app(Stage *stage, Error *error)
 }
 
 bool
+stage_prepare(Stage *stage, Error *error)
+{
+	Error ignored;
+
+	if (!find_user(stage, error))
+		return false;
+	/* Without it there is a stage, too. */
+	stage->config.small_disk =
+		stage->config.small_disk && space_make(stage->space, &stage->server_user, &ignored);
+	return true;
+}
+
+bool
 stage_start(Stage *stage, Error *error)
 {
 	bool full = stage->full;
@@ -386,10 +383,8 @@ stage_start(Stage *stage, Error *error)
 							 .program_dir = stage->config.program_dir,
 							 .breaker_reset_usec = stage->config.breaker_reset_usec};
 
-	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
+	if (!find_server(stage, error) || !make_password(stage, error))
 		return false;
-	stage->config.small_disk =
-		stage->config.small_disk && space_make(stage->space, &stage->server_user, error);
 	stage->config.say(full ? "starting two PostgreSQL servers and a Kafka broker"
 						   : "starting a PostgreSQL server");
 	memcpy(daemons.modes, stage->config.modes, sizeof(daemons.modes));
@@ -417,170 +412,4 @@ stage_stop(Stage *stage)
 	cluster_finish(&stage->source);
 	proxy_stop(stage->proxy);
 	free(stage);
-}
-
-/* -------------------------------------------------------------------------
- * faults
- * ------------------------------------------------------------------------- */
-
-/* None of what it waits for ends with an interrupt: that comes while it is mended, too. */
-static bool
-crash_cluster(Cluster *cluster, Error *error)
-{
-	if (!cluster_crash(cluster, error))
-		return false;
-	if (!child_wait(&cluster->tool, TOOL_TIMEOUT_USEC) ||
-		!child_wait(&cluster->server, TOOL_TIMEOUT_USEC))
-		return error_permanent(error, EXIT_SERVER, "the %s server did not stop",
-							   cluster->config.name);
-	return cluster->tool.status == 0 || child_error(&cluster->tool, error);
-}
-
-bool
-stage_crash(Stage *stage, Part part, Error *error)
-{
-	stage->down[part] = true;
-	switch (part)
-	{
-		case PART_TARGET:
-			return crash_cluster(&stage->target, error);
-		case PART_SOURCE:
-			return crash_cluster(&stage->source, error);
-		case PART_BROKER:
-			return daemons_kill_broker(&stage->daemons, error);
-		case PART_APP:
-			return app_crash(&stage->app, error);
-		case PART_RELAY:
-		case PART_CONSUMER:
-			child_kill(child_of(stage, part));
-			return true;
-		case PART_COUNT:
-			break;
-	}
-	return error_bug(error, "there is no such part");
-}
-
-bool
-stage_restart(Stage *stage, Part part, Error *error)
-{
-	switch (part)
-	{
-		case PART_TARGET:
-			return cluster_start(&stage->target, error);
-		case PART_SOURCE:
-			return cluster_start(&stage->source, error);
-		case PART_BROKER:
-			return daemons_restart_broker(&stage->daemons, error);
-		case PART_APP:
-			return app_restart(&stage->app, error);
-		case PART_RELAY:
-			return daemons_run_relay(&stage->daemons, error);
-		case PART_CONSUMER:
-			return daemons_run_consumer(&stage->daemons, error);
-		case PART_COUNT:
-			break;
-	}
-	return error_bug(error, "there is no such part");
-}
-
-static bool
-is_serving(Stage *stage, Part part)
-{
-	AppPath paths[MODE_COUNT];
-
-	switch (part)
-	{
-		case PART_TARGET:
-			return cluster_ready(&stage->target);
-		case PART_SOURCE:
-			return cluster_ready(&stage->source);
-		case PART_BROKER:
-			/* scripts/kafka ends when the broker answers. */
-			return !child_running(&stage->daemons.tool) && stage->daemons.tool.status == 0;
-		case PART_APP:
-			return app_state(&stage->app, paths);
-		case PART_RELAY:
-			return daemons_relay_serves(&stage->daemons);
-		case PART_CONSUMER:
-			return daemons_consumer_serves(&stage->daemons);
-		case PART_COUNT:
-			break;
-	}
-	return false;
-}
-
-bool
-stage_serves(Stage *stage, Part part, bool *serves, Error *error)
-{
-	Child *child = part == PART_BROKER ? &stage->daemons.tool : child_of(stage, part);
-
-	*serves = is_serving(stage, part);
-	if (*serves)
-		stage->down[part] = false;
-	return *serves || child_running(child) || child_error(child, error);
-}
-
-void
-stage_pause(Stage *stage, Part part)
-{
-	proc_tree_signal(stage_pid(stage, part), SIGSTOP);
-}
-
-void
-stage_resume(Stage *stage, Part part)
-{
-	proc_tree_signal(stage_pid(stage, part), SIGCONT);
-}
-
-void
-stage_set_link(Stage *stage, Link link, const ProxyToxics *toxics)
-{
-	proxy_set(stage->proxy, (int) link, toxics);
-}
-
-void
-stage_reset_link(Stage *stage, Link link)
-{
-	proxy_reset(stage->proxy, (int) link);
-}
-
-bool
-stage_fill_disk(Stage *stage, Error *error)
-{
-	return space_fill(stage->space, error);
-}
-
-bool
-stage_empty_disk(Stage *stage, Error *error)
-{
-	return space_empty(stage->space, error);
-}
-
-bool
-stage_take_connections(Stage *stage, Error *error)
-{
-	stage->hog = hog_start(stage->target.conninfo, error);
-	return stage->hog != NULL;
-}
-
-void
-stage_give_connections(Stage *stage)
-{
-	hog_stop(stage->hog);
-	stage->hog = NULL;
-}
-
-bool
-stage_check(Stage *stage, Error *error)
-{
-	for (int i = 0; i < PART_COUNT; i++)
-	{
-		Child *child = child_of(stage, (Part) i);
-
-		if (child == NULL || stage->down[i] || !stage_has(stage, (Part) i))
-			continue;
-		if (!child_running(child))
-			return child_error(child, error);
-	}
-	return true;
 }

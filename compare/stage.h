@@ -4,6 +4,7 @@
  *	  clusters, a broker, the relay, the consumer, the application, and the links
  *	  between them, which lead through a proxy.
  *
+ *	stage_prepare()	takes what can be had before there are threads alone
  *	stage_start()	makes and starts them in an order, waits until they are ready
  *	stage_stop()	ends them all, whatever state they are in
  *
@@ -38,6 +39,8 @@ typedef struct StageConfig
 typedef struct Stage Stage;
 
 extern Stage *stage_create(const StageConfig *config, Interrupt *interrupt);
+/* Before there are threads; stage_start() afterwards. */
+extern MUST_CHECK bool stage_prepare(Stage *stage, Error *error);
 extern MUST_CHECK bool stage_start(Stage *stage, Error *error);
 extern void stage_stop(Stage *stage); /* frees it; NULL is allowed */
 

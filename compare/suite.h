@@ -17,7 +17,11 @@ typedef struct Suite
 {
 	SuiteEntry *entries;
 	int count;
+	bool endless; /* until it is interrupted */
 } Suite;
+
+/* One that fails by hand alone, and doesn't end. */
+extern MUST_CHECK bool suite_by_hand(Suite *suite, const CompareConfig *config, Error *error);
 
 /* By their names or paths; with config->all every one that comes with the program. */
 extern MUST_CHECK bool suite_load(Suite *suite, const CompareConfig *config, char *const *names,
