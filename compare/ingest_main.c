@@ -6,8 +6,10 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
+#include "app_schema.h"
 #include "exit_codes.h"
 #include "ingest.h"
 
@@ -67,12 +69,18 @@ serve(const IngestSettings *settings)
 int
 ingest_main(int argc, char **argv, char **environment)
 {
-	Options *options = options_create(&ingest_option_table);
+	Options *options;
 	IngestSettings settings;
 	const char *path;
 	Error error;
 	int status;
 
+	if (argc == 2 && strcmp(argv[1], "--print-schema") == 0)
+	{
+		puts(app_schema_sql);
+		return EXIT_OK;
+	}
+	options = options_create(&ingest_option_table);
 	if (options == NULL)
 	{
 		fputs("outbox-compare ingest: out of memory\n", stderr);

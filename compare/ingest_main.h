@@ -1,6 +1,7 @@
 /*
  * ingest_main.h
- *	  "outbox-compare ingest --config FILE": the ingest server as a program.
+ *	  "outbox-compare ingest --config FILE": the ingest server as a program.  With
+ *	  --print-schema alone it prints the tables that it wants in its databases.
  */
 #ifndef OUTBOX_COMPARE_INGEST_MAIN_H
 #define OUTBOX_COMPARE_INGEST_MAIN_H
