@@ -67,6 +67,17 @@ drop_chunks(PipeEnd *end)
 	end->bytes = 0;
 }
 
+/*
+ * Closing alone doesn't end it: a child that another thread forks has a copy until it calls
+ * exec, and for so long epoll goes on to report events of an end that was freed.
+ */
+static void
+forget_end(const Pipe *pipe, const PipeEnd *end)
+{
+	if (end->fd >= 0)
+		epoll_ctl(pipe->epoll_fd, EPOLL_CTL_DEL, end->fd, NULL);
+}
+
 void
 pipe_list_remove(PipeList *list, Pipe *pipe)
 {
@@ -78,6 +89,8 @@ pipe_list_remove(PipeList *list, Pipe *pipe)
 		pipe->next->before = pipe->before;
 	drop_chunks(&pipe->client);
 	drop_chunks(&pipe->server);
+	forget_end(pipe, &pipe->client);
+	forget_end(pipe, &pipe->server);
 	if (pipe->client.fd >= 0)
 		close(pipe->client.fd);
 	if (pipe->server.fd >= 0)
@@ -99,6 +112,8 @@ pipe_reset_descriptor(int fd)
 void
 pipe_reset(Pipe *pipe)
 {
+	forget_end(pipe, &pipe->client);
+	forget_end(pipe, &pipe->server);
 	pipe_reset_descriptor(pipe->client.fd);
 	pipe_reset_descriptor(pipe->server.fd);
 	pipe->client.fd = pipe->server.fd = -1;
