@@ -38,6 +38,7 @@ LINK_test_doctor_server = relay/doctor_server.o relay/doctor_connection.o relay/
 LINK_test_doctor_slot = relay/doctor_server.o relay/doctor_connection.o relay/doctor_database.o relay/doctor_events.o relay/doctor_slot.o relay/doctor_standby.o relay/finding.o relay/relay_check.o relay/sync_names.o
 LINK_test_event_time = relay/event_time.o
 LINK_test_event_trace = relay/event_trace.o relay/flat_json.o
+LINK_test_fault = $(SCENARIO) compare/fault.o
 LINK_test_feedback = relay/feedback.o
 LINK_test_finding = relay/finding.o
 LINK_test_flat_json = relay/flat_json.o
