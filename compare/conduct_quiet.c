@@ -16,19 +16,41 @@ struct Quiet
 {
 	Stage *stage;
 	PgSession *source;
-	char end_lsn[64]; /* of the source, when it was looked first */
+	int64_t first_row; /* of the source: those up to it belong to earlier runs; or UNSEEN */
+	char end_lsn[64];  /* of the source, when it was looked first */
 	MonoUsec looked_at;
 	MonoUsec since; /* 0: it is not */
 	int64_t rows;
 };
+
+/* The session is there after a success. */
+static bool
+ask_source(Quiet *quiet, const char *query, int64_t *number)
+{
+	Error ignored;
+
+	if (quiet->source == NULL)
+		quiet->source =
+			pg_session_open(stage_source(quiet->stage)->conninfo, QUERY_TIMEOUT_USEC, &ignored);
+	if (quiet->source == NULL)
+		return false;
+	if (pg_session_number(quiet->source, query, number, &ignored))
+		return true;
+	pg_session_close(quiet->source);
+	quiet->source = NULL;
+	return false;
+}
 
 Quiet *
 quiet_create(Stage *stage)
 {
 	Quiet *quiet = calloc(1, sizeof(*quiet));
 
-	if (quiet != NULL)
-		quiet->stage = stage;
+	if (quiet == NULL)
+		return NULL;
+	quiet->stage = stage;
+	if (!ask_source(quiet, "SELECT coalesce(max(n), 0) FROM location_history", &quiet->first_row))
+		quiet->first_row = UNSEEN;
 	return quiet;
 }
 
@@ -61,26 +83,33 @@ static bool
 all_confirmed(Quiet *quiet)
 {
 	char query[160];
-	int64_t behind = 1;
+	int64_t behind;
 	Error ignored;
 
-	if (quiet->source == NULL)
-		quiet->source =
-			pg_session_open(stage_source(quiet->stage)->conninfo, QUERY_TIMEOUT_USEC, &ignored);
-	if (quiet->source == NULL)
-		return false;
-	if (quiet->end_lsn[0] == '\0' &&
+	if (quiet->end_lsn[0] == '\0' && quiet->source != NULL &&
 		!pg_session_text(quiet->source, "SELECT pg_current_wal_lsn()", quiet->end_lsn,
 						 sizeof(quiet->end_lsn), &ignored))
 		quiet->end_lsn[0] = '\0';
+	if (quiet->end_lsn[0] == '\0')
+		return false;
 	snprintf(query, sizeof(query),
 			 "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn < '%s'",
 			 quiet->end_lsn);
-	if (quiet->end_lsn[0] != '\0' && pg_session_number(quiet->source, query, &behind, &ignored))
-		return behind == 0;
-	pg_session_close(quiet->source);
-	quiet->source = NULL;
-	return false;
+	return ask_source(quiet, query, &behind) && behind == 0;
+}
+
+/* The target has as many rows of the relayed paths as the source. */
+static bool
+all_relayed(Quiet *quiet, const Sample *sample)
+{
+	char query[160];
+	int64_t stored;
+
+	snprintf(query, sizeof(query),
+			 "SELECT count(*) FROM location_history WHERE n > %lld AND mode IN ('%s', '%s')",
+			 (long long) quiet->first_row, mode_name(MODE_OUTBOX), mode_name(MODE_OUTBOX_WAL));
+	return quiet->first_row != UNSEEN && ask_source(quiet, query, &stored) &&
+		   stored == sample->visible[MODE_OUTBOX] + sample->visible[MODE_OUTBOX_WAL];
 }
 
 static bool
@@ -108,7 +137,7 @@ quiet_look(Quiet *quiet, const Sample *sample)
 	{
 		quiet->looked_at = sample->at;
 		if (!rows_stand(quiet, sample) || sample->lag != 0 || !nothing_queued(quiet) ||
-			!all_confirmed(quiet))
+			(!all_relayed(quiet, sample) && !all_confirmed(quiet)))
 			quiet->since = 0;
 		else if (quiet->since == 0)
 			quiet->since = sample->at;

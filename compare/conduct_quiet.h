@@ -2,9 +2,10 @@
  * conduct_quiet.h
  *	  Whether anything is still on its way to the target.
  *
- * Quiet is when the application has no message in its queue, PostgreSQL was told
- * that Kafka has everything, the consumer has nothing before it, and no row came,
- * all of it for a while: what comes later would be there twice.
+ * Quiet is when the application has no message in its queue, the target has as many
+ * rows as the source or PostgreSQL was told that Kafka has everything, the consumer has
+ * nothing before it, and no row came, all of it for a while: what comes later would be
+ * there twice.
  */
 #ifndef OUTBOX_COMPARE_CONDUCT_QUIET_H
 #define OUTBOX_COMPARE_CONDUCT_QUIET_H
