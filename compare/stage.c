@@ -30,9 +30,8 @@
 #define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
-/* At most three paths share a server; the others are relay, consumer, observers. */
-#define CONNECTIONS_PER_PATH 3
-#define CONNECTIONS_OF_OTHERS 20
+/* For relay, consumer, and those who look. */
+#define CONNECTIONS_OF_OTHERS 10
 #define APP_TIMEOUT_USEC (20 * USEC_PER_SEC)
 
 Stage *
@@ -193,6 +192,20 @@ make_password(Stage *stage, Error *error)
  * the clusters
  * ------------------------------------------------------------------------- */
 
+/* No more than are needed: there is a fault that takes them all. */
+static int
+count_connections(const Stage *stage, bool source)
+{
+	int connections = CONNECTIONS_OF_OTHERS;
+
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (source ? mode_writes_source((Mode) mode) : mode_writes_target((Mode) mode))
+			connections += stage->config.limits.pool_size;
+	}
+	return connections;
+}
+
 static bool
 make_cluster(Stage *stage, Cluster *cluster, const char *name, bool logical, Error *error)
 {
@@ -202,8 +215,7 @@ make_cluster(Stage *stage, Cluster *cluster, const char *name, bool logical, Err
 							.password_file = stage->password_file,
 							.pass_file = stage->pass_file,
 							.user = stage->server_user,
-							.connections = CONNECTIONS_PER_PATH * stage->config.limits.pool_size +
-										   CONNECTIONS_OF_OTHERS,
+							.connections = count_connections(stage, logical),
 							.logical = logical};
 
 	return cluster_make(cluster, &config, error);
