@@ -88,6 +88,7 @@ LINK_test_scenario = $(SCENARIO)
 LINK_test_scrape = compare/scrape.o compare/http_client.o
 LINK_test_select_args = relay/select_args.o relay/command_args.o
 LINK_test_server_identity = consumer/server_identity.o
+LINK_test_settle = compare/settle.o compare/audit.o compare/ledger.o compare/percentile.o compare/path_result.o compare/mode.o compare/request_id.o
 LINK_test_sizer = consumer/sizer.o
 LINK_test_sql_scan = consumer/sql_scan.o
 LINK_test_sqlstate = consumer/sqlstate.o
