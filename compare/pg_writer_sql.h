@@ -10,17 +10,11 @@
 #define OUTBOX_COMPARE_PG_WRITER_SQL_H
 
 #include "mode.h"
+#include "pg_pipe.h"
 
 #define CLAIM_PARAMS 9
 #define STORE_PARAMS 10
 #define EMIT_PARAMS 12
-#define STATEMENTS_MAX 6
-
-typedef struct PreparedStatement
-{
-	const char *name;
-	const char *sql;
-} PreparedStatement;
 
 /*
  * Of a mode, ended by a NULL name:
