@@ -46,6 +46,7 @@ measured_of(const PathResult *result)
 	measured.values[MEASURE_ORDER] = (double) totals->order_violations;
 	measured.values[MEASURE_INVENTED] = (double) totals->invented;
 	measured.values[MEASURE_PENDING] = (double) totals->pending;
+	measured.values[MEASURE_MISSING] = (double) totals->unknown_missing;
 	measured.values[MEASURE_P50] = result->latency.p50_ms;
 	measured.values[MEASURE_P99] = result->latency.p99_ms;
 	measured.values[MEASURE_DRAIN] = time_ms(result->drain_s);

@@ -82,6 +82,7 @@ set_counts(json_t *path, const LedgerTotals *totals)
 		{"pending", totals->pending},
 		{"invented", totals->invented},
 		{"unknown_stored", totals->unknown_stored},
+		{"unknown_missing", totals->unknown_missing},
 	};
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)

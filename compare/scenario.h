@@ -19,7 +19,7 @@
  *				latency LINK TIME [jitter TIME] | bandwidth LINK NUMBERkB/s
  *				reset LINK | blackhole LINK | refuse LINK
  *	measures	accepted durable visible rejected unknown: requests, or per cent of those offered
- *				lost duplicates order invented pending: requests
+ *				lost duplicates order invented pending missing: requests
  *				p50 p99 drain recovery: times; what never came is longer than any
  *
  * Pure: text in, values out.  An error names file, line and column.
@@ -84,6 +84,7 @@ typedef enum Measure
 	MEASURE_ORDER,
 	MEASURE_INVENTED,
 	MEASURE_PENDING,
+	MEASURE_MISSING, /* unknown and stored, and it never came */
 	MEASURE_P50,
 	MEASURE_P99,
 	MEASURE_DRAIN,

@@ -18,6 +18,7 @@ static const char *const measure_names[MEASURE_COUNT] = {
 	[MEASURE_ORDER] = "order",
 	[MEASURE_INVENTED] = "invented",
 	[MEASURE_PENDING] = "pending",
+	[MEASURE_MISSING] = "missing",
 	[MEASURE_P50] = "p50",
 	[MEASURE_P99] = "p99",
 	[MEASURE_DRAIN] = "drain",
@@ -49,7 +50,8 @@ take_measure(Words *words, unsigned *measures)
 	}
 	return words_fail_hint(words, &word,
 						   "Measures are accepted, durable, visible, rejected, unknown, lost, "
-						   "duplicates, order, invented, pending, p50, p99, drain and recovery.",
+						   "duplicates, order, invented, pending, missing, p50, p99, drain and "
+						   "recovery.",
 						   "unknown measure \"%.*s\"", (int) (word.len < 40 ? word.len : 40),
 						   word.text);
 }
