@@ -280,6 +280,7 @@ conclude(Conductor *conductor, RunReport *report, Error *error)
 
 	report->seed = compare->seed + (uint64_t) conductor->config->repeat - 1;
 	report->repeat = conductor->config->repeat;
+	report->load_s = seconds_since(conductor, conductor->load_ended);
 	report->took_s = seconds_since(conductor, clock_mono());
 	cost_end(&conductor->meter, conductor->stage, &report->cost);
 	fill_faults(conductor, report);

@@ -38,6 +38,7 @@ typedef struct RunReport
 	int repeat; /* 1, 2, … */
 	bool interrupted;
 	bool passed;
+	double load_s; /* how long requests were sent */
 	double took_s; /* from the first request to the end of the drain */
 	FaultReport faults[FAULTS_MAX];
 	int fault_count;

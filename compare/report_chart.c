@@ -357,14 +357,43 @@ chart_states(Buffer *out, const ChartFrame *frame, const char *label, ChartState
 	buffer_append_str(out, "</div></div></div>\n");
 }
 
+/* A name takes at least this share of the width. */
+#define NAME_SHARE 0.2
+
+/* Those that would touch get a line each; the number of lines. */
+static size_t
+choose_lines(const ChartFrame *frame, size_t *lines)
+{
+	double ends[CHART_FAULTS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < frame->fault_count; i++)
+	{
+		double from = share_of(frame, frame->faults[i].from);
+		double until = share_of(frame, frame->faults[i].until);
+		size_t line = 0;
+
+		while (line < count && ends[line] > from)
+			line++;
+		if (line == count)
+			count++;
+		ends[line] = fmax(until, from + NAME_SHARE);
+		lines[i] = line;
+	}
+	return count;
+}
+
 void
 chart_faults(Buffer *out, const ChartFrame *frame)
 {
+	size_t lines[CHART_FAULTS_MAX];
+	size_t line_count = choose_lines(frame, lines);
+
 	if (frame->fault_count == 0)
 		return;
 	write_row_head(out, "Faults", "plain");
 	buffer_printf(out, "<div class=\"faults\" style=\"height:%.2frem\">",
-				  1.5 * (double) frame->fault_count);
+				  1.5 * (double) line_count);
 	for (size_t i = 0; i < frame->fault_count; i++)
 	{
 		const ChartFault *fault = &frame->faults[i];
@@ -372,7 +401,7 @@ chart_faults(Buffer *out, const ChartFrame *frame)
 		double width = 100 * share_of(frame, fault->until) - left;
 
 		buffer_printf(out, "<b style=\"left:%.2f%%;width:%.2f%%;top:%.2frem\"><span>", left,
-					  fmax(width, 0.3), 1.5 * (double) i);
+					  fmax(width, 0.3), 1.5 * (double) lines[i]);
 		html_text(out, fault->text);
 		buffer_append_str(out, "</span></b>");
 	}

@@ -20,7 +20,7 @@
 
 #include "buffer.h"
 
-#define CHART_FAULTS_MAX 32
+#define CHART_FAULTS_MAX 64
 
 typedef struct ChartFault
 {

@@ -88,6 +88,7 @@ write_path_heads(Buffer *out, const json_t *report)
 static void
 write_scenario_row(Buffer *out, const json_t *report, const json_t *scenario, size_t index)
 {
+	size_t runs = json_array_size(json_object_get(scenario, "runs"));
 	char word[WORD_SIZE];
 	const json_t *path;
 	size_t i;
@@ -98,11 +99,12 @@ write_scenario_row(Buffer *out, const json_t *report, const json_t *scenario, si
 	html_text(out, report_string(scenario, "title"));
 	buffer_append_str(out, "</a><small>");
 	html_text(out, report_string(scenario, "name"));
-	buffer_printf(out, ", %s, %s/s, %zu %s</small></th>\n",
-				  word_seconds(report_number(scenario, "duration_s"), word),
-				  word_count(report_number(scenario, "rate"), (char[WORD_SIZE]){0}),
-				  json_array_size(json_object_get(scenario, "runs")),
-				  json_array_size(json_object_get(scenario, "runs")) == 1 ? "run" : "runs");
+	buffer_printf(out, ", %s", word_seconds(report_number(scenario, "duration_s"), word));
+	if (!isnan(report_number(scenario, "rate")))
+		buffer_printf(out, ", %s/s", word_count(report_number(scenario, "rate"), word));
+	buffer_printf(out, ", %zu %s<br>", runs, runs == 1 ? "run" : "runs");
+	html_text(out, report_string(scenario, "skipped"));
+	buffer_append_str(out, "</small></th>\n");
 	json_array_foreach(json_object_get(report, "paths"), i, path)
 	{
 		const char *name = report_string(path, "name");

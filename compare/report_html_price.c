@@ -122,6 +122,67 @@ told_apart(const json_t *calm)
 	return json_object_size(json_object_get(json_object_get(run, "cost"), "per_path")) > 0;
 }
 
+static double
+offered_to_all(const json_t *run)
+{
+	double sum = 0;
+	const char *name;
+	json_t *path;
+
+	json_object_foreach(json_object_get(run, "paths"), name, path)
+	{
+		double offered = report_number(path, "offered");
+
+		sum += isnan(offered) ? 0 : offered;
+	}
+	return sum;
+}
+
+/* A row for each part, by its mean over the runs; inside: "cpu_s" or "wal_bytes". */
+static void
+write_shared_rows(Buffer *out, const json_t *runs, const char *inside, const char *what,
+				  double factor, Word word_of)
+{
+	const json_t *first = json_object_get(json_object_get(json_array_get(runs, 0), "cost"), inside);
+	char word[WORD_SIZE];
+	const char *part;
+	json_t *value;
+
+	json_object_foreach((json_t *) first, part, value)
+	{
+		Mean mean = {0};
+		const json_t *run;
+		size_t i;
+
+		json_array_foreach(runs, i, run)
+		{
+			const json_t *amounts = json_object_get(json_object_get(run, "cost"), inside);
+
+			if (offered_to_all(run) > 0)
+				mean_add(&mean, factor * report_number(amounts, part) / offered_to_all(run));
+		}
+		buffer_append_str(out, "<tr><th scope=\"row\">");
+		html_text(out, part);
+		buffer_printf(out, "</th><td>%s</td><td>%s</td></tr>\n", what,
+					  word_of(mean_of(&mean), word));
+	}
+}
+
+/* What can't be told apart is at least said together. */
+static void
+write_shared(Buffer *out, const json_t *calm)
+{
+	const json_t *runs = json_object_get(calm, "runs");
+
+	html_table_begin(out, "shared", "By part: of a request, in the mean over all paths");
+	buffer_append_str(out, "<thead><tr><th scope=\"col\">Part</th><th scope=\"col\">Of what</th>"
+						   "<th scope=\"col\">A request</th></tr></thead><tbody>\n");
+	write_shared_rows(out, runs, "cpu_s", "CPU time", 1000, word_ms);
+	write_shared_rows(out, runs, "wal_bytes", "WAL", 1, word_bytes);
+	buffer_append_str(out, "</tbody>");
+	html_table_end(out);
+}
+
 void
 report_html_price(Buffer *out, const json_t *report)
 {
@@ -141,11 +202,13 @@ report_html_price(Buffer *out, const json_t *report)
 	buffer_append_str(
 		out, "</i>. CPU time is that of application, servers, relay, broker and consumer.");
 	if (!told_apart(calm))
-		buffer_append_str(out,
-						  " All paths ran at once, so CPU time and WAL couldn't be told apart: "
-						  "the parts' own are with the runs below.");
+		buffer_append_str(
+			out, " All paths ran at once, so CPU time and WAL can't be told apart by path: "
+				 "below they are by part. Only the paths through Kafka use relay, "
+				 "broker and consumer.");
 	buffer_append_str(out, "</p>\n");
 	write_path_prices(out, report, calm);
+	write_shared(out, calm);
 	buffer_append_str(out, "</section>\n");
 }
 

@@ -14,17 +14,24 @@
  * expectations and books
  * ------------------------------------------------------------------------- */
 
+/* As exact as it was compared. */
 static void
-write_measured(Buffer *out, const json_t *measured)
+write_measured(Buffer *out, const json_t *expectation)
 {
+	double measured = report_number(expectation, "measured");
+	const char *unit = report_string(expectation, "unit");
 	char word[WORD_SIZE];
 
-	if (json_is_string(measured))
-		html_text(out, json_string_value(measured));
-	else if (json_is_number(measured))
-		buffer_append_str(out, word_plain(json_number_value(measured), word));
-	else
-		buffer_append_str(out, "not measured");
+	if (isnan(measured) || measured < 0)
+	{
+		buffer_append_str(out, "never, or nothing to measure");
+		return;
+	}
+	buffer_append_str(out, word_plain(measured, word));
+	if (strcmp(unit, "percent") == 0)
+		buffer_append_str(out, "\u202f%");
+	else if (strcmp(unit, "ms") == 0)
+		buffer_append_str(out, "\u202fms");
 }
 
 static void
@@ -52,7 +59,7 @@ write_expectations(Buffer *out, const json_t *run)
 		buffer_append_str(out, "</th><td data-of=\"Expected\">");
 		html_text(out, report_string(expectation, "text"));
 		buffer_append_str(out, "</td><td data-of=\"Measured\">");
-		write_measured(out, json_object_get(expectation, "measured"));
+		write_measured(out, expectation);
 		buffer_printf(out,
 					  "</td><td data-of=\"Held\"><span class=\"mark %s\">%s</span></td></tr>\n",
 					  held ? "held" : "missed", held ? "held" : "did not hold");
@@ -243,9 +250,25 @@ report_html_percentiles(Buffer *out, const json_t *report, const json_t *run)
  * ------------------------------------------------------------------------- */
 
 static void
-write_fault_list(Buffer *out, const char *what, const json_t *faults)
+write_stretch(Buffer *out, double from, double until)
 {
 	char word[WORD_SIZE];
+
+	if (isnan(from) || from < 0)
+	{
+		buffer_append_str(out, "never came");
+		return;
+	}
+	buffer_printf(out, "from %s", word_seconds(from, word));
+	if (isnan(until) || until < 0)
+		buffer_append_str(out, ", not mended");
+	else
+		buffer_printf(out, " to %s", word_seconds(until, word));
+}
+
+static void
+write_fault_list(Buffer *out, const char *what, const json_t *faults)
+{
 	const json_t *fault;
 	size_t i;
 
@@ -256,8 +279,8 @@ write_fault_list(Buffer *out, const char *what, const json_t *faults)
 	{
 		buffer_append_str(out, i > 0 ? "; <b>" : "<b>");
 		html_text(out, report_string(fault, "text"));
-		buffer_printf(out, "</b> from %s", word_seconds(report_number(fault, "from_s"), word));
-		buffer_printf(out, " to %s", word_seconds(report_number(fault, "until_s"), word));
+		buffer_append_str(out, "</b> ");
+		write_stretch(out, report_number(fault, "from_s"), report_number(fault, "until_s"));
 	}
 	buffer_append_str(out, "</p>\n");
 }
@@ -303,8 +326,9 @@ report_html_scenario(Buffer *out, const json_t *report, size_t index)
 	html_text(out, report_string(scenario, "name"));
 	buffer_printf(out, "</code> %s of load, ",
 				  word_seconds(report_number(scenario, "duration_s"), word));
-	buffer_printf(out, "%s requests/s to each path, ",
-				  word_count(report_number(scenario, "rate"), word));
+	if (!isnan(report_number(scenario, "rate")))
+		buffer_printf(out, "%s requests/s to each path, ",
+					  word_count(report_number(scenario, "rate"), word));
 	html_text(out, report_string(scenario, "load"));
 	buffer_append_str(out, "</p>\n");
 	write_fault_list(out, "Planned:", json_object_get(scenario, "faults"));
@@ -316,7 +340,11 @@ report_html_scenario(Buffer *out, const json_t *report, size_t index)
 		buffer_append_str(out, "</pre></details>\n");
 	}
 	if (json_array_size(runs) == 0)
-		buffer_append_str(out, "<p class=\"none\">This scenario was not run.</p>\n");
+	{
+		buffer_append_str(out, "<p class=\"none\">This scenario was not run. ");
+		html_text(out, report_string(scenario, "skipped"));
+		buffer_append_str(out, "</p>\n");
+	}
 	json_array_foreach(runs, i, run) write_run(out, report, run, i, json_array_size(runs));
 	buffer_append_str(out, "</section>\n");
 }

@@ -313,6 +313,12 @@ report_json_scenario(ReportJson *json, const Scenario *scenario, const char *fil
 }
 
 void
+report_json_duration(ReportJson *json, double seconds)
+{
+	json_object_set_new(json->scenario, "duration_s", rounded(seconds));
+}
+
+void
 report_json_interrupted(ReportJson *json)
 {
 	json->interrupted = true;

@@ -44,6 +44,9 @@ extern void report_json_run(ReportJson *json, const RunReport *report);
  * The run that is about to be written did not come to its end.  Later ones can't
  * make it good.
  */
+/* Of a scenario without an end: how long its load was in fact. */
+extern void report_json_duration(ReportJson *json, double seconds);
+
 extern void report_json_interrupted(ReportJson *json);
 
 /* Beside its place and moved there, so that nobody ever reads half of it. */

@@ -52,10 +52,11 @@ fill_faults(ChartFrame *frame, const json_t *faults)
 		filled->from = report_number(fault, "from_s");
 		filled->until = report_number(fault, "until_s");
 		filled->text = report_string(fault, "text");
-		if (isnan(filled->from))
+		/* It never came. */
+		if (isnan(filled->from) || filled->from < 0)
 			continue;
-		/* Never mended. */
-		if (isnan(filled->until))
+		/* It was never mended. */
+		if (isnan(filled->until) || filled->until < 0)
 			filled->until = frame->end;
 		frame->fault_count++;
 	}

@@ -148,6 +148,8 @@ play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 		report_print_run(report, show->config->compare->modes, stdout);
 		fflush(stdout);
 		report_json_run(show->json, report);
+		if (show->config->suite->endless)
+			report_json_duration(show->json, report->load_s);
 		*(report->passed ? &show->passed : &show->failed) += 1;
 		done = report_json_write(show->json, show->config->report_path, error);
 		if (done && report->interrupted)

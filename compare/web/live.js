@@ -11,7 +11,7 @@
 		"direct": "Direct", "direct-retry": "Direct, with retries", "dual-write": "Dual write",
 		"kafka-first": "Kafka first", "outbox": "Outbox", "outbox-wal": "Outbox in the WAL"
 	};
-	const STATES = { up: "up", down: "down", paused: "paused", starting: "starting" };
+	const STATES = { up: "up", down: "down", paused: "paused", starting: "starting", ill: "ill" };
 	const SVG = "http://www.w3.org/2000/svg";
 	const token = document.querySelector("meta[name=token]").content;
 	const whole = new Intl.NumberFormat("en");
@@ -20,6 +20,7 @@
 	let history = [];		/* the snapshots of the last two minutes of this run */
 	let last = null;
 	let drawing = false;
+	let said = "";			/* the server's last notice */
 	let pending = {};		/* part: the state that an order has asked for */
 
 	const by_id = (id) => document.getElementById(id);
@@ -91,7 +92,7 @@
 		const order = down ? "restore" : "crash";
 		set(button, (down ? "Restore " : "Crash ") + part);
 		button.className = order;
-		button.disabled = token === "" || state === "starting" || last.phase === "done" ||
+		button.disabled = token === "" || !(state in STATES) || state === "starting" || state === "ill" || last.phase === "done" ||
 			(part in pending && pending[part] !== state);
 		if (token === "")
 			button.title = "Orders are taken from the machine itself alone.";
@@ -295,10 +296,22 @@
 		}));
 	}
 
+	/* What became of the last order. */
+	function show_notice(now) {
+		const text = now.notice || "";
+		if (text !== said) {
+			said = text;
+			notice(text);
+			if (text !== "")
+				pending = {};
+		}
+	}
+
 	/* ---- what comes and what goes ---- */
 
 	function show() {
 		drawing = false;
+		show_notice(last);
 		show_head(last);
 		show_parts(last);
 		show_ledger(last);
