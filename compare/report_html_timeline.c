@@ -232,6 +232,7 @@ typedef struct Together
 	const char *name, *title, *about, *label, *meaning;
 	ChartUnit unit;
 	size_t column; /* offset of the column in PathSeries */
+	size_t table;  /* of the one in the table */
 	size_t guess;  /* of the one that stands in for it where it wasn't seen; 0: none */
 } Together;
 
@@ -274,7 +275,8 @@ write_together(Buffer *out, const RunSeries *series, const Together *chart)
 		if (chart->guess > 0)
 			chart_line(out, frame, &scale, column_of(&series->paths[i], chart->guess),
 					   path_class(series, i, "guess", class));
-		add_column(&table, NULL, series->paths[i].title, values);
+		add_column(&table, NULL, series->paths[i].title,
+				   column_of(&series->paths[i], chart->table));
 	}
 	chart_end(out);
 	end_figure(out, frame, &table, NULL, NULL);
@@ -343,14 +345,16 @@ report_html_timeline(Buffer *out, const json_t *report, const json_t *run)
 		"Accepted requests whose row isn't in the target yet, of each path",
 		UNIT_COUNT,
 		offsetof(PathSeries, behind),
+		offsetof(PathSeries, behind),
 		offsetof(PathSeries, behind_guess)};
 	static const Together freshness = {
 		"freshness",
 		"Freshness of the target",
-		"how old a row was when it became visible there",
-		"Age on arrival",
-		"Seconds from the answer until the row was visible in the target",
+		"how old the newest row there was, while there was a newer one to come",
+		"Age of the newest row",
+		"Age in seconds of the newest row in the target, of each path",
 		UNIT_SECONDS,
+		offsetof(PathSeries, age_s),
 		offsetof(PathSeries, freshness_s),
 		0};
 	RunSeries series;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_OF_A_PATH 12
+#define COLUMNS_OF_A_PATH 13
 #define COLUMNS_OF_A_RUN 3
 
 /* The next column of the memory. */
@@ -31,6 +31,7 @@ take_columns(PathSeries *path, double **next, size_t count)
 	path->p99_ms = take(next, count);
 	path->in_target = take(next, count);
 	path->freshness_s = take(next, count);
+	path->age_s = take(next, count);
 	path->settled = take(next, count);
 	path->answered = take(next, count);
 	path->behind = take(next, count);
@@ -104,6 +105,8 @@ fill_path_row(PathSeries *path, size_t i, const json_t *row, SoFar *so_far)
 	if (!isnan(path->accepted[i]))
 		so_far->accepted += path->accepted[i];
 	fill_behind(path, i, so_far);
+	/* After the load the newest row grows old, and nothing is wrong with that. */
+	path->age_s[i] = path->offered[i] > 0 || path->behind[i] > 0 ? path->freshness_s[i] : NAN;
 }
 
 static void

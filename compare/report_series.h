@@ -16,9 +16,10 @@ typedef struct PathSeries
 	const char *title;
 	double *offered, *accepted, *rejected, *unknown; /* in that second */
 	double *p50_ms, *p99_ms;
-	double *in_target; /* since the start */
-	double *freshness_s;
+	double *in_target;	 /* since the start */
+	double *freshness_s; /* the age of the newest row there */
 	/* What isn't in the document but follows from it: */
+	double *age_s;		  /* freshness_s while there is something that it could be behind of */
 	double *settled;	  /* accepted + rejected */
 	double *answered;	  /* accepted + rejected + unknown */
 	double *behind;		  /* accepted since the start, and not yet in the target */
