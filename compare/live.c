@@ -4,19 +4,17 @@
  *
  * The snapshots are a ring.  Each browser reads along it at its own pace: when it has all that
  * there is its connection is suspended, and live_publish() resumes it; when it is slower than
- * the ring is long it misses what was overwritten.  One mutex guards ring, orders and browsers;
+ * the ring is long it misses what was overwritten.  One mutex guards ring and browsers;
  * it is held for copying only.
  */
 #include "live.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,11 +22,10 @@
 #include "clock.h"
 #include "http_listen.h"
 #include "http_peer.h"
+#include "live_orders.h"
 #include "web.h"
 
 #define RING_SIZE 1200 /* five minutes, with four a second */
-#define ORDERS_MAX 16
-#define TOKEN_SIZE 33
 #define TOKEN_HEADER "X-Outbox-Token"
 #define TOKEN_PLACE "{{token}}"
 #define SNAPSHOT_MAX ((size_t) 256 * 1024)
@@ -41,8 +38,6 @@
 #define SECURITY_POLICY                                                                            \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src "         \
 	"'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-static const char *const parts[] = {"app", "source", "relay", "broker", "consumer", "target"};
 
 typedef struct Snapshot
 {
@@ -73,11 +68,8 @@ struct Live
 	uint64_t published; /* the number of the next */
 	Browser *browsers;
 	bool ending;
-	LiveCommand orders[ORDERS_MAX];
-	size_t first_order;
-	size_t order_count;
+	LiveOrders orders;
 	bool takes_orders;
-	char token[TOKEN_SIZE];
 	char url[URL_SIZE];
 };
 
@@ -135,7 +127,7 @@ answer_page(Live *live, struct MHD_Connection *connection)
 	buffer_init(&body, PAGE_MAX);
 	buffer_append(&body, page, (size_t) (place - page));
 	if (live->takes_orders && http_from_this_machine(connection))
-		buffer_append_str(&body, live->token);
+		buffer_append_str(&body, live->orders.token);
 	buffer_append_str(&body, place + strlen(TOKEN_PLACE));
 	queued =
 		body.failed
@@ -269,52 +261,6 @@ answer_events(Live *live, struct MHD_Connection *connection)
  * orders
  * ------------------------------------------------------------------------- */
 
-static bool
-same_token(const Live *live, const char *given)
-{
-	unsigned differs = 0;
-
-	if (given == NULL || strlen(given) != TOKEN_SIZE - 1)
-		return false;
-	for (size_t i = 0; i < TOKEN_SIZE - 1; i++)
-		differs |= (unsigned char) given[i] ^ (unsigned char) live->token[i];
-	return differs == 0;
-}
-
-/* "/crash/target" */
-static bool
-parse_order(const char *path, LiveCommand *command)
-{
-	static const char *const orders[] = {[LIVE_CRASH] = "/crash/", [LIVE_RESTORE] = "/restore/"};
-
-	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
-	{
-		if (strncmp(path, orders[i], strlen(orders[i])) != 0)
-			continue;
-		command->order = (LiveOrder) i;
-		snprintf(command->part, sizeof(command->part), "%s", path + strlen(orders[i]));
-		for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++)
-		{
-			if (strcmp(path + strlen(orders[i]), parts[j]) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-static bool
-note_order(Live *live, const LiveCommand *command)
-{
-	bool noted;
-
-	pthread_mutex_lock(&live->mutex);
-	noted = live->order_count < ORDERS_MAX;
-	if (noted)
-		live->orders[(live->first_order + live->order_count++) % ORDERS_MAX] = *command;
-	pthread_mutex_unlock(&live->mutex);
-	return noted;
-}
-
 static enum MHD_Result
 take_order(Live *live, struct MHD_Connection *connection, const char *path)
 {
@@ -328,14 +274,15 @@ take_order(Live *live, struct MHD_Connection *connection, const char *path)
 			"refused: orders are for this machine alone, at localhost, 127.0.0.1 or [::1]\n");
 	if (!http_same_origin(connection))
 		return answer(connection, MHD_HTTP_FORBIDDEN, "refused: sent from another site's page\n");
-	if (!same_token(live, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, TOKEN_HEADER)))
+	if (!live_orders_token(&live->orders,
+						   MHD_lookup_connection_value(connection, MHD_HEADER_KIND, TOKEN_HEADER)))
 		return answer(connection, MHD_HTTP_FORBIDDEN,
 					  "refused: not sent by this page as it is now; load it again\n");
-	if (!parse_order(path, &command))
+	if (!live_order_parse(path, &command))
 		return answer(connection, MHD_HTTP_NOT_FOUND,
 					  "there is no such order; there are /crash/PART and /restore/PART, PART being "
 					  "app, source, relay, broker, consumer or target\n");
-	if (!note_order(live, &command))
+	if (!live_orders_put(&live->orders, &command))
 		return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 					  "too many orders wait already; try again\n");
 	return answer(connection, MHD_HTTP_ACCEPTED, "noted\n");
@@ -344,18 +291,7 @@ take_order(Live *live, struct MHD_Connection *connection, const char *path)
 bool
 live_command(Live *live, LiveCommand *command)
 {
-	bool any;
-
-	pthread_mutex_lock(&live->mutex);
-	any = live->order_count > 0;
-	if (any)
-	{
-		*command = live->orders[live->first_order];
-		live->first_order = (live->first_order + 1) % ORDERS_MAX;
-		live->order_count--;
-	}
-	pthread_mutex_unlock(&live->mutex);
-	return any;
+	return live_orders_take(&live->orders, command);
 }
 
 /* -------------------------------------------------------------------------
@@ -454,18 +390,6 @@ live_publish(Live *live, const char *json, size_t len)
  * ------------------------------------------------------------------------- */
 
 static bool
-make_token(Live *live, Error *error)
-{
-	uint8_t bytes[(TOKEN_SIZE - 1) / 2];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t) sizeof(bytes))
-		return error_bug(error, "could not get random bytes: %s", strerror(errno));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(live->token + 2 * i, 3, "%02x", bytes[i]);
-	return true;
-}
-
-static bool
 start_daemon(Live *live, const char *listen_at, Error *error)
 {
 	int fd = http_listen(listen_at, error);
@@ -507,7 +431,7 @@ live_start(const LiveConfig *config, Error *error)
 	pthread_cond_init(&live->left, &attributes);
 	pthread_condattr_destroy(&attributes);
 	live->takes_orders = config->orders;
-	if (!make_token(live, error) || !start_daemon(live, config->listen, error))
+	if (!live_orders_init(&live->orders, error) || !start_daemon(live, config->listen, error))
 	{
 		live_stop(live);
 		return NULL;
@@ -549,6 +473,7 @@ live_stop(Live *live)
 	}
 	for (size_t i = 0; i < RING_SIZE; i++)
 		free(live->ring[i].json);
+	live_orders_free(&live->orders);
 	pthread_cond_destroy(&live->left);
 	pthread_mutex_destroy(&live->mutex);
 	free(live);

@@ -104,7 +104,7 @@ def check_looks(browser):
         browser.media("screen", scheme)
         assert browser.overflow() <= 0, width
     browser.media()
-    assert browser.run("""return [...document.querySelectorAll('.part, button, figcaption')]
+    assert browser.run("""return [...document.querySelectorAll('.part h2, .part dd, .part dt, button, figcaption')]
         .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText)""") == []
 
 
