@@ -78,7 +78,6 @@ LINK_test_relay_check_delivery = relay/relay_check_delivery.o relay/timeline.o
 LINK_test_relay_options = relay/relay_options.o $(ROUTER)
 LINK_test_repartition_plan = relay/repartition_plan.o relay/route_record.o relay/relay_check.o $(ROUTER)
 LINK_test_report = $(SCENARIO) compare/report.o compare/report_json.o compare/timeline.o compare/sample.o compare/percentile.o compare/path_result.o compare/compare_options.o compare/ingest_options.o compare/files.o compare/load.o compare/schedule.o compare/walk.o compare/location.o compare/http_client.o compare/request_id.o
-LINK_test_report = $(SCENARIO) compare/report.o compare/report_json.o compare/timeline.o compare/sample.o compare/percentile.o compare/path_result.o compare/compare_options.o compare/files.o compare/load.o compare/schedule.o compare/walk.o compare/location.o compare/http_client.o compare/request_id.o
 LINK_test_report_read = compare/report_read.o
 LINK_test_report_words = compare/report_words.o
 LINK_test_retrier = compare/retrier.o compare/retry_policy.o
