@@ -24,7 +24,7 @@
  *	 "breaker": "closed|open|half_open" | null,
  *	 "lag": 12 | null, "retained_wal_bytes": 123456 | null,
  *	 "notice": "The relay could not be crashed: ...",	what became of the last order, "" when it was done
- *	 "paths": {"direct": {"offered", "accepted", "rejected", "unknown", "in_target",	counts since t = 0
+ *	 "paths": {"direct": {"title", "offered", "accepted", "rejected", "unknown", "in_target",	counts since t = 0
  *						  "offered_rate", "accepted_rate", "rejected_rate", "unknown_rate", "in_target_rate",	a second
  *						  "p50_ms", "p99_ms",	of the last second
  *						  "freshness_s"}},

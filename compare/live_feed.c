@@ -160,21 +160,21 @@ path_object(LiveFeed *feed, int mode, const Sample *sample, MonoUsec now)
 	}
 	usec = now - old->at;
 	arrivals = mark.visible != UNSEEN && old->visible != UNSEEN && mark.visible >= old->visible;
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "offered",
-					 (json_int_t) mark.offered, "accepted", (json_int_t) mark.accepted, "rejected",
-					 (json_int_t) mark.rejected, "unknown", (json_int_t) mark.unknown, "in_target",
-					 number_or_null(mark.visible), "offered_rate",
-					 rate_between(old->offered, mark.offered, usec), "accepted_rate",
-					 rate_between(old->accepted, mark.accepted, usec), "rejected_rate",
-					 rate_between(old->rejected, mark.rejected, usec), "unknown_rate",
-					 rate_between(old->unknown, mark.unknown, usec), "in_target_rate",
-					 arrivals ? rate_between((uint64_t) old->visible, (uint64_t) mark.visible, usec)
-							  : json_null(),
-					 "p50_ms", latency_between(old, &mark, 0.5), "p99_ms",
-					 latency_between(old, &mark, 0.99), "freshness_s",
-					 sample->age_usec[mode] == UNSEEN
-						 ? json_null()
-						 : rounded((double) sample->age_usec[mode] / USEC_PER_SEC));
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "title",
+		mode_title((Mode) mode), "offered", (json_int_t) mark.offered, "accepted",
+		(json_int_t) mark.accepted, "rejected", (json_int_t) mark.rejected, "unknown",
+		(json_int_t) mark.unknown, "in_target", number_or_null(mark.visible), "offered_rate",
+		rate_between(old->offered, mark.offered, usec), "accepted_rate",
+		rate_between(old->accepted, mark.accepted, usec), "rejected_rate",
+		rate_between(old->rejected, mark.rejected, usec), "unknown_rate",
+		rate_between(old->unknown, mark.unknown, usec), "in_target_rate",
+		arrivals ? rate_between((uint64_t) old->visible, (uint64_t) mark.visible, usec)
+				 : json_null(),
+		"p50_ms", latency_between(old, &mark, 0.5), "p99_ms", latency_between(old, &mark, 0.99),
+		"freshness_s",
+		sample->age_usec[mode] == UNSEEN ? json_null()
+										 : rounded((double) sample->age_usec[mode] / USEC_PER_SEC));
 }
 
 /* -------------------------------------------------------------------------

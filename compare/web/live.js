@@ -7,10 +7,6 @@
 	const WINDOW_S = 120;
 	const LEAST_S = 30;
 	const PARTS = ["app", "source", "relay", "broker", "consumer", "target"];
-	const TITLES = {
-		"direct": "Direct", "direct-retry": "Direct, with retries", "dual-write": "Dual write",
-		"kafka-first": "Kafka first", "outbox": "Outbox", "outbox-wal": "Outbox in the WAL"
-	};
 	const STATES = { up: "up", down: "down", paused: "paused", starting: "starting", ill: "ill" };
 	const SVG = "http://www.w3.org/2000/svg";
 	const token = document.querySelector("meta[name=token]").content;
@@ -155,7 +151,7 @@
 			}
 			row.dataset.path = name;
 			row.cells[0].firstChild.className = "key p" + i;
-			set(row.cells[0].firstChild, TITLES[name] || name);
+			set(row.cells[0].firstChild, now.paths[name].title || name);
 			for (let j = 1; j < cells.length; j++)
 				set(row.cells[j], cells[j]);
 			row.cells[3].className = path.rejected > 0 ? "late" : "";
@@ -174,7 +170,7 @@
 	}
 
 	/* x is 0 to 1000 over the window, y 0 (top) to 100. */
-	function draw(svg, lines, scale, from) {
+	function draw(svg, lines, scale, from, nested) {
 		const parts = [];
 		const x = (t) => ((t - from) / span() * 1000).toFixed(1);
 		parts.push(...fault_areas(x));
@@ -189,7 +185,7 @@
 				text += pen + x(t) + " " + (100 - 96 * scale(value)).toFixed(1);
 				pen = "L";
 			}
-			parts.push(element("path", { "class": line.kind || "nested n" + i + " p" + i, d: text }));
+			parts.push(element("path", { "class": line.kind || (nested ? "nested n" + i + " " : "") + "p" + i, d: text }));
 		});
 		svg.replaceChildren(...parts);
 	}
@@ -243,7 +239,7 @@
 
 	function chart(name, lines, word) {
 		const most = largest(lines);
-		draw(svg_of(name), lines, (value) => most > 0 ? value / most : 0, start());
+		draw(svg_of(name), lines, (value) => most > 0 ? value / most : 0, start(), lines.length > 1);
 		say(name, "up to " + word(most));
 	}
 
@@ -291,7 +287,7 @@
 		keys.replaceChildren(...names.map((name, i) => {
 			const key = document.createElement("span");
 			key.className = "key p" + i;
-			key.textContent = TITLES[name] || name;
+			key.textContent = now.paths[name].title || name;
 			return key;
 		}));
 	}
