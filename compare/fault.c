@@ -115,8 +115,8 @@ break_it(Faults *faults, Fault *fault, Error *error)
 		done = stage_fill_disk(faults->stage, error);
 	else if (fault->plan.kind == FAULT_CONNECTIONS)
 		done = stage_take_connections(faults->stage, error);
-	else
-		set_links(faults);
+	/* All of them, too, after connections were taken. */
+	set_links(faults);
 	fault->from = clock_mono();
 	if (fault->plan.kind == FAULT_RESET)
 		reset_links(faults, fault, fault->from);

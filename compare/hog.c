@@ -1,7 +1,7 @@
 /*
  * hog.c
- *	  Shuts the database, ends all sessions but ours, takes places until the server
- *	  says 53300, and opens it again: now there is none left.
+ *	  Sessions until the server says 53300, then the end of all sessions but ours,
+ *	  again until nobody else is there.
  */
 #include "hog.h"
 
@@ -60,53 +60,28 @@ end_others(const Hog *hog, int64_t *count, Error *error)
 							 count, error);
 }
 
-/* Whether anybody but us may connect. */
+/* A place that somebody else took meanwhile is taken in the next round. */
 static bool
-let_in(const Hog *hog, const char *database, bool allowed, Error *error)
+take_places(Hog *hog, const char *conninfo, Error *error)
 {
-	char statement[128];
-
-	snprintf(statement, sizeof(statement), "ALTER DATABASE %s ALLOW_CONNECTIONS %s", database,
-			 allowed ? "true" : "false");
-	return pg_session_run(hog->sessions[0], statement, error);
-}
-
-/* The first session, for which a place may have to be made by waiting for one. */
-static bool
-come_in(Hog *hog, const char *conninfo, MonoUsec limit, Error *error)
-{
-	while (hog->count == 0)
-	{
-		if (take_one(hog, conninfo, error))
-			return true;
-		if (clock_mono() > limit)
-			return false;
-	}
-	return true;
-}
-
-/* While the door is shut nobody else gets a place that has become free. */
-static bool
-take_places(Hog *hog, const char *conninfo, const char *database, MonoUsec limit, Error *error)
-{
+	MonoUsec limit = clock_mono() + LIMIT_USEC;
 	int64_t count = 1;
 
-	if (!come_in(hog, conninfo, limit, error) || !let_in(hog, database, false, error))
-		return false;
 	while (count > 0)
 	{
-		if (!end_others(hog, &count, error) || !take_all(hog, conninfo, error) ||
-			!end_others(hog, &count, error))
+		if (!take_all(hog, conninfo, error))
+			return false;
+		if (hog->count > 0 && !end_others(hog, &count, error))
 			return false;
 		if (clock_mono() > limit)
 			return error_permanent(error, EXIT_SERVER,
 								   "could not take all connections of the server");
 	}
-	return let_in(hog, database, true, error);
+	return true;
 }
 
 Hog *
-hog_start(const char *conninfo, const char *database, Error *error)
+hog_start(const char *conninfo, Error *error)
 {
 	Hog *hog = calloc(1, sizeof(*hog));
 
@@ -115,7 +90,7 @@ hog_start(const char *conninfo, const char *database, Error *error)
 		error_bug(error, "out of memory");
 		return NULL;
 	}
-	if (take_places(hog, conninfo, database, clock_mono() + LIMIT_USEC, error))
+	if (take_places(hog, conninfo, error))
 		return hog;
 	hog_stop(hog);
 	return NULL;

@@ -9,11 +9,8 @@
 
 typedef struct Hog Hog;
 
-/*
- * conninfo: of another database of the same server than the one that is meant.  Blocks
- * until the server takes no more; some seconds at most.
- */
-extern MUST_CHECK Hog *hog_start(const char *conninfo, const char *database, Error *error);
+/* Blocks until the server takes no more; at most a few seconds. */
+extern MUST_CHECK Hog *hog_start(const char *conninfo, Error *error);
 extern void hog_stop(Hog *hog); /* NULL is allowed */
 
 #endif

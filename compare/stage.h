@@ -72,6 +72,7 @@ extern void stage_reset_link(Stage *stage, Link link);
 
 extern MUST_CHECK bool stage_fill_disk(Stage *stage, Error *error);
 extern MUST_CHECK bool stage_empty_disk(Stage *stage, Error *error);
+/* Leaves the links to the target refused: set them afterwards. */
 extern MUST_CHECK bool stage_take_connections(Stage *stage, Error *error);
 extern void stage_give_connections(Stage *stage);
 

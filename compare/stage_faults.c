@@ -147,10 +147,15 @@ stage_empty_disk(Stage *stage, Error *error)
 bool
 stage_take_connections(Stage *stage, Error *error)
 {
-	char conninfo[CLUSTER_CONNINFO_SIZE];
+	/* Those who knock again and again would take the processor, and a place that has become free. */
+	static const ProxyToxics refuse = {.refuse = true};
 
-	cluster_conninfo(&stage->target, "postgres", conninfo, sizeof(conninfo));
-	stage->hog = hog_start(conninfo, stage->target.config.name, error);
+	for (int link = 0; link < LINK_COUNT; link++)
+	{
+		if (link_end((Link) link) == PART_TARGET)
+			stage_set_link(stage, (Link) link, &refuse);
+	}
+	stage->hog = hog_start(stage->target.conninfo, error);
 	return stage->hog != NULL;
 }
 
