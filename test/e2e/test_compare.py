@@ -56,7 +56,7 @@ def wrong(path):
 
 @pytest.mark.slow
 def test_verdict_and_report(compare):
-    run = compare("target-crash", "--duration=12s", "--seed=3")
+    run = compare("target-crash", "--duration=10s", "--seed=3")
     run.finish(0)
     report = run.report()
     assert report["version"] == 2 and report["passed"] and not report["interrupted"]
@@ -67,13 +67,13 @@ def test_verdict_and_report(compare):
     paths = played["paths"]
     assert set(paths) == {path["name"] for path in report["paths"]} and len(paths) == 6
     for name in ("outbox", "outbox-wal"):
-        assert paths[name]["offered"] == paths[name]["accepted"] == paths[name]["in_target"] == 600
+        assert paths[name]["offered"] == paths[name]["accepted"] == paths[name]["in_target"] == 500
         assert wrong(paths[name]) == {} and paths[name]["drain_s"] is not None
     # It loses what comes during the outage, and is back as soon as the target is.
     direct = paths["direct"]
     (fault,) = played["faults"]
-    down = (min(fault["until_s"], 12) - fault["from_s"]) / 12
-    assert down == pytest.approx((direct["rejected"] + direct["unknown"]) / 600, abs=0.1)
+    down = (min(fault["until_s"], 10) - fault["from_s"]) / 10
+    assert down == pytest.approx((direct["rejected"] + direct["unknown"]) / 500, abs=0.1)
 
     for name, path in paths.items():
         assert path["closes"]
@@ -95,25 +95,25 @@ def test_every_kind_of_fault(compare, scenario):
     """One after the other on one stage, in two scenarios; nothing is lost, and all is mended."""
     network = scenario("network", f"""
 title = Networks
-duration = 9s
-at 1s latency target 30ms jitter 30ms until 3s
-at 1s bandwidth relay-source 64kB/s until 3s
-at 3s reset source until 4s
-at 3s blackhole consumer-target until 5s
-at 5s refuse target until 6.5s
+duration = 6s
+at 0.5s latency target 30ms jitter 30ms until 2s
+at 0.5s bandwidth relay-source 64kB/s until 2s
+at 2s reset source until 3s
+at 2s blackhole consumer-target until 3.5s
+at 4s refuse target until 5s
 expect direct outbox {CLEAN}
 expect direct rejected + unknown >= 5%
 expect direct-retry duplicates = 0, lost = 0
 """)
     parts = scenario("parts", f"""
 title = Parts
-duration = 11s
-at 1s pause broker until 2.5s
-at 2s crash relay until 3s
-at 3s disk-full target until 5s
-at 5.5s connections target until 7s
-at 7s crash consumer until 8s
-at 7s pause target until 8.5s
+duration = 9s
+at 0.5s pause broker until 2s
+at 1s crash relay until 2s
+at 2s disk-full target until 3.5s
+at 4s connections target until 5.5s
+at 6.5s crash consumer until 7.5s
+at 6.5s pause target until 8s
 expect outbox {CLEAN}
 expect direct rejected + unknown >= 10%, lost = 0
 """)
@@ -147,7 +147,7 @@ def test_books_notice(compare):
                                            " WHERE n = {first}")}
     others = ("mode, driver_id, version, latitude, longitude, heading, speed, accuracy, status,"
               " reported_at")
-    run = compare("calm", "--duration=6s")
+    run = compare("calm", "--duration=5s")
     run.wait_log("0.0s calm")
     with run.target() as target:
         for mode, (_, statement) in tampering.items():
@@ -193,8 +193,7 @@ expect outbox lost = 0
     assert played["paths"]["outbox"]["durable"] > 10
 
 
-@pytest.mark.parametrize("moment, signals", [("starting two", 1), ("starting outbox-relay", 2),
-                                             ("0.0s calm", 2)])
+@pytest.mark.parametrize("moment, signals", [("starting two", 1), ("starting outbox-relay", 2)])
 def test_interrupted(compare, moment, signals):
     run = compare("calm", "--duration=60s", "--paths=direct,outbox")
     run.wait_log(moment)
