@@ -50,6 +50,8 @@ static const OptionSpec compare_specs[] = {
 	{"reconnect.max", OPTION_DURATION, "200ms", 1, 60000, NULL, "ms", 0, "The longest such delay."},
 	{"drain.timeout", OPTION_DURATION, "30s", 1000, 3600000, NULL, "ms", 0,
 	 "After the load, how long nothing may arrive in the target before the run gives up."},
+	{"price", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
+	 "With the scenario calm: each path alone as well, 10 s each, for what it costs. --all does."},
 	{"live", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "Where the live page listens, such as 127.0.0.1:8088, or port 0 for one that is free. Unset: "
 	 "no "
@@ -97,6 +99,7 @@ compare_config_fill(CompareConfig *config, const Options *options, Error *error)
 		.drivers = (uint32_t) options_int(options, "drivers"),
 		.breaker_reset_usec = duration_or(options, "breaker.reset", 0),
 		.drain_timeout_usec = duration_of(options, "drain.timeout"),
+		.price = options_bool(options, "price") || options_bool(options, "all"),
 		.live = options_text(options, "live"),
 		.dir = options_text(options, "dir"),
 		.report = options_text(options, "report"),

@@ -26,6 +26,7 @@ typedef struct CompareConfig
 	int64_t breaker_reset_usec; /* 0: scaled with the duration */
 	IngestLimits limits;
 	int64_t drain_timeout_usec;
+	bool price;			/* measure what each path costs alone */
 	const char *live;	/* where the live page listens; NULL: there is none */
 	const char *dir;	/* NULL: chosen */
 	const char *report; /* NULL: build/compare of the tree */

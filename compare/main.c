@@ -77,8 +77,8 @@ fail(const Error *error)
 static void
 complete_switches(int argc, char **argv)
 {
-	static const char *const switches[] = {"--all", "--short", "--keep"};
-	static char complete[][12] = {"--all=on", "--short=on", "--keep=on"};
+	static const char *const switches[] = {"--all", "--short", "--price", "--keep"};
+	static char complete[][12] = {"--all=on", "--short=on", "--price=on", "--keep=on"};
 
 	for (int i = 1; i < argc; i++)
 	{

@@ -12,7 +12,7 @@
 /* The path that the others are compared with. */
 #define PLAIN_PATH "direct"
 
-/* Of a path in calm weather: means over the runs; NAN is what wasn't measured. */
+/* Of a path in calm weather: alone, or the means over the runs; NAN is what wasn't measured. */
 typedef struct Price
 {
 	double p50_ms, p99_ms;
@@ -41,32 +41,58 @@ mean_of(const Mean *mean)
 	return mean->count > 0 ? mean->sum / mean->count : NAN;
 }
 
+/* Of each path alone, when that was measured; else NULL. */
+static const json_t *
+alone_of(const json_t *scenario, const char *path)
+{
+	const json_t *price = json_object_get(scenario, "price");
+
+	return json_object_get(json_object_get(price, "paths"), path);
+}
+
+/* Without what the parts take while nobody asks for anything; "inside" is cpu_s or wal_bytes. */
+static double
+above_idle(const json_t *scenario, const json_t *alone, const char *inside)
+{
+	const json_t *idle = json_object_get(json_object_get(scenario, "price"), "idle");
+	double of_idle = report_sum(json_object_get(idle, inside)) / report_number(idle, "took_s");
+	double used = report_sum(json_object_get(alone, inside)) -
+				  (isnan(of_idle) ? 0 : of_idle * report_number(alone, "took_s"));
+
+	return fmax(used, 0) / report_number(alone, "offered");
+}
+
+static Price
+price_alone(const json_t *scenario, const json_t *alone)
+{
+	const json_t *latency = json_object_get(alone, "latency_ms");
+
+	return (Price){.p50_ms = report_number(latency, "p50"),
+				   .p99_ms = report_number(latency, "p99"),
+				   .cpu_ms = 1000 * above_idle(scenario, alone, "cpu_s"),
+				   .wal_bytes = above_idle(scenario, alone, "wal_bytes")};
+}
+
+/* While all ran at once only latencies can be told apart. */
 static Price
 price_of(const json_t *scenario, const char *path)
 {
+	const json_t *alone = alone_of(scenario, path);
 	Mean p50 = {0};
 	Mean p99 = {0};
-	Mean cpu = {0};
-	Mean wal = {0};
 	const json_t *run;
 	size_t i;
 
+	if (alone != NULL)
+		return price_alone(scenario, alone);
 	json_array_foreach(json_object_get(scenario, "runs"), i, run)
 	{
-		const json_t *found = report_run_path(run, path);
-		const json_t *latency = json_object_get(found, "latency_ms");
-		const json_t *cost =
-			json_object_get(json_object_get(json_object_get(run, "cost"), "per_path"), path);
-		double offered = report_number(found, "offered");
+		const json_t *latency = json_object_get(report_run_path(run, path), "latency_ms");
 
 		mean_add(&p50, report_number(latency, "p50"));
 		mean_add(&p99, report_number(latency, "p99"));
-		if (!(offered > 0))
-			continue;
-		mean_add(&cpu, 1000 * report_sum(json_object_get(cost, "cpu_s")) / offered);
-		mean_add(&wal, report_sum(json_object_get(cost, "wal_bytes")) / offered);
 	}
-	return (Price){mean_of(&p50), mean_of(&p99), mean_of(&cpu), mean_of(&wal)};
+	return (Price){mean_of(&p50), mean_of(&p99), NAN, NAN};
 }
 
 typedef const char *(*Word)(double number, char *text);
@@ -112,14 +138,6 @@ write_path_prices(Buffer *out, const json_t *report, const json_t *calm)
 	}
 	buffer_append_str(out, "</tbody>");
 	html_table_end(out);
-}
-
-static bool
-told_apart(const json_t *calm)
-{
-	const json_t *run = json_array_get(json_object_get(calm, "runs"), 0);
-
-	return json_object_size(json_object_get(json_object_get(run, "cost"), "per_path")) > 0;
 }
 
 static double
@@ -196,16 +214,18 @@ report_html_price(Buffer *out, const json_t *report)
 							   "</section>\n");
 		return;
 	}
-	buffer_append_str(out, "<p>While nothing fails, beside <i>" PLAIN_PATH
-						   "</i>; the means of the runs of <i>");
-	html_text(out, report_string(calm, "title"));
-	buffer_append_str(
-		out, "</i>. CPU time is that of application, servers, relay, broker and consumer.");
-	if (!told_apart(calm))
-		buffer_append_str(
-			out, " All paths ran at once, so CPU time and WAL can't be told apart by path: "
-				 "below they are by part. Only the paths through Kafka use relay, "
-				 "broker and consumer.");
+	buffer_append_str(out, "<p>While nothing fails, beside <i>" PLAIN_PATH "</i>. ");
+	if (json_object_get(calm, "price") != NULL)
+		buffer_append_str(out,
+						  "Each path had the machine to itself for a short time; CPU time is that "
+						  "of all parts, WAL that of both databases, each without what they take "
+						  "while nobody asks for anything.");
+	else
+		buffer_append_str(out,
+						  "All paths ran at once, so CPU time and WAL can't be told apart by "
+						  "path: below they are by part, of which only the paths through Kafka "
+						  "use relay, broker and consumer. <code>outbox-compare run calm "
+						  "--price</code> runs each path alone, too.");
 	buffer_append_str(out, "</p>\n");
 	write_path_prices(out, report, calm);
 	write_shared(out, calm);

@@ -91,9 +91,16 @@ set_counts(json_t *path, const LedgerTotals *totals)
 }
 
 static json_t *
+latency_object(const PathLatency *latency)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", rounded(latency->p50_ms), "p90",
+					 rounded(latency->p90_ms), "p99", rounded(latency->p99_ms), "p999",
+					 rounded(latency->p999_ms), "max", rounded(latency->max_ms));
+}
+
+static json_t *
 path_object(const PathResult *result)
 {
-	const PathLatency *latency = &result->latency;
 	const PathFreshness *freshness = &result->freshness;
 	json_t *path = json_object();
 
@@ -103,11 +110,7 @@ path_object(const PathResult *result)
 								  rounded(path_accepted_percent(result)), "durable",
 								  rounded(path_durable_percent(result)), "visible",
 								  rounded(path_visible_percent(result))));
-	json_object_set_new(path, "latency_ms",
-						json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", rounded(latency->p50_ms),
-								  "p90", rounded(latency->p90_ms), "p99", rounded(latency->p99_ms),
-								  "p999", rounded(latency->p999_ms), "max",
-								  rounded(latency->max_ms)));
+	json_object_set_new(path, "latency_ms", latency_object(&result->latency));
 	json_object_set_new(path, "drain_s", rounded_or_null(result->drain_s));
 	json_object_set_new(path, "recovery_s", rounded_or_null(result->recovery_s));
 	json_object_set_new(path, "freshness_s",
@@ -310,6 +313,38 @@ report_json_scenario(ReportJson *json, const Scenario *scenario, const char *fil
 		scenario->shape.form == LOAD_RAMP ? json_null() : json_integer(scenario->rate), "load",
 		scenario->load, "skipped", text_or_null(skipped), "faults", faults, "runs");
 	json_array_append_new(json_object_get(json->root, "scenarios"), json->scenario);
+}
+
+/* The cost's members, and how long it was. */
+static json_t *
+timed_cost(const Cost *cost, double took_s)
+{
+	json_t *object = cost_object(cost);
+
+	json_object_set_new(object, "took_s", rounded(took_s));
+	return object;
+}
+
+void
+report_json_price(ReportJson *json, const Price *price)
+{
+	json_t *paths = json_object();
+
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		const PathPrice *path = &price->paths[mode];
+		json_t *object;
+
+		if (!path->measured)
+			continue;
+		object = timed_cost(&path->cost, path->took_s);
+		json_object_set_new(object, "offered", json_integer((json_int_t) path->offered));
+		json_object_set_new(object, "latency_ms", latency_object(&path->latency));
+		json_object_set_new(paths, mode_name((Mode) mode), object);
+	}
+	json_object_set_new(
+		json->scenario, "price",
+		json_pack("{s:o, s:o}", "idle", timed_cost(&price->idle, price->idle_s), "paths", paths));
 }
 
 void

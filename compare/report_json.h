@@ -8,6 +8,9 @@
  *	 "scenarios": [{"name","title","about","file","duration_s","rate","load",
  *	   "skipped": null or why it was not run,
  *	   "faults": [{"kind","where","text","from_s","until_s"}],		as planned
+ *	   "price": each path alone, when it was measured:
+ *		 {"idle": {"took_s", "cpu_s", "wal_bytes"},
+ *		  "paths": {"<name>": {"offered", "took_s", "latency_ms", "cpu_s", "wal_bytes"}}},
  *	   "runs": [{"seed","repeat","interrupted","passed","took_s",
  *		 "faults": [{"text","from_s","until_s"}],					as they happened
  *		 "expectations": [{"path","text","unit","measured","held"}],
@@ -26,6 +29,7 @@
 #define OUTBOX_COMPARE_REPORT_JSON_H
 
 #include "facts.h"
+#include "price.h"
 #include "report.h"
 
 typedef struct ReportJson ReportJson;
@@ -40,13 +44,15 @@ extern void report_json_scenario(ReportJson *json, const Scenario *scenario, con
 								 const char *skipped);
 extern void report_json_run(ReportJson *json, const RunReport *report);
 
+/* Of a scenario without an end: how long its load was in fact. */
+extern void report_json_duration(ReportJson *json, double seconds);
+
+extern void report_json_price(ReportJson *json, const Price *price);
+
 /*
  * The run that is about to be written did not come to its end.  Later ones can't
  * make it good.
  */
-/* Of a scenario without an end: how long its load was in fact. */
-extern void report_json_duration(ReportJson *json, double seconds);
-
 extern void report_json_interrupted(ReportJson *json);
 
 /* Beside its place and moved there, so that nobody ever reads half of it. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "conduct.h"
 #include "exit_codes.h"
@@ -160,6 +161,24 @@ play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 	return done;
 }
 
+/* Of the calm alone. */
+static bool
+measure_price(Show *show, const Scenario *scenario, Error *error)
+{
+	const CompareConfig *compare = show->config->compare;
+	Price price;
+
+	if (!compare->price || scenario->fault_count > 0 || strcmp(scenario->name, "calm") != 0)
+		return true;
+	say("measuring what each path costs alone");
+	live_feed_wait(show->feed, "What each path costs alone");
+	if (!await_calm(show, error) ||
+		!price_measure(compare, scenario, &show->runs, show->stage, show->interrupt, &price, error))
+		return false;
+	report_json_price(show->json, &price);
+	return report_json_write(show->json, show->config->report_path, error);
+}
+
 static bool
 play(Show *show, const SuiteEntry *entry, Error *error)
 {
@@ -181,7 +200,7 @@ play(Show *show, const SuiteEntry *entry, Error *error)
 		if (!play_once(show, scenario, repeat, error))
 			return false;
 	}
-	return true;
+	return measure_price(show, scenario, error);
 }
 
 /* -------------------------------------------------------------------------

@@ -194,6 +194,20 @@ def test_charts(page, report):
     assert states[0] == states[-1] == "closed"
 
 
+def test_price(page, report):
+    """Of each path alone, without what the parts take in any case; and how it stands to a direct insert."""
+    rows = page.run("""return Object.fromEntries([...document.querySelectorAll('.prices tbody tr')].map(row =>
+        [row.dataset.path, [...row.querySelectorAll('td')].map(cell => cell.textContent)]))""")
+    alone = report["scenarios"][0]["price"]["paths"]
+    assert set(rows) == set(alone)
+    for name, (p50, p99, cpu, wal) in rows.items():
+        dear = name.startswith("outbox")
+        assert plain(p50).split(" ")[0] == millis(alone[name]["latency_ms"]["p50"])
+        assert plain(p99).split(" ")[0] == millis(alone[name]["latency_ms"]["p99"])
+        assert plain(cpu) == ("2.0ms +1.0ms, ×2.00" if dear else "1.0ms")
+        assert plain(wal) == ("1.9kB +1.2kB, ×2.91" if dear else "640B")
+
+
 def test_estimate(page, report):
     """Share of the requests that came to nothing, times what the reader says."""
     page.run("""

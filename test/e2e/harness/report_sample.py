@@ -165,13 +165,20 @@ def expectations(results):
 
 def cost(rng, results):
     offered = next(iter(results.values()))["offered"]
-    per_path = {name: {"cpu_s": {"app": round(offered * .0002, 3),
-                                 "rest": round(offered * (.0009 if name.startswith("outbox") else .0003), 3)},
-                       "wal_bytes": {"source": 0 if name.startswith("direct") else offered * 1220,
-                                     "target": offered * 640}} for name in results}
     return {"cpu_s": {part: round(.4 + rng.random() * offered / 900, 3)
                       for part in ("app", "source", "target", "relay", "consumer", "broker")},
-            "wal_bytes": {"source": offered * 4200, "target": offered * 3900}, "per_path": per_path}
+            "wal_bytes": {"source": offered * 4200, "target": offered * 3900}}
+
+
+def price(results):
+    """Each path alone: what is above the idle parts' own is 1 ms and 640 bytes a request, for some more."""
+    def cost(seconds, requests, dear):
+        return {"took_s": seconds, "cpu_s": {"broker": round(.1 * seconds + requests * .001 * (2 if dear else 1), 6)},
+                "wal_bytes": {"source": 50 * seconds + requests * (1220 if dear else 0),
+                              "target": 10 * seconds + requests * 640}}
+    return {"idle": cost(5, 0, False),
+            "paths": {name: dict(cost(12, 500, name.startswith("outbox")), offered=500,
+                                 latency_ms=result["latency_ms"]) for name, result in results.items()}}
 
 
 def scenario(rng, entry, duration, rate, seeds):
@@ -194,7 +201,7 @@ def scenario(rng, entry, duration, rate, seeds):
             "file": "\n".join(lines) + "\n", "duration_s": duration, "rate": rate, "load": "constant",
             "faults": [{"kind": fault["text"].split(" ")[0], "where": fault["part"], "text": fault["text"],
                         "from_s": fault["from_s"], "until_s": fault["until_s"]} for fault in faults],
-            "runs": runs}
+            "runs": runs, **({"price": price(runs[0]["paths"])} if name == "calm" else {})}
 
 
 def report(seed=1, duration=20, rate=50, repeats=2):
