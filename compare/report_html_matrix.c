@@ -213,7 +213,7 @@ report_html_estimate(Buffer *out, const json_t *report)
 		"value=\"50\"></label> "
 		"<label>Incidents of each kind a year <input name=\"incidents\" type=\"number\" min=\"0\" "
 		"step=\"any\" value=\"4\"></label></form>\n");
-	html_table_begin(out, "estimate", "");
+	html_table_begin(out, "estimate stacked", "");
 	write_path_heads(out, report);
 	buffer_append_str(out, "<tbody>\n");
 	json_array_foreach(json_object_get(report, "scenarios"), i, scenario)

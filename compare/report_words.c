@@ -66,6 +66,8 @@ word_ms(double ms, char *text)
 		return nothing(text);
 	if (ms >= 9999.5)
 		snprintf(text, WORD_SIZE, "%.1f" THIN "s", ms / 1000);
+	else if (ms < 0.995 && ms > 0)
+		snprintf(text, WORD_SIZE, "%.2f" THIN "ms", ms);
 	else
 		snprintf(text, WORD_SIZE, ms < 99.95 ? "%.1f" THIN "ms" : "%.0f" THIN "ms", ms);
 	return text;

@@ -15,7 +15,7 @@
 extern const char *word_count(double count,
 							  char *text); /* 12 345, with narrow spaces from 10 000 on */
 extern const char *word_percent(double percent, char *text); /* 100 %, 99.9 %; never 100 for less */
-extern const char *word_ms(double ms, char *text);			 /* 3.2 ms, 142 ms, 12.3 s */
+extern const char *word_ms(double ms, char *text);			 /* 0.32 ms, 3.2 ms, 142 ms, 12.3 s */
 extern const char *word_seconds(double seconds, char *text); /* 0.4 s, 18 s */
 extern const char *word_bytes(double bytes, char *text);	 /* 512 B, 1.4 MB: decimal */
 extern const char *word_plain(double number,

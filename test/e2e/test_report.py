@@ -71,6 +71,8 @@ def percent(value):
 
 
 def millis(value):
+    if 0 < value < .995:
+        return f"{value:.2f}ms"
     return f"{value:.1f}ms" if value < 99.95 else f"{value:.0f}ms" if value < 9999.5 else f"{value / 1000:.1f}s"
 
 
