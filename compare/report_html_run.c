@@ -35,10 +35,51 @@ write_measured(Buffer *out, const json_t *expectation)
 }
 
 static void
-write_expectations(Buffer *out, const json_t *run)
+write_expectation(Buffer *out, const json_t *expectation)
+{
+	bool held = report_true(expectation, "held");
+
+	buffer_printf(out, "<li><span class=\"mark %s\">%s</span> <b>", held ? "held" : "missed",
+				  held ? "" : "did not hold: ");
+	html_text(out, report_string(expectation, "text"));
+	buffer_append_str(out, "</b> <span class=\"measured\">");
+	write_measured(out, expectation);
+	buffer_append_str(out, "</span></li>");
+}
+
+/* Of one path; nothing when there is none of it. */
+static void
+write_path_expectations(Buffer *out, const json_t *path, size_t colour, const json_t *expectations)
+{
+	const char *name = report_string(path, "name");
+	const json_t *expectation;
+	bool any = false;
+	size_t i;
+
+	json_array_foreach(expectations, i, expectation)
+	{
+		if (strcmp(report_string(expectation, "path"), name) != 0)
+			continue;
+		if (!any)
+		{
+			buffer_append_str(out, "<tr data-path=\"");
+			html_text(out, name);
+			buffer_printf(out, "\"><th scope=\"row\"><span class=\"key p%zu\">", colour);
+			html_text(out, report_string(path, "title"));
+			buffer_append_str(out, "</span></th><td><ul>");
+		}
+		any = true;
+		write_expectation(out, expectation);
+	}
+	if (any)
+		buffer_append_str(out, "</ul></td></tr>\n");
+}
+
+static void
+write_expectations(Buffer *out, const json_t *report, const json_t *run)
 {
 	const json_t *expectations = json_object_get(run, "expectations");
-	const json_t *expectation;
+	const json_t *path;
 	size_t i;
 
 	if (json_array_size(expectations) == 0)
@@ -46,24 +87,10 @@ write_expectations(Buffer *out, const json_t *run)
 		buffer_append_str(out, "<p class=\"none\">Nothing was expected of this run.</p>\n");
 		return;
 	}
-	html_table_begin(out, "expectations", "Expected");
-	buffer_append_str(out, "<thead><tr><th scope=\"col\">Path</th><th scope=\"col\">Expected</th>"
-						   "<th scope=\"col\">Measured</th><th scope=\"col\">Held</th></tr></thead>"
-						   "<tbody>\n");
-	json_array_foreach(expectations, i, expectation)
-	{
-		bool held = report_true(expectation, "held");
-
-		buffer_append_str(out, "<tr><th scope=\"row\">");
-		html_text(out, report_string(expectation, "path"));
-		buffer_append_str(out, "</th><td data-of=\"Expected\">");
-		html_text(out, report_string(expectation, "text"));
-		buffer_append_str(out, "</td><td data-of=\"Measured\">");
-		write_measured(out, expectation);
-		buffer_printf(out,
-					  "</td><td data-of=\"Held\"><span class=\"mark %s\">%s</span></td></tr>\n",
-					  held ? "held" : "missed", held ? "held" : "did not hold");
-	}
+	html_table_begin(out, "expectations", "What was expected, and beside it what was measured");
+	buffer_append_str(out, "<tbody>\n");
+	json_array_foreach(json_object_get(report, "paths"), i, path)
+		write_path_expectations(out, path, i, expectations);
 	buffer_append_str(out, "</tbody>");
 	html_table_end(out);
 }
@@ -301,7 +328,7 @@ write_run(Buffer *out, const json_t *report, const json_t *run, size_t index, si
 		buffer_append_str(out, " <span class=\"mark missed\">interrupted</span>");
 	buffer_append_str(out, "</summary>\n");
 	write_fault_list(out, "What failed:", json_object_get(run, "faults"));
-	write_expectations(out, run);
+	write_expectations(out, report, run);
 	report_html_timeline(out, report, run);
 	report_html_percentiles(out, report, run);
 	report_html_ledger(out, report, run);

@@ -142,6 +142,19 @@ def test_books_and_percentiles(page, report):
     assert compared > 500
 
 
+def test_expectations(page, report):
+    """Each with what was measured, and whether it held."""
+    runs = page.run("""
+        return [...document.querySelectorAll('details.run')].map(run =>
+            [...run.querySelectorAll('.expectations tr')].flatMap(row =>
+                [...row.querySelectorAll('li')].map(entry => [row.dataset.path, entry.querySelector('b').textContent,
+                    entry.querySelector('.measured').textContent, entry.querySelector('.mark.held') !== null])))""")
+    expected = [sorted((entry["path"], entry["text"], f"{entry['measured']:.15g}", entry["held"])
+                       for entry in run["expectations"])
+                for scenario in report["scenarios"] for run in scenario["runs"]]
+    assert [sorted(map(tuple, found)) for found in runs] == expected
+
+
 def test_timelines(page, report):
     """Under each chart is its data, second by second, and what could not be seen is empty."""
     tables = page.run("""
