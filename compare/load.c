@@ -252,8 +252,11 @@ expire(Load *load, MonoUsec now)
 			deadline = intended_at(load, client->number) + load->config.timeout_usec;
 			if (deadline <= now)
 			{
+				/* What was never connected was never sent. */
+				ClientResult result = client->http.connecting ? CLIENT_NOT_SENT : CLIENT_BROKEN;
+
 				http_client_close(&client->http);
-				settle(load, (Mode) mode, client, CLIENT_BROKEN, 0, now);
+				settle(load, (Mode) mode, client, result, 0, now);
 			}
 			else if (deadline < next)
 				next = deadline;
