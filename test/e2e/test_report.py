@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from harness import paths, report_sample
+from harness.comparison import Comparison
 
 COMPARE = os.path.join(paths.BIN, "outbox-compare")
 
@@ -391,3 +392,23 @@ def test_strange_reports(base, strange):
     os.makedirs(directory, exist_ok=True)
     done = render(dict(strange, version=2), directory)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_price_is_measured(base, reap):
+    """Each path alone, beside the idle parts; and the run's pages are made."""
+    run = Comparison(base, "compare-price", reap, "calm", "--price", "--paths=direct,outbox", "--rate=20",
+                     "--duration=3s")
+    run.finish(0)
+    (scenario,) = run.report()["scenarios"]
+    assert scenario["price"]["idle"]["took_s"] >= 5
+    alone = scenario["price"]["paths"]
+    assert set(alone) == {"direct", "outbox"}
+    for path in alone.values():
+        assert path["offered"] == 60 and path["took_s"] >= 3
+        assert 0 < path["latency_ms"]["p50"] <= path["latency_ms"]["p99"]
+        assert path["cpu_s"]["app"] > 0 and path["wal_bytes"]["target"] > 0
+    # A direct insert has nothing to do with the source, whose relay only beats its heart.
+    assert alone["outbox"]["wal_bytes"]["source"] > 2 * alone["direct"]["wal_bytes"]["source"]
+    with open(run.report_path.replace(".json", ".html"), encoding="utf-8") as file:
+        assert "Each path had the machine to itself" in file.read()
