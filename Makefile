@@ -12,6 +12,9 @@ JOBS ?= 2
 # Tests wait more than they work: two more than there are processors keep these busy.
 WORKERS ?= $(shell expr $$(nproc) + 2)
 
+# Where the demo's live page is: a port that is free.
+LIVE ?= 127.0.0.1:0
+
 # The demo's load: requests per second and the seed of everything random in it.
 RATE ?= 50
 GIVEN_RATE := $(if $(filter-out file,$(origin RATE)),--rate=$(RATE))
@@ -82,10 +85,12 @@ bootstrap-demo:
 bootstrap-check bootstrap-valgrind:
 	@scripts/bootstrap $(@:bootstrap-%=%)
 
-## demo               the comparison: RATE=50 SEED=1 FULL=1
+## demo               the comparison, 60 s of it: RATE=50 SEED=1; FULL=1: all 300 s
+##                    (SCENARIO=classic; LIVE=127.0.0.1:0: where the live page listens)
+SCENARIO ?= classic
 demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
-	@$(BUILD)/bin/outbox-compare run --rate=$(RATE) --seed=$(SEED) $(if $(filter 1 yes on,$(FULL)),--full)
+	@$(BUILD)/bin/outbox-compare run $(SCENARIO) $(GIVEN_RATE) --seed=$(SEED) --live=$(LIVE) $(if $(filter 1 yes on,$(FULL)),,--duration=60s)
 
 ## check              all tests; check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
 check: bootstrap-check

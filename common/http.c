@@ -2,8 +2,7 @@
  * http.c
  *	  libmicrohttpd behind our own loop.
  *
- * The listening socket is made here, so that a wrong address or a port in use
- * is reported with its reason.  The daemon runs without threads; http_run() is
+ * The daemon runs without threads; http_run() is
  * the only way into it.  It serves GET, HEAD and POST; the body of a POST is
  * read and dropped, up to HTTP_REQUEST_MAX.  A POST is an order, and taken from
  * this machine alone, wherever the server listens.  One that a browser sends from
@@ -12,25 +11,20 @@
  */
 #include "http.h"
 
-#include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "exit_codes.h"
-#include "loopback.h"
+#include "http_listen.h"
+#include "http_peer.h"
 
 #define HTTP_REQUEST_MAX (64 * 1024)
 #define HTTP_RESPONSE_MAX ((size_t) 64 * 1024 * 1024)
 #define HTTP_CONNECTIONS_MAX 64
 #define HTTP_IDLE_SECONDS 15
-#define HTTP_HOST_MAX 255
 
 struct HttpServer
 {
@@ -85,34 +79,6 @@ respond_text(struct MHD_Connection *connection, int status, const char *text)
 	return respond(connection, status, "text/plain; charset=utf-8", NULL, &body);
 }
 
-/* False when a browser says that another site's page sends this. */
-static bool
-same_origin(struct MHD_Connection *connection)
-{
-	const char *origin =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN);
-	const char *host =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-	const char *site;
-
-	if (origin == NULL)
-		return true;
-	site = strstr(origin, "://");
-	return site != NULL && host != NULL && strcmp(site + 3, host) == 0;
-}
-
-/* Nobody else may give orders. */
-static bool
-from_this_machine(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-	return info != NULL && loopback_address(info->client_addr) &&
-		   loopback_host(
-			   MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST));
-}
-
 /* The status to refuse a request with, from its head, and why; 0 to go on. */
 static int
 refuse_head(struct MHD_Connection *connection, const char *method, const char **why)
@@ -126,12 +92,12 @@ refuse_head(struct MHD_Connection *connection, const char *method, const char **
 		*why = "method not allowed";
 		return MHD_HTTP_METHOD_NOT_ALLOWED;
 	}
-	if (is_post && !from_this_machine(connection))
+	if (is_post && !http_from_this_machine(connection))
 	{
 		*why = "refused: POST is for this machine alone, at localhost, 127.0.0.1 or [::1]";
 		return MHD_HTTP_FORBIDDEN;
 	}
-	if (is_post && !same_origin(connection))
+	if (is_post && !http_same_origin(connection))
 	{
 		*why = "refused: sent from another site's page";
 		return MHD_HTTP_FORBIDDEN;
@@ -215,99 +181,12 @@ on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 	*con_cls = NULL;
 }
 
-/* Splits "host:port" or "[host]:port" at the last colon. */
-static bool
-split_listen(const char *listen_at, char *host, const char **port, Error *error)
-{
-	const char *colon = strrchr(listen_at, ':');
-	size_t host_len = colon != NULL ? (size_t) (colon - listen_at) : 0;
-	const char *start = listen_at;
-	char *end = NULL;
-	unsigned long number;
-
-	if (host_len >= 2 && start[0] == '[' && start[host_len - 1] == ']')
-	{
-		start++;
-		host_len -= 2;
-	}
-	else if (memchr(listen_at, ':', host_len) != NULL)
-		host_len = 0;
-
-	number = colon != NULL && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10)
-																 : UINT32_MAX;
-	if (host_len == 0 || host_len > HTTP_HOST_MAX || number > UINT16_MAX || *end != '\0')
-	{
-		error_permanent(error, EXIT_CONFIG, "invalid address to listen on: \"%s\"", listen_at);
-		return error_hint(error, "Write it as \"127.0.0.1:9187\" or \"[::1]:9187\".");
-	}
-	memcpy(host, start, host_len);
-	host[host_len] = '\0';
-	*port = colon + 1;
-	return true;
-}
-
-/* A listening socket, or -1. */
-static int
-open_socket(const char *listen_at, Error *error)
-{
-	struct addrinfo hints = {.ai_family = AF_UNSPEC,
-							 .ai_socktype = SOCK_STREAM,
-							 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *addresses;
-	char host[HTTP_HOST_MAX + 1];
-	const char *port = NULL;
-	const int on = 1;
-	int code;
-	int fd;
-
-	if (!split_listen(listen_at, host, &port, error))
-		return -1;
-	code = getaddrinfo(host, port, &hints, &addresses);
-	if (code != 0)
-	{
-		error_permanent(error, EXIT_CONFIG, "could not resolve \"%s\" to listen on: %s", host,
-						gai_strerror(code));
-		return -1;
-	}
-	fd = socket(addresses->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-		bind(fd, addresses->ai_addr, addresses->ai_addrlen) != 0 || listen(fd, 64) != 0)
-	{
-		const int reason = errno;
-
-		error_permanent(error, EXIT_CONFIG, "could not listen on \"%s\": %s", listen_at,
-						strerror(reason));
-		if (reason == EADDRINUSE)
-			error_hint(error, "Another program listens there, perhaps another one of these: give "
-							  "this one its own \"http.listen\", port 0 for any free port, or an "
-							  "empty one to serve nothing.");
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(addresses);
-	return fd;
-}
-
-static int
-port_of(int fd)
-{
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-
-	if (getsockname(fd, (struct sockaddr *) &address, &len) != 0)
-		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *) &address)->sin6_port);
-	return ntohs(((struct sockaddr_in *) &address)->sin_port);
-}
-
 HttpServer *
 http_start(const char *listen_at, HttpHandler handler, void *arg, Error *error)
 {
 	HttpServer *server;
 	const union MHD_DaemonInfo *info;
-	int listen_fd = open_socket(listen_at, error);
+	int listen_fd = http_listen(listen_at, error);
 
 	if (listen_fd < 0)
 		return NULL;
@@ -320,7 +199,7 @@ http_start(const char *listen_at, HttpHandler handler, void *arg, Error *error)
 	}
 	server->handler = handler;
 	server->arg = arg;
-	server->port = port_of(listen_fd);
+	server->port = http_listen_port(listen_fd);
 	/* From here on the library owns the socket, whether it starts or not. */
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,

@@ -45,20 +45,39 @@ const char *const app_schema_sql =
 	"	(payload->>'speed')::float8, (payload->>'accuracy')::float8,\n"                              \
 	"	payload->>'status', (payload->>'time')::timestamptz\n"
 
-const char *const app_handlers_ini =
-	"[handler location_history]\n"
-	"topic = " APP_TOPIC "\n"
+/* Of one mode: its name and topic go where %s stands. */
+static const char history_handler[] =
+	"[handler %s_history]\n"
+	"topic = %s\n"
 	"payload = jsonb\n"
 	"sql = INSERT INTO location_history (mode, request_id, driver_id, " COLUMNS ")\n"
-	"	SELECT 'outbox', (payload->>'request_id')::uuid, key, " VALUES
+	"	SELECT '%s', (payload->>'request_id')::uuid, key, " VALUES
 	"	FROM batch ORDER BY ordinality\n"
-	"\n"
-	"[handler driver_location]\n"
-	"topic = " APP_TOPIC "\n"
+	"\n";
+
+static const char location_handler[] =
+	"[handler %s_location]\n"
+	"topic = %s\n"
 	"payload = jsonb\n"
 	"sql = INSERT INTO driver_location (mode, driver_id, " COLUMNS ")\n"
-	"	SELECT 'outbox', key, " VALUES "	FROM batch_latest\n"
+	"	SELECT '%s', key, " VALUES "	FROM batch_latest\n"
 	"	ON CONFLICT (mode, driver_id) DO UPDATE SET version = EXCLUDED.version,\n"
 	"	latitude = EXCLUDED.latitude, longitude = EXCLUDED.longitude,\n"
 	"	heading = EXCLUDED.heading, speed = EXCLUDED.speed, accuracy = EXCLUDED.accuracy,\n"
-	"	status = EXCLUDED.status, reported_at = EXCLUDED.reported_at\n";
+	"	status = EXCLUDED.status, reported_at = EXCLUDED.reported_at\n"
+	"\n";
+
+void
+app_handlers_write(const bool *modes, Buffer *ini)
+{
+	for (int i = 0; i < MODE_COUNT; i++)
+	{
+		const char *name = mode_name((Mode) i);
+		const char *topic = mode_topic((Mode) i);
+
+		if (!modes[i] || topic == NULL)
+			continue;
+		buffer_printf(ini, history_handler, name, topic, name);
+		buffer_printf(ini, location_handler, name, topic, name);
+	}
+}

@@ -6,9 +6,12 @@
 #ifndef OUTBOX_COMPARE_APP_SCHEMA_H
 #define OUTBOX_COMPARE_APP_SCHEMA_H
 
-#define APP_TOPIC "outbox.event.driver"
+#include "buffer.h"
+#include "mode.h"
 
 extern const char *const app_schema_sql;
-extern const char *const app_handlers_ini;
+
+/* Two handlers for each topic of the modes that are present. */
+extern void app_handlers_write(const bool *modes, Buffer *ini);
 
 #endif

@@ -3,7 +3,7 @@
  *	  fork, exec and wait.
  *
  * Between fork and exec only calls that are safe in a process with threads: all
- * strings are made before.  PG*, OUTBOX_RELAY_* and OUTBOX_CONSUMER_* of our own
+ * strings are made before.  PG* and OUTBOX_RELAY_*, _CONSUMER_* and _INGEST_* of our own
  * environment are kept from the children, which get their settings from us alone.
  */
 #include "child.h"
@@ -30,7 +30,8 @@ extern char **environ;
 static bool
 is_hidden(const char *variable)
 {
-	static const char *const prefixes[] = {"PG", "OUTBOX_RELAY_", "OUTBOX_CONSUMER_", NULL};
+	static const char *const prefixes[] = {"PG", "OUTBOX_RELAY_", "OUTBOX_CONSUMER_",
+										   "OUTBOX_INGEST_", NULL};
 
 	for (int i = 0; prefixes[i] != NULL; i++)
 	{

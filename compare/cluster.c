@@ -95,6 +95,7 @@ cluster_start(Cluster *cluster, Error *error)
 {
 	char program[CLUSTER_PATH_SIZE];
 	char port[32];
+	char connections[32];
 	const char *const argv[] = {program,
 								"-D",
 								cluster->data_dir,
@@ -107,7 +108,9 @@ cluster_start(Cluster *cluster, Error *error)
 								"-c",
 								cluster->config.logical ? "wal_level=logical" : "wal_level=replica",
 								"-c",
-								"max_connections=100",
+								connections,
+								"-c",
+								"track_commit_timestamp=on", /* when a row was visible */
 								"-c",
 								"shared_buffers=64MB",
 								"-c",
@@ -130,6 +133,7 @@ cluster_start(Cluster *cluster, Error *error)
 	}
 	snprintf(program, sizeof(program), "%s/postgres", cluster->config.bin_dir);
 	snprintf(port, sizeof(port), "port=%d", cluster->port);
+	snprintf(connections, sizeof(connections), "max_connections=%d", cluster->config.connections);
 	return child_start(&cluster->server, &spec, error);
 }
 

@@ -24,7 +24,8 @@ typedef struct ClusterConfig
 	const char *password_file; /* for initdb: the password alone, readable by the user */
 	const char *pass_file;	   /* for libpq */
 	ChildUser user;
-	bool logical; /* wal_level = logical */
+	int connections; /* max_connections */
+	bool logical;	 /* wal_level = logical */
 } ClusterConfig;
 
 typedef struct Cluster

@@ -2,39 +2,37 @@
  * compare_options.c
  *	  The table of settings, and what follows from them.
  *
- * The outage is 30 % to 70 % of the run unless it is set, and the breaker's 60 s
- * shrink with a run that is shorter than the classic 300 s.  Refuses an outage
- * outside the run and time-outs that a client would not live to see.
+ * Refuses time-outs that a client would not live to see.
  */
 #include "compare_options.h"
 
 #include "clock.h"
 #include "exit_codes.h"
 
-#define SHORT_RUN_MS 60000
-#define FULL_RUN_MS 300000
-#define CLASSIC_RESET_MS 60000
+#define BRIEF_USEC (20 * USEC_PER_SEC)
+#define CLASSIC_RUN_MS 300000
+#define CLASSIC_RESET_USEC (60 * USEC_PER_SEC)
 
 static const OptionSpec compare_specs[] = {
-	{"rate", OPTION_INT, "50", 1, 5000, NULL, "requests/s", 0,
-	 "Requests per second to each mode, whatever becomes of them."},
+	{"all", OPTION_BOOL, "off", 0, 0, NULL, "", 0, "Every scenario that comes with the program."},
+	{"short", OPTION_BOOL, "off", 0, 0, NULL, "", 0, "No scenario longer than 20 s."},
+	{"paths", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	 "What is compared: a list of direct, direct-retry, dual-write, kafka-first, outbox and "
+	 "outbox-wal. Unset: all of them. Without one that goes through Kafka there is only the "
+	 "target."},
+	{"rate", OPTION_INT, NULL, 1, 5000, NULL, "requests/s", 0,
+	 "Requests per second to each path, in place of the scenario's. Not for a ramp."},
 	{"duration", OPTION_DURATION, NULL, 1000, 86400000, NULL, "ms", 0,
-	 "How long requests are sent: 60s, with --full 300s."},
-	{"full", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
-	 "The classic run: 300 s, the target crashes at 90 s and is back at 210 s."},
-	{"outage.start", OPTION_DURATION, NULL, 0, 86400000, NULL, "ms", 0,
-	 "When the target crashes: 30 % of the duration."},
-	{"outage.end", OPTION_DURATION, NULL, 0, 86400000, NULL, "ms", 0,
-	 "When it is started again: 70 % of the duration. Equal to outage.start: no outage."},
-	{"seed", OPTION_INT, "1", 0, INT64_MAX, NULL, "", 0,
-	 "Makes arrival times, paths and request ids."},
-	{"modes", OPTION_TEXT, "direct,outbox", 0, 0, NULL, "", 0,
-	 "What is compared. With direct alone there is no source, no broker, no relay."},
+	 "How long requests are sent, in place of the scenario's. Its faults keep their shares."},
+	{"seed", OPTION_INT, "1", 0, INT64_MAX / 2, NULL, "", 0,
+	 "Makes arrival times, drivers' ways and request ids."},
+	{"repeat", OPTION_INT, "1", 1, 100, NULL, "", 0,
+	 "How often each scenario is run, each time with the next seed."},
 	{"drivers", OPTION_INT, "100", 1, 10000, NULL, "", 0, "How many drivers move about."},
 	{"breaker.reset", OPTION_DURATION, NULL, 100, 86400000, NULL, "ms", 0,
-	 "How long the consumer's breaker stays open: 60s, scaled by duration/300s."},
+	 "How long the consumer's breaker stays open: 60s, scaled by the shortest duration/300s."},
 	{"http.threads", OPTION_INT, "2", 1, 64, NULL, "", 0, "Threads of the HTTP server."},
-	{"pool.size", OPTION_INT, "8", 1, 64, NULL, "", 0, "Connections of each mode's pool."},
+	{"pool.size", OPTION_INT, "8", 1, 64, NULL, "", 0, "Connections of each path's pool."},
 	{"pool.queue", OPTION_INT, "64", 1, 100000, NULL, "", 0,
 	 "Requests that may wait for a connection."},
 	{"pool.wait", OPTION_DURATION, "500ms", 1, 60000, NULL, "ms", 0,
@@ -52,10 +50,16 @@ static const OptionSpec compare_specs[] = {
 	{"reconnect.max", OPTION_DURATION, "200ms", 1, 60000, NULL, "ms", 0, "The longest such delay."},
 	{"drain.timeout", OPTION_DURATION, "30s", 1000, 3600000, NULL, "ms", 0,
 	 "After the load, how long nothing may arrive in the target before the run gives up."},
+	{"price", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
+	 "With the scenario calm: each path alone as well, 10 s each, for what it costs. --all does."},
+	{"live", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
+	 "Where the live page listens, such as 127.0.0.1:8088, or port 0 for one that is free. Unset: "
+	 "no "
+	 "page, but for serve, which has it at 127.0.0.1:8088."},
 	{"dir", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
 	 "An empty directory for the servers; it is removed at the end. Unset: a new one in TMPDIR."},
 	{"report", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
-	 "Where the report goes. Unset: build/compare/report.json of the tree."},
+	 "Where report.json goes: a file, or a directory for it. Unset: build/compare of the tree."},
 	{"keep", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
 	 "Leave the directory with data and logs behind."},
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};
@@ -80,57 +84,66 @@ duration_of(const Options *options, const char *name)
 	return options_int(options, name) * USEC_PER_MS;
 }
 
-static bool
-fill_times(CompareConfig *config, const Options *options, Error *error)
-{
-	int64_t duration_ms;
-
-	config->duration_usec = duration_or(options, "duration",
-										options_bool(options, "full") ? FULL_RUN_MS : SHORT_RUN_MS);
-	duration_ms = config->duration_usec / USEC_PER_MS;
-	config->outage_start_usec = duration_or(options, "outage.start", duration_ms * 3 / 10);
-	config->outage_end_usec = duration_or(options, "outage.end", duration_ms * 7 / 10);
-	config->breaker_reset_usec =
-		duration_or(options, "breaker.reset", CLASSIC_RESET_MS * duration_ms / FULL_RUN_MS);
-	config->breaker_scaled = options_text(options, "breaker.reset") == NULL;
-	if (config->outage_start_usec > config->outage_end_usec ||
-		config->outage_end_usec > config->duration_usec)
-		return error_permanent(error, EXIT_CONFIG,
-							   "the outage must start before it ends, and end within the run");
-	return true;
-}
-
 bool
 compare_config_fill(CompareConfig *config, const Options *options, Error *error)
 {
+	const char *paths = options_text(options, "paths");
+
 	*config = (CompareConfig){
-		.rate = (uint32_t) options_int(options, "rate"),
+		.all = options_bool(options, "all"),
+		.brief = options_bool(options, "short"),
+		.rate = options_text(options, "rate") != NULL ? (uint32_t) options_int(options, "rate") : 0,
+		.duration_usec = duration_or(options, "duration", 0),
 		.seed = (uint64_t) options_int(options, "seed"),
+		.repeat = (int) options_int(options, "repeat"),
 		.drivers = (uint32_t) options_int(options, "drivers"),
-		.http_threads = (int) options_int(options, "http.threads"),
-		.pool_size = (int) options_int(options, "pool.size"),
-		.pool_queue = (int) options_int(options, "pool.queue"),
-		.pool_wait_usec = duration_of(options, "pool.wait"),
-		.connect_timeout_usec = duration_of(options, "timeout.connect"),
-		.statement_timeout_usec = duration_of(options, "timeout.statement"),
-		.tcp_user_timeout_usec = duration_of(options, "timeout.tcp_user"),
-		.client_timeout_usec = duration_of(options, "timeout.client"),
-		.reconnect_min_usec = duration_of(options, "reconnect.min"),
-		.reconnect_max_usec = duration_of(options, "reconnect.max"),
+		.breaker_reset_usec = duration_or(options, "breaker.reset", 0),
 		.drain_timeout_usec = duration_of(options, "drain.timeout"),
+		.price = options_bool(options, "price") || options_bool(options, "all"),
+		.live = options_text(options, "live"),
 		.dir = options_text(options, "dir"),
 		.report = options_text(options, "report"),
 		.keep = options_bool(options, "keep"),
 	};
-	if (!mode_parse_list(options_text(options, "modes"), config->modes))
+	ingest_limits_fill(&config->limits, options);
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+		config->modes[mode] = true;
+	if (paths != NULL && !mode_parse_list(paths, config->modes))
 	{
-		error_permanent(error, EXIT_CONFIG, "%s: invalid modes \"%s\"",
-						options_origin(options, "modes"), options_text(options, "modes"));
-		return error_hint(error, "It is a list of direct and outbox.");
+		error_permanent(error, EXIT_CONFIG, "%s: invalid paths \"%s\"",
+						options_origin(options, "paths"), paths);
+		return error_hint(error, "It is a list of direct, direct-retry, dual-write, kafka-first, "
+								 "outbox and outbox-wal.");
 	}
-	if (config->pool_wait_usec + config->statement_timeout_usec > config->client_timeout_usec)
+	if (config->limits.pool_wait_usec + config->limits.statement_timeout_usec >
+		config->limits.client_timeout_usec)
 		return error_permanent(error, EXIT_CONFIG,
 							   "\"timeout.client\" is shorter than a wait in the pool and one "
 							   "statement");
-	return fill_times(config, options, error);
+	return true;
+}
+
+bool
+compare_config_apply(const CompareConfig *config, Scenario *scenario, Error *error)
+{
+	if (config->rate > 0 && scenario->shape.form == LOAD_RAMP)
+		return error_permanent(error, EXIT_CONFIG, "\"%s\" has a ramp, which --rate cannot replace",
+							   scenario->name);
+	if (config->rate > 0)
+		scenario->rate = config->rate;
+	if (config->duration_usec > 0)
+		scenario_scale(scenario, config->duration_usec);
+	else if (config->brief && scenario->duration_usec > BRIEF_USEC)
+		scenario_scale(scenario, BRIEF_USEC);
+	return true;
+}
+
+int64_t
+compare_breaker_reset(const CompareConfig *config, int64_t shortest_usec)
+{
+	int64_t scaled = CLASSIC_RESET_USEC * (shortest_usec / USEC_PER_MS) / CLASSIC_RUN_MS;
+
+	if (config->breaker_reset_usec > 0)
+		return config->breaker_reset_usec;
+	return scaled < CLASSIC_RESET_USEC ? scaled : CLASSIC_RESET_USEC;
 }

@@ -2,44 +2,46 @@
  * compare_options.h
  *	  The settings of outbox-compare, as values.
  */
-#ifndef OUTBOX_COMPARE_OPTIONS_H
-#define OUTBOX_COMPARE_OPTIONS_H
+#ifndef OUTBOX_COMPARE_COMPARE_OPTIONS_H
+#define OUTBOX_COMPARE_COMPARE_OPTIONS_H
 
 #include "error.h"
+#include "ingest_options.h"
 #include "mode.h"
 #include "options.h"
+#include "scenario.h"
 
 extern const OptionTable compare_option_table;
 
 typedef struct CompareConfig
 {
-	uint32_t rate; /* requests per second, for each mode */
-	uint64_t seed;
-	uint32_t drivers;
+	bool all;	/* scenarios */
+	bool brief; /* none longer than 20 s */
 	bool modes[MODE_COUNT];
-	int64_t duration_usec;
-	int64_t outage_start_usec; /* from the start of the load */
-	int64_t outage_end_usec;   /* equal: no outage */
-	int64_t breaker_reset_usec;
-	bool breaker_scaled; /* with the duration, not set */
-	int http_threads;
-	int pool_size;
-	int pool_queue;
-	int64_t pool_wait_usec;
-	int64_t connect_timeout_usec;
-	int64_t statement_timeout_usec;
-	int64_t tcp_user_timeout_usec;
-	int64_t client_timeout_usec;
-	int64_t reconnect_min_usec;
-	int64_t reconnect_max_usec;
+	uint32_t rate;		   /* 0: the scenario's; so the duration */
+	int64_t duration_usec; /* of the load */
+	uint64_t seed;
+	int repeat;
+	uint32_t drivers;
+	int64_t breaker_reset_usec; /* 0: scaled with the duration */
+	IngestLimits limits;
 	int64_t drain_timeout_usec;
+	bool price;			/* measure what each path costs alone */
+	const char *live;	/* where the live page listens; NULL: there is none */
 	const char *dir;	/* NULL: chosen */
-	const char *report; /* NULL: build/compare/report.json of the tree */
+	const char *report; /* NULL: build/compare of the tree */
 	bool keep;
 } CompareConfig;
 
 /* The strings are those of the options, which must stay. */
 extern MUST_CHECK bool compare_config_fill(CompareConfig *config, const Options *options,
 										   Error *error);
+
+/* What was asked for in place of the scenario's own. */
+extern MUST_CHECK bool compare_config_apply(const CompareConfig *config, Scenario *scenario,
+											Error *error);
+
+/* How long the breaker stays open, for scenarios of which the shortest lasts so long. */
+extern int64_t compare_breaker_reset(const CompareConfig *config, int64_t shortest_usec);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "cluster.h"
 #include "exit_codes.h"
 #include "files.h"
+#include "kafka_topics.h"
 #include "port.h"
 #include "scrape.h"
 
@@ -24,25 +26,16 @@
 #define KILL_WAIT_USEC (20 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
 #define GET_TIMEOUT_USEC (500 * USEC_PER_MS)
-#define VARIABLES_MAX 8
-#define VARIABLE_SIZE (CLUSTER_CONNINFO_SIZE + 64)
-
-/* "NAME=value" strings for child_start(). */
-typedef struct Variables
-{
-	char text[VARIABLES_MAX][VARIABLE_SIZE];
-	const char *list[VARIABLES_MAX + 1];
-	int count;
-} Variables;
+#define HANDLERS_LIMIT 32768
+#define READY_LIMIT 65536
+#define ARGUMENTS_MAX 6
 
 static void
-add_variable(Variables *variables, const char *name, const char *value)
+add_variable(DaemonSetup *setup, const char *name, const char *value)
 {
-	if (variables->count == VARIABLES_MAX)
-		return;
-	snprintf(variables->text[variables->count], VARIABLE_SIZE, "%s=%s", name, value);
-	variables->list[variables->count] = variables->text[variables->count];
-	variables->count++;
+	if (setup->variable_count < DAEMON_VARIABLES)
+		snprintf(setup->variables[setup->variable_count++], DAEMON_VARIABLE_SIZE, "%s=%s", name,
+				 value);
 }
 
 void
@@ -89,144 +82,217 @@ daemons_start_broker(Daemons *daemons, Error *error)
 }
 
 static bool
-broker_address(const Daemons *daemons, char *address, size_t size, Error *error)
+read_broker_file(const Daemons *daemons, const char *name, char *line, size_t size, Error *error)
 {
 	char path[CLUSTER_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/kafka/%s", daemons->config.dir, name);
+	return file_read_line(path, line, size, error);
+}
+
+static bool
+find_broker(Daemons *daemons, Error *error)
+{
 	char port[16];
 
-	snprintf(path, sizeof(path), "%s/kafka/port", daemons->config.dir);
-	if (!file_read_line(path, port, sizeof(port), error))
+	if (!read_broker_file(daemons, "port", port, sizeof(port), error))
 		return false;
-	snprintf(address, size, "127.0.0.1:%s", port);
+	snprintf(daemons->broker, sizeof(daemons->broker), "127.0.0.1:%s", port);
 	return true;
+}
+
+pid_t
+daemons_broker_pid(const Daemons *daemons)
+{
+	char pid[16];
+	Error ignored;
+
+	if (!read_broker_file(daemons, "pid", pid, sizeof(pid), &ignored))
+		return 0;
+	return (pid_t) strtol(pid, NULL, 10);
+}
+
+bool
+daemons_kill_broker(Daemons *daemons, Error *error)
+{
+	if (!run_kafka(daemons, "kill", error))
+		return false;
+	if (!child_wait(&daemons->tool, KILL_WAIT_USEC))
+		return error_permanent(error, EXIT_SERVER, "the broker could not be killed");
+	return daemons->tool.status == 0 || child_error(&daemons->tool, error);
+}
+
+bool
+daemons_restart_broker(Daemons *daemons, Error *error)
+{
+	return run_kafka(daemons, "restart", error);
 }
 
 /* -------------------------------------------------------------------------
  * relay and consumer
  * ------------------------------------------------------------------------- */
 
+/* argument: one more, or NULL. */
 static bool
-start_daemon(Daemons *daemons, Child *child, const char *program, const char *command,
-			 const char *handlers, const Variables *variables, Error *error)
+start_daemon(Daemons *daemons, Child *child, const DaemonSetup *setup, const char *command,
+			 const char *argument, Error *error)
 {
 	char path[CLUSTER_PATH_SIZE];
 	char log_path[CLUSTER_PATH_SIZE];
-	const char *const argv[] = {path, command, handlers != NULL ? "--config" : NULL, handlers,
-								NULL};
-	ChildSpec spec = {.name = program,
+	const char *argv[ARGUMENTS_MAX] = {path, command};
+	const char *env[DAEMON_VARIABLES + 1] = {NULL};
+	int count = 2;
+	ChildSpec spec = {.name = setup->program,
 					  .argv = argv,
-					  .env = variables->list,
+					  .env = env,
 					  .log_path = log_path,
 					  .death_signal = SIGKILL};
 
-	snprintf(path, sizeof(path), "%s/%s", daemons->config.program_dir, program);
-	snprintf(log_path, sizeof(log_path), "%s/%s.log", daemons->config.dir, program);
+	if (argument != NULL)
+		argv[count++] = argument;
+	if (setup->config_path[0] != '\0')
+	{
+		argv[count++] = "--config";
+		argv[count++] = setup->config_path;
+	}
+	for (int i = 0; i < setup->variable_count; i++)
+		env[i] = setup->variables[i];
+	snprintf(path, sizeof(path), "%s/%s", daemons->config.program_dir, setup->program);
+	snprintf(log_path, sizeof(log_path), "%s/%s.log", daemons->config.dir, setup->program);
 	return child_start(child, &spec, error);
+}
+
+static bool
+answers(int port, const char *path)
+{
+	Buffer body;
+	int status;
+
+	buffer_init(&body, READY_LIMIT);
+	status = scrape_get(port, path, GET_TIMEOUT_USEC, &body);
+	buffer_free(&body);
+	return status == 200;
 }
 
 static bool
 await_ready(Child *child, int port, Interrupt *interrupt, Error *error)
 {
 	MonoUsec deadline = clock_mono() + READY_TIMEOUT_USEC;
-	Buffer body;
-	int status = 0;
 
-	buffer_init(&body, 65536);
-	while (status != 200)
+	while (!answers(port, "/readyz"))
 	{
-		status = scrape_get(port, "/readyz", GET_TIMEOUT_USEC, &body);
-		if (status == 200)
-			break;
 		if (!child_running(child))
-		{
-			child_error(child, error);
-			break;
-		}
+			return child_error(child, error);
 		if (!interrupt_wait(interrupt, clock_mono() + LOOK_USEC))
-		{
-			error_transient(error, "interrupted");
-			break;
-		}
+			return error_transient(error, "interrupted");
 		if (clock_mono() > deadline)
-		{
-			error_permanent(error, EXIT_SERVER, "%s did not get ready", child->name);
-			break;
-		}
+			return error_permanent(error, EXIT_SERVER, "%s did not get ready", child->name);
 	}
-	buffer_free(&body);
-	return status == 200;
+	return true;
 }
 
-/* "init" to its end, then "run". */
+/* "init" to its end; argument: one more of its arguments, or NULL. */
 static bool
-init_and_run(Daemons *daemons, Child *child, const char *program, const char *handlers,
-			 const Variables *variables, Interrupt *interrupt, Error *error)
+init_daemon(Daemons *daemons, const DaemonSetup *setup, const char *argument, Interrupt *interrupt,
+			Error *error)
 {
-	return start_daemon(daemons, &daemons->tool, program, "init", handlers, variables, error) &&
-		   child_finish(&daemons->tool, interrupt, INIT_TIMEOUT_USEC, error) &&
-		   start_daemon(daemons, child, program, "run", handlers, variables, error);
+	return start_daemon(daemons, &daemons->tool, setup, "init", argument, error) &&
+		   child_finish(&daemons->tool, interrupt, INIT_TIMEOUT_USEC, error);
+}
+
+static void
+listen_at(DaemonSetup *setup, const char *name, int port)
+{
+	char address[32];
+
+	snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+	add_variable(setup, name, address);
+}
+
+static void
+set_up_relay(Daemons *daemons, const char *conninfo)
+{
+	DaemonSetup *setup = &daemons->relay_setup;
+
+	*setup = (DaemonSetup){.program = "outbox-relay"};
+	add_variable(setup, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
+	add_variable(setup, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
+	listen_at(setup, "OUTBOX_RELAY_HTTP_LISTEN", daemons->relay_port);
+	/* So that it is soon known that nothing is on its way any more. */
+	add_variable(setup, "OUTBOX_RELAY_HEARTBEAT_INTERVAL", "1s");
+	add_variable(setup, "OUTBOX_RELAY_FEEDBACK_INTERVAL", "1s");
 }
 
 static bool
-start_relay(Daemons *daemons, const char *conninfo, const char *broker, const char *listen_at,
-			Interrupt *interrupt, Error *error)
+set_up_consumer(Daemons *daemons, const char *conninfo, Error *error)
 {
-	Variables variables = {.count = 0};
-
-	add_variable(&variables, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
-	add_variable(&variables, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", broker);
-	add_variable(&variables, "OUTBOX_RELAY_HTTP_LISTEN", listen_at);
-	return init_and_run(daemons, &daemons->relay, "outbox-relay", NULL, &variables, interrupt,
-						error);
-}
-
-static bool
-start_consumer(Daemons *daemons, const char *conninfo, const char *broker, const char *listen_at,
-			   Interrupt *interrupt, Error *error)
-{
-	Variables variables = {.count = 0};
-	char handlers[CLUSTER_PATH_SIZE];
+	DaemonSetup *setup = &daemons->consumer_setup;
+	Buffer handlers;
 	char reset[32];
+	bool written;
 
-	snprintf(handlers, sizeof(handlers), "%s/consumer.ini", daemons->config.dir);
-	if (!file_write(handlers, app_handlers_ini, 0644, error))
-		return false;
+	*setup = (DaemonSetup){.program = "outbox-consumer"};
+	snprintf(setup->config_path, sizeof(setup->config_path), "%.480s/consumer.ini",
+			 daemons->config.dir);
 	snprintf(reset, sizeof(reset), "%lldms",
 			 (long long) (daemons->config.breaker_reset_usec / USEC_PER_MS));
-	add_variable(&variables, "OUTBOX_CONSUMER_TARGET_CONNINFO", conninfo);
-	add_variable(&variables, "OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS", broker);
-	add_variable(&variables, "OUTBOX_CONSUMER_HTTP_LISTEN", listen_at);
-	add_variable(&variables, "OUTBOX_CONSUMER_CONSUMER_GROUP", "analytics");
-	add_variable(&variables, "OUTBOX_CONSUMER_BREAKER_RESET", reset);
-	return init_and_run(daemons, &daemons->consumer, "outbox-consumer", handlers, &variables,
-						interrupt, error);
+	add_variable(setup, "OUTBOX_CONSUMER_TARGET_CONNINFO", conninfo);
+	add_variable(setup, "OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
+	listen_at(setup, "OUTBOX_CONSUMER_HTTP_LISTEN", daemons->consumer_port);
+	add_variable(setup, "OUTBOX_CONSUMER_CONSUMER_GROUP", "analytics");
+	add_variable(setup, "OUTBOX_CONSUMER_BREAKER_RESET", reset);
+
+	buffer_init(&handlers, HANDLERS_LIMIT);
+	app_handlers_write(daemons->config.modes, &handlers);
+	written = handlers.failed ? error_bug(error, "the handlers are too long")
+							  : file_write(setup->config_path, handlers.data, 0644, error);
+	buffer_free(&handlers);
+	return written;
+}
+
+bool
+daemons_run_relay(Daemons *daemons, Error *error)
+{
+	return start_daemon(daemons, &daemons->relay, &daemons->relay_setup, "run", NULL, error);
+}
+
+bool
+daemons_run_consumer(Daemons *daemons, Error *error)
+{
+	return start_daemon(daemons, &daemons->consumer, &daemons->consumer_setup, "run", NULL, error);
+}
+
+bool
+daemons_relay_serves(const Daemons *daemons)
+{
+	return answers(daemons->relay_port, "/healthz");
+}
+
+bool
+daemons_consumer_serves(const Daemons *daemons)
+{
+	return answers(daemons->consumer_port, "/healthz");
 }
 
 bool
 daemons_start(Daemons *daemons, const char *source_conninfo, const char *target_conninfo,
 			  Interrupt *interrupt, Error *error)
 {
-	char broker[64];
-	char relay_listen[32];
-	char consumer_listen[32];
+	const char *messages = daemons->config.modes[MODE_OUTBOX_WAL] ? "--wal-messages=on" : NULL;
 
 	daemons->relay_port = port_find();
 	daemons->consumer_port = port_find();
-	snprintf(relay_listen, sizeof(relay_listen), "127.0.0.1:%d", daemons->relay_port);
-	snprintf(consumer_listen, sizeof(consumer_listen), "127.0.0.1:%d", daemons->consumer_port);
-	return broker_address(daemons, broker, sizeof(broker), error) &&
-		   start_relay(daemons, source_conninfo, broker, relay_listen, interrupt, error) &&
-		   start_consumer(daemons, target_conninfo, broker, consumer_listen, interrupt, error) &&
+	if (!find_broker(daemons, error))
+		return false;
+	set_up_relay(daemons, source_conninfo);
+	return set_up_consumer(daemons, target_conninfo, error) &&
+		   kafka_topics_make(daemons->broker, daemons->config.modes, error) &&
+		   init_daemon(daemons, &daemons->relay_setup, messages, interrupt, error) &&
+		   daemons_run_relay(daemons, error) &&
+		   init_daemon(daemons, &daemons->consumer_setup, NULL, interrupt, error) &&
+		   daemons_run_consumer(daemons, error) &&
 		   await_ready(&daemons->relay, daemons->relay_port, interrupt, error) &&
 		   await_ready(&daemons->consumer, daemons->consumer_port, interrupt, error);
-}
-
-bool
-daemons_check(Daemons *daemons, Error *error)
-{
-	if (!child_running(&daemons->relay))
-		return child_error(&daemons->relay, error);
-	return child_running(&daemons->consumer) || child_error(&daemons->consumer, error);
 }
 
 void

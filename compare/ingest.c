@@ -1,10 +1,10 @@
 /*
  * ingest.c
- *	  HTTP in front of the pools (libmicrohttpd).
+ *	  HTTP in front of the paths (libmicrohttpd).
  *
- * A request is read completely, checked, and given to its mode's pool while its
- * connection is suspended; the pool's thread resumes it with the result.  So no
- * mode can take the HTTP threads away from the other.  Refuses bodies over
+ * A request is read completely, checked, and given to its mode's path while its
+ * connection is suspended; a thread of the path resumes it with the result.  So no
+ * mode can take the HTTP threads away from the others.  Refuses bodies over
  * BODY_LIMIT and drivers whose id is not that of the body.
  */
 #include "ingest.h"
@@ -12,24 +12,34 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "buffer.h"
+#include "exit_codes.h"
 #include "location.h"
+#include "path.h"
 
 #define BODY_LIMIT 4096
 #define ANSWER_LIMIT 512
+#define STATE_LIMIT 4096
+#define CONNECTION_LIMIT 8192
+#define LOOK_USEC (5 * USEC_PER_MS)
 #define PATH_PREFIX "/drivers/"
 #define PATH_SUFFIX "/location"
 
 struct Ingest
 {
-	IngestConfig config;
+	IngestSettings settings;
 	struct MHD_Daemon *daemon;
-	Pool *pools[MODE_COUNT];
+	Path *paths[MODE_COUNT]; /* of the modes that are there */
 	int port;
+	_Atomic int open;	   /* requests that a path has, or is about to get */
+	_Atomic bool stopping; /* no path gets another one */
+	_Atomic bool crashing; /* see ingest_crash_between() */
 };
 
 typedef enum RequestState
@@ -41,7 +51,8 @@ typedef enum RequestState
 
 typedef struct IngestRequest
 {
-	PoolJob job;
+	PathJob job;
+	Ingest *ingest;
 	struct MHD_Connection *connection;
 	Mode mode;
 	Buffer body;
@@ -95,8 +106,9 @@ answer_stored(const IngestRequest *request)
 	buffer_init(&body, ANSWER_LIMIT);
 	buffer_printf(&body, "{\"request_id\":\"%s\",\"version\":%lld}\n", id,
 				  (long long) request->job.version);
-	queued = answer(request->connection,
-					request->mode == MODE_DIRECT ? MHD_HTTP_CREATED : MHD_HTTP_ACCEPTED, &body);
+	queued =
+		answer(request->connection,
+			   mode_writes_target(request->mode) ? MHD_HTTP_CREATED : MHD_HTTP_ACCEPTED, &body);
 	buffer_free(&body);
 	return queued;
 }
@@ -110,7 +122,7 @@ answer_result(const IngestRequest *request)
 			return answer_stored(request);
 		case JOB_AWAY:
 			return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-								"the database is away");
+								"what it would be stored in is away");
 		case JOB_BUSY:
 			return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 								"all connections are in use");
@@ -121,7 +133,7 @@ answer_result(const IngestRequest *request)
 			break;
 	}
 	return answer_error(request->connection, MHD_HTTP_GATEWAY_TIMEOUT,
-						"the database did not say whether it was stored");
+						"nobody said whether it was stored");
 }
 
 /* -------------------------------------------------------------------------
@@ -129,12 +141,14 @@ answer_result(const IngestRequest *request)
  * ------------------------------------------------------------------------- */
 
 static void
-request_done(PoolJob *job)
+request_done(PathJob *job)
 {
 	IngestRequest *request = job->arg;
+	Ingest *ingest = request->ingest;
 
 	atomic_store(&request->state, REQUEST_DONE);
 	MHD_resume_connection(request->connection);
+	ingest->open--;
 }
 
 /* "/drivers/{id}/location": the id, or false. */
@@ -158,10 +172,10 @@ mode_of_query(const Ingest *ingest, struct MHD_Connection *connection, Mode *mod
 	const char *text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "mode");
 
 	if (text != NULL)
-		return mode_parse(text, strlen(text), mode) && ingest->config.modes[*mode];
+		return mode_parse(text, strlen(text), mode) && ingest->settings.modes[*mode];
 	for (int i = 0; i < MODE_COUNT; i++)
 	{
-		if (ingest->config.modes[i])
+		if (ingest->settings.modes[i])
 		{
 			*mode = (Mode) i;
 			return true;
@@ -186,14 +200,96 @@ submit(Ingest *ingest, IngestRequest *request, const char *driver, size_t driver
 		return answer_error(request->connection, MHD_HTTP_BAD_REQUEST,
 							"\"driver_id\" is not the driver of the path");
 
+	ingest->open++;
+	if (ingest->stopping)
+	{
+		ingest->open--;
+		return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+							"the server is stopping");
+	}
+	request->ingest = ingest;
 	request->job.done = request_done;
 	request->job.arg = request;
-	/* Suspended first: the pool may be done before pool_submit() returns. */
+	/* Suspended first: the path may be done before path_submit() returns. */
 	atomic_store(&request->state, REQUEST_QUEUED);
 	MHD_suspend_connection(request->connection);
-	if (!pool_submit(ingest->pools[request->mode], &request->job))
-		request_done(&request->job);
+	path_submit(ingest->paths[request->mode], &request->job);
 	return MHD_YES;
+}
+
+static bool
+all_ready(const Ingest *ingest)
+{
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (ingest->paths[mode] != NULL && !path_ready(ingest->paths[mode]))
+			return false;
+	}
+	return true;
+}
+
+static enum MHD_Result
+answer_ready(const Ingest *ingest, struct MHD_Connection *connection)
+{
+	enum MHD_Result queued;
+	Buffer body;
+
+	if (!all_ready(ingest))
+		return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "not all connections are up");
+	buffer_init(&body, ANSWER_LIMIT);
+	buffer_append_str(&body, "{\"ready\":true}\n");
+	queued = answer(connection, MHD_HTTP_OK, &body);
+	buffer_free(&body);
+	return queued;
+}
+
+static void
+append_state(Buffer *body, Mode mode, const Path *path)
+{
+	int breaker = path_breaker(path);
+
+	buffer_printf(body, "\"%s\":{\"connected\":%d,\"queued\":%lld,\"breaker\":", mode_name(mode),
+				  path_connected(path), (long long) path_queued(path));
+	if (breaker >= 0)
+		buffer_printf(body, "%d}", breaker);
+	else
+		buffer_append_str(body, "null}");
+}
+
+static enum MHD_Result
+answer_state(const Ingest *ingest, struct MHD_Connection *connection)
+{
+	const char *separator = "{\"paths\":{";
+	enum MHD_Result queued;
+	Buffer body;
+
+	buffer_init(&body, STATE_LIMIT);
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (ingest->paths[mode] == NULL)
+			continue;
+		buffer_append_str(&body, separator);
+		append_state(&body, (Mode) mode, ingest->paths[mode]);
+		separator = ",";
+	}
+	buffer_append_str(&body, "}}\n");
+	queued = answer(connection, MHD_HTTP_OK, &body);
+	buffer_free(&body);
+	return queued;
+}
+
+/* Of what isn't a report. */
+static enum MHD_Result
+answer_page(const Ingest *ingest, struct MHD_Connection *connection, const char *path,
+			const char *method)
+{
+	bool ready = strcmp(path, "/readyz") == 0;
+
+	if (!ready && strcmp(path, "/state") != 0)
+		return answer_error(connection, MHD_HTTP_NOT_FOUND, "there is no such page");
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+		return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET is for this page");
+	return ready ? answer_ready(ingest, connection) : answer_state(ingest, connection);
 }
 
 static IngestRequest *
@@ -233,12 +329,22 @@ on_request(void *arg, struct MHD_Connection *connection, const char *path, const
 		return MHD_YES;
 	}
 	if (!driver_of_path(path, &driver, &driver_len))
-		return answer_error(connection, MHD_HTTP_NOT_FOUND, "there is no such page");
+		return answer_page(ingest, connection, path, method);
 	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
 		return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST is for this page");
 	if (!mode_of_query(ingest, connection, &request->mode))
 		return answer_error(connection, MHD_HTTP_BAD_REQUEST, "there is no such mode");
 	return submit(ingest, request, driver, driver_len);
+}
+
+/* The answer has left, and the message hasn't. */
+static void
+crash_between(Ingest *ingest, const IngestRequest *request)
+{
+	if (ingest->crashing && request->mode == MODE_DUAL_WRITE &&
+		atomic_load(&request->state) == REQUEST_DONE && request->job.result == JOB_STORED &&
+		path_queued(ingest->paths[MODE_DUAL_WRITE]) > 0)
+		kill(getpid(), SIGKILL);
 }
 
 static void
@@ -247,11 +353,11 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
 {
 	IngestRequest *request = *context;
 
-	(void) arg;
 	(void) connection;
 	(void) code;
 	if (request == NULL)
 		return;
+	crash_between(arg, request);
 	buffer_free(&request->body);
 	free(request);
 	*context = NULL;
@@ -262,39 +368,53 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
  * ------------------------------------------------------------------------- */
 
 static bool
-start_pools(Ingest *ingest, Error *error)
+start_paths(Ingest *ingest, Error *error)
 {
-	for (int i = 0; i < MODE_COUNT; i++)
+	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		if (!ingest->config.modes[i])
+		if (!ingest->settings.modes[mode])
 			continue;
-		ingest->pools[i] = pool_start(&ingest->config.pools[i], error);
-		if (ingest->pools[i] == NULL)
+		ingest->paths[mode] = path_start((Mode) mode, &ingest->settings, error);
+		if (ingest->paths[mode] == NULL)
 			return false;
 	}
 	return true;
 }
 
+/* Nobody is let in to find the doors behind closed; but one that stays closed keeps nobody out. */
+static void
+await_paths(const Ingest *ingest)
+{
+	MonoUsec until = clock_mono() + ingest->settings.limits.connect_timeout_usec;
+
+	while (!all_ready(ingest) && clock_mono() < until)
+		clock_sleep_until(clock_mono() + LOOK_USEC);
+}
+
 static bool
 start_http(Ingest *ingest, Error *error)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+								  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+								  .sin_port = htons((uint16_t) ingest->settings.port)};
 	const union MHD_DaemonInfo *info;
 
-	ingest->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-						 on_request, ingest, MHD_OPTION_SOCK_ADDR, (struct sockaddr *) &address,
-						 MHD_OPTION_THREAD_POOL_SIZE, (unsigned) ingest->config.http_threads,
-						 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+	ingest->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, ingest,
+		MHD_OPTION_SOCK_ADDR, (struct sockaddr *) &address, MHD_OPTION_THREAD_POOL_SIZE,
+		(unsigned) ingest->settings.limits.http_threads, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned) CONNECTION_LIMIT, MHD_OPTION_NOTIFY_COMPLETED, on_completed, ingest,
+		MHD_OPTION_END);
 	if (ingest->daemon == NULL)
-		return error_bug(error, "could not start the HTTP server");
+		return error_permanent(error, EXIT_SERVER, "could not listen at 127.0.0.1:%d",
+							   ingest->settings.port);
 	info = MHD_get_daemon_info(ingest->daemon, MHD_DAEMON_INFO_BIND_PORT);
 	ingest->port = info != NULL ? info->port : 0;
 	return true;
 }
 
 Ingest *
-ingest_start(const IngestConfig *config, Error *error)
+ingest_start(const IngestSettings *settings, Error *error)
 {
 	Ingest *ingest = calloc(1, sizeof(*ingest));
 
@@ -303,13 +423,15 @@ ingest_start(const IngestConfig *config, Error *error)
 		error_bug(error, "out of memory");
 		return NULL;
 	}
-	ingest->config = *config;
-	if (!start_pools(ingest, error) || !start_http(ingest, error))
+	ingest->settings = *settings;
+	if (start_paths(ingest, error))
 	{
-		ingest_stop(ingest);
-		return NULL;
+		await_paths(ingest);
+		if (start_http(ingest, error))
+			return ingest;
 	}
-	return ingest;
+	ingest_stop(ingest);
+	return NULL;
 }
 
 int
@@ -318,10 +440,10 @@ ingest_port(const Ingest *ingest)
 	return ingest->port;
 }
 
-int
-ingest_connected(const Ingest *ingest, Mode mode)
+void
+ingest_crash_between(Ingest *ingest)
 {
-	return ingest->pools[mode] != NULL ? pool_connected(ingest->pools[mode]) : 0;
+	ingest->crashing = true;
 }
 
 void
@@ -329,13 +451,13 @@ ingest_stop(Ingest *ingest)
 {
 	if (ingest == NULL)
 		return;
-	/*
-	 * The load has ended: nobody submits any more.  The pools resume every
-	 * suspended connection, which the server needs before it can stop.
-	 */
-	for (int i = 0; i < MODE_COUNT; i++)
-		pool_stop(ingest->pools[i]);
+	/* Every job ends by its own time-outs, and the server stops with no connection suspended. */
+	ingest->stopping = true;
+	while (ingest->open > 0)
+		clock_sleep_until(clock_mono() + LOOK_USEC);
 	if (ingest->daemon != NULL)
 		MHD_stop_daemon(ingest->daemon);
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+		path_stop(ingest->paths[mode]);
 	free(ingest);
 }

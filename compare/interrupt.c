@@ -30,6 +30,12 @@ interrupt_wanted(Interrupt *interrupt)
 	return interrupt->wanted;
 }
 
+void
+interrupt_settle(Interrupt *interrupt)
+{
+	interrupt->wanted = false;
+}
+
 bool
 interrupt_wait(Interrupt *interrupt, MonoUsec at)
 {

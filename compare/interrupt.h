@@ -24,6 +24,9 @@ extern void interrupt_free(Interrupt *interrupt);
 
 extern bool interrupt_wanted(Interrupt *interrupt);
 
+/* What was wanted until now was seen to; who wants it again says so again. */
+extern void interrupt_settle(Interrupt *interrupt);
+
 /* Waits until "at"; false when the run is to end. */
 extern bool interrupt_wait(Interrupt *interrupt, MonoUsec at);
 

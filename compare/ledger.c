@@ -12,6 +12,7 @@ typedef struct LedgerEntry
 	bool offered;
 	bool stored;
 	uint32_t target_rows;
+	UnixUsec visible_at; /* of the first of them */
 } LedgerEntry;
 
 typedef struct LedgerDriver
@@ -78,7 +79,8 @@ ledger_stored(Ledger *ledger, uint32_t number)
 }
 
 void
-ledger_in_target(Ledger *ledger, uint32_t number, uint32_t driver, int64_t version)
+ledger_in_target(Ledger *ledger, uint32_t number, uint32_t driver, int64_t version,
+				 UnixUsec visible_at)
 {
 	LedgerEntry *entry;
 
@@ -93,10 +95,17 @@ ledger_in_target(Ledger *ledger, uint32_t number, uint32_t driver, int64_t versi
 	/* A repetition is a duplicate, not a step backwards as well. */
 	if (entry->target_rows > 1)
 		return;
+	entry->visible_at = visible_at;
 	if (version <= ledger->drivers[driver].highest)
 		ledger->backward++;
 	else
 		ledger->drivers[driver].highest = version;
+}
+
+UnixUsec
+ledger_visible_at(const Ledger *ledger, uint32_t number)
+{
+	return number < ledger->count ? ledger->entries[number].visible_at : 0;
 }
 
 void
@@ -141,6 +150,8 @@ classify(const LedgerEntry *entry, bool quiet, LedgerTotals *totals)
 			totals->unknown++;
 			if (entry->stored)
 				totals->unknown_stored++;
+			if (entry->stored && entry->target_rows == 0 && quiet)
+				totals->unknown_missing++;
 			break;
 		case OUTCOME_NONE:
 			if (entry->offered)
@@ -183,6 +194,7 @@ ledger_close(const Ledger *ledger, bool quiet, LedgerTotals *totals)
 bool
 ledger_is_clean(const LedgerTotals *totals)
 {
-	return totals->closes && totals->pending == 0 && totals->lost == 0 && totals->duplicates == 0 &&
+	return totals->closes && totals->pending == 0 && totals->lost == 0 &&
+		   totals->unknown_missing == 0 && totals->duplicates == 0 &&
 		   totals->order_violations == 0 && totals->invented == 0;
 }

@@ -5,10 +5,10 @@
  *	offered  = accepted + rejected + unknown
  *	accepted = in the target + pending + lost
  *
- * An outcome is what the client saw.  "stored" is the database that answered:
- * the target for direct, the source for outbox; "in target" is the target.
- * A row of another run, of a request that was refused, or without the row that
- * should be its cause, is "invented".
+ * An outcome is what the client saw.  "stored" is where the application put it
+ * before it answered (audit.h): the target, the source or a topic; "in target" is
+ * the target.  A row of nobody, of a request that was refused, or without the
+ * record that should be its cause, is "invented".
  *
  * Versions count a driver's reports in the order in which they were stored.
  * Feed the target's rows in the order in which they came.
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "error.h"
 
 typedef enum Outcome
@@ -44,9 +45,10 @@ typedef struct LedgerTotals
 	uint64_t order_violations; /* rows behind a later version of their driver, and drivers whose
 								  latest location is not their last version */
 	uint64_t invented;
-	uint64_t unknown_stored; /* of those with unknown outcome */
-	uint64_t open;			 /* offered, but no outcome was ever recorded: a defect of the test */
-	bool closes;			 /* both equations hold, and nothing is open */
+	uint64_t unknown_stored;  /* of those with unknown outcome */
+	uint64_t unknown_missing; /* of these, not in the target, and nothing will bring them */
+	uint64_t open;			  /* offered, but no outcome was ever recorded: a defect of the test */
+	bool closes;			  /* both equations hold, and nothing is open */
 } LedgerTotals;
 
 typedef struct Ledger Ledger;
@@ -57,7 +59,10 @@ extern void ledger_free(Ledger *ledger); /* NULL is allowed */
 
 extern void ledger_offer(Ledger *ledger, uint32_t number, Outcome outcome);
 extern void ledger_stored(Ledger *ledger, uint32_t number);
-extern void ledger_in_target(Ledger *ledger, uint32_t number, uint32_t driver, int64_t version);
+extern void ledger_in_target(Ledger *ledger, uint32_t number, uint32_t driver, int64_t version,
+							 UnixUsec visible_at);
+/* Of the first such row; 0: there is none. */
+extern UnixUsec ledger_visible_at(const Ledger *ledger, uint32_t number);
 /* What driver_location in the target says at the end. */
 extern void ledger_latest(Ledger *ledger, uint32_t driver, int64_t version);
 /* A row that belongs to no request or driver of this run. */
@@ -69,7 +74,7 @@ extern void ledger_stranger(Ledger *ledger);
  */
 extern void ledger_close(const Ledger *ledger, bool quiet, LedgerTotals *totals);
 
-/* Closes, and nothing pending, lost, duplicated, invented or out of order. */
+/* Closes, and nothing pending, lost, duplicated, invented or out of order, whatever the client knows. */
 extern bool ledger_is_clean(const LedgerTotals *totals);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "load.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,21 @@ intended_at(const Load *load, uint32_t number)
  * a request
  * ------------------------------------------------------------------------- */
 
+/* The first bucket ends at 0.1 ms, the last one has all that took longer. */
+static int
+bucket_of(int64_t latency_usec)
+{
+	double bucket = latency_usec > 100 ? ceil(4 * log2((double) latency_usec / 100)) : 0;
+
+	return bucket < LOAD_BUCKETS ? (int) bucket : LOAD_BUCKETS - 1;
+}
+
+double
+load_bucket_ms(int bucket)
+{
+	return 0.1 * exp2(bucket / 4.0);
+}
+
 static void
 record(Load *load, Mode mode, uint32_t number, Outcome outcome, int http_status, MonoUsec now)
 {
@@ -83,7 +99,10 @@ record(Load *load, Mode mode, uint32_t number, Outcome outcome, int http_status,
 	load->records[mode][number] =
 		(LoadRecord){outcome, http_status, now - intended_at(load, number)};
 	if (outcome == OUTCOME_ACCEPTED)
+	{
 		counters->accepted++;
+		counters->latencies[bucket_of(now - intended_at(load, number))]++;
+	}
 	else if (outcome == OUTCOME_REJECTED)
 		counters->rejected++;
 	else
@@ -181,7 +200,7 @@ offer(Load *load, Mode mode, uint32_t number, LocationReport *report)
 		http_client_init(&client->http);
 		client->made = true;
 	}
-	request_id_make(load->config.schedule.seed, mode, number, report->request_id);
+	request_id_make(load->config.id_seed, load->config.run, mode, number, report->request_id);
 	write_request(client, mode, report);
 	client->number = number;
 	client->active = true;
@@ -233,8 +252,11 @@ expire(Load *load, MonoUsec now)
 			deadline = intended_at(load, client->number) + load->config.timeout_usec;
 			if (deadline <= now)
 			{
+				/* What was never connected was never sent. */
+				ClientResult result = client->http.connecting ? CLIENT_NOT_SENT : CLIENT_BROKEN;
+
 				http_client_close(&client->http);
-				settle(load, (Mode) mode, client, CLIENT_BROKEN, 0, now);
+				settle(load, (Mode) mode, client, result, 0, now);
 			}
 			else if (deadline < next)
 				next = deadline;
@@ -337,7 +359,7 @@ add_descriptor(const Load *load, int fd, uint64_t token)
 static bool
 allocate(Load *load)
 {
-	load->planned = schedule_count(&load->config.schedule, load->config.duration_usec);
+	load->planned = schedule_count(&load->config.schedule);
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (!load->config.modes[mode])
@@ -347,7 +369,10 @@ allocate(Load *load)
 		if (load->clients[mode] == NULL || load->records[mode] == NULL)
 			return false;
 	}
-	return walk_init(&load->walk, &walk_berlin, load->config.drivers, load->config.schedule.seed);
+	if (!walk_init(&load->walk, &walk_berlin, load->config.drivers, load->config.schedule.seed))
+		return false;
+	load->walk.first_driver = load->config.run * DRIVERS_PER_RUN;
+	return true;
 }
 
 Load *
@@ -403,6 +428,12 @@ load_finish(Load *load)
 	load->running = false;
 }
 
+int64_t
+load_intended(const Load *load, uint32_t number)
+{
+	return schedule_at(&load->config.schedule, number);
+}
+
 uint32_t
 load_count(const Load *load)
 {
@@ -438,6 +469,7 @@ load_free(Load *load)
 		free(load->records[mode]);
 	}
 	walk_free(&load->walk);
+	schedule_free(&load->config.schedule);
 	close_descriptor(load->epoll_fd);
 	close_descriptor(load->timer_fd);
 	close_descriptor(load->stop_fd);

@@ -23,8 +23,9 @@
 
 typedef struct LoadConfig
 {
-	Schedule schedule;
-	int64_t duration_usec;
+	uint64_t id_seed; /* of the request ids */
+	uint32_t run;
+	Schedule schedule; /* the load's from load_start() on, also when that fails */
 	bool modes[MODE_COUNT];
 	uint32_t drivers;
 	int64_t timeout_usec; /* a client's patience, from the intended start */
@@ -39,13 +40,22 @@ typedef struct LoadRecord
 	int64_t latency_usec; /* until the answer, or until patience ended */
 } LoadRecord;
 
+/*
+ * How many of the accepted took how long, so far: bucket i ends at load_bucket_ms(i), each is
+ * 19 % wider than the one before.
+ */
+#define LOAD_BUCKETS 84
+
 typedef struct LoadCounters
 {
 	_Atomic uint64_t offered;
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t rejected;
 	_Atomic uint64_t unknown;
+	_Atomic uint64_t latencies[LOAD_BUCKETS];
 } LoadCounters;
+
+extern double load_bucket_ms(int bucket);
 
 typedef struct Load Load;
 
@@ -56,6 +66,8 @@ extern bool load_done(const Load *load);
 
 /* Offers nothing more, waits for what is open, ends the thread. */
 extern void load_finish(Load *load);
+/* When a request was meant to start, from the start of the load. */
+extern int64_t load_intended(const Load *load, uint32_t number);
 /* How many numbers were offered; records 0 .. count - 1. */
 extern uint32_t load_count(const Load *load);
 extern const LoadRecord *load_records(const Load *load, Mode mode);

@@ -37,20 +37,43 @@ driver_status_valid(const char *text)
 	return false;
 }
 
-void
-location_format(const LocationReport *report, int64_t version, Buffer *json)
+static void
+format_ids(const LocationReport *report, Buffer *json)
 {
 	char id[UUID_TEXT_SIZE];
 
 	uuid_format(report->request_id, id);
 	buffer_printf(json, "{\"request_id\":\"%s\",\"driver_id\":\"%s\"", id, report->driver_id);
-	if (version != LOCATION_NO_VERSION)
-		buffer_printf(json, ",\"version\":%lld", (long long) version);
+}
+
+void
+location_format_head(const LocationReport *report, Buffer *json)
+{
+	format_ids(report, json);
+	buffer_append_str(json, ",\"version\":");
+}
+
+void
+location_format_tail(const LocationReport *report, Buffer *json)
+{
 	buffer_printf(json,
 				  ",\"latitude\":%.6f,\"longitude\":%.6f,\"heading\":%.1f,\"speed\":%.2f,"
 				  "\"accuracy\":%.1f,\"status\":\"%s\",\"time\":\"%s\"}",
 				  report->latitude, report->longitude, report->heading, report->speed,
 				  report->accuracy, report->status, report->time);
+}
+
+void
+location_format(const LocationReport *report, int64_t version, Buffer *json)
+{
+	if (version != LOCATION_NO_VERSION)
+	{
+		location_format_head(report, json);
+		buffer_printf(json, "%lld", (long long) version);
+	}
+	else
+		format_ids(report, json);
+	location_format_tail(report, json);
 }
 
 static bool

@@ -41,6 +41,10 @@ typedef struct LocationReport
 /* version is left out when it is LOCATION_NO_VERSION. */
 extern void location_format(const LocationReport *report, int64_t version, Buffer *json);
 
+/* What stands before the version's digits and behind them, for who learns the version later. */
+extern void location_format_head(const LocationReport *report, Buffer *json);
+extern void location_format_tail(const LocationReport *report, Buffer *json);
+
 /* On failure *reason is a static text for the client. */
 extern MUST_CHECK bool location_parse(const char *json, size_t len, LocationReport *report,
 									  const char **reason);

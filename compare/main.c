@@ -16,11 +16,15 @@
 #include "exit_codes.h"
 #include "files.h"
 #include "guard.h"
+#include "ingest_main.h"
 #include "interrupt.h"
+#include "report_command.h"
 #include "run.h"
+#include "scenario_store.h"
 #include "version.h"
 
 #define EXIT_VERDICT 30
+#define SERVE_RESET_USEC (5 * USEC_PER_SEC)
 
 extern char **environ;
 
@@ -35,11 +39,20 @@ typedef struct Places
 static void
 print_usage(FILE *out)
 {
-	fputs("Usage: outbox-compare [run] [OPTION]...\n"
+	fputs("Usage: outbox-compare run SCENARIO... [OPTION]...\n"
+		  "       outbox-compare run --all [OPTION]...\n"
+		  "       outbox-compare serve [OPTION]...\n"
+		  "       outbox-compare list\n"
+		  "       outbox-compare report FILE.json [--out=DIR]\n"
 		  "\n"
-		  "Puts the same load through a direct insert into the target database and through\n"
-		  "the outbox, crashes the target on purpose, and counts what became of every request.\n"
-		  "It starts the servers that it needs itself and removes them at the end.\n"
+		  "Puts the same load through several paths at the same time, breaks parts of the\n"
+		  "system as a scenario says, and counts what became of every request. It starts the\n"
+		  "servers that it needs itself and removes them at the end.\n"
+		  "\n"
+		  "A scenario is the name of one of those that \"list\" shows, or a file of your own.\n"
+		  "\n"
+		  "\"serve\" keeps the load going for the live page, whose buttons break and mend parts;\n"
+		  "Ctrl-C ends it, with its report.\n"
 		  "\n"
 		  "  --help            this text\n"
 		  "  --version         the version\n"
@@ -60,21 +73,20 @@ fail(const Error *error)
 	return error->exit_code > 0 ? error->exit_code : EXIT_BUG;
 }
 
-/* "--full" alone is "--full=on". */
+/* "--all" alone is "--all=on". */
 static void
 complete_switches(int argc, char **argv)
 {
-	static char full[] = "--full=on";
-	static char keep[] = "--keep=on";
+	static const char *const switches[] = {"--all", "--short", "--price", "--keep"};
+	static char complete[][12] = {"--all=on", "--short=on", "--price=on", "--keep=on"};
 
 	for (int i = 1; i < argc; i++)
 	{
-		bool alone = i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0;
-
-		if (alone && strcmp(argv[i], "--full") == 0)
-			argv[i] = full;
-		else if (alone && strcmp(argv[i], "--keep") == 0)
-			argv[i] = keep;
+		for (size_t j = 0; j < sizeof(switches) / sizeof(switches[0]); j++)
+		{
+			if (strcmp(argv[i], switches[j]) == 0)
+				argv[i] = complete[j];
+		}
 	}
 }
 
@@ -143,9 +155,10 @@ save_logs(const Places *places)
 }
 
 static int
-run(const CompareConfig *config, const Places *places)
+run(const CompareConfig *config, const Suite *suite, const Places *places)
 {
 	RunConfig run_config = {.compare = config,
+							.suite = suite,
 							.dir = places->dir,
 							.tree = places->tree,
 							.program_dir = places->program_dir,
@@ -171,8 +184,25 @@ run(const CompareConfig *config, const Places *places)
 	return passed ? EXIT_OK : EXIT_VERDICT;
 }
 
+/* A file, or a directory for it. */
+static void
+place_report(const CompareConfig *config, Places *places)
+{
+	struct stat facts;
+	const char *report = config->report;
+	size_t len = report != NULL ? strlen(report) : 0;
+
+	if (report == NULL)
+		snprintf(places->report, sizeof(places->report), "%.4000s/build/compare/report.json",
+				 places->tree);
+	else if (report[len - 1] == '/' || (stat(report, &facts) == 0 && S_ISDIR(facts.st_mode)))
+		snprintf(places->report, sizeof(places->report), "%.4000s/report.json", report);
+	else
+		snprintf(places->report, sizeof(places->report), "%s", report);
+}
+
 static int
-run_guarded(const CompareConfig *config)
+run_guarded(const CompareConfig *config, const Suite *suite)
 {
 	Places places;
 	Error error;
@@ -183,11 +213,7 @@ run_guarded(const CompareConfig *config)
 	error_clear(&error);
 	if (!find_tree(&places, &error))
 		return fail(&error);
-	if (config->report != NULL)
-		snprintf(places.report, sizeof(places.report), "%s", config->report);
-	else
-		snprintf(places.report, sizeof(places.report), "%.4000s/build/compare/report.json",
-				 places.tree);
+	place_report(config, &places);
 	if (!make_directory(config, &places, &error))
 		return fail(&error);
 	switch (guard_split(&child, &error))
@@ -196,7 +222,7 @@ run_guarded(const CompareConfig *config)
 			directory_remove(places.dir);
 			return fail(&error);
 		case GUARD_IS_RUN:
-			status = run(config, &places);
+			status = run(config, suite, &places);
 			/* The guard is gone: its last duty is ours. */
 			if (getppid() != guard && !config->keep)
 				directory_remove(places.dir);
@@ -211,29 +237,125 @@ run_guarded(const CompareConfig *config)
 }
 
 static int
+run_command(const CompareConfig *config, char *const *names, int count)
+{
+	Suite suite;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	if (suite_load(&suite, config, names, count, &error))
+		status = run_guarded(config, &suite);
+	else
+		status = fail(&error);
+	suite_free(&suite);
+	return status;
+}
+
+/* The stage with load on it, for the live page's buttons. */
+static int
+serve_command(CompareConfig *config)
+{
+	Suite suite;
+	Error error;
+	int status;
+
+	error_clear(&error);
+	if (config->live == NULL)
+		config->live = "127.0.0.1:8088";
+	config->repeat = 1;
+	/* Somebody is looking: a minute would be long. */
+	if (config->breaker_reset_usec == 0)
+		config->breaker_reset_usec = SERVE_RESET_USEC;
+	if (suite_by_hand(&suite, config, &error))
+		status = run_guarded(config, &suite);
+	else
+		status = fail(&error);
+	suite_free(&suite);
+	return status;
+}
+
+static int
+list_command(void)
+{
+	for (const StoredScenario *entry = scenario_store(); entry->name != NULL; entry++)
+	{
+		Scenario scenario;
+		Error error;
+
+		error_clear(&error);
+		if (!scenario_parse(&scenario, entry->name, entry->text, strlen(entry->text), &error))
+			return fail(&error);
+		printf("%-20s %5g s  %s\n", scenario.name, (double) scenario.duration_usec / USEC_PER_SEC,
+			   scenario.title);
+	}
+	return EXIT_OK;
+}
+
+static int
+refuse_command(const char *word)
+{
+	Error error;
+
+	error_permanent(&error, EXIT_CONFIG, "there is no command \"%s\"", word);
+	error_hint(&error, "Commands are run, serve, list and report.");
+	return fail(&error);
+}
+
+static int
+refuse_argument_of(const char *word, const char *argument)
+{
+	Error error;
+
+	error_permanent(&error, EXIT_CONFIG, "%s takes no argument: \"%s\"", word, argument);
+	error_hint(&error, "A scenario is played with: outbox-compare run %s", argument);
+	return fail(&error);
+}
+
+static int
 command(Options *options, int argc, char **argv)
 {
 	CompareConfig config;
 	Error error;
+	int first = argc > 1 && argv[1][0] != '-' ? 2 : 1;
+	int names = first;
 
 	error_clear(&error);
 	if (!load_options(options, &argc, argv, &error))
 		return fail(&error);
-	for (int i = 1; i < argc; i++)
+	for (int i = first; i < argc; i++)
 	{
-		if (i == 1 && strcmp(argv[i], "run") == 0)
-			continue;
 		if (strcmp(argv[i], "--print-config") == 0)
 		{
 			options_print_config(options, stdout);
 			return EXIT_OK;
 		}
-		if (!options_refuse_argument(&compare_option_table, argv[i], &error))
+		if (argv[i][0] == '-' && !options_refuse_argument(&compare_option_table, argv[i], &error))
 			return fail(&error);
+		argv[names++] = argv[i];
 	}
 	if (!compare_config_fill(&config, options, &error))
 		return fail(&error);
-	return run_guarded(&config);
+	if (first == 2 && strcmp(argv[1], "list") == 0)
+		return list_command();
+	if (first == 2 && strcmp(argv[1], "serve") == 0)
+	{
+		if (names > first)
+			return refuse_argument_of("serve", argv[first]);
+		return serve_command(&config);
+	}
+	if (first == 2 && strcmp(argv[1], "run") != 0)
+		return refuse_command(argv[1]);
+	return run_command(&config, argv + first, names - first);
+}
+
+static int
+make_report(int argc, char **argv)
+{
+	Error error;
+
+	error_clear(&error);
+	return report_command(argc, argv, &error) ? EXIT_OK : fail(&error);
 }
 
 int
@@ -242,6 +364,11 @@ main(int argc, char **argv)
 	Options *options;
 	int status;
 
+	/* The application of a run, which starts it: ingest_main.h. */
+	if (argc > 1 && strcmp(argv[1], "ingest") == 0)
+		return ingest_main(argc - 1, argv + 1, environ);
+	if (argc > 2 && strcmp(argv[1], "report") == 0 && strcmp(argv[2], "--help") != 0)
+		return make_report(argc - 1, argv + 1);
 	for (int i = 1; i < argc; i++)
 	{
 		if (strcmp(argv[i], "--help") == 0)

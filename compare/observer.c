@@ -1,10 +1,15 @@
 /*
  * observer.c
  *	  Samples.  What can't be seen at the moment is UNSEEN; that is no error.
+ *
+ * The breaker is half-open for moments only.  When its transitions show that it was
+ * since the last look, the sample says so.
  */
 #include "observer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pg_session.h"
 #include "scrape.h"
@@ -12,28 +17,53 @@
 #define GET_TIMEOUT_USEC (200 * USEC_PER_MS)
 #define QUERY_TIMEOUT_USEC USEC_PER_SEC
 #define METRICS_LIMIT (1024 * 1024)
+#define HALF_OPEN 1
 
 struct Observer
 {
 	ObserverConfig config;
-	PgSession *session;
+	PgSession *target;
+	PgSession *source;
+	int64_t first_row; /* of this run: rows up to it are older */
 	Buffer metrics;
+	double half_opened; /* how often so far */
+	bool half_opened_known;
 	Sample *samples;
 	size_t count;
 	size_t capacity;
 	Sample last;
+	int64_t cost_usec;
 };
 
+static void
+clear_sample(Sample *sample)
+{
+	*sample = (Sample){.breaker = UNSEEN, .lag = UNSEEN, .retained = UNSEEN};
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+		sample->visible[mode] = sample->age_usec[mode] = UNSEEN;
+}
+
 Observer *
-observer_create(const ObserverConfig *config)
+observer_create(const ObserverConfig *config, Error *error)
 {
 	Observer *observer = calloc(1, sizeof(*observer));
 
 	if (observer == NULL)
+	{
+		error_bug(error, "out of memory");
 		return NULL;
+	}
 	observer->config = *config;
 	buffer_init(&observer->metrics, METRICS_LIMIT);
-	observer->last = (Sample){.breaker = UNSEEN, .lag = UNSEEN, .visible = UNSEEN};
+	clear_sample(&observer->last);
+	observer->target = pg_session_open(config->target_conninfo, QUERY_TIMEOUT_USEC, error);
+	if (observer->target == NULL ||
+		!pg_session_number(observer->target, "SELECT coalesce(max(n), 0) FROM location_history",
+						   &observer->first_row, error))
+	{
+		observer_free(observer);
+		return NULL;
+	}
 	return observer;
 }
 
@@ -42,58 +72,143 @@ observer_free(Observer *observer)
 {
 	if (observer == NULL)
 		return;
-	pg_session_close(observer->session);
+	pg_session_close(observer->target);
+	pg_session_close(observer->source);
 	buffer_free(&observer->metrics);
 	free(observer->samples);
 	free(observer);
 }
 
+/* -------------------------------------------------------------------------
+ * the consumer
+ * ------------------------------------------------------------------------- */
+
+/* Transitions into half-open, from the metrics. */
+static double
+half_openings(const char *text)
+{
+	static const char name[] = "outbox_consumer_breaker_transitions_total{";
+	double sum = 0;
+
+	for (const char *line = text; line != NULL && *line != '\0';)
+	{
+		const char *newline = strchr(line, '\n');
+		const char *to = strstr(line, "to=\"half-open\"");
+		const char *value = to != NULL ? strchr(to, '}') : NULL;
+
+		if (strncmp(line, name, strlen(name)) == 0 && value != NULL &&
+			(newline == NULL || value < newline))
+			sum += strtod(value + 1, NULL);
+		line = newline != NULL ? newline + 1 : NULL;
+	}
+	return sum;
+}
+
 static void
 look_at_consumer(Observer *observer, Sample *sample)
 {
+	const char *text;
 	double value;
+	double openings;
 
 	if (observer->config.consumer_port == 0 ||
 		scrape_get(observer->config.consumer_port, "/metrics", GET_TIMEOUT_USEC,
 				   &observer->metrics) != 200)
 		return;
-	if (scrape_metric(observer->metrics.data, "circuit_breaker_state", &value))
+	text = observer->metrics.data;
+	if (scrape_metric(text, "circuit_breaker_state", &value))
 		sample->breaker = (int) value;
-	if (scrape_metric(observer->metrics.data, "outbox_consumer_lag_records", &value) && value >= 0)
+	if (scrape_metric(text, "outbox_consumer_lag_records", &value) && value >= 0)
 		sample->lag = (int64_t) value;
+	openings = half_openings(text);
+	if (observer->half_opened_known && openings > observer->half_opened)
+		sample->breaker = HALF_OPEN;
+	observer->half_opened = openings;
+	observer->half_opened_known = true;
+}
+
+/* -------------------------------------------------------------------------
+ * the databases
+ * ------------------------------------------------------------------------- */
+
+static PgSession *
+session_of(PgSession **session, const char *conninfo)
+{
+	Error ignored;
+
+	if (*session == NULL)
+		*session = pg_session_open(conninfo, QUERY_TIMEOUT_USEC, &ignored);
+	return *session;
+}
+
+static void
+drop_session(PgSession **session)
+{
+	pg_session_close(*session);
+	*session = NULL;
+}
+
+static bool
+visit_mode(const char *const *columns, void *arg, Error *error)
+{
+	Sample *sample = arg;
+	Mode mode;
+
+	(void) error;
+	if (columns[0] == NULL || columns[1] == NULL || columns[2] == NULL ||
+		!mode_parse(columns[0], strlen(columns[0]), &mode))
+		return true;
+	sample->visible[mode] = strtoll(columns[1], NULL, 10);
+	sample->age_usec[mode] = strtoll(columns[2], NULL, 10);
+	return true;
 }
 
 static void
 look_at_target(Observer *observer, Sample *sample)
 {
+	char query[256];
 	Error ignored;
 
-	if (observer->config.consumer_port == 0)
+	if (session_of(&observer->target, observer->config.target_conninfo) == NULL)
 		return;
-	if (observer->session == NULL)
-		observer->session =
-			pg_session_open(observer->config.target_conninfo, QUERY_TIMEOUT_USEC, &ignored);
-	if (observer->session == NULL)
+	snprintf(query, sizeof(query),
+			 "SELECT mode, count(*), greatest(0, extract(epoch FROM clock_timestamp()"
+			 " - max(reported_at)) * 1000000)::bigint"
+			 " FROM location_history WHERE n > %lld GROUP BY mode",
+			 (long long) observer->first_row);
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+		sample->visible[mode] = 0;
+	if (pg_session_each(observer->target, query, visit_mode, sample, &ignored))
 		return;
-	if (!pg_session_number(observer->session,
-						   "SELECT count(*) FROM location_history WHERE mode = 'outbox'",
-						   &sample->visible, &ignored))
-	{
-		sample->visible = UNSEEN;
-		pg_session_close(observer->session);
-		observer->session = NULL;
-	}
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+		sample->visible[mode] = sample->age_usec[mode] = UNSEEN;
+	drop_session(&observer->target);
 }
 
-const Sample *
-observer_look(Observer *observer, Phase phase)
+static void
+look_at_source(Observer *observer, Sample *sample)
 {
-	Sample sample = {
-		.at = clock_mono(), .phase = phase, .breaker = UNSEEN, .lag = UNSEEN, .visible = UNSEEN};
+	Error ignored;
 
-	look_at_consumer(observer, &sample);
-	if (phase != PHASE_OUTAGE)
-		look_at_target(observer, &sample);
+	if (observer->config.source_conninfo == NULL ||
+		session_of(&observer->source, observer->config.source_conninfo) == NULL)
+		return;
+	if (pg_session_number(observer->source,
+						  "SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)),"
+						  " 0)::bigint FROM pg_replication_slots",
+						  &sample->retained, &ignored))
+		return;
+	sample->retained = UNSEEN;
+	drop_session(&observer->source);
+}
+
+/* -------------------------------------------------------------------------
+ * samples
+ * ------------------------------------------------------------------------- */
+
+static void
+keep(Observer *observer, const Sample *sample)
+{
 	if (observer->count == observer->capacity)
 	{
 		size_t capacity = observer->capacity == 0 ? 1024 : 2 * observer->capacity;
@@ -106,9 +221,39 @@ observer_look(Observer *observer, Phase phase)
 		}
 	}
 	if (observer->count < observer->capacity)
-		observer->samples[observer->count++] = sample;
-	observer->last = sample;
+		observer->samples[observer->count++] = *sample;
+	observer->last = *sample;
+}
+
+const Sample *
+observer_look(Observer *observer, Phase phase, uint64_t faults, const ObserverBlind *blind)
+{
+	MonoUsec began = clock_mono();
+	Sample sample;
+
+	clear_sample(&sample);
+	sample.at = began;
+	sample.phase = phase;
+	sample.faults = faults;
+	if (!blind->consumer)
+		look_at_consumer(observer, &sample);
+	if (!blind->target)
+		look_at_target(observer, &sample);
+	else
+		drop_session(&observer->target);
+	if (!blind->source)
+		look_at_source(observer, &sample);
+	else
+		drop_session(&observer->source);
+	keep(observer, &sample);
+	observer->cost_usec = clock_mono() - began;
 	return &observer->last;
+}
+
+int64_t
+observer_cost_usec(const Observer *observer)
+{
+	return observer->cost_usec;
 }
 
 const Sample *

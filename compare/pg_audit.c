@@ -2,123 +2,78 @@
  * pg_audit.c
  *	  Queries over the application's tables.
  *
- * A request is known by its id alone: what the row says about its mode has to
- * agree, or it is a stranger's.
+ * A row is visible from its transaction's commit on, which the target remembers
+ * (track_commit_timestamp).
  */
-#include "pg_audit.h"
+#include "audit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "clock.h"
 #include "pg_session.h"
-#include "request_id.h"
 
 #define STATEMENT_TIMEOUT_USEC (60 * USEC_PER_SEC)
-#define DRIVER_PREFIX "driver-"
-
-typedef struct AuditContext
-{
-	const AuditConfig *config;
-	Mode mode;
-	Ledger *ledger;
-} AuditContext;
-
-static bool
-read_number(const AuditContext *context, const char *text, uint32_t *number)
-{
-	uint8_t id[UUID_SIZE];
-	Mode mode;
-
-	return uuid_parse(text, strlen(text), id) &&
-		   request_id_read(id, context->config->seed, &mode, number) && mode == context->mode;
-}
-
-static bool
-read_driver(const char *text, uint32_t *driver)
-{
-	char *end;
-
-	if (strncmp(text, DRIVER_PREFIX, strlen(DRIVER_PREFIX)) != 0)
-		return false;
-	*driver = (uint32_t) strtoul(text + strlen(DRIVER_PREFIX), &end, 10);
-	return *end == '\0';
-}
 
 static bool
 visit_stored(const char *const *columns, void *arg, Error *error)
 {
-	AuditContext *context = arg;
-	uint32_t number;
-
 	(void) error;
-	if (read_number(context, columns[0], &number))
-		ledger_stored(context->ledger, number);
-	else
-		ledger_stranger(context->ledger);
+	audit_stored(arg, columns[0]);
 	return true;
 }
 
 static bool
 visit_in_target(const char *const *columns, void *arg, Error *error)
 {
-	AuditContext *context = arg;
-	uint32_t number;
-	uint32_t driver;
-
 	(void) error;
-	if (!read_number(context, columns[0], &number) || !read_driver(columns[1], &driver))
-	{
-		ledger_stranger(context->ledger);
-		return true;
-	}
-	if (context->mode == MODE_DIRECT)
-		ledger_stored(context->ledger, number);
-	ledger_in_target(context->ledger, number, driver, strtoll(columns[2], NULL, 10));
+	audit_in_target(arg, columns[0], columns[1], strtoll(columns[2], NULL, 10),
+					strtoll(columns[3], NULL, 10));
 	return true;
 }
 
 static bool
 visit_latest(const char *const *columns, void *arg, Error *error)
 {
-	AuditContext *context = arg;
-	uint32_t driver;
-
 	(void) error;
-	if (read_driver(columns[0], &driver))
-		ledger_latest(context->ledger, driver, strtoll(columns[1], NULL, 10));
-	else
-		ledger_stranger(context->ledger);
+	audit_latest(arg, columns[0], strtoll(columns[1], NULL, 10));
 	return true;
 }
 
+/* The rows of a table that are the mode's; of the history only what came in this run. */
 static bool
-read_rows(const char *conninfo, const char *sql, const char *order, PgRowVisitor visit,
-		  AuditContext *context, Error *error)
+read_rows(const char *conninfo, const char *columns, const char *table, bool history,
+		  PgRowVisitor visit, const Audit *audit, Error *error)
 {
 	PgSession *session = pg_session_open(conninfo, STATEMENT_TIMEOUT_USEC, error);
-	char query[256];
+	char since[CLOCK_TEXT_SIZE];
+	char query[512];
+	char when[128] = "";
 	bool done;
 
-	snprintf(query, sizeof(query), "%s WHERE mode = '%s' %s", sql, mode_name(context->mode), order);
-	done = session != NULL && pg_session_each(session, query, visit, context, error);
+	clock_format(audit->config->since, since);
+	if (history)
+		snprintf(when, sizeof(when), " AND stored_at >= '%s' ORDER BY n", since);
+	snprintf(query, sizeof(query), "SELECT %s FROM %s WHERE mode = '%s'%s", columns, table,
+			 mode_name(audit->mode), when);
+	done = session != NULL && pg_session_each(session, query, visit, (void *) audit, error);
 	pg_session_close(session);
 	return done;
 }
 
 bool
-audit_mode(const AuditConfig *config, Mode mode, Ledger *ledger, Error *error)
+pg_audit_source(const Audit *audit, Error *error)
 {
-	AuditContext context = {.config = config, .mode = mode, .ledger = ledger};
+	return read_rows(audit->config->source_conninfo, "request_id", "location_history", true,
+					 visit_stored, audit, error);
+}
 
-	if (mode == MODE_OUTBOX &&
-		!read_rows(config->source_conninfo, "SELECT request_id FROM location_history", "",
-				   visit_stored, &context, error))
-		return false;
-	return read_rows(config->target_conninfo,
-					 "SELECT request_id, driver_id, version FROM location_history", "ORDER BY n",
-					 visit_in_target, &context, error) &&
-		   read_rows(config->target_conninfo, "SELECT driver_id, version FROM driver_location", "",
-					 visit_latest, &context, error);
+bool
+pg_audit_target(const Audit *audit, Error *error)
+{
+	return read_rows(audit->config->target_conninfo,
+					 "request_id, driver_id, version,"
+					 " (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint",
+					 "location_history", true, visit_in_target, audit, error) &&
+		   read_rows(audit->config->target_conninfo, "driver_id, version", "driver_location", false,
+					 visit_latest, audit, error);
 }

@@ -1,6 +1,6 @@
 /*
  * pg_writer.c
- *	  The transaction of the ingest server, over libpq without blocking calls.
+ *	  The transaction of the ingest server.
  *
  * The version is assigned by the upsert, under the lock of the driver's row that
  * is held until the commit: so versions rise in commit order, and they are what
@@ -12,41 +12,24 @@
 #include "pg_writer.h"
 
 #include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
+#include "pg_pipe.h"
+#include "pg_writer_sql.h"
 
 #define PAYLOAD_LIMIT 4096
 #define NUMBER_TEXT_SIZE 32
-#define REPORT_PARAMS 9
 
 struct PgWriter
 {
 	WriterConfig config;
-	PGconn *conn;
-	Buffer payload;
+	PgPipe pipe;
+	Buffer head; /* of the payload, before and behind the version */
+	Buffer tail;
 };
-
-static const char *const sql_upsert =
-	"INSERT INTO driver_location AS l (mode, driver_id, version, latitude, longitude, heading,"
-	" speed, accuracy, status, reported_at)"
-	" VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9)"
-	" ON CONFLICT (mode, driver_id) DO UPDATE SET version = l.version + 1,"
-	" latitude = EXCLUDED.latitude, longitude = EXCLUDED.longitude, heading = EXCLUDED.heading,"
-	" speed = EXCLUDED.speed, accuracy = EXCLUDED.accuracy, status = EXCLUDED.status,"
-	" reported_at = EXCLUDED.reported_at"
-	" RETURNING version";
-
-static const char *const sql_history =
-	"INSERT INTO location_history (mode, driver_id, latitude, longitude, heading, speed, accuracy,"
-	" status, reported_at, request_id, version)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-
-static const char *const sql_emit =
-	"SELECT outbox.emit('driver', $1, 'LocationReported', $2::json)";
 
 PgWriter *
 pg_writer_create(const WriterConfig *config)
@@ -56,15 +39,9 @@ pg_writer_create(const WriterConfig *config)
 	if (writer == NULL)
 		return NULL;
 	writer->config = *config;
-	buffer_init(&writer->payload, PAYLOAD_LIMIT);
+	buffer_init(&writer->head, PAYLOAD_LIMIT);
+	buffer_init(&writer->tail, PAYLOAD_LIMIT);
 	return writer;
-}
-
-static void
-hang_up(PgWriter *writer)
-{
-	PQfinish(writer->conn);
-	writer->conn = NULL;
 }
 
 void
@@ -72,203 +49,34 @@ pg_writer_free(PgWriter *writer)
 {
 	if (writer == NULL)
 		return;
-	hang_up(writer);
-	buffer_free(&writer->payload);
+	pg_pipe_close(&writer->pipe);
+	buffer_free(&writer->head);
+	buffer_free(&writer->tail);
 	free(writer);
-}
-
-/* libpq's messages end with a newline and may have several lines. */
-static bool
-connection_error(const PgWriter *writer, const char *what, Error *error)
-{
-	const char *message = writer->conn != NULL ? PQerrorMessage(writer->conn) : "out of memory";
-
-	return error_transient(error, "%s: %.*s", what, (int) strcspn(message, "\n"), message);
-}
-
-/* False when the deadline has passed. */
-static bool
-wait_socket(const PgWriter *writer, short events, MonoUsec deadline)
-{
-	for (;;)
-	{
-		struct pollfd descriptor = {PQsocket(writer->conn), events, 0};
-		int64_t left = deadline - clock_mono();
-
-		if (left <= 0)
-			return false;
-		if (poll(&descriptor, 1, (int) ((left + USEC_PER_MS - 1) / USEC_PER_MS)) > 0)
-			return true;
-	}
-}
-
-/* Sends what is unsent and reads until PQgetResult() would not block. */
-static bool
-await_input(const PgWriter *writer, MonoUsec deadline)
-{
-	int unsent = PQflush(writer->conn);
-
-	while (unsent > 0 || PQisBusy(writer->conn))
-	{
-		if (unsent < 0 || !wait_socket(writer, unsent > 0 ? POLLIN | POLLOUT : POLLIN, deadline) ||
-			!PQconsumeInput(writer->conn))
-			return false;
-		unsent = PQflush(writer->conn);
-	}
-	return unsent == 0;
-}
-
-/*
- * The server's answer, complete, or NULL with the error filled.  A missing answer
- * ends the connection: the next one would be taken for it.
- */
-static PGresult *
-await_result(PgWriter *writer, MonoUsec deadline, Error *error)
-{
-	PGresult *first = NULL;
-
-	while (await_input(writer, deadline))
-	{
-		PGresult *result = PQgetResult(writer->conn);
-
-		if (result == NULL)
-		{
-			if (first != NULL && PQstatus(writer->conn) == CONNECTION_OK)
-				return first;
-			break;
-		}
-		if (first == NULL)
-			first = result;
-		else
-			PQclear(result);
-	}
-	PQclear(first);
-	if (PQstatus(writer->conn) == CONNECTION_OK)
-		error_transient(error, "no answer from the database in time");
-	else
-		connection_error(writer, "lost the database", error);
-	hang_up(writer);
-	return NULL;
-}
-
-static void
-result_error(const PGresult *result, const char *what, Error *error)
-{
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-	error_transient(error, "%s: %s", what, message != NULL ? message : "unexpected answer");
-	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s", sqlstate != NULL ? sqlstate : "");
-}
-
-static bool
-succeeded(const PGresult *result)
-{
-	return PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
-}
-
-/* -------------------------------------------------------------------------
- * connecting
- * ------------------------------------------------------------------------- */
-
-/* "terminating connection": the error that follows says it again. */
-static void
-ignore_notice(void *arg, const PGresult *result)
-{
-	(void) arg;
-	(void) result;
-}
-
-static bool
-start_connection(PgWriter *writer)
-{
-	char tcp_timeout[NUMBER_TEXT_SIZE];
-	char options[64];
-	const char *const keywords[] = {
-		"dbname",			"tcp_user_timeout", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "application_name", "options",		   NULL};
-	const char *const values[] = {writer->config.conninfo, tcp_timeout, "1", "1", "3",
-								  "outbox-compare",		   options,		NULL};
-
-	snprintf(tcp_timeout, sizeof(tcp_timeout), "%lld",
-			 (long long) (writer->config.tcp_user_timeout_usec / USEC_PER_MS));
-	snprintf(options, sizeof(options), "-c statement_timeout=%lld",
-			 (long long) (writer->config.statement_timeout_usec / USEC_PER_MS));
-	writer->conn = PQconnectStartParams(keywords, values, 1);
-	if (writer->conn == NULL || PQstatus(writer->conn) == CONNECTION_BAD)
-		return false;
-	PQsetNoticeReceiver(writer->conn, ignore_notice, NULL);
-	return true;
-}
-
-static bool
-finish_connection(PgWriter *writer, MonoUsec deadline)
-{
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-	while (status != PGRES_POLLING_OK)
-	{
-		if (status == PGRES_POLLING_FAILED ||
-			!wait_socket(writer, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
-			return false;
-		status = PQconnectPoll(writer->conn);
-	}
-	return PQsetnonblocking(writer->conn, 1) == 0;
-}
-
-static bool
-prepare(PgWriter *writer, const char *name, const char *sql, MonoUsec deadline, Error *error)
-{
-	PGresult *result;
-	bool prepared;
-
-	if (!PQsendPrepare(writer->conn, name, sql, 0, NULL))
-		return connection_error(writer, "could not prepare a statement", error);
-	result = await_result(writer, deadline, error);
-	if (result == NULL)
-		return false;
-	prepared = succeeded(result);
-	if (!prepared)
-		result_error(result, "could not prepare a statement", error);
-	PQclear(result);
-	return prepared;
 }
 
 bool
 pg_writer_connect(PgWriter *writer, Error *error)
 {
-	MonoUsec deadline = clock_mono() + writer->config.connect_timeout_usec;
+	const WriterConfig *config = &writer->config;
+	char options[96];
+	PgPipeConfig pipe = {.conninfo = config->conninfo,
+						 .options = options,
+						 .connect_timeout_usec = config->connect_timeout_usec,
+						 .tcp_user_timeout_usec = config->tcp_user_timeout_usec,
+						 .statements = pg_writer_statements(config->mode)};
 
-	hang_up(writer);
-	if (!start_connection(writer) || !finish_connection(writer, deadline))
-	{
-		connection_error(writer, "could not connect to the database", error);
-		hang_up(writer);
-		return false;
-	}
-	if (!prepare(writer, "upsert", sql_upsert, deadline, error) ||
-		!prepare(writer, "history", sql_history, deadline, error) ||
-		(writer->config.mode == MODE_OUTBOX && !prepare(writer, "emit", sql_emit, deadline, error)))
-	{
-		hang_up(writer);
-		return false;
-	}
-	return true;
+	snprintf(options, sizeof(options), "-c statement_timeout=%lld%s",
+			 (long long) (config->statement_timeout_usec / USEC_PER_MS),
+			 config->mode == MODE_OUTBOX_WAL ? " -c pg_outbox.storage=wal" : "");
+	pg_pipe_close(&writer->pipe);
+	return pg_pipe_open(&writer->pipe, &pipe, error);
 }
 
 bool
 pg_writer_alive(PgWriter *writer)
 {
-	struct pollfd descriptor;
-
-	if (writer->conn == NULL)
-		return false;
-	/* Between transactions the server has nothing to say but that it goes away. */
-	descriptor = (struct pollfd){PQsocket(writer->conn), POLLIN, 0};
-	if (poll(&descriptor, 1, 0) > 0 &&
-		(!PQconsumeInput(writer->conn) || PQstatus(writer->conn) != CONNECTION_OK))
-		hang_up(writer);
-	return writer->conn != NULL;
+	return pg_pipe_alive(&writer->pipe);
 }
 
 /* -------------------------------------------------------------------------
@@ -277,15 +85,23 @@ pg_writer_alive(PgWriter *writer)
 
 typedef struct ReportParams
 {
-	const char *values[REPORT_PARAMS + 2];
+	const char *values[EMIT_PARAMS];
 	char latitude[NUMBER_TEXT_SIZE];
 	char longitude[NUMBER_TEXT_SIZE];
 	char heading[NUMBER_TEXT_SIZE];
 	char speed[NUMBER_TEXT_SIZE];
 	char accuracy[NUMBER_TEXT_SIZE];
 	char request_id[UUID_TEXT_SIZE];
-	char version[NUMBER_TEXT_SIZE];
 } ReportParams;
+
+/* One transaction. */
+typedef struct Transaction
+{
+	PgWriter *writer;
+	const StoreOrder *order;
+	ReportParams params;
+	int64_t version;
+} Transaction;
 
 static void
 fill_params(ReportParams *params, Mode mode, const LocationReport *report)
@@ -307,102 +123,64 @@ fill_params(ReportParams *params, Mode mode, const LocationReport *report)
 	params->values[7] = report->status;
 	params->values[8] = report->time;
 	params->values[9] = params->request_id;
-	params->values[10] = params->version;
 }
 
-/* A statement inside the transaction; what it returns is the caller's to clear. */
-static PGresult *
-execute(PgWriter *writer, const char *name, int count, const char *const *values, Error *error)
-{
-	MonoUsec deadline = clock_mono() + writer->config.statement_timeout_usec;
-	PGresult *result;
-	int sent;
-
-	if (name != NULL)
-		sent = PQsendQueryPrepared(writer->conn, name, count, values, NULL, NULL, 0);
-	else
-		sent = PQsendQuery(writer->conn, values[0]);
-	if (!sent)
-	{
-		connection_error(writer, "lost the database", error);
-		hang_up(writer);
-		return NULL;
-	}
-	result = await_result(writer, deadline, error);
-	if (result != NULL && !succeeded(result))
-	{
-		result_error(result, "the database refused", error);
-		PQclear(result);
-		return NULL;
-	}
-	return result;
-}
-
+/* The event's payload, around the version that the statement knows. */
 static bool
-execute_command(PgWriter *writer, const char *name, int count, const char *const *values,
-				Error *error)
+fill_payload(Transaction *transaction, Error *error)
 {
-	PGresult *result = execute(writer, name, count, values, error);
+	PgWriter *writer = transaction->writer;
 
-	PQclear(result);
-	return result != NULL;
-}
-
-static bool
-execute_upsert(PgWriter *writer, ReportParams *params, int64_t *version, Error *error)
-{
-	PGresult *result = execute(writer, "upsert", REPORT_PARAMS, params->values, error);
-
-	if (result == NULL)
-		return false;
-	snprintf(params->version, sizeof(params->version), "%s", PQgetvalue(result, 0, 0));
-	*version = strtoll(params->version, NULL, 10);
-	PQclear(result);
+	buffer_reset(&writer->head);
+	buffer_reset(&writer->tail);
+	location_format_head(transaction->order->report, &writer->head);
+	location_format_tail(transaction->order->report, &writer->tail);
+	if (writer->head.failed || writer->tail.failed)
+		return error_bug(error, "the event does not fit");
+	transaction->params.values[10] = writer->head.data;
+	transaction->params.values[11] = writer->tail.data;
 	return true;
 }
 
-static bool
-execute_emit(PgWriter *writer, const LocationReport *report, int64_t version, Error *error)
+static MonoUsec
+deadline_of(const Transaction *transaction)
 {
-	const char *values[2];
+	MonoUsec deadline = clock_mono() + transaction->writer->config.statement_timeout_usec;
 
-	buffer_reset(&writer->payload);
-	location_format(report, version, &writer->payload);
-	if (writer->payload.failed)
-		return error_bug(error, "the event does not fit");
-	values[0] = report->driver_id;
-	values[1] = writer->payload.data;
-	return execute_command(writer, "emit", 2, values, error);
+	return deadline < transaction->order->deadline ? deadline : transaction->order->deadline;
 }
 
 /* After a statement failed: out of the transaction, or out of the connection. */
 static StoreResult
-give_up(PgWriter *writer, const Error *error)
+give_up(Transaction *transaction, const Error *error)
 {
-	static const char *const rollback[] = {"ROLLBACK"};
+	static const PipeItem rollback = {.name = "rollback"};
+	PgWriter *writer = transaction->writer;
 	Error ignored;
 
-	if (writer->conn != NULL && !execute_command(writer, NULL, 1, rollback, &ignored))
-		hang_up(writer);
+	if (writer->pipe.conn != NULL &&
+		!pg_pipe_run(&writer->pipe, &rollback, 1, deadline_of(transaction), NULL, &ignored))
+		pg_pipe_close(&writer->pipe);
 	return strncmp(error->sqlstate, "22", 2) == 0 || strncmp(error->sqlstate, "23", 2) == 0
 			   ? STORE_INVALID
 			   : STORE_REFUSED;
 }
 
 static StoreResult
-commit(PgWriter *writer, Error *error)
+commit(Transaction *transaction, Error *error)
 {
-	static const char *const command[] = {"COMMIT"};
-	PGresult *result = execute(writer, NULL, 1, command, error);
+	static const PipeItem command = {.name = "commit"};
+	PgWriter *writer = transaction->writer;
+	PGresult *result = NULL;
 	bool committed;
 
-	if (result == NULL)
+	if (!pg_pipe_run(&writer->pipe, &command, 1, deadline_of(transaction), &result, error))
 	{
 		/* The server's own refusal leaves the connection as it was, unless it goes away. */
-		if (writer->conn != NULL && error->sqlstate[0] != '\0' &&
+		if (writer->pipe.conn != NULL && error->sqlstate[0] != '\0' &&
 			strncmp(error->sqlstate, "57P", 3) != 0)
-			return give_up(writer, error);
-		hang_up(writer);
+			return give_up(transaction, error);
+		pg_pipe_close(&writer->pipe);
 		return STORE_UNKNOWN;
 	}
 	/* The answer to COMMIT in a failed transaction is ROLLBACK. */
@@ -414,23 +192,87 @@ commit(PgWriter *writer, Error *error)
 	return STORE_REFUSED;
 }
 
-StoreResult
-pg_writer_store(PgWriter *writer, const LocationReport *report, int64_t *version, Error *error)
+/* BEGIN and the statement that does everything; *version is its result. */
+static bool
+write_report(Transaction *transaction, bool begin, Error *error)
 {
-	static const char *const begin[] = {"BEGIN"};
-	ReportParams params;
+	Mode mode = transaction->writer->config.mode;
+	const PipeItem items[] = {
+		{.name = "begin"},
+		{.name = "store",
+		 .count = mode_relayed(mode) ? EMIT_PARAMS : STORE_PARAMS,
+		 .values = transaction->params.values},
+	};
+	PGresult *result = NULL;
+
+	if (!pg_pipe_run(&transaction->writer->pipe, begin ? items : items + 1, begin ? 2 : 1,
+					 deadline_of(transaction), &result, error))
+		return false;
+	transaction->version = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return true;
+}
+
+/*
+ * BEGIN, the lock of the driver's row, and only behind it a look for the request:
+ * an earlier try that has not ended yet holds that lock until it has.
+ */
+static bool
+look_for_report(Transaction *transaction, bool *found, Error *error)
+{
+	const char *const *values = transaction->params.values;
+	const char *const request[] = {values[0], values[9]};
+	const PipeItem items[] = {
+		{.name = "begin"},
+		{.name = "claim", .count = CLAIM_PARAMS, .values = values},
+		{.name = "look", .count = 2, .values = request},
+	};
+	PGresult *result = NULL;
+
+	if (!pg_pipe_run(&transaction->writer->pipe, items, 3, deadline_of(transaction), &result,
+					 error))
+		return false;
+	*found = PQntuples(result) > 0;
+	if (*found)
+		transaction->version = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return true;
+}
+
+static StoreResult
+store(Transaction *transaction, Error *error)
+{
+	bool again = transaction->order->again;
+	bool found = false;
+
+	if (again && !look_for_report(transaction, &found, error))
+		return give_up(transaction, error);
+	if (found)
+	{
+		give_up(transaction, error);
+		return STORE_DONE;
+	}
+	if (!write_report(transaction, !again, error))
+		return give_up(transaction, error);
+	return commit(transaction, error);
+}
+
+StoreResult
+pg_writer_store(PgWriter *writer, const StoreOrder *order, int64_t *version, Error *error)
+{
+	Transaction transaction = {.writer = writer, .order = order};
+	StoreResult result;
 
 	error_clear(error);
-	if (writer->conn == NULL)
+	if (writer->pipe.conn == NULL)
 	{
 		error_transient(error, "there is no connection");
 		return STORE_REFUSED;
 	}
-	fill_params(&params, writer->config.mode, report);
-	if (!execute_command(writer, NULL, 1, begin, error) ||
-		!execute_upsert(writer, &params, version, error) ||
-		!execute_command(writer, "history", REPORT_PARAMS + 2, params.values, error) ||
-		(writer->config.mode == MODE_OUTBOX && !execute_emit(writer, report, *version, error)))
-		return give_up(writer, error);
-	return commit(writer, error);
+	fill_params(&transaction.params, writer->config.mode, order->report);
+	if (mode_relayed(writer->config.mode) && !fill_payload(&transaction, error))
+		return STORE_INVALID;
+	result = store(&transaction, error);
+	*version = transaction.version;
+	return result;
 }

@@ -2,11 +2,12 @@
  * pg_writer.h
  *	  One connection that stores location reports, each in one transaction.
  *
- *	direct	BEGIN, upsert driver_location, insert location_history, COMMIT
- *	outbox	the same and SELECT outbox.emit(...) before COMMIT
+ *	BEGIN; upsert driver_location, insert location_history [, outbox.emit()]	one round trip
+ *	COMMIT																		another
  *
- * Every wait has a deadline.  Whoever calls decides whether to try again; this
- * never does.  One thread at a time.
+ * COMMIT is not sent with the rest: as long as it isn't on its way, a lost
+ * connection means that nothing was stored.  Every wait has a deadline.  Whoever
+ * calls decides whether to try again; this never does.  One thread at a time.
  */
 #ifndef OUTBOX_COMPARE_PG_WRITER_H
 #define OUTBOX_COMPARE_PG_WRITER_H
@@ -33,6 +34,18 @@ typedef enum StoreResult
 	STORE_UNKNOWN  /* COMMIT was sent and no answer came */
 } StoreResult;
 
+typedef struct StoreOrder
+{
+	const LocationReport *report;
+	MonoUsec deadline; /* no wait outlasts it; MONO_NEVER: the statement time-out alone */
+
+	/*
+	 * An earlier try may have committed, or may still: stored is what the first of
+	 * them stores.  Only with MODE_DIRECT_RETRY.
+	 */
+	bool again;
+} StoreOrder;
+
 typedef struct PgWriter PgWriter;
 
 extern PgWriter *pg_writer_create(const WriterConfig *config); /* NULL: no memory */
@@ -44,7 +57,7 @@ extern MUST_CHECK bool pg_writer_connect(PgWriter *writer, Error *error);
 extern bool pg_writer_alive(PgWriter *writer);
 
 /* version gets the driver's version when it is done.  The connection may be gone afterwards. */
-extern StoreResult pg_writer_store(PgWriter *writer, const LocationReport *report, int64_t *version,
+extern StoreResult pg_writer_store(PgWriter *writer, const StoreOrder *order, int64_t *version,
 								   Error *error);
 
 #endif

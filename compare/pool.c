@@ -183,13 +183,14 @@ result_of(StoreResult result)
 static void
 do_job(PoolWorker *worker, PoolJob *job)
 {
+	StoreOrder order = {.report = &job->report, .deadline = job->deadline, .again = job->again};
+	MonoUsec now = clock_mono();
 	Error error;
 
-	if (clock_mono() - job->queued_at > worker->pool->config.wait_usec)
+	if (now - job->queued_at > worker->pool->config.wait_usec || now >= job->deadline)
 		job->result = JOB_BUSY;
 	else
-		job->result =
-			result_of(pg_writer_store(worker->writer, &job->report, &job->version, &error));
+		job->result = result_of(pg_writer_store(worker->writer, &order, &job->version, &error));
 	job->done(job);
 }
 

@@ -12,17 +12,9 @@
 
 #include "clock.h"
 #include "error.h"
+#include "job_result.h"
 #include "location.h"
 #include "pg_writer.h"
-
-typedef enum JobResult
-{
-	JOB_STORED,
-	JOB_AWAY,	 /* the database is away; nothing was stored */
-	JOB_BUSY,	 /* the pool is exhausted; nothing was stored */
-	JOB_INVALID, /* the data is at fault; nothing was stored */
-	JOB_UNKNOWN	 /* it may or may not have been stored */
-} JobResult;
 
 typedef struct PoolJob PoolJob;
 
@@ -33,6 +25,8 @@ struct PoolJob
 {
 	/* From the submitter, who owns the job until pool_submit() and again from done() on. */
 	LocationReport report;
+	MonoUsec deadline; /* no wait for the database outlasts it; MONO_NEVER: none */
+	bool again;		   /* an earlier try may have stored it: see StoreOrder */
 	PoolDone done;
 	void *arg;
 

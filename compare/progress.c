@@ -8,74 +8,59 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "buffer.h"
+
 #define TERMINAL_USEC (250 * USEC_PER_MS)
 #define PLAIN_USEC (5 * USEC_PER_SEC)
 #define LINE_LIMIT 256
 
 void
-progress_init(Progress *progress, const CompareConfig *config, MonoUsec start, FILE *out)
+progress_init(Progress *progress, const bool *modes, MonoUsec start, FILE *out)
 {
 	*progress = (Progress){.out = out,
 						   .terminal = isatty(fileno(out)) == 1,
-						   .config = config,
+						   .modes = modes,
 						   .start = start,
 						   .phase = PHASE_CALM,
 						   .breaker = UNSEEN};
-	if (config->modes[MODE_DIRECT] && config->modes[MODE_OUTBOX])
-		fputs("accepted and rejected: direct|outbox\n", out);
 }
 
-/* One number for each mode, in their order. */
+/* How many per cent of those that were offered so far: one number for each path, in their order. */
 static void
-append_numbers(Buffer *line, const CompareConfig *config, const char *label,
-			   const uint64_t *numbers)
+append_shares(Buffer *line, const Progress *progress, const Load *load)
 {
 	const char *separator = " ";
 
-	buffer_append_str(line, label);
+	buffer_append_str(line, "accepted");
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		if (!config->modes[mode])
+		const LoadCounters *counters = load_counters(load, (Mode) mode);
+		uint64_t offered = counters->offered;
+
+		if (!progress->modes[mode])
 			continue;
-		buffer_printf(line, "%s%llu", separator, (unsigned long long) numbers[mode]);
+		buffer_printf(line, "%s%.0f%%", separator,
+					  offered > 0 ? 100 * (double) counters->accepted / (double) offered : 100);
 		separator = "|";
 	}
-	buffer_append_str(line, " ");
 }
 
 static void
 write_line(Progress *progress, const Load *load, const Sample *sample, MonoUsec now, Buffer *line)
 {
-	const CompareConfig *config = progress->config;
-	uint64_t accepted[MODE_COUNT];
-	uint64_t rejected[MODE_COUNT];
-	uint64_t offered = 0;
-
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		const LoadCounters *counters = load_counters(load, (Mode) mode);
-
-		accepted[mode] = counters->accepted;
-		rejected[mode] = counters->rejected + counters->unknown;
-		if (config->modes[mode])
-			offered = counters->offered;
-	}
 	/* What matters most comes first: a narrow terminal cuts the end. */
 	buffer_printf(line, "%5.1fs %-8s ", (double) (now - progress->start) / USEC_PER_SEC,
 				  phase_name(sample->phase));
-	if (config->modes[MODE_OUTBOX])
+	if (mode_any(progress->modes, mode_consumed))
 	{
-		buffer_printf(line, "breaker %-9s lag ", breaker_name(sample->breaker));
+		buffer_printf(line, "breaker %-9s lag ",
+					  sample->breaker == UNSEEN ? "-" : breaker_name(sample->breaker));
 		if (sample->lag == UNSEEN)
 			buffer_append_str(line, "- ");
 		else
 			buffer_printf(line, "%lld ", (long long) sample->lag);
 	}
-	buffer_printf(line, "offered %llu ", (unsigned long long) offered);
-	append_numbers(line, config, "accepted", accepted);
-	append_numbers(line, config, "rejected", rejected);
-	while (line->len > 0 && line->data[line->len - 1] == ' ')
-		line->data[--line->len] = '\0';
+	append_shares(line, progress, load);
 }
 
 static int

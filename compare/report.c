@@ -1,11 +1,11 @@
 /*
  * report.c
- *	  The table.
+ *	  The verdict, and the tables.
  */
 #include "report.h"
 
-#define LABEL_WIDTH 34
-#define COLUMN_WIDTH 18
+#include <string.h>
+
 #define LINE_LIMIT 512
 
 static double
@@ -20,74 +20,127 @@ milliseconds(int64_t usec)
 	return (int) (usec / USEC_PER_MS);
 }
 
-bool
-report_verdict(const Report *report)
-{
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		const LedgerTotals *totals = &report->modes[mode].totals;
+/* -------------------------------------------------------------------------
+ * the verdict
+ * ------------------------------------------------------------------------- */
 
-		if (!report->config->modes[mode])
-			continue;
-		if (mode == MODE_OUTBOX ? !ledger_is_clean(totals) : !totals->closes)
-			return false;
-	}
-	return true;
+static double
+time_ms(double s)
+{
+	return s < 0 ? -1 : s * 1000;
 }
 
-/* How long it stays open, and why so long. */
-static void
-print_breaker(const CompareConfig *config, const char *indent, FILE *out)
+static Measured
+measured_of(const PathResult *result)
 {
-	if (config->breaker_scaled)
-		fprintf(out, "%sThe consumer's breaker opens for %g s: 60 s, scaled by %g s / 300 s.\n",
-				indent, seconds(config->breaker_reset_usec), seconds(config->duration_usec));
-	else
-		fprintf(out, "%sThe consumer's breaker opens for %g s.\n", indent,
-				seconds(config->breaker_reset_usec));
+	const LedgerTotals *totals = &result->totals;
+	Measured measured = {.offered = (double) totals->offered};
+
+	measured.values[MEASURE_ACCEPTED] = (double) totals->accepted;
+	measured.values[MEASURE_DURABLE] = (double) totals->durable;
+	measured.values[MEASURE_VISIBLE] = (double) totals->in_target;
+	measured.values[MEASURE_REJECTED] = (double) totals->rejected;
+	measured.values[MEASURE_UNKNOWN] = (double) totals->unknown;
+	measured.values[MEASURE_LOST] = (double) totals->lost;
+	measured.values[MEASURE_DUPLICATES] = (double) totals->duplicates;
+	measured.values[MEASURE_ORDER] = (double) totals->order_violations;
+	measured.values[MEASURE_INVENTED] = (double) totals->invented;
+	measured.values[MEASURE_PENDING] = (double) totals->pending;
+	measured.values[MEASURE_MISSING] = (double) totals->unknown_missing;
+	measured.values[MEASURE_P50] = result->latency.p50_ms;
+	measured.values[MEASURE_P99] = result->latency.p99_ms;
+	measured.values[MEASURE_DRAIN] = time_ms(result->drain_s);
+	measured.values[MEASURE_RECOVERY] = time_ms(result->recovery_s);
+	return measured;
+}
+
+static void
+add(RunReport *report, const ExpectationReport *expectation)
+{
+	report->expectations[report->expectation_count++] = *expectation;
+	report->passed = report->passed && expectation->held;
 }
 
 void
-report_print_settings(const CompareConfig *config, FILE *out)
+report_judge(RunReport *report, const Scenario *scenario, const bool *modes)
 {
-	fprintf(out, "load      %u requests/s to each mode for %g s, %u drivers, seed %llu\n",
-			(unsigned) config->rate, seconds(config->duration_usec), (unsigned) config->drivers,
-			(unsigned long long) config->seed);
-	if (config->outage_start_usec < config->outage_end_usec)
-		fprintf(out, "outage    the target database crashes at %g s and is started again at %g s\n",
-				seconds(config->outage_start_usec), seconds(config->outage_end_usec));
-	else
-		fprintf(out, "outage    none\n");
-	fprintf(
-		out,
-		"ingest    %d HTTP threads; each mode has %d connections, %d requests may wait, at most "
-		"%d ms\n"
-		"time-outs connect %d ms, statement %d ms, TCP user %d ms, client %d ms\n"
-		"retries   none; lost connections are tried again after %d to %d ms\n",
-		config->http_threads, config->pool_size, config->pool_queue,
-		milliseconds(config->pool_wait_usec), milliseconds(config->connect_timeout_usec),
-		milliseconds(config->statement_timeout_usec), milliseconds(config->tcp_user_timeout_usec),
-		milliseconds(config->client_timeout_usec), milliseconds(config->reconnect_min_usec),
-		milliseconds(config->reconnect_max_usec));
-	if (config->modes[MODE_OUTBOX])
+	report->expectation_count = 0;
+	report->passed = !report->interrupted;
+	if (report->interrupted)
+		return;
+	for (int i = 0; i < scenario->expectation_count; i++)
 	{
-		fprintf(out, "drain     given up after %g s without a row\n",
-				seconds(config->drain_timeout_usec));
-		print_breaker(config, "breaker   ", out);
+		const Expectation *expectation = &scenario->expectations[i];
+		ExpectationReport judged = {.mode = expectation->mode, .unit = expectation->unit};
+		Measured measured = measured_of(&report->paths[expectation->mode]);
+
+		if (!modes[expectation->mode])
+			continue;
+		snprintf(judged.text, sizeof(judged.text), "%s", expectation->text);
+		judged.held = expectation_held(expectation, &measured, &judged.measured);
+		add(report, &judged);
+	}
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		ExpectationReport judged = {.mode = (Mode) mode, .text = "the ledger closes"};
+
+		if (!modes[mode])
+			continue;
+		judged.held = report->paths[mode].totals.closes;
+		judged.measured = judged.held ? 1 : 0;
+		add(report, &judged);
 	}
 }
 
 /* -------------------------------------------------------------------------
- * the table
+ * what will be done
  * ------------------------------------------------------------------------- */
 
-typedef struct Table
+void
+report_print_settings(const CompareConfig *config, int64_t breaker_reset_usec, FILE *out)
 {
-	const Report *report;
-	FILE *out;
-} Table;
+	const IngestLimits *limits = &config->limits;
+	char paths[MODE_LIST_SIZE];
 
-typedef void (*CellWriter)(const ModeReport *mode, char *cell, size_t size);
+	mode_format_list(config->modes, paths, sizeof(paths));
+	fprintf(out, "paths     %s\n", paths);
+	fprintf(out,
+			"ingest    %d HTTP threads; each path has %d connections, %d requests may wait, at "
+			"most %d ms\n"
+			"time-outs connect %d ms, statement %d ms, TCP user %d ms, client %d ms\n"
+			"reconnect after %d to %d ms\n",
+			limits->http_threads, limits->pool_size, limits->pool_queue,
+			milliseconds(limits->pool_wait_usec), milliseconds(limits->connect_timeout_usec),
+			milliseconds(limits->statement_timeout_usec),
+			milliseconds(limits->tcp_user_timeout_usec), milliseconds(limits->client_timeout_usec),
+			milliseconds(limits->reconnect_min_usec), milliseconds(limits->reconnect_max_usec));
+	if (mode_any(config->modes, mode_consumed))
+		fprintf(out,
+				"breaker   the consumer's stays open for %g s%s\ndrain     given up after %g s "
+				"without a row\n",
+				seconds(breaker_reset_usec),
+				config->breaker_reset_usec > 0 ? "" : " (60 s, scaled with the duration / 300 s)",
+				seconds(config->drain_timeout_usec));
+}
+
+void
+report_print_scenario(const Scenario *scenario, FILE *out)
+{
+	fprintf(out, "\n%s: %s\n", scenario->name, scenario->title);
+	if (scenario->shape.form == LOAD_RAMP)
+		fprintf(out, "  %g s, %s requests/s to each path\n", seconds(scenario->duration_usec),
+				scenario->load);
+	else
+		fprintf(out, "  %g s, %u requests/s to each path, %s\n", seconds(scenario->duration_usec),
+				(unsigned) scenario->rate, scenario->load);
+	for (int i = 0; i < scenario->fault_count; i++)
+		fprintf(out, "  %g s to %g s: %s\n", seconds(scenario->faults[i].from_usec),
+				seconds(scenario->faults[i].until_usec), scenario->faults[i].text);
+}
+
+/* -------------------------------------------------------------------------
+ * what came of it
+ * ------------------------------------------------------------------------- */
 
 /* Without the blanks at the end of the line. */
 static void
@@ -101,195 +154,92 @@ print_line(FILE *out, const Buffer *line)
 }
 
 static void
-print_row(const Table *table, const char *label, CellWriter write_cell)
+append_percent(Buffer *line, uint64_t count, uint64_t of)
 {
-	Buffer line;
-	char cell[64];
+	double percent = of > 0 ? 100 * (double) count / (double) of : 0;
 
-	buffer_init(&line, LINE_LIMIT);
-	buffer_printf(&line, "  %-*s", LABEL_WIDTH, label);
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (!table->report->config->modes[mode])
-			continue;
-		write_cell(&table->report->modes[mode], cell, sizeof(cell));
-		buffer_printf(&line, "%*s", COLUMN_WIDTH, cell);
-	}
-	print_line(table->out, &line);
-	buffer_free(&line);
+	/* What isn't all of it never looks as if it were, nor a little like nothing. */
+	if (count < of && percent > 99.9)
+		percent = 99.9;
+	if (count > 0 && percent < 0.1)
+		percent = 0.1;
+	buffer_printf(line, "%8.1f%%", percent);
 }
 
 static void
-write_count(uint64_t count, char *cell, size_t size)
+append_seconds(Buffer *line, double s)
 {
-	snprintf(cell, size, "%llu        ", (unsigned long long) count);
-}
-
-static void
-write_share(uint64_t count, uint64_t of, char *cell, size_t size)
-{
-	snprintf(cell, size, "%llu %5.1f %%", (unsigned long long) count,
-			 of > 0 ? 100.0 * (double) count / (double) of : 0.0);
-}
-
-#define COUNT_CELL(field)                                                                          \
-	static void write_##field(const ModeReport *mode, char *cell, size_t size)                     \
-	{                                                                                              \
-		write_count(mode->totals.field, cell, size);                                               \
-	}
-#define SHARE_CELL(field)                                                                          \
-	static void write_##field(const ModeReport *mode, char *cell, size_t size)                     \
-	{                                                                                              \
-		write_share(mode->totals.field, mode->totals.offered, cell, size);                         \
-	}
-
-COUNT_CELL(offered)
-SHARE_CELL(accepted)
-SHARE_CELL(rejected)
-SHARE_CELL(unknown)
-SHARE_CELL(durable)
-SHARE_CELL(in_target)
-COUNT_CELL(pending)
-COUNT_CELL(lost)
-COUNT_CELL(duplicates)
-COUNT_CELL(order_violations)
-COUNT_CELL(invented)
-
-static void
-write_p50(const ModeReport *mode, char *cell, size_t size)
-{
-	snprintf(cell, size, "%.1f ms     ", mode->p50_ms);
-}
-
-static void
-write_p99(const ModeReport *mode, char *cell, size_t size)
-{
-	snprintf(cell, size, "%.1f ms     ", mode->p99_ms);
-}
-
-static void
-write_max(const ModeReport *mode, char *cell, size_t size)
-{
-	snprintf(cell, size, "%.1f ms     ", mode->max_ms);
-}
-
-static void
-write_seconds(double value, char *cell, size_t size)
-{
-	if (value < 0)
-		snprintf(cell, size, "never       ");
+	if (s < 0)
+		buffer_printf(line, "%8s", "never");
 	else
-		snprintf(cell, size, "%.1f s      ", value);
+		buffer_printf(line, "%7.1fs", s);
 }
 
 static void
-write_recovery(const ModeReport *mode, char *cell, size_t size)
+print_path(const PathResult *result, Mode mode, FILE *out)
 {
-	write_seconds(mode->recovery_s, cell, size);
-}
-
-static void
-write_drain(const ModeReport *mode, char *cell, size_t size)
-{
-	write_seconds(mode->drain_s, cell, size);
-}
-
-static void
-write_closes(const ModeReport *mode, char *cell, size_t size)
-{
-	snprintf(cell, size, "%s        ", mode->totals.closes ? "yes" : "NO");
-}
-
-static void
-write_accounts(const Table *table)
-{
-	print_row(table, "offered", write_offered);
-	print_row(table, "accepted (201, 202)", write_accepted);
-	print_row(table, "rejected (503: not stored)", write_rejected);
-	print_row(table, "unknown (no answer in time)", write_unknown);
-	print_row(table, "durable in some database", write_durable);
-	print_row(table, "in the target at the end", write_in_target);
-	print_row(table, "pending", write_pending);
-	print_row(table, "lost", write_lost);
-	print_row(table, "duplicates", write_duplicates);
-	print_row(table, "order violations", write_order_violations);
-	print_row(table, "invented", write_invented);
-}
-
-static void
-print_head(const Table *table)
-{
+	const LedgerTotals *totals = &result->totals;
 	Buffer line;
 
 	buffer_init(&line, LINE_LIMIT);
-	buffer_printf(&line, "  %-*s", LABEL_WIDTH, "");
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (table->report->config->modes[mode])
-			buffer_printf(&line, "%*s        ", COLUMN_WIDTH - 8, mode_name((Mode) mode));
-	}
-	fputc('\n', table->out);
-	print_line(table->out, &line);
+	buffer_printf(&line, "  %-12s%8llu", mode_name(mode), (unsigned long long) totals->offered);
+	append_percent(&line, totals->accepted, totals->offered);
+	append_percent(&line, totals->rejected, totals->offered);
+	append_percent(&line, totals->unknown, totals->offered);
+	append_percent(&line, totals->in_target, totals->offered);
+	buffer_printf(&line, "%6llu%6llu%6llu%6llu%6llu", (unsigned long long) totals->lost,
+				  (unsigned long long) totals->pending, (unsigned long long) totals->duplicates,
+				  (unsigned long long) totals->order_violations,
+				  (unsigned long long) totals->invented);
+	buffer_printf(&line, "%8.1f%8.1f", result->latency.p50_ms, result->latency.p99_ms);
+	append_seconds(&line, result->drain_s);
+	print_line(out, &line);
 	buffer_free(&line);
 }
 
-/* One line, with what is wrong. */
 static void
-print_verdict(const Report *report, FILE *out)
+print_failed(const ExpectationReport *expectation, FILE *out)
 {
-	if (report->passed)
-	{
-		fputs("  PASS\n", out);
-		return;
-	}
-	fputs("  FAIL:", out);
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		const LedgerTotals *totals = &report->modes[mode].totals;
+	static const char *const units[] = {[UNIT_COUNT] = "", [UNIT_PERCENT] = "%", [UNIT_MS] = " ms"};
 
-		if (!report->config->modes[mode])
-			continue;
-		if (!totals->closes)
-			fprintf(out, " the ledger of %s does not close;", mode_name((Mode) mode));
-		else if (mode == MODE_OUTBOX && !ledger_is_clean(totals))
-			fprintf(out,
-					" outbox has %llu pending, %llu lost, %llu duplicates, %llu order violations, "
-					"%llu invented;",
-					(unsigned long long) totals->pending, (unsigned long long) totals->lost,
-					(unsigned long long) totals->duplicates,
-					(unsigned long long) totals->order_violations,
-					(unsigned long long) totals->invented);
-	}
-	fputc('\n', out);
+	if (expectation->unit == UNIT_MS && expectation->measured < 0)
+		fprintf(out, "  NOT HELD  %s: %s; it never was\n", mode_name(expectation->mode),
+				expectation->text);
+	else
+		fprintf(out, "  NOT HELD  %s: %s; it was %.4g%s\n", mode_name(expectation->mode),
+				expectation->text, expectation->measured, units[expectation->unit]);
 }
 
 void
-report_print(const Report *report, FILE *out)
+report_print_run(const RunReport *report, const bool *modes, FILE *out)
 {
-	Table table = {report, out};
+	int held = 0;
 
-	print_head(&table);
-	write_accounts(&table);
-	print_row(&table, "latency p50 (of the accepted)", write_p50);
-	print_row(&table, "latency p99", write_p99);
-	print_row(&table, "latency max", write_max);
-	if (report->back_at_s > 0)
+	fprintf(out, "  %-12s%8s%9s%9s%9s%9s%6s%6s%6s%6s%6s%8s%8s%8s\n", "", "offered", "accepted",
+			"rejected", "unknown", "visible", "lost", "pend.", "dup.", "order", "inv.", "p50 ms",
+			"p99 ms", "drain");
+	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		print_row(&table, "accepts again, after the outage", write_recovery);
-		print_row(&table, "drained, after the outage", write_drain);
+		if (modes[mode])
+			print_path(&report->paths[mode], (Mode) mode, out);
 	}
-	print_row(&table, "ledger closes", write_closes);
-	fputc('\n', out);
-	if (report->back_at_s > 0)
-		fprintf(out, "  The target was down from %.1f s to %.1f s, %.1f %% of the run.\n",
-				report->down_at_s, report->back_at_s,
-				100 * (report->back_at_s - report->down_at_s) /
-					seconds(report->config->duration_usec));
-	if (report->config->modes[MODE_OUTBOX])
+	for (int i = 0; i < report->fault_count; i++)
 	{
-		print_breaker(report->config, "  ", out);
-		fputs("  The source stayed up: an outbox can't outlive an outage of its own database.\n",
-			  out);
+		const FaultReport *fault = &report->faults[i];
+
+		fprintf(out, "  %.1f s to %.1f s: %s\n", fault->from_s, fault->until_s, fault->text);
 	}
-	print_verdict(report, out);
+	for (int i = 0; i < report->expectation_count; i++)
+	{
+		if (report->expectations[i].held)
+			held++;
+		else
+			print_failed(&report->expectations[i], out);
+	}
+	if (report->interrupted)
+		fprintf(out, "  INTERRUPTED after %.1f s: not judged\n", report->took_s);
+	else
+		fprintf(out, "  %s: %d of %d expectations held (seed %llu, %.1f s)\n",
+				report->passed ? "PASS" : "FAIL", held, report->expectation_count,
+				(unsigned long long) report->seed, report->took_s);
 }

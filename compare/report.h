@@ -1,13 +1,6 @@
 /*
  * report.h
- *	  What a run found: as a table for people and as JSON for programs.
- *
- * report.json:
- *	{"modes": {"direct": {...}, "outbox": {...}},	numbers of the ledger, latencies
- *	 "settings": {...},		what was asked for; times end in _s or _ms
- *	 "run": {...},			what happened: when the target was down, the verdict
- *	 "timeline": [...]}		one element a second
- * Members may be added; those that are there keep their names and meanings.
+ *	  What a run came to: judged, as a table for people, and as JSON for programs.
  */
 #ifndef OUTBOX_COMPARE_REPORT_H
 #define OUTBOX_COMPARE_REPORT_H
@@ -15,37 +8,56 @@
 #include <stdio.h>
 
 #include "compare_options.h"
-#include "ledger.h"
+#include "cost.h"
+#include "fault.h"
+#include "path_result.h"
 #include "timeline.h"
 
-#define NOT_DRAINED (-1.0)
+#define REPORT_EXPECTATIONS_MAX (SCENARIO_EXPECTATIONS_MAX + MODE_COUNT)
 
-typedef struct ModeReport
+/* As it happened, in seconds from the start of the load. */
+typedef struct FaultReport
 {
-	LedgerTotals totals;
-	double p50_ms; /* of the accepted requests, from the intended start */
-	double p99_ms;
-	double max_ms;
-	double drain_s;	   /* from the target's return until nothing was behind; NOT_DRAINED: never */
-	double recovery_s; /* from the target's return until a later request was accepted */
-} ModeReport;
+	char text[SCENARIO_TEXT_SIZE];
+	double from_s;
+	double until_s; /* the part served again */
+} FaultReport;
 
-typedef struct Report
+typedef struct ExpectationReport
 {
-	const CompareConfig *config;
-	ModeReport modes[MODE_COUNT];
-	Timeline timeline;
-	double down_at_s; /* when the target was down, from the start of the load */
-	double back_at_s; /* when it served again; both 0: never down */
-	double took_s;	  /* from the first request to the end of the drain */
+	Mode mode;
+	char text[SCENARIO_TEXT_SIZE];
+	MeasureUnit unit;
+	double measured;
+	bool held;
+} ExpectationReport;
+
+typedef struct RunReport
+{
+	uint64_t seed;
+	int repeat; /* 1, 2, … */
+	bool interrupted;
 	bool passed;
-} Report;
+	double load_s; /* how long requests were sent */
+	double took_s; /* from the first request to the end of the drain */
+	FaultReport faults[FAULTS_MAX];
+	int fault_count;
+	ExpectationReport expectations[REPORT_EXPECTATIONS_MAX];
+	int expectation_count;
+	PathResult paths[MODE_COUNT]; /* of those that are compared */
+	Cost cost;
+	Timeline timeline;
+} RunReport;
 
-/* The outbox ledger is clean, and every other ledger closes. */
-extern bool report_verdict(const Report *report);
+/*
+ * Fills the expectations and the verdict: those of the scenario, and that every
+ * ledger closes.  An interrupted run is not judged, and has not passed.
+ */
+extern void report_judge(RunReport *report, const Scenario *scenario, const bool *modes);
 
-extern void report_print_settings(const CompareConfig *config, FILE *out);
-extern void report_print(const Report *report, FILE *out);
-extern MUST_CHECK bool report_write(const Report *report, const char *path, Error *error);
+extern void report_print_settings(const CompareConfig *config, int64_t breaker_reset_usec,
+								  FILE *out);
+extern void report_print_scenario(const Scenario *scenario, FILE *out);
+extern void report_print_run(const RunReport *report, const bool *modes, FILE *out);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * report_json.c
- *	  report.json.  It is written beside its place and moved there, so that nobody
- *	  ever reads half of it.
+ *	  report.json from values.
  */
-#include "report.h"
+#include "report_json.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "exit_codes.h"
@@ -15,56 +16,33 @@
 #define MS(usec) ((json_int_t) ((usec) / USEC_PER_MS))
 #define PATH_LIMIT 4096
 
+struct ReportJson
+{
+	const CompareConfig *config;
+	json_t *root;
+	json_t *scenario; /* the one that came last, borrowed */
+	MonoUsec started;
+	bool passed;
+	bool interrupted;
+};
+
 /* Three digits after the point: more is noise. */
 static json_t *
-json_rounded(double value)
+rounded(double value)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "%.3f", value);
-	return json_real(strtod(text, NULL));
+	return json_real(round(value * 1000) / 1000);
 }
 
 static json_t *
-mode_object(const ModeReport *mode)
+rounded_or_null(double value)
 {
-	const LedgerTotals *totals = &mode->totals;
-
-	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b,"
-		" s:{s:o, s:o, s:o}, s:o, s:o}",
-		"offered", (json_int_t) totals->offered, "accepted", (json_int_t) totals->accepted,
-		"rejected", (json_int_t) totals->rejected, "unknown", (json_int_t) totals->unknown,
-		"durable", (json_int_t) totals->durable, "in_target", (json_int_t) totals->in_target,
-		"lost", (json_int_t) totals->lost, "duplicates", (json_int_t) totals->duplicates,
-		"order_violations", (json_int_t) totals->order_violations, "pending",
-		(json_int_t) totals->pending, "invented", (json_int_t) totals->invented, "unknown_stored",
-		(json_int_t) totals->unknown_stored, "closes", totals->closes ? 1 : 0, "latency_ms", "p50",
-		json_rounded(mode->p50_ms), "p99", json_rounded(mode->p99_ms), "max",
-		json_rounded(mode->max_ms), "drain_s",
-		mode->drain_s >= 0 ? json_rounded(mode->drain_s) : json_null(), "recovery_s",
-		mode->recovery_s >= 0 ? json_rounded(mode->recovery_s) : json_null());
+	return value < 0 ? json_null() : rounded(value);
 }
 
 static json_t *
-settings_object(const CompareConfig *config)
+seconds_of(int64_t usec)
 {
-	return json_pack(
-		"{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
-		" s:I}",
-		"rate", (json_int_t) config->rate, "seed", (json_int_t) config->seed, "drivers",
-		(json_int_t) config->drivers, "duration_s",
-		json_rounded((double) config->duration_usec / USEC_PER_SEC), "outage_start_s",
-		json_rounded((double) config->outage_start_usec / USEC_PER_SEC), "outage_end_s",
-		json_rounded((double) config->outage_end_usec / USEC_PER_SEC), "breaker_reset_s",
-		json_rounded((double) config->breaker_reset_usec / USEC_PER_SEC), "http_threads",
-		config->http_threads, "pool_size", config->pool_size, "pool_queue", config->pool_queue,
-		"pool_wait_ms", MS(config->pool_wait_usec), "connect_timeout_ms",
-		MS(config->connect_timeout_usec), "statement_timeout_ms",
-		MS(config->statement_timeout_usec), "tcp_user_timeout_ms",
-		MS(config->tcp_user_timeout_usec), "client_timeout_ms", MS(config->client_timeout_usec),
-		"reconnect_min_ms", MS(config->reconnect_min_usec), "reconnect_max_ms",
-		MS(config->reconnect_max_usec), "drain_timeout_ms", MS(config->drain_timeout_usec));
+	return rounded((double) usec / USEC_PER_SEC);
 }
 
 static json_t *
@@ -74,66 +52,331 @@ number_or_null(int64_t number)
 }
 
 static json_t *
-timeline_row(const CompareConfig *config, const TimelineRow *row, size_t second)
+text_or_null(const char *text)
 {
-	json_t *modes = json_object();
+	return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
+}
 
-	for (int mode = 0; mode < MODE_COUNT; mode++)
+/* -------------------------------------------------------------------------
+ * a path
+ * ------------------------------------------------------------------------- */
+
+static void
+set_counts(json_t *path, const LedgerTotals *totals)
+{
+	const struct
 	{
-		const TimelineCounts *counts = &row->modes[mode];
+		const char *name;
+		uint64_t count;
+	} counts[] = {
+		{"offered", totals->offered},
+		{"accepted", totals->accepted},
+		{"rejected", totals->rejected},
+		{"unknown", totals->unknown},
+		{"durable", totals->durable},
+		{"in_target", totals->in_target},
+		{"accepted_in_target", totals->accepted_in_target},
+		{"lost", totals->lost},
+		{"duplicates", totals->duplicates},
+		{"order_violations", totals->order_violations},
+		{"pending", totals->pending},
+		{"invented", totals->invented},
+		{"unknown_stored", totals->unknown_stored},
+		{"unknown_missing", totals->unknown_missing},
+	};
 
-		if (config->modes[mode])
-			json_object_set_new(modes, mode_name((Mode) mode),
-								json_pack("{s:i, s:i, s:i, s:i}", "offered", (int) counts->offered,
-										  "accepted", (int) counts->accepted, "rejected",
-										  (int) counts->rejected, "unknown",
-										  (int) counts->unknown));
-	}
-	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o}", "t", (json_int_t) second, "phase",
-					 phase_name(row->phase), "modes", modes, "breaker",
-					 row->breaker == UNSEEN ? json_null() : json_string(breaker_name(row->breaker)),
-					 "lag", number_or_null(row->lag), "in_target", number_or_null(row->visible));
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		json_object_set_new(path, counts[i].name, json_integer((json_int_t) counts[i].count));
+	json_object_set_new(path, "closes", json_boolean(totals->closes));
 }
 
 static json_t *
-report_object(const Report *report)
+latency_object(const PathLatency *latency)
 {
-	json_t *modes = json_object();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", rounded(latency->p50_ms), "p90",
+					 rounded(latency->p90_ms), "p99", rounded(latency->p99_ms), "p999",
+					 rounded(latency->p999_ms), "max", rounded(latency->max_ms));
+}
+
+static json_t *
+path_object(const PathResult *result)
+{
+	const PathFreshness *freshness = &result->freshness;
+	json_t *path = json_object();
+
+	set_counts(path, &result->totals);
+	json_object_set_new(path, "rates",
+						json_pack("{s:o, s:o, s:o}", "accepted",
+								  rounded(path_accepted_percent(result)), "durable",
+								  rounded(path_durable_percent(result)), "visible",
+								  rounded(path_visible_percent(result))));
+	json_object_set_new(path, "latency_ms", latency_object(&result->latency));
+	json_object_set_new(path, "drain_s", rounded_or_null(result->drain_s));
+	json_object_set_new(path, "recovery_s", rounded_or_null(result->recovery_s));
+	json_object_set_new(path, "freshness_s",
+						freshness->p50_s < 0
+							? json_null()
+							: json_pack("{s:o, s:o, s:o}", "p50", rounded(freshness->p50_s), "p99",
+										rounded(freshness->p99_s), "max",
+										rounded(freshness->max_s)));
+	return path;
+}
+
+/* -------------------------------------------------------------------------
+ * a run
+ * ------------------------------------------------------------------------- */
+
+static json_t *
+timeline_path(const TimelinePath *path)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "offered", (int) path->offered,
+					 "accepted", (int) path->accepted, "rejected", (int) path->rejected, "unknown",
+					 (int) path->unknown, "p50_ms", rounded_or_null(path->p50_ms), "p99_ms",
+					 rounded_or_null(path->p99_ms), "in_target", number_or_null(path->visible),
+					 "freshness_s",
+					 path->age_usec == UNSEEN ? json_null() : seconds_of(path->age_usec));
+}
+
+static json_t *
+timeline_row(const bool *modes, const TimelineRow *row, size_t second)
+{
+	json_t *paths = json_object();
+	json_t *faults = json_array();
+
+	for (int i = 0; i < FAULTS_MAX; i++)
+	{
+		if ((row->faults >> i & 1) != 0)
+			json_array_append_new(faults, json_integer(i));
+	}
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (modes[mode])
+			json_object_set_new(paths, mode_name((Mode) mode), timeline_path(&row->paths[mode]));
+	}
+	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "t", (json_int_t) second, "phase",
+					 phase_name(row->phase), "faults", faults, "breaker",
+					 row->breaker == UNSEEN ? json_null() : json_string(breaker_name(row->breaker)),
+					 "lag", number_or_null(row->lag), "retained_wal_bytes",
+					 number_or_null(row->retained), "paths", paths);
+}
+
+static json_t *
+cost_object(const Cost *cost)
+{
+	json_t *cpu = json_object();
+
+	for (int part = 0; part < PART_COUNT; part++)
+		json_object_set_new(cpu, part_name((Part) part), rounded_or_null(cost->cpu_s[part]));
+	return json_pack("{s:o, s:{s:o, s:o}}", "cpu_s", cpu, "wal_bytes", "source",
+					 number_or_null(cost->source_wal_bytes), "target",
+					 number_or_null(cost->target_wal_bytes));
+}
+
+static json_t *
+expectation_object(const ExpectationReport *expectation)
+{
+	static const char *const units[] = {
+		[UNIT_COUNT] = "count", [UNIT_PERCENT] = "percent", [UNIT_MS] = "ms"};
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:b}", "path", mode_name(expectation->mode), "text",
+					 expectation->text, "unit", units[expectation->unit], "measured",
+					 rounded_or_null(expectation->measured), "held", expectation->held ? 1 : 0);
+}
+
+void
+report_json_run(ReportJson *json, const RunReport *report)
+{
+	json_t *faults = json_array();
+	json_t *expectations = json_array();
+	json_t *paths = json_object();
 	json_t *timeline = json_array();
+
+	for (int i = 0; i < report->fault_count; i++)
+		json_array_append_new(faults, json_pack("{s:s, s:o, s:o}", "text", report->faults[i].text,
+												"from_s", rounded(report->faults[i].from_s),
+												"until_s", rounded(report->faults[i].until_s)));
+	for (int i = 0; i < report->expectation_count; i++)
+		json_array_append_new(expectations, expectation_object(&report->expectations[i]));
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (json->config->modes[mode])
+			json_object_set_new(paths, mode_name((Mode) mode), path_object(&report->paths[mode]));
+	}
+	for (size_t second = 0; second < report->timeline.count; second++)
+		json_array_append_new(
+			timeline, timeline_row(json->config->modes, &report->timeline.rows[second], second));
+	json_array_append_new(json_object_get(json->scenario, "runs"),
+						  json_pack("{s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "seed",
+									(json_int_t) report->seed, "repeat", report->repeat,
+									"interrupted", report->interrupted ? 1 : 0, "passed",
+									report->passed ? 1 : 0, "took_s", rounded(report->took_s),
+									"faults", faults, "expectations", expectations, "paths", paths,
+									"cost", cost_object(&report->cost), "timeline", timeline));
+	json->passed = json->passed && report->passed;
+	json->interrupted = json->interrupted || report->interrupted;
+}
+
+/* -------------------------------------------------------------------------
+ * the whole
+ * ------------------------------------------------------------------------- */
+
+static json_t *
+settings_object(const CompareConfig *config, int64_t breaker_reset_usec)
+{
+	const IngestLimits *limits = &config->limits;
+
+	return json_pack(
+		"{s:I, s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "drivers",
+		(json_int_t) config->drivers, "breaker_reset_s", seconds_of(breaker_reset_usec),
+		"http_threads", limits->http_threads, "pool_size", limits->pool_size, "pool_queue",
+		limits->pool_queue, "pool_wait_ms", MS(limits->pool_wait_usec), "connect_timeout_ms",
+		MS(limits->connect_timeout_usec), "statement_timeout_ms",
+		MS(limits->statement_timeout_usec), "tcp_user_timeout_ms",
+		MS(limits->tcp_user_timeout_usec), "client_timeout_ms", MS(limits->client_timeout_usec),
+		"reconnect_min_ms", MS(limits->reconnect_min_usec), "reconnect_max_ms",
+		MS(limits->reconnect_max_usec), "drain_timeout_ms", MS(config->drain_timeout_usec));
+}
+
+static json_t *
+paths_array(const bool *modes)
+{
+	json_t *paths = json_array();
 
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		if (report->config->modes[mode])
-			json_object_set_new(modes, mode_name((Mode) mode), mode_object(&report->modes[mode]));
+		if (modes[mode])
+			json_array_append_new(
+				paths, json_pack("{s:s, s:s, s:s}", "name", mode_name((Mode) mode), "title",
+								 mode_title((Mode) mode), "about", mode_about((Mode) mode)));
 	}
-	for (size_t second = 0; second < report->timeline.count; second++)
-		json_array_append_new(timeline,
-							  timeline_row(report->config, &report->timeline.rows[second], second));
-	return json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:b}, s:o}", "modes", modes, "settings",
-					 settings_object(report->config), "run", "target_down_s",
-					 json_rounded(report->down_at_s), "target_back_s",
-					 json_rounded(report->back_at_s), "took_s", json_rounded(report->took_s),
-					 "passed", report->passed ? 1 : 0, "timeline", timeline);
+	return paths;
+}
+
+ReportJson *
+report_json_create(const CompareConfig *config, const Facts *facts, int64_t breaker_reset_usec)
+{
+	ReportJson *json = calloc(1, sizeof(*json));
+	char started[CLOCK_TEXT_SIZE];
+
+	if (json == NULL)
+		return NULL;
+	clock_format(clock_wall(), started);
+	json->config = config;
+	json->started = clock_mono();
+	json->passed = true;
+	json->root = json_pack(
+		"{s:i, s:s, s:o, s:{s:i, s:o, s:I, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:I, s:i, s:o,"
+		" s:[]}",
+		"version", 2, "started_at", started, "commit", text_or_null(facts->commit), "machine",
+		"cpus", facts->cpus, "cpu", text_or_null(facts->cpu), "memory_mb",
+		(json_int_t) facts->memory_mb, "os", text_or_null(facts->os), "kernel",
+		text_or_null(facts->kernel), "versions", "postgresql", text_or_null(facts->postgresql),
+		"kafka", text_or_null(facts->kafka), "librdkafka", text_or_null(facts->librdkafka),
+		"pg_outbox", text_or_null(facts->pg_outbox), "settings",
+		settings_object(config, breaker_reset_usec), "seed", (json_int_t) config->seed, "repeats",
+		config->repeat, "paths", paths_array(config->modes), "scenarios");
+	if (json->root != NULL)
+		return json;
+	free(json);
+	return NULL;
+}
+
+void
+report_json_free(ReportJson *json)
+{
+	if (json == NULL)
+		return;
+	json_decref(json->root);
+	free(json);
+}
+
+void
+report_json_scenario(ReportJson *json, const Scenario *scenario, const char *file,
+					 const char *skipped)
+{
+	json_t *faults = json_array();
+
+	for (int i = 0; i < scenario->fault_count; i++)
+	{
+		const FaultPlan *plan = &scenario->faults[i];
+
+		json_array_append_new(faults,
+							  json_pack("{s:s, s:s, s:s, s:o, s:o}", "kind",
+										fault_kind_name(plan->kind), "where", plan->where, "text",
+										plan->text, "from_s", seconds_of(plan->from_usec),
+										"until_s", seconds_of(plan->until_usec)));
+	}
+	json->scenario = json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:[]}", "name", scenario->name, "title",
+		scenario->title, "about", scenario->about, "file", file, "duration_s",
+		seconds_of(scenario->duration_usec), "rate",
+		scenario->shape.form == LOAD_RAMP ? json_null() : json_integer(scenario->rate), "load",
+		scenario->load, "skipped", text_or_null(skipped), "faults", faults, "runs");
+	json_array_append_new(json_object_get(json->root, "scenarios"), json->scenario);
+}
+
+/* The cost's members, and how long it was. */
+static json_t *
+timed_cost(const Cost *cost, double took_s)
+{
+	json_t *object = cost_object(cost);
+
+	json_object_set_new(object, "took_s", rounded(took_s));
+	return object;
+}
+
+void
+report_json_price(ReportJson *json, const Price *price)
+{
+	json_t *paths = json_object();
+
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		const PathPrice *path = &price->paths[mode];
+		json_t *object;
+
+		if (!path->measured)
+			continue;
+		object = timed_cost(&path->cost, path->took_s);
+		json_object_set_new(object, "offered", json_integer((json_int_t) path->offered));
+		json_object_set_new(object, "latency_ms", latency_object(&path->latency));
+		json_object_set_new(paths, mode_name((Mode) mode), object);
+	}
+	json_object_set_new(
+		json->scenario, "price",
+		json_pack("{s:o, s:o}", "idle", timed_cost(&price->idle, price->idle_s), "paths", paths));
+}
+
+void
+report_json_duration(ReportJson *json, double seconds)
+{
+	json_object_set_new(json->scenario, "duration_s", rounded(seconds));
+}
+
+void
+report_json_interrupted(ReportJson *json)
+{
+	json->interrupted = true;
+	json->passed = false;
 }
 
 bool
-report_write(const Report *report, const char *path, Error *error)
+report_json_write(ReportJson *json, const char *path, Error *error)
 {
 	char directory[PATH_LIMIT];
 	char draft[PATH_LIMIT];
-	json_t *object;
-	bool written;
+	json_t *root = json->root;
 
+	json_object_set_new(root, "interrupted", json_boolean(json->interrupted));
+	json_object_set_new(root, "passed", json_boolean(json->passed));
+	json_object_set_new(root, "took_s",
+						rounded((double) (clock_mono() - json->started) / USEC_PER_SEC));
 	path_directory(path, directory, sizeof(directory));
 	if (!directory_make(directory, error))
 		return false;
-	snprintf(draft, sizeof(draft), "%s.new", path);
-	object = report_object(report);
-	written = object != NULL &&
-			  json_dump_file(object, draft, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0 &&
-			  rename(draft, path) == 0;
-	json_decref(object);
-	if (!written)
+	if (snprintf(draft, sizeof(draft), "%s.new", path) >= (int) sizeof(draft) ||
+		json_dump_file(root, draft, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) != 0 ||
+		rename(draft, path) != 0)
 		return error_permanent(error, EXIT_CONFIG, "could not write \"%s\": %s", path,
 							   strerror(errno));
 	return true;

@@ -1,54 +1,35 @@
 /*
  * run.c
- *	  The conductor: what happens when, and that it is all taken down again.
- *
- * One loop looks at everything a few times a second.  Phases follow from the
- * clock and from what the target does, never from what a mode does.
+ *	  The stage, and what is played on it.
  */
 #include "run.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "conduct.h"
 #include "exit_codes.h"
-#include "ingest.h"
-#include "load.h"
-#include "observer.h"
-#include "pg_session.h"
-#include "progress.h"
-#include "report.h"
-#include "settle.h"
-#include "stage.h"
+#include "report_json.h"
+#include "report_render.h"
+#include "request_id.h"
 
-#define LOOK_USEC (250 * USEC_PER_MS)
-#define STEP_USEC (20 * USEC_PER_MS)
-#define CONNECT_WAIT_USEC (10 * USEC_PER_SEC)
-#define LEAD_USEC (200 * USEC_PER_MS)
-#define RETURN_LIMIT_USEC (60 * USEC_PER_SEC)
-#define QUIET_LIMIT_USEC (30 * USEC_PER_SEC)
-#define LATE_USEC (1500 * USEC_PER_MS)
-#define QUERY_TIMEOUT_USEC (5 * USEC_PER_SEC)
+#define CALM_LIMIT_USEC (30 * USEC_PER_SEC)
+#define STEP_USEC (50 * USEC_PER_MS)
 
-typedef struct Run
+typedef struct Show
 {
 	const RunConfig *config;
-	const CompareConfig *compare;
 	Interrupt *interrupt;
 	Stage *stage;
-	Ingest *ingest;
-	Load *load;
-	Observer *observer;
-	Progress progress;
-	Phase phase;
-	bool restoring; /* the target was started and doesn't serve yet */
-	MonoUsec start;
-	MonoUsec down_at;
-	MonoUsec back_at;
-	MonoUsec drained_at;
-	MonoUsec next_look;
-	uint64_t accepted_before; /* by the outbox mode, at the last sample */
-	bool quiet;
-} Run;
+	ReportJson *json;
+	LiveFeed *feed; /* NULL: there is no page */
+	uint32_t runs;	/* so far */
+	int passed;
+	int failed;
+	int skipped;
+} Show;
 
 static void
 say(const char *what)
@@ -56,297 +37,170 @@ say(const char *what)
 	fprintf(stderr, "%s\n", what);
 }
 
-/* -------------------------------------------------------------------------
- * before the load
- * ------------------------------------------------------------------------- */
-
 static bool
-start_stage(Run *run, Error *error)
+make_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 {
-	StageConfig config = {.dir = run->config->dir,
-						  .tree = run->config->tree,
-						  .program_dir = run->config->program_dir,
-						  .outbox = run->compare->modes[MODE_OUTBOX],
-						  .breaker_reset_usec = run->compare->breaker_reset_usec,
-						  .say = say};
+	const RunConfig *config = show->config;
+	StageConfig stage = {.dir = config->dir,
+						 .tree = config->tree,
+						 .program_dir = config->program_dir,
+						 .modes = config->compare->modes,
+						 .limits = config->compare->limits,
+						 .breaker_reset_usec = breaker_reset_usec,
+						 .small_disk = suite_has_fault(config->suite, FAULT_DISK_FULL),
+						 .say = say};
 
-	run->stage = stage_create(&config, run->interrupt);
-	if (run->stage == NULL)
+	show->stage = stage_create(&stage, show->interrupt);
+	if (show->stage == NULL)
 		return error_bug(error, "out of memory");
-	return stage_start(run->stage, error);
-}
-
-/* The same pool for every mode; only the database differs. */
-static PoolConfig
-pool_config(const Run *run, Mode mode)
-{
-	const CompareConfig *compare = run->compare;
-	const Cluster *cluster =
-		mode == MODE_DIRECT ? stage_target(run->stage) : stage_source(run->stage);
-
-	return (PoolConfig){.writer = {.mode = mode,
-								   .conninfo = cluster->conninfo,
-								   .connect_timeout_usec = compare->connect_timeout_usec,
-								   .statement_timeout_usec = compare->statement_timeout_usec,
-								   .tcp_user_timeout_usec = compare->tcp_user_timeout_usec},
-						.size = compare->pool_size,
-						.queue_length = compare->pool_queue,
-						.wait_usec = compare->pool_wait_usec,
-						.reconnect_min_usec = compare->reconnect_min_usec,
-						.reconnect_max_usec = compare->reconnect_max_usec};
+	return stage_prepare(show->stage, error);
 }
 
 static bool
-all_connected(const Run *run)
+start_page(Show *show, Error *error)
 {
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (run->compare->modes[mode] &&
-			ingest_connected(run->ingest, (Mode) mode) < run->compare->pool_size)
-			return false;
-	}
+	const CompareConfig *compare = show->config->compare;
+
+	if (compare->live == NULL)
+		return true;
+	show->feed = live_feed_open(compare->live, compare->modes, error);
+	if (show->feed == NULL)
+		return false;
+	printf("live      %s\n", live_feed_url(show->feed));
+	fflush(stdout);
+	live_feed_wait(show->feed, "The servers are starting");
 	return true;
 }
 
 static bool
-start_ingest(Run *run, Error *error)
+start_report(Show *show, int64_t breaker_reset_usec, Error *error)
 {
-	IngestConfig config = {.http_threads = run->compare->http_threads};
-	MonoUsec deadline = clock_mono() + CONNECT_WAIT_USEC;
+	Facts facts;
 
-	for (int mode = 0; mode < MODE_COUNT; mode++)
+	facts_find(&facts, show->config->tree, stage_target(show->stage)->conninfo);
+	show->json = report_json_create(show->config->compare, &facts, breaker_reset_usec);
+	return show->json != NULL || error_bug(error, "out of memory");
+}
+
+/* -------------------------------------------------------------------------
+ * a scenario
+ * ------------------------------------------------------------------------- */
+
+/* Why the scenario can't be played here; NULL: it can. */
+static const char *
+obstacle(const Show *show, const Scenario *scenario)
+{
+	for (int i = 0; i < scenario->fault_count; i++)
 	{
-		config.modes[mode] = run->compare->modes[mode];
-		if (config.modes[mode])
-			config.pools[mode] = pool_config(run, (Mode) mode);
+		const FaultPlan *plan = &scenario->faults[i];
+
+		if (plan->kind == FAULT_DISK_FULL && !stage_has_small_disk(show->stage))
+			return "a disk that can be full takes CAP_SYS_ADMIN or user namespaces, which aren't "
+				   "there";
+		if (plan->links == 0 && !stage_has(show->stage, plan->part))
+			return "the part that fails isn't there with these paths";
 	}
-	run->ingest = ingest_start(&config, error);
-	if (run->ingest == NULL)
-		return false;
-	while (!all_connected(run))
+	return NULL;
+}
+
+/* What the last run has broken is mended; its clients may still be on their way back. */
+static bool
+await_calm(Show *show, Error *error)
+{
+	MonoUsec deadline = clock_mono() + CALM_LIMIT_USEC;
+
+	while (!stage_app_ready(show->stage))
 	{
-		if (!interrupt_wait(run->interrupt, clock_mono() + STEP_USEC))
+		if (!stage_check(show->stage, error))
+			return false;
+		if (!interrupt_wait(show->interrupt, clock_mono() + STEP_USEC))
 			return error_transient(error, "interrupted");
 		if (clock_mono() > deadline)
-			return error_permanent(error, EXIT_SERVER, "the pools could not connect");
+			return error_permanent(error, EXIT_SERVER,
+								   "the application did not find its servers again");
 	}
 	return true;
 }
 
+/* False with the error set; an interrupted run is written first. */
 static bool
-start_load(Run *run, Error *error)
+play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 {
-	LoadConfig config = {.schedule = {run->compare->seed, run->compare->rate},
-						 .duration_usec = run->compare->duration_usec,
-						 .drivers = run->compare->drivers,
-						 .timeout_usec = run->compare->client_timeout_usec,
-						 .port = ingest_port(run->ingest)};
-	ObserverConfig observer = {.target_conninfo = stage_target(run->stage)->conninfo,
-							   .consumer_port = stage_consumer_port(run->stage)};
-
-	memcpy(config.modes, run->compare->modes, sizeof(config.modes));
-	run->observer = observer_create(&observer);
-	if (run->observer == NULL)
-		return error_bug(error, "out of memory");
-	run->start = clock_mono() + LEAD_USEC;
-	run->next_look = run->start;
-	config.start_at = run->start;
-	progress_init(&run->progress, run->compare, run->start, stderr);
-	run->load = load_start(&config, error);
-	return run->load != NULL;
-}
-
-/* -------------------------------------------------------------------------
- * the load and the outage
- * ------------------------------------------------------------------------- */
-
-/*
- * The backlog is gone when the target has as many rows as requests had been
- * accepted when we looked the last time.
- */
-static void
-look(Run *run, MonoUsec now)
-{
-	const Sample *sample = observer_look(run->observer, run->phase);
-
-	if (run->phase >= PHASE_RECOVERY && run->drained_at == 0 && sample->visible != UNSEEN &&
-		(uint64_t) sample->visible >= run->accepted_before)
-		run->drained_at = sample->at;
-	if (run->compare->modes[MODE_OUTBOX])
-		run->accepted_before = load_counters(run->load, MODE_OUTBOX)->accepted;
-	progress_show(&run->progress, run->load, sample, now);
-	run->next_look = now + LOOK_USEC;
-}
-
-static bool
-has_outage(const Run *run)
-{
-	return run->compare->outage_start_usec < run->compare->outage_end_usec;
-}
-
-/* The outage's next step, when it is due. */
-static bool
-turn_outage(Run *run, MonoUsec now, Error *error)
-{
-	if (!has_outage(run))
-		return true;
-	if (run->phase == PHASE_CALM && now >= run->start + run->compare->outage_start_usec)
-	{
-		run->phase = PHASE_OUTAGE;
-		if (!stage_crash_target(run->stage, error))
-			return false;
-		run->down_at = clock_mono();
-	}
-	else if (run->phase == PHASE_OUTAGE && !run->restoring &&
-			 now >= run->start + run->compare->outage_end_usec)
-	{
-		run->restoring = true;
-		return stage_restore_target(run->stage, error);
-	}
-	else if (run->restoring && stage_target_ready(run->stage))
-	{
-		run->restoring = false;
-		run->phase = PHASE_RECOVERY;
-		run->back_at = clock_mono();
-	}
-	else if (run->restoring && now > run->start + run->compare->outage_end_usec + RETURN_LIMIT_USEC)
-		return error_permanent(error, EXIT_SERVER, "the target did not come back");
-	return true;
-}
-
-/* One turn of the loop. */
-static bool
-turn(Run *run, Error *error)
-{
-	MonoUsec now = clock_mono();
-
-	if (!turn_outage(run, now, error) ||
-		!stage_check(run->stage, run->phase == PHASE_OUTAGE && !run->restoring, error))
-		return false;
-	if (now >= run->next_look)
-		look(run, now);
-	if (!interrupt_wait(run->interrupt, now + STEP_USEC))
-		return error_transient(error, "interrupted");
-	return true;
-}
-
-static bool
-run_load(Run *run, Error *error)
-{
-	while (!load_done(run->load) || run->restoring ||
-		   (has_outage(run) && run->phase < PHASE_RECOVERY))
-	{
-		if (!turn(run, error))
-			return false;
-	}
-	load_finish(run->load);
-	if (run->phase == PHASE_CALM)
-		run->drained_at = 0;
-	run->phase = PHASE_DRAIN;
-	return true;
-}
-
-/* -------------------------------------------------------------------------
- * the drain
- * ------------------------------------------------------------------------- */
-
-/* Until the target has what the source has, or nothing has come for too long. */
-static bool
-drain(Run *run, int64_t stored, Error *error)
-{
-	int64_t best = UNSEEN;
-	MonoUsec progress_at = clock_mono();
-
-	for (;;)
-	{
-		const Sample *sample;
-
-		if (!turn(run, error))
-			return false;
-		sample = observer_last(run->observer);
-		if (sample->visible > best)
-		{
-			best = sample->visible;
-			progress_at = clock_mono();
-		}
-		if (best >= stored)
-		{
-			if (run->drained_at == 0)
-				run->drained_at = sample->at;
-			return true;
-		}
-		if (clock_mono() - progress_at > run->compare->drain_timeout_usec)
-		{
-			run->drained_at = 0;
-			return true;
-		}
-	}
-}
-
-/* PostgreSQL was told that Kafka has everything, and the consumer has nothing before it. */
-static bool
-is_quiet(Run *run, PgSession *source, const char *end_lsn)
-{
-	char query[160];
-	int64_t confirmed;
-	Error ignored;
-
-	snprintf(query, sizeof(query),
-			 "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn >= '%s'",
-			 end_lsn);
-	return observer_last(run->observer)->lag == 0 &&
-		   pg_session_number(source, query, &confirmed, &ignored) && confirmed > 0;
-}
-
-/* Something is missing: is it still on its way? */
-static bool
-await_quiet(Run *run, PgSession *source, Error *error)
-{
-	MonoUsec deadline = clock_mono() + QUIET_LIMIT_USEC;
-	char end_lsn[64];
-
-	if (!pg_session_text(source, "SELECT pg_current_wal_lsn()", end_lsn, sizeof(end_lsn), error))
-		return false;
-	while (!run->quiet && clock_mono() < deadline)
-	{
-		if (!turn(run, error))
-			return false;
-		run->quiet = is_quiet(run, source, end_lsn);
-	}
-	return true;
-}
-
-/* Everything is there: whatever comes now is there twice. */
-static bool
-await_late(Run *run, Error *error)
-{
-	MonoUsec until = clock_mono() + LATE_USEC;
-
-	while (clock_mono() < until)
-	{
-		if (!turn(run, error))
-			return false;
-	}
-	run->quiet = true;
-	return true;
-}
-
-static bool
-settle_down(Run *run, Error *error)
-{
-	PgSession *source;
-	int64_t stored;
+	ConductConfig config = {.compare = show->config->compare,
+							.scenario = scenario,
+							.number = ++show->runs,
+							.repeat = repeat,
+							.feed = show->feed,
+							.endless = show->config->suite->endless};
+	RunReport *report = malloc(sizeof(*report));
 	bool done;
 
-	if (!run->compare->modes[MODE_OUTBOX])
-		return true;
-	source = pg_session_open(stage_source(run->stage)->conninfo, QUERY_TIMEOUT_USEC, error);
-	done = source != NULL &&
-		   pg_session_number(source, "SELECT count(*) FROM location_history", &stored, error) &&
-		   drain(run, stored, error) &&
-		   (run->drained_at != 0 ? await_late(run, error) : await_quiet(run, source, error));
-	pg_session_close(source);
+	if (report == NULL)
+		return error_bug(error, "out of memory");
+	done = await_calm(show, error);
+	if (!done)
+	{
+		free(report);
+		return false;
+	}
+	done = conduct(&config, show->stage, show->interrupt, report, error);
+	if (done)
+	{
+		report_print_run(report, show->config->compare->modes, stdout);
+		fflush(stdout);
+		report_json_run(show->json, report);
+		if (show->config->suite->endless)
+			report_json_duration(show->json, report->load_s);
+		*(report->passed ? &show->passed : &show->failed) += 1;
+		done = report_json_write(show->json, show->config->report_path, error);
+		if (done && report->interrupted)
+			done = error_transient(error, "interrupted");
+	}
+	timeline_free(&report->timeline);
+	free(report);
 	return done;
+}
+
+/* Of the calm alone. */
+static bool
+measure_price(Show *show, const Scenario *scenario, Error *error)
+{
+	const CompareConfig *compare = show->config->compare;
+	Price price;
+
+	if (!compare->price || scenario->fault_count > 0 || strcmp(scenario->name, "calm") != 0)
+		return true;
+	say("measuring what each path costs alone");
+	live_feed_wait(show->feed, "What each path costs alone");
+	if (!await_calm(show, error) ||
+		!price_measure(compare, scenario, &show->runs, show->stage, show->interrupt, &price, error))
+		return false;
+	report_json_price(show->json, &price);
+	return report_json_write(show->json, show->config->report_path, error);
+}
+
+static bool
+play(Show *show, const SuiteEntry *entry, Error *error)
+{
+	const Scenario *scenario = &entry->scenario;
+	const char *why_not = obstacle(show, scenario);
+
+	report_print_scenario(scenario, stdout);
+	report_json_scenario(show->json, scenario, entry->file, why_not);
+	if (why_not != NULL)
+	{
+		printf("  SKIPPED: %s\n", why_not);
+		fflush(stdout);
+		show->skipped++;
+		return true;
+	}
+	fflush(stdout);
+	for (int repeat = 1; repeat <= show->config->compare->repeat; repeat++)
+	{
+		if (!play_once(show, scenario, repeat, error))
+			return false;
+	}
+	return measure_price(show, scenario, error);
 }
 
 /* -------------------------------------------------------------------------
@@ -354,66 +208,62 @@ settle_down(Run *run, Error *error)
  * ------------------------------------------------------------------------- */
 
 static bool
-conclude(Run *run, bool *passed, Error *error)
+perform(Show *show, Error *error)
 {
-	SettleInput input = {.config = run->compare,
-						 .audit = {.source_conninfo = stage_source(run->stage)->conninfo,
-								   .target_conninfo = stage_target(run->stage)->conninfo,
-								   .seed = run->compare->seed},
-						 .load = run->load,
-						 .observer = run->observer,
-						 .start = run->start,
-						 .down_at = run->down_at,
-						 .back_at = run->back_at,
-						 .drained_at = run->drained_at,
-						 .quiet = run->quiet};
-	Report report;
-	bool done = settle_report(&input, &report, error);
-
-	if (done)
-	{
-		*passed = report.passed;
-		report_print(&report, stdout);
-		done = report_write(&report, run->config->report_path, error);
-		if (done)
-			printf("  report: %s\n", run->config->report_path);
-		fflush(stdout);
-	}
-	timeline_free(&report.timeline);
-	return done;
-}
-
-static bool
-perform(Run *run, bool *passed, Error *error)
-{
+	const RunConfig *config = show->config;
+	int64_t breaker_reset_usec =
+		compare_breaker_reset(config->compare, suite_shortest_usec(config->suite));
 	bool done;
 
-	if (!start_stage(run, error) || !start_ingest(run, error) || !start_load(run, error))
-		return false;
-	done = run_load(run, error) && settle_down(run, error);
-	progress_end(&run->progress);
-	if (!done)
-		return false;
-	/* Nobody writes any more when the books are closed. */
-	ingest_stop(run->ingest);
-	run->ingest = NULL;
-	return conclude(run, passed, error);
+	report_print_settings(config->compare, breaker_reset_usec, stdout);
+	fflush(stdout);
+	done = make_stage(show, breaker_reset_usec, error) && start_page(show, error) &&
+		   stage_start(show->stage, error) && start_report(show, breaker_reset_usec, error);
+	for (int i = 0; done && i < config->suite->count; i++)
+		done = play(show, &config->suite->entries[i], error);
+	if (!done && interrupt_wanted(show->interrupt) && show->json != NULL)
+	{
+		Error ignored;
+
+		report_json_interrupted(show->json);
+		if (!report_json_write(show->json, config->report_path, &ignored))
+			say(ignored.message);
+	}
+	return done && report_json_write(show->json, config->report_path, error);
+}
+
+/* What people read, of what was written: also when the rest was interrupted. */
+static void
+show_report(const Show *show)
+{
+	const char *json = show->config->report_path;
+	char page[PATH_MAX];
+	Error error;
+
+	error_clear(&error);
+	if (report_render(json, NULL, page, sizeof(page), &error))
+		printf("\nreport: %s\n        %s\n", page, json);
+	else
+		printf("\nreport: %s (%s)\n", json, error.message);
 }
 
 bool
 run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *error)
 {
-	Run run = {.config = config, .compare = config->compare, .interrupt = interrupt};
-	bool done;
+	Show show = {.config = config, .interrupt = interrupt};
+	bool done = perform(&show, error);
 
-	report_print_settings(config->compare, stdout);
-	fflush(stdout);
-	done = perform(&run, passed, error);
-	if (run.load != NULL)
-		load_finish(run.load);
-	ingest_stop(run.ingest);
-	load_free(run.load);
-	observer_free(run.observer);
-	stage_stop(run.stage);
+	if (show.passed + show.failed + show.skipped > 0)
+	{
+		printf("\n%d passed, %d failed", show.passed, show.failed);
+		if (show.skipped > 0)
+			printf(", %d skipped", show.skipped);
+		show_report(&show);
+		fflush(stdout);
+	}
+	*passed = show.failed == 0;
+	live_feed_close(show.feed);
+	report_json_free(show.json);
+	stage_stop(show.stage);
 	return done;
 }

@@ -1,16 +1,19 @@
 /*
  * run.h
- *	  One comparison: stage, application, load, outage, drain, ledger, report.
+ *	  A comparison: one stage, on which one scenario after the other is played, and
+ *	  one report.
  */
 #ifndef OUTBOX_COMPARE_RUN_H
 #define OUTBOX_COMPARE_RUN_H
 
 #include "compare_options.h"
 #include "interrupt.h"
+#include "suite.h"
 
 typedef struct RunConfig
 {
 	const CompareConfig *compare;
+	const Suite *suite;
 	const char *dir;		 /* for the stage: exists, empty, ours */
 	const char *tree;		 /* where scripts/ is */
 	const char *program_dir; /* where outbox-relay and outbox-consumer are */
@@ -18,8 +21,8 @@ typedef struct RunConfig
 } RunConfig;
 
 /*
- * True when the run came to its end; *passed is then its verdict.  Everything
- * that was started is stopped in any case.
+ * True when the comparison came to its end; *passed is then its verdict.  The report
+ * is written after each run, and everything that was started is stopped in any case.
  */
 extern MUST_CHECK bool run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed,
 								   Error *error);

@@ -7,7 +7,7 @@
 const char *
 phase_name(Phase phase)
 {
-	static const char *const names[] = {"calm", "outage", "recovery", "drain"};
+	static const char *const names[] = {"calm", "fault", "recovery", "drain"};
 
 	return names[phase];
 }
@@ -15,7 +15,7 @@ phase_name(Phase phase)
 const char *
 breaker_name(int breaker)
 {
-	static const char *const names[] = {"closed", "half-open", "open"};
+	static const char *const names[] = {"closed", "half_open", "open"};
 
 	return breaker >= 0 && breaker <= 2 ? names[breaker] : "unknown";
 }

@@ -6,12 +6,13 @@
 #define OUTBOX_COMPARE_SAMPLE_H
 
 #include "clock.h"
+#include "mode.h"
 
 typedef enum Phase
 {
 	PHASE_CALM,
-	PHASE_OUTAGE,
-	PHASE_RECOVERY, /* the target is back, the load goes on */
+	PHASE_FAULT,
+	PHASE_RECOVERY, /* nothing is broken any more, the load goes on */
 	PHASE_DRAIN		/* the load has ended */
 } Phase;
 
@@ -23,9 +24,12 @@ typedef struct Sample
 {
 	MonoUsec at;
 	Phase phase;
-	int breaker;	 /* 0 closed, 1 half-open, 2 open, or UNSEEN */
-	int64_t lag;	 /* records that the consumer has before it, or UNSEEN */
-	int64_t visible; /* rows of the outbox mode in the target, or UNSEEN */
+	uint64_t faults;			  /* bits of those that were active */
+	int breaker;				  /* 0 closed, 1 half-open, 2 open, or UNSEEN */
+	int64_t lag;				  /* records that the consumer has before it, or UNSEEN */
+	int64_t retained;			  /* bytes of WAL that the slot keeps, or UNSEEN */
+	int64_t visible[MODE_COUNT];  /* rows in the target, or UNSEEN */
+	int64_t age_usec[MODE_COUNT]; /* of the newest report in the target, or UNSEEN */
 } Sample;
 
 extern const char *breaker_name(int breaker);

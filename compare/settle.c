@@ -1,134 +1,182 @@
 /*
  * settle.c
- *	  From a run to its report: ledgers, latencies, the timeline.
+ *	  From records and rows to a path's result: ledger, latency, freshness.
+ *
+ * An answer is as old as its request's intended start plus its latency.
  */
 #include "settle.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "percentile.h"
 
+/* One mode at work. */
+typedef struct Settling
+{
+	const SettleInput *input;
+	Mode mode;
+	const LoadRecord *records;
+	uint32_t count;
+	Ledger *ledger;
+	int64_t *numbers; /* room for one a request */
+} Settling;
+
 static double
-seconds_between(MonoUsec from, MonoUsec to)
+seconds(int64_t usec)
 {
-	return (double) (to - from) / USEC_PER_SEC;
+	return (double) usec / USEC_PER_SEC;
+}
+
+/* When the client had its answer. */
+static MonoUsec
+answered_at(const Settling *settling, uint32_t number)
+{
+	return settling->input->start + load_intended(settling->input->load, number) +
+		   settling->records[number].latency_usec;
+}
+
+/* When a row of it was in the target; 0: never. */
+static MonoUsec
+visible_at(const Settling *settling, uint32_t number)
+{
+	UnixUsec at = ledger_visible_at(settling->ledger, number);
+
+	return at == 0 ? 0 : at - settling->input->wall_start + settling->input->start;
 }
 
 static bool
-settle_ledger(const SettleInput *input, Mode mode, LedgerTotals *totals, Error *error)
+fill_ledger(const Settling *settling, LedgerTotals *totals, Error *error)
 {
-	const LoadRecord *records = load_records(input->load, mode);
-	uint32_t count = load_count(input->load);
-	Ledger *ledger = ledger_create(count, input->config->drivers);
-	bool done;
+	const SettleInput *input = settling->input;
 
-	if (ledger == NULL)
-		return error_bug(error, "out of memory");
-	for (uint32_t n = 0; n < count; n++)
-		ledger_offer(ledger, n, records[n].outcome);
-	done = audit_mode(&input->audit, mode, ledger, error);
-	if (done)
-		ledger_close(ledger, mode == MODE_DIRECT || input->quiet, totals);
-	ledger_free(ledger);
-	return done;
-}
-
-static bool
-settle_latency(const SettleInput *input, Mode mode, ModeReport *report, Error *error)
-{
-	const LoadRecord *records = load_records(input->load, mode);
-	uint32_t count = load_count(input->load);
-	int64_t *samples = calloc((size_t) count + 1, sizeof(*samples));
-	size_t accepted = 0;
-
-	if (samples == NULL)
-		return error_bug(error, "out of memory");
-	for (uint32_t n = 0; n < count; n++)
-	{
-		if (records[n].outcome == OUTCOME_ACCEPTED)
-			samples[accepted++] = records[n].latency_usec;
-	}
-	percentile_sort(samples, accepted);
-	report->p50_ms = (double) percentile_of(samples, accepted, 50) / USEC_PER_MS;
-	report->p99_ms = (double) percentile_of(samples, accepted, 99) / USEC_PER_MS;
-	report->max_ms = (double) percentile_of(samples, accepted, 100) / USEC_PER_MS;
-	free(samples);
+	for (uint32_t n = 0; n < settling->count; n++)
+		ledger_offer(settling->ledger, n, settling->records[n].outcome);
+	if (!audit_mode(&input->audit, settling->mode, settling->ledger, error))
+		return false;
+	ledger_close(settling->ledger, !mode_consumed(settling->mode) || input->quiet, totals);
 	return true;
-}
-
-/* From the target's return to the first answer of a later request that was accepted. */
-static double
-recovery_of(const SettleInput *input, Mode mode)
-{
-	const LoadRecord *records = load_records(input->load, mode);
-	Schedule schedule = {input->config->seed, input->config->rate};
-
-	for (uint32_t n = 0; n < load_count(input->load); n++)
-	{
-		MonoUsec intended = input->start + schedule_at(&schedule, n);
-
-		if (intended >= input->back_at && records[n].outcome == OUTCOME_ACCEPTED)
-			return seconds_between(input->back_at, intended + records[n].latency_usec);
-	}
-	return NOT_DRAINED;
-}
-
-/* What is stored in the target itself has nothing to drain. */
-static double
-drain_of(const SettleInput *input, Mode mode)
-{
-	MonoUsec from =
-		input->back_at > 0 ? input->back_at : input->start + input->config->duration_usec;
-
-	if (mode == MODE_DIRECT)
-		return 0;
-	if (input->drained_at == 0)
-		return NOT_DRAINED;
-	return input->drained_at > from ? seconds_between(from, input->drained_at) : 0;
 }
 
 static void
-fill_timeline(const SettleInput *input, Mode mode, Timeline *timeline)
+fill_latency(const Settling *settling, PathLatency *latency)
 {
-	const LoadRecord *records = load_records(input->load, mode);
-	Schedule schedule = {input->config->seed, input->config->rate};
+	const struct
+	{
+		double percent;
+		double *ms;
+	} ranks[] = {{50, &latency->p50_ms},
+				 {90, &latency->p90_ms},
+				 {99, &latency->p99_ms},
+				 {99.9, &latency->p999_ms},
+				 {100, &latency->max_ms}};
+	size_t accepted = 0;
 
-	for (uint32_t n = 0; n < load_count(input->load); n++)
-		timeline_add(timeline, mode, schedule_at(&schedule, n), records[n].outcome);
+	for (uint32_t n = 0; n < settling->count; n++)
+	{
+		if (settling->records[n].outcome == OUTCOME_ACCEPTED)
+			settling->numbers[accepted++] = settling->records[n].latency_usec;
+	}
+	percentile_sort(settling->numbers, accepted);
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
+		*ranks[i].ms =
+			(double) percentile_of(settling->numbers, accepted, ranks[i].percent) / USEC_PER_MS;
+}
+
+/* A direct request is visible before it is answered: that is no time at all. */
+static int64_t
+visible_after(const Settling *settling, uint32_t number)
+{
+	MonoUsec visible = visible_at(settling, number);
+	MonoUsec answered = answered_at(settling, number);
+
+	if (settling->records[number].outcome != OUTCOME_ACCEPTED || visible == 0)
+		return NEVER_VISIBLE;
+	return visible > answered ? visible - answered : 0;
+}
+
+static void
+fill_freshness(const Settling *settling, PathFreshness *freshness, int64_t *visible_usec)
+{
+	size_t seen = 0;
+
+	for (uint32_t n = 0; n < settling->count; n++)
+	{
+		int64_t after = visible_after(settling, n);
+
+		if (visible_usec != NULL)
+			visible_usec[n] = after;
+		if (after != NEVER_VISIBLE)
+			settling->numbers[seen++] = after;
+	}
+	*freshness = (PathFreshness){NOT_SEEN, NOT_SEEN, NOT_SEEN};
+	if (seen == 0)
+		return;
+	percentile_sort(settling->numbers, seen);
+	freshness->p50_s = seconds(percentile_of(settling->numbers, seen, 50));
+	freshness->p99_s = seconds(percentile_of(settling->numbers, seen, 99));
+	freshness->max_s = seconds(percentile_of(settling->numbers, seen, 100));
+}
+
+/* What had been accepted when everything served again, or when the load ended. */
+static double
+drain_of(const Settling *settling)
+{
+	const SettleInput *input = settling->input;
+	MonoUsec from = input->back_at > 0 ? input->back_at : input->load_ended;
+	MonoUsec last = from;
+
+	for (uint32_t n = 0; n < settling->count; n++)
+	{
+		MonoUsec visible = visible_at(settling, n);
+
+		if (settling->records[n].outcome != OUTCOME_ACCEPTED || answered_at(settling, n) > from)
+			continue;
+		if (visible == 0)
+			return NOT_DRAINED;
+		if (visible > last)
+			last = visible;
+	}
+	return seconds(last - from);
+}
+
+/* To the first answer of a later request that was accepted. */
+static double
+recovery_of(const Settling *settling)
+{
+	const SettleInput *input = settling->input;
+
+	for (uint32_t n = 0; input->back_at > 0 && n < settling->count; n++)
+	{
+		if (input->start + load_intended(input->load, n) >= input->back_at &&
+			settling->records[n].outcome == OUTCOME_ACCEPTED)
+			return seconds(answered_at(settling, n) - input->back_at);
+	}
+	return NOT_SEEN;
 }
 
 bool
-settle_report(const SettleInput *input, Report *report, Error *error)
+settle_path(const SettleInput *input, Mode mode, PathResult *result, int64_t *visible_usec,
+			Error *error)
 {
-	size_t count;
-	const Sample *samples = observer_samples(input->observer, &count);
+	Settling settling = {.input = input,
+						 .mode = mode,
+						 .records = load_records(input->load, mode),
+						 .count = load_count(input->load)};
+	bool done = false;
 
-	memset(report, 0, sizeof(*report));
-	report->config = input->config;
-	if (!timeline_init(&report->timeline, samples, count, input->start))
-		return error_bug(error, "out of memory");
-	if (input->back_at > 0)
+	settling.ledger = ledger_create(settling.count, input->drivers);
+	settling.numbers = calloc((size_t) settling.count + 1, sizeof(*settling.numbers));
+	if (settling.ledger == NULL || settling.numbers == NULL)
+		error_bug(error, "out of memory");
+	else if (fill_ledger(&settling, &result->totals, error))
 	{
-		report->down_at_s = seconds_between(input->start, input->down_at);
-		report->back_at_s = seconds_between(input->start, input->back_at);
+		fill_latency(&settling, &result->latency);
+		fill_freshness(&settling, &result->freshness, visible_usec);
+		result->drain_s = drain_of(&settling);
+		result->recovery_s = recovery_of(&settling);
+		done = true;
 	}
-	if (count > 0)
-		report->took_s = seconds_between(input->start, samples[count - 1].at);
-	for (int i = 0; i < MODE_COUNT; i++)
-	{
-		Mode mode = (Mode) i;
-		ModeReport *mode_report = &report->modes[i];
-
-		if (!input->config->modes[i])
-			continue;
-		if (!settle_ledger(input, mode, &mode_report->totals, error) ||
-			!settle_latency(input, mode, mode_report, error))
-			return false;
-		mode_report->recovery_s = input->back_at > 0 ? recovery_of(input, mode) : 0;
-		mode_report->drain_s = drain_of(input, mode);
-		fill_timeline(input, mode, &report->timeline);
-	}
-	report->passed = report_verdict(report);
-	return true;
+	ledger_free(settling.ledger);
+	free(settling.numbers);
+	return done;
 }

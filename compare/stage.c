@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 #include "app_schema.h"
-#include "daemons.h"
 #include "exit_codes.h"
 #include "files.h"
 #include "pg_session.h"
 #include "random.h"
+#include "space.h"
+#include "stage_private.h"
 
 #define INITDB_TIMEOUT_USEC (60 * USEC_PER_SEC)
 #define SERVER_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -29,19 +30,9 @@
 #define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
-
-struct Stage
-{
-	StageConfig config;
-	Interrupt *interrupt;
-	char bin_dir[CLUSTER_PATH_SIZE]; /* PostgreSQL's */
-	char password_file[CLUSTER_PATH_SIZE];
-	char pass_file[CLUSTER_PATH_SIZE];
-	ChildUser server_user;
-	Cluster source;
-	Cluster target;
-	Daemons daemons;
-};
+/* For relay, consumer, and those who look. */
+#define CONNECTIONS_OF_OTHERS 10
+#define APP_TIMEOUT_USEC (20 * USEC_PER_SEC)
 
 Stage *
 stage_create(const StageConfig *config, Interrupt *interrupt)
@@ -52,6 +43,8 @@ stage_create(const StageConfig *config, Interrupt *interrupt)
 		return NULL;
 	stage->config = *config;
 	stage->interrupt = interrupt;
+	stage->full = mode_any(config->modes, mode_consumed);
+	snprintf(stage->space, sizeof(stage->space), "%s/small-disk", config->dir);
 	return stage;
 }
 
@@ -67,10 +60,69 @@ stage_target(const Stage *stage)
 	return &stage->target;
 }
 
+const char *
+stage_brokers(const Stage *stage)
+{
+	return stage->daemons.broker;
+}
+
 int
 stage_consumer_port(const Stage *stage)
 {
 	return stage->daemons.consumer_port;
+}
+
+const App *
+stage_app(const Stage *stage)
+{
+	return &stage->app;
+}
+
+bool
+stage_has_small_disk(const Stage *stage)
+{
+	return stage->config.small_disk;
+}
+
+bool
+stage_has(const Stage *stage, Part part)
+{
+	return stage->full || part == PART_TARGET || part == PART_APP;
+}
+
+Child *
+stage_child(Stage *stage, Part part)
+{
+	switch (part)
+	{
+		case PART_TARGET:
+			return &stage->target.server;
+		case PART_SOURCE:
+			return &stage->source.server;
+		case PART_RELAY:
+			return &stage->daemons.relay;
+		case PART_CONSUMER:
+			return &stage->daemons.consumer;
+		case PART_APP:
+			return &stage->app.child;
+		case PART_BROKER:
+		case PART_COUNT:
+			break;
+	}
+	return NULL;
+}
+
+pid_t
+stage_pid(const Stage *stage, Part part)
+{
+	/* It is looked at only. */
+	const Child *child = stage_child((Stage *) (uintptr_t) stage, part);
+
+	if (!stage_has(stage, part))
+		return 0;
+	if (part == PART_BROKER)
+		return stage->down[part] ? 0 : daemons_broker_pid(&stage->daemons);
+	return child != NULL && child->running ? child->pid : 0;
 }
 
 /* -------------------------------------------------------------------------
@@ -140,6 +192,20 @@ make_password(Stage *stage, Error *error)
  * the clusters
  * ------------------------------------------------------------------------- */
 
+/* No more than are needed: there is a fault that takes them all. */
+static int
+count_connections(const Stage *stage, bool source)
+{
+	int connections = CONNECTIONS_OF_OTHERS;
+
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (source ? mode_writes_source((Mode) mode) : mode_writes_target((Mode) mode))
+			connections += stage->config.limits.pool_size;
+	}
+	return connections;
+}
+
 static bool
 make_cluster(Stage *stage, Cluster *cluster, const char *name, bool logical, Error *error)
 {
@@ -149,6 +215,7 @@ make_cluster(Stage *stage, Cluster *cluster, const char *name, bool logical, Err
 							.password_file = stage->password_file,
 							.pass_file = stage->pass_file,
 							.user = stage->server_user,
+							.connections = count_connections(stage, logical),
 							.logical = logical};
 
 	return cluster_make(cluster, &config, error);
@@ -183,13 +250,19 @@ run_sql(const char *conninfo, const char *sql, Error *error)
 }
 
 static bool
-fill_cluster(Cluster *cluster, bool with_extension, Error *error)
+fill_cluster(Cluster *cluster, const char *space, bool with_extension, Error *error)
 {
 	char conninfo[CLUSTER_CONNINFO_SIZE];
-	char create[64];
+	char create[128];
+	char tablespace[CLUSTER_PATH_SIZE + 64];
 
 	cluster_conninfo(cluster, "postgres", conninfo, sizeof(conninfo));
-	snprintf(create, sizeof(create), "CREATE DATABASE %s", cluster->config.name);
+	snprintf(tablespace, sizeof(tablespace), "CREATE TABLESPACE small LOCATION '%s'",
+			 space != NULL ? space : "");
+	snprintf(create, sizeof(create), "CREATE DATABASE %s%s", cluster->config.name,
+			 space != NULL ? " TABLESPACE small" : "");
+	if (space != NULL && !run_sql(conninfo, tablespace, error))
+		return false;
 	if (!run_sql(conninfo, create, error) || !run_sql(cluster->conninfo, app_schema_sql, error))
 		return false;
 	if (with_extension && !run_sql(cluster->conninfo, "CREATE EXTENSION pg_outbox", error))
@@ -208,50 +281,131 @@ start_cluster(Stage *stage, Cluster *cluster, Error *error)
 static bool
 start_databases(Stage *stage, Error *error)
 {
-	bool outbox = stage->config.outbox;
-
 	if (!start_cluster(stage, &stage->target, error) ||
-		(outbox && !start_cluster(stage, &stage->source, error)))
+		(stage->full && !start_cluster(stage, &stage->source, error)))
 		return false;
 	unlink(stage->password_file);
-	if (!await_cluster(stage, &stage->target, error) || !fill_cluster(&stage->target, false, error))
+	if (!await_cluster(stage, &stage->target, error) ||
+		!fill_cluster(&stage->target, stage->config.small_disk ? stage->space : NULL, false, error))
 		return false;
-	return !outbox || (await_cluster(stage, &stage->source, error) &&
-					   fill_cluster(&stage->source, true, error));
+	return !stage->full || (await_cluster(stage, &stage->source, error) &&
+							fill_cluster(&stage->source, NULL, true, error));
 }
 
 /* -------------------------------------------------------------------------
  * up and down
  * ------------------------------------------------------------------------- */
 
-bool
-stage_start(Stage *stage, Error *error)
+static bool
+start_links(Stage *stage, Error *error)
 {
-	bool outbox = stage->config.outbox;
-	DaemonsConfig daemons = {.dir = stage->config.dir,
-							 .tree = stage->config.tree,
-							 .program_dir = stage->config.program_dir,
-							 .breaker_reset_usec = stage->config.breaker_reset_usec};
+	int ports[LINK_COUNT];
 
-	if (!find_user(stage, error) || !find_server(stage, error) || !make_password(stage, error))
-		return false;
-	stage->config.say(outbox ? "starting two PostgreSQL servers and a Kafka broker"
-							 : "starting a PostgreSQL server");
-	daemons_init(&stage->daemons, &daemons);
-	if (!make_cluster(stage, &stage->target, "target", false, error) ||
-		(outbox && (!make_cluster(stage, &stage->source, "source", true, error) ||
-					!daemons_start_broker(&stage->daemons, error))) ||
-		!start_databases(stage, error))
-		return false;
-	if (!outbox)
-		return true;
+	for (int link = 0; link < LINK_COUNT; link++)
+		ports[link] =
+			link_end((Link) link) == PART_TARGET ? stage->target.port : stage->source.port;
+	stage->proxy = proxy_start(ports, LINK_COUNT, error);
+	return stage->proxy != NULL;
+}
+
+/* How to reach a server over one of the links. */
+static void
+link_conninfo(const Stage *stage, Link link, char *conninfo, size_t size)
+{
+	bool target = link_end(link) == PART_TARGET;
+	Cluster reached = target ? stage->target : stage->source;
+
+	reached.port = proxy_port(stage->proxy, (int) link);
+	cluster_conninfo(&reached, reached.config.name, conninfo, size);
+}
+
+static bool
+start_daemons(Stage *stage, Error *error)
+{
+	char source[CLUSTER_CONNINFO_SIZE];
+	char target[CLUSTER_CONNINFO_SIZE];
+
 	if (!daemons_broker_cached(&stage->daemons))
 		stage->config.say("fetching Kafka, once");
 	if (!child_finish(&stage->daemons.tool, stage->interrupt, KAFKA_TIMEOUT_USEC, error))
 		return false;
 	stage->config.say("starting outbox-relay and outbox-consumer");
-	return daemons_start(&stage->daemons, stage->source.conninfo, stage->target.conninfo,
-						 stage->interrupt, error);
+	link_conninfo(stage, LINK_RELAY_SOURCE, source, sizeof(source));
+	link_conninfo(stage, LINK_CONSUMER_TARGET, target, sizeof(target));
+	return daemons_start(&stage->daemons, source, target, stage->interrupt, error);
+}
+
+bool
+stage_app_ready(Stage *stage)
+{
+	return app_ready(&stage->app);
+}
+
+static bool
+start_app(Stage *stage, Error *error)
+{
+	char source[CLUSTER_CONNINFO_SIZE];
+	char target[CLUSTER_CONNINFO_SIZE];
+	char program[CLUSTER_PATH_SIZE];
+	AppConfig config = {.dir = stage->config.dir,
+						.program = program,
+						.target_conninfo = target,
+						.source_conninfo = stage->full ? source : NULL,
+						.brokers = stage->full ? stage->daemons.broker : NULL,
+						.limits = stage->config.limits};
+	MonoUsec deadline = clock_mono() + APP_TIMEOUT_USEC;
+
+	memcpy(config.modes, stage->config.modes, sizeof(config.modes));
+	snprintf(program, sizeof(program), "%s/outbox-compare", stage->config.program_dir);
+	link_conninfo(stage, LINK_APP_SOURCE, source, sizeof(source));
+	link_conninfo(stage, LINK_APP_TARGET, target, sizeof(target));
+	if (!app_start(&stage->app, &config, error))
+		return false;
+	while (!app_ready(&stage->app))
+	{
+		if (!child_running(&stage->app.child))
+			return child_error(&stage->app.child, error);
+		if (!interrupt_wait(stage->interrupt, clock_mono() + LOOK_USEC))
+			return error_transient(error, "interrupted");
+		if (clock_mono() > deadline)
+			return error_permanent(error, EXIT_SERVER, "the application did not get ready");
+	}
+	return true;
+}
+
+bool
+stage_prepare(Stage *stage, Error *error)
+{
+	Error ignored;
+
+	if (!find_user(stage, error))
+		return false;
+	/* Without it there is a stage, too. */
+	stage->config.small_disk =
+		stage->config.small_disk && space_make(stage->space, &stage->server_user, &ignored);
+	return true;
+}
+
+bool
+stage_start(Stage *stage, Error *error)
+{
+	bool full = stage->full;
+	DaemonsConfig daemons = {.dir = stage->config.dir,
+							 .tree = stage->config.tree,
+							 .program_dir = stage->config.program_dir,
+							 .breaker_reset_usec = stage->config.breaker_reset_usec};
+
+	if (!find_server(stage, error) || !make_password(stage, error))
+		return false;
+	stage->config.say(full ? "starting two PostgreSQL servers and a Kafka broker"
+						   : "starting a PostgreSQL server");
+	memcpy(daemons.modes, stage->config.modes, sizeof(daemons.modes));
+	daemons_init(&stage->daemons, &daemons);
+	return make_cluster(stage, &stage->target, "target", false, error) &&
+		   (!full || (make_cluster(stage, &stage->source, "source", true, error) &&
+					  daemons_start_broker(&stage->daemons, error))) &&
+		   start_databases(stage, error) && start_links(stage, error) &&
+		   (!full || start_daemons(stage, error)) && start_app(stage, error);
 }
 
 void
@@ -259,47 +413,15 @@ stage_stop(Stage *stage)
 {
 	if (stage == NULL)
 		return;
+	hog_stop(stage->hog);
 	/* Clients first: they end in good order as long as their servers are there. */
-	if (stage->config.outbox)
+	app_stop(&stage->app);
+	if (stage->full)
 		daemons_stop(&stage->daemons);
 	cluster_stop(&stage->target);
 	cluster_stop(&stage->source);
 	cluster_finish(&stage->target);
 	cluster_finish(&stage->source);
+	proxy_stop(stage->proxy);
 	free(stage);
-}
-
-bool
-stage_crash_target(Stage *stage, Error *error)
-{
-	if (!cluster_crash(&stage->target, error) ||
-		!child_finish(&stage->target.tool, stage->interrupt, TOOL_TIMEOUT_USEC, error))
-		return false;
-	if (child_wait(&stage->target.server, TOOL_TIMEOUT_USEC))
-		return true;
-	return error_permanent(error, EXIT_SERVER, "the target server did not stop");
-}
-
-bool
-stage_restore_target(Stage *stage, Error *error)
-{
-	return cluster_start(&stage->target, error);
-}
-
-bool
-stage_target_ready(const Stage *stage)
-{
-	return cluster_ready(&stage->target);
-}
-
-bool
-stage_check(Stage *stage, bool target_is_down, Error *error)
-{
-	if (!target_is_down && !child_running(&stage->target.server))
-		return child_error(&stage->target.server, error);
-	if (!stage->config.outbox)
-		return true;
-	if (!child_running(&stage->source.server))
-		return child_error(&stage->source.server, error);
-	return daemons_check(&stage->daemons, error);
 }

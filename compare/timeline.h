@@ -11,25 +11,29 @@
 #include <stddef.h>
 
 #include "error.h"
-#include "ledger.h"
-#include "mode.h"
+#include "load.h"
 #include "sample.h"
 
-typedef struct TimelineCounts
+typedef struct TimelinePath
 {
 	uint32_t offered;
 	uint32_t accepted;
 	uint32_t rejected;
 	uint32_t unknown;
-} TimelineCounts;
+	double p50_ms; /* of the accepted; UNSEEN: there is none */
+	double p99_ms;
+	int64_t visible; /* of the second's last sample; so the next one */
+	int64_t age_usec;
+} TimelinePath;
 
 typedef struct TimelineRow
 {
 	Phase phase; /* of the last sample of the second; so are the next three */
-	int breaker;
+	int breaker; /* but for half-open, which is shown when any sample saw it */
 	int64_t lag;
-	int64_t visible;
-	TimelineCounts modes[MODE_COUNT];
+	int64_t retained;
+	uint64_t faults; /* those that were active at any time of it */
+	TimelinePath paths[MODE_COUNT];
 } TimelineRow;
 
 typedef struct Timeline
@@ -38,11 +42,16 @@ typedef struct Timeline
 	size_t count;
 } Timeline;
 
-/* False when there is no memory. */
+/* From the load's start to the last sample.  False when there is no memory. */
 extern MUST_CHECK bool timeline_init(Timeline *timeline, const Sample *samples, size_t sample_count,
 									 MonoUsec start);
 extern void timeline_free(Timeline *timeline);
 
-extern void timeline_add(Timeline *timeline, Mode mode, int64_t intended_usec, Outcome outcome);
+/* The requests of a path: count of them, in the order of their intended starts. */
+extern MUST_CHECK bool timeline_fill(Timeline *timeline, Mode mode, const Load *load);
+
+/* For timeline_fill(): one second's requests. */
+extern void timeline_second(TimelinePath *path, const LoadRecord *records, uint32_t count,
+							int64_t *numbers);
 
 #endif

@@ -25,6 +25,7 @@ walk_init(Walk *walk, const CityBounds *bounds, uint32_t drivers, uint64_t seed)
 {
 	walk->bounds = *bounds;
 	walk->count = drivers;
+	walk->first_driver = 0;
 	random_seed(&walk->random, seed);
 	walk->walkers = calloc(drivers, sizeof(Walker));
 	if (walk->walkers == NULL)
@@ -115,7 +116,8 @@ walk_next(Walk *walk, UnixUsec start, int64_t at, LocationReport *report)
 	step(walk, walker, (double) (at - walker->moved_at) / USEC_PER_SEC);
 	walker->moved_at = at;
 
-	snprintf(report->driver_id, sizeof(report->driver_id), "driver-%04u", (unsigned) driver);
+	snprintf(report->driver_id, sizeof(report->driver_id), "driver-%04u",
+			 (unsigned) (walk->first_driver + driver));
 	report->latitude = walker->latitude;
 	report->longitude = walker->longitude;
 	report->heading = walker->heading;

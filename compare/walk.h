@@ -42,9 +42,11 @@ typedef struct Walk
 	Random random;
 	Walker *walkers;
 	uint32_t count;
+	uint32_t first_driver; /* the number of the first one's name; 0 unless it is set */
 } Walk;
 
-#define WALK_MAX_SPEED 22.0 /* metres per second */
+#define DRIVERS_PER_RUN 10000 /* names of drivers are not used again by the stage's next run */
+#define WALK_MAX_SPEED 22.0	  /* metres per second */
 
 /* False when there is no memory. */
 extern MUST_CHECK bool walk_init(Walk *walk, const CityBounds *bounds, uint32_t drivers,

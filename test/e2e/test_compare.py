@@ -1,75 +1,26 @@
-"""outbox-compare: its verdict, its books when somebody tampers with the target, and
-that it leaves nothing behind.
+"""outbox-compare: scenarios with their verdicts, its books when somebody tampers with the
+target, what it refuses, and that it mends what it broke and leaves nothing behind.
 """
-import json
 import os
 import signal
 import subprocess
 
-import psycopg
 import pytest
 
 from harness import paths
+from harness.comparison import Comparison
 from harness.wait import until
 
 
-def processes_of(directory):
-    """Those whose command line names the directory."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    command = file.read().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:
-                continue
-            if directory in command:
-                found.append(command)
-    return found
-
-
-class Comparison:
-    """A run in a directory of its own."""
-
-    def __init__(self, base, name, reap, *options):
-        self.dir = os.path.join(base, name)
-        self.report_path = os.path.join(base, name + ".json")
-        self.log_path = os.path.join(base, name + ".log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                [os.path.join(paths.BIN, "outbox-compare"), "run", f"--dir={self.dir}",
-                 f"--report={self.report_path}", *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        reap.process(self.process.pid)
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8") as file:
-            return file.read()
-
-    def wait_log(self, text, timeout=60):
-        def said():
-            assert self.process.poll() is None, self.log()
-            return text in self.log()
-        until(said, f"it says \"{text}\"", timeout)
-
-    def finish(self, status, timeout=120):
-        try:
-            assert self.process.wait(timeout) == status, self.log()
-        finally:
-            self.process.kill()
-        until(lambda: not processes_of(self.dir), lambda: f"gone: {processes_of(self.dir)}", 10)
-        assert not os.path.exists(self.dir)
-
-    def report(self):
-        with open(self.report_path, encoding="utf-8") as file:
-            return json.load(file)
-
-    def target(self):
-        with open(os.path.join(self.dir, "target", "data", "postmaster.pid"),
-                  encoding="ascii") as file:
-            port = file.read().splitlines()[3]
-        return psycopg.connect(host="127.0.0.1", port=port, dbname="target", user="outbox",
-                               passfile=os.path.join(self.dir, "pgpass"), autocommit=True)
+@pytest.fixture
+def scenario(base):
+    """A file of one's own."""
+    def write(name, text):
+        path = os.path.join(base, f"{name}.scenario")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+    return write
 
 
 @pytest.fixture
@@ -87,93 +38,201 @@ def compare(base, reap, request):
             run.process.wait(30)
 
 
+CLEAN = "lost = 0, duplicates = 0, order = 0, invented = 0, pending = 0"
+WRONG = ("lost", "pending", "duplicates", "order_violations", "invented")
+
+
+def only_run(report):
+    """Of the only scenario."""
+    (played,) = report["scenarios"]
+    (run,) = played["runs"]
+    return run
+
+
+def wrong(path):
+    """What is amiss in a path's books, by name."""
+    return {name: path[name] for name in WRONG if path[name] != 0}
+
+
 @pytest.mark.slow
 def test_verdict_and_report(compare):
-    run = compare("--duration=15s", "--seed=3")
+    run = compare("target-crash", "--duration=10s", "--seed=3")
     run.finish(0)
     report = run.report()
-    direct, outbox = report["modes"]["direct"], report["modes"]["outbox"]
+    assert report["version"] == 2 and report["passed"] and not report["interrupted"]
+    assert all(report["versions"].values()) and report["machine"]["cpus"] > 0
+    played = only_run(report)
+    assert all(term["held"] for term in played["expectations"]) and played["seed"] == 3
 
-    assert outbox["offered"] == outbox["accepted"] == outbox["in_target"] == 750
-    assert outbox["lost"] == outbox["duplicates"] == outbox["order_violations"] == 0
-    assert outbox["drain_s"] is not None
-    assert direct["offered"] == 750
-    assert direct["offered"] == direct["accepted"] + direct["rejected"] + direct["unknown"]
+    paths = played["paths"]
+    assert set(paths) == {path["name"] for path in report["paths"]} and len(paths) == 6
+    for name in ("outbox", "outbox-wal"):
+        assert paths[name]["offered"] == paths[name]["accepted"] == paths[name]["in_target"] == 500
+        assert wrong(paths[name]) == {} and paths[name]["drain_s"] is not None
     # It loses what comes during the outage, and is back as soon as the target is.
-    down = (report["run"]["target_back_s"] - report["run"]["target_down_s"]) / 15
-    assert down == pytest.approx((direct["rejected"] + direct["unknown"]) / 750, abs=0.04)
-    assert direct["recovery_s"] < 1
+    direct = paths["direct"]
+    (fault,) = played["faults"]
+    down = (min(fault["until_s"], 10) - fault["from_s"]) / 10
+    assert down == pytest.approx((direct["rejected"] + direct["unknown"]) / 500, abs=0.1)
 
-    for mode in ("direct", "outbox"):
+    for name, path in paths.items():
+        assert path["closes"]
+        assert path["offered"] == path["accepted"] + path["rejected"] + path["unknown"]
         for what in ("offered", "accepted", "rejected", "unknown"):
-            total = sum(row["modes"][mode][what] for row in report["timeline"])
-            assert total == report["modes"][mode][what], (mode, what)
-    phases = [row["phase"] for row in report["timeline"]]
-    assert phases == sorted(phases, key=["calm", "outage", "recovery", "drain"].index)
-    assert {"calm", "outage", "recovery"} <= set(phases)
-    breaker = [row["breaker"] for row in report["timeline"]]
-    assert breaker[2] == "closed" and "open" in breaker and breaker[-1] == "closed"
+            total = sum(row["paths"][name][what] for row in played["timeline"])
+            assert total == path[what], (name, what)
+    breaker = [row["breaker"] for row in played["timeline"]]
+    assert breaker[2] == "closed" and breaker[-1] == "closed"
+    assert breaker.index("open") < breaker.index("half_open")
+    assert [0] in [row["faults"] for row in played["timeline"]]
+    cpu, wal = played["cost"]["cpu_s"], played["cost"]["wal_bytes"]
+    assert all(seconds > 0 for seconds in cpu.values()), cpu
+    assert wal["source"] > 100000 and wal["target"] > 100000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("member, statement", [
-    ("lost", "DELETE FROM location_history WHERE n ="
-             " (SELECT min(n) FROM location_history WHERE mode = 'outbox')"),
-    ("duplicates", "INSERT INTO location_history (mode, request_id, driver_id, version, latitude,"
-                   " longitude, heading, speed, accuracy, status, reported_at)"
-                   " SELECT mode, request_id, driver_id, version, latitude, longitude, heading,"
-                   " speed, accuracy, status, reported_at FROM location_history"
-                   " WHERE mode = 'outbox' ORDER BY n LIMIT 1"),
-    ("invented", "INSERT INTO location_history (mode, request_id, driver_id, version, latitude,"
-                 " longitude, heading, speed, accuracy, status, reported_at)"
-                 " SELECT mode, gen_random_uuid(), driver_id, version, latitude, longitude,"
-                 " heading, speed, accuracy, status, reported_at FROM location_history"
-                 " WHERE mode = 'outbox' ORDER BY n LIMIT 1"),
-    # The last of those that are there gets a number that its followers don't reach.
-    ("order_violations", "UPDATE location_history SET version = version + 100000"
-                         " WHERE n = (SELECT min(n) FROM location_history WHERE mode = 'outbox')"),
-])
-def test_books_notice(compare, member, statement):
-    run = compare("--duration=6s", "--outage-start=0s", "--outage-end=0s", "--drain-timeout=1s")
-    run.wait_log("calm")
+def test_every_kind_of_fault(compare, scenario):
+    """One after the other on one stage, in two scenarios; nothing is lost, and all is mended."""
+    network = scenario("network", f"""
+title = Networks
+duration = 6s
+at 0.5s latency target 30ms jitter 30ms until 2s
+at 0.5s bandwidth relay-source 64kB/s until 2s
+at 2s reset source until 3s
+at 2s blackhole consumer-target until 3.5s
+at 4s refuse target until 5s
+expect direct outbox {CLEAN}
+expect direct rejected + unknown >= 5%
+expect direct-retry duplicates = 0, lost = 0
+""")
+    parts = scenario("parts", f"""
+title = Parts
+duration = 9s
+at 0.5s pause broker until 2s
+at 1s crash relay until 2s
+at 2s disk-full target until 3.5s
+at 4s connections target until 5.5s
+at 6.5s crash consumer until 7.5s
+at 6.5s pause target until 8s
+expect outbox {CLEAN}
+expect direct rejected + unknown >= 10%, lost = 0
+""")
+    run = compare(network, parts, "--paths=direct,direct-retry,outbox", "--breaker-reset=500ms")
+    run.finish(0)
+    report = run.report()
+    assert [played["name"] for played in report["scenarios"]] == ["network", "parts"]
+    for played in report["scenarios"]:
+        happened = played["runs"][0]["faults"]
+        for plan, fault in zip(played["faults"], happened, strict=True):
+            assert fault["text"] == plan["text"]
+            # A crashed part takes its time to come back, and the machine may be busy.
+            assert plan["from_s"] - 0.1 <= fault["from_s"] <= plan["from_s"] + 3
+            assert fault["until_s"] >= plan["until_s"] - 0.1
+        # Rows of the first run aren't the second one's.
+        assert played["runs"][0]["paths"]["outbox"]["offered"] == 50 * played["duration_s"]
+
+
+@pytest.mark.slow
+def test_books_notice(compare):
+    """Each path's rows are tampered with in another way, and each book shows that and no more."""
+    tampering = {
+        "outbox": ("lost", "DELETE FROM location_history WHERE n = {first}"),
+        "outbox-wal": ("duplicates", "INSERT INTO location_history ({columns})"
+                                     " SELECT {columns} FROM location_history WHERE n = {first}"),
+        "kafka-first": ("invented", "INSERT INTO location_history (request_id, {others})"
+                                    " SELECT gen_random_uuid(), {others} FROM location_history"
+                                    " WHERE n = {first}"),
+        # The first of those that are there gets a number that its followers don't reach.
+        "dual-write": ("order_violations", "UPDATE location_history SET version = version + 100000"
+                                           " WHERE n = {first}")}
+    others = ("mode, driver_id, version, latitude, longitude, heading, speed, accuracy, status,"
+              " reported_at")
+    run = compare("calm", "--duration=5s")
+    run.wait_log("0.0s calm")
     with run.target() as target:
-        until(lambda: target.execute("SELECT count(*) > 20 FROM location_history"
-                                     " WHERE mode = 'outbox'").fetchone()[0], "rows arrive")
-        assert target.execute(statement).rowcount == 1
+        for mode, (_, statement) in tampering.items():
+            first = f"(SELECT min(n) FROM location_history WHERE mode = '{mode}')"
+            until(lambda: target.execute("SELECT count(*) > 20 FROM location_history"
+                                         " WHERE mode = %s", (mode,)).fetchone()[0], "rows arrive")
+            assert target.execute(statement.format(
+                first=first, others=others, columns="request_id, " + others)).rowcount == 1
     run.finish(30)
     report = run.report()
-    wrong = {name: report["modes"]["outbox"][name]
-             for name in ("lost", "pending", "duplicates", "order_violations", "invented")}
-    assert wrong.pop(member) > 0
-    assert set(wrong.values()) == {0}
-    assert report["run"]["passed"] is False
-    # The other mode's books are as they were, however many a busy machine let through.
-    direct = report["modes"]["direct"]
-    assert direct["in_target"] > 0
-    assert {direct[name] for name in ("lost", "duplicates", "order_violations", "invented")} == {0}
+    paths = only_run(report)["paths"]
+    for mode, (member, _) in tampering.items():
+        assert set(wrong(paths[mode])) == {member}, mode
+    for mode in ("direct", "direct-retry"):
+        assert paths[mode]["in_target"] > 0 and wrong(paths[mode]) == {}
+    assert report["passed"] is False
+    assert "NOT HELD  outbox: lost = 0; it was 1" in run.log()
 
 
-@pytest.mark.parametrize("moment", ["starting two", "starting outbox-relay", "calm"])
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.slow
+def test_interrupted_in_a_fault(compare, scenario):
+    """What is broken is mended, what was measured is written, and nothing is judged."""
+    path = scenario("long", """
+title = Long
+duration = 120s
+at 1s crash target until 100s
+at 1s pause consumer until 100s
+expect outbox lost = 0
+""")
+    run = compare(path, "calm", "--paths=direct,outbox")
+    run.wait_log("fault")
+    run.wait_log("s fault ")
+    run.process.send_signal(signal.SIGINT)
+    run.finish(130, 60)
+    report = run.report()
+    assert report["interrupted"] and not report["passed"]
+    played = only_run(report)
+    assert played["interrupted"] and not played["passed"] and played["expectations"] == []
+    for fault in played["faults"]:
+        assert 0.9 <= fault["from_s"] < fault["until_s"] < 100
+    for name in ("direct", "outbox"):
+        assert played["paths"][name]["closes"] and played["paths"][name]["offered"] > 10
+    assert played["paths"]["outbox"]["durable"] > 10
+
+
+@pytest.mark.parametrize("moment, signals", [("starting two", 1), ("starting outbox-relay", 2)])
 def test_interrupted(compare, moment, signals):
-    run = compare("--duration=60s")
+    run = compare("calm", "--duration=60s", "--paths=direct,outbox")
     run.wait_log(moment)
     for _ in range(signals):
         run.process.send_signal(signal.SIGINT)
-    run.finish(130, 20)
+    run.finish(130, 30)
 
 
 def test_killed(compare):
     """kill -9 of what the user sees: the rest ends by itself."""
-    run = compare("--duration=60s", "--modes=direct")
-    run.wait_log("calm")
+    run = compare("calm", "--duration=60s", "--paths=direct")
+    run.wait_log("0.0s calm")
     run.process.kill()
     run.finish(-signal.SIGKILL, 20)
 
 
-def test_refused_settings(compare):
-    for option in ("--outage-start=61s", "--modes=indirect", "--rate=0", "--timeout-client=1s",
-                   "--nonsense=1"):
-        run = compare(option)
+def test_refused(compare, scenario):
+    wrong_file = scenario("wrong", "title = T\nduration = 9s\nat 5s melt target until 7s\n")
+    for arguments, message in (
+            ((), "no scenario is given"),
+            (("nonsense",), 'there is no scenario "nonsense"'),
+            (("calm", "calm"), 'scenario "calm" is given twice'),
+            (("missing.scenario",), 'could not open "missing.scenario"'),
+            ((wrong_file,), f'{wrong_file}:3:7: unknown fault "melt"'),
+            (("calm", "--paths=indirect"), 'invalid paths "indirect"'),
+            (("ramp", "--rate=5"), '"ramp" has a ramp'),
+            (("calm", "--rate=0"), "rate"),
+            (("calm", "--timeout-client=1s"), "timeout.client"),
+            (("calm", "--nonsense=1"), "nonsense")):
+        run = compare(*arguments)
         run.finish(2)
-        assert "outbox-compare: " in run.log()
+        assert "outbox-compare: " in run.log() and message in run.log(), run.log()
+
+
+def test_list():
+    """Every scenario of the tree is in the program, and can be read."""
+    done = subprocess.run([os.path.join(paths.BIN, "outbox-compare"), "list"], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    files = os.listdir(os.path.join(paths.TOP, "compare", "scenarios"))
+    assert [line.split()[0] for line in done.stdout.splitlines()] == sorted(
+        name.removesuffix(".scenario") for name in files)
+    assert len(files) >= 15

@@ -15,7 +15,7 @@ ORDERS = "test_breaker_orders"
 WALKS = "test_breaker_model:random_walks_agree_with_a_model"
 
 
-def mutant(name, rule, old, new, unit, file="consumer/breaker.c", quick=False):
+def mutant(name, rule, old, new, unit, file="common/breaker.c", quick=False):
     assert rule in RULES and all(m["name"] != name for m in MUTANTS), name
     MUTANTS.append(dict(name=name, rule=rule, file=file, old=old, new=new, unit=unit, e2e=None, quick=quick))
 

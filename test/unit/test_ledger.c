@@ -29,9 +29,9 @@ clean_run(void **state)
 		ledger_offer(ledger, n, OUTCOME_ACCEPTED);
 		ledger_stored(ledger, n);
 	}
-	ledger_in_target(ledger, 1, 0, 1);
-	ledger_in_target(ledger, 0, 1, 1);
-	ledger_in_target(ledger, 2, 0, 2);
+	ledger_in_target(ledger, 1, 0, 1, 1);
+	ledger_in_target(ledger, 0, 1, 1, 1);
+	ledger_in_target(ledger, 2, 0, 2, 1);
 	ledger_latest(ledger, 0, 2);
 	ledger_latest(ledger, 1, 1);
 	totals = close_ledger(ledger, true);
@@ -73,7 +73,7 @@ unknown_may_be_stored(void **state)
 	(void) state;
 	ledger_offer(ledger, 0, OUTCOME_UNKNOWN);
 	ledger_stored(ledger, 0);
-	ledger_in_target(ledger, 0, 0, 1);
+	ledger_in_target(ledger, 0, 0, 1, 1);
 	ledger_offer(ledger, 1, OUTCOME_UNKNOWN);
 	ledger_offer(ledger, 2, OUTCOME_REJECTED);
 	ledger_latest(ledger, 0, 1);
@@ -88,6 +88,42 @@ unknown_may_be_stored(void **state)
 	assert_true(ledger_is_clean(&totals));
 }
 
+/* What was stored has to come, also when the client was told nothing. */
+static void
+unknown_may_be_missing(void **state)
+{
+	(void) state;
+	for (int quiet = 0; quiet <= 1; quiet++)
+	{
+		Ledger *ledger = ledger_create(2, 1);
+		LedgerTotals totals;
+
+		ledger_offer(ledger, 0, OUTCOME_UNKNOWN);
+		ledger_stored(ledger, 0);
+		ledger_offer(ledger, 1, OUTCOME_UNKNOWN);
+		totals = close_ledger(ledger, quiet == 1);
+		assert_int_equal(totals.unknown_stored, 1);
+		assert_int_equal(totals.unknown_missing, quiet);
+		assert_int_equal(totals.lost, 0);
+		assert_true(totals.closes);
+		assert_int_equal(ledger_is_clean(&totals), quiet == 0);
+	}
+}
+
+static void
+first_row_is_the_visible_one(void **state)
+{
+	Ledger *ledger = ledger_create(2, 1);
+
+	(void) state;
+	ledger_in_target(ledger, 1, 0, 1, 77);
+	ledger_in_target(ledger, 1, 0, 1, 99);
+	assert_int_equal(ledger_visible_at(ledger, 0), 0);
+	assert_int_equal(ledger_visible_at(ledger, 1), 77);
+	assert_int_equal(ledger_visible_at(ledger, 2), 0);
+	ledger_free(ledger);
+}
+
 static void
 duplicates_are_no_order_violation(void **state)
 {
@@ -99,10 +135,10 @@ duplicates_are_no_order_violation(void **state)
 	{
 		ledger_offer(ledger, n, OUTCOME_ACCEPTED);
 		ledger_stored(ledger, n);
-		ledger_in_target(ledger, n, 0, n + 1);
+		ledger_in_target(ledger, n, 0, n + 1, 1);
 	}
-	ledger_in_target(ledger, 0, 0, 1);
-	ledger_in_target(ledger, 0, 0, 1);
+	ledger_in_target(ledger, 0, 0, 1, 1);
+	ledger_in_target(ledger, 0, 0, 1, 1);
 	ledger_latest(ledger, 0, 2);
 	totals = close_ledger(ledger, true);
 	assert_int_equal(totals.duplicates, 2);
@@ -124,10 +160,10 @@ order_is_per_driver(void **state)
 		ledger_offer(ledger, n, OUTCOME_ACCEPTED);
 		ledger_stored(ledger, n);
 	}
-	ledger_in_target(ledger, 0, 0, 1);
-	ledger_in_target(ledger, 1, 0, 3);
-	ledger_in_target(ledger, 2, 1, 1); /* another driver's */
-	ledger_in_target(ledger, 3, 0, 2); /* too late */
+	ledger_in_target(ledger, 0, 0, 1, 1);
+	ledger_in_target(ledger, 1, 0, 3, 1);
+	ledger_in_target(ledger, 2, 1, 1, 1); /* another driver's */
+	ledger_in_target(ledger, 3, 0, 2, 1); /* too late */
 	ledger_latest(ledger, 0, 3);
 	ledger_latest(ledger, 1, 1);
 	totals = close_ledger(ledger, true);
@@ -151,7 +187,7 @@ latest_must_be_last(void **state)
 		{
 			ledger_offer(ledger, n, OUTCOME_ACCEPTED);
 			ledger_stored(ledger, n);
-			ledger_in_target(ledger, n, 0, n + 1);
+			ledger_in_target(ledger, n, 0, n + 1, 1);
 		}
 		if (latest[i] != 0)
 			ledger_latest(ledger, 0, latest[i]);
@@ -171,11 +207,11 @@ invented_rows(void **state)
 	ledger_offer(ledger, 0, OUTCOME_REJECTED); /* and yet stored */
 	ledger_stored(ledger, 0);
 	ledger_offer(ledger, 1, OUTCOME_ACCEPTED); /* in the target without its cause */
-	ledger_in_target(ledger, 1, 0, 1);
+	ledger_in_target(ledger, 1, 0, 1, 1);
 	ledger_stored(ledger, 2); /* never offered */
 	ledger_stored(ledger, 9); /* no such request */
-	ledger_in_target(ledger, 9, 0, 2);
-	ledger_in_target(ledger, 3, 7, 2); /* no such driver */
+	ledger_in_target(ledger, 9, 0, 2, 1);
+	ledger_in_target(ledger, 3, 7, 2, 1); /* no such driver */
 	ledger_stranger(ledger);
 	ledger_latest(ledger, 0, 1);
 	totals = close_ledger(ledger, true);
@@ -218,7 +254,7 @@ always_closes(void **state)
 			if (random_below(&random, 2) == 0)
 				ledger_stored(ledger, n);
 			while (random_below(&random, 2) == 0)
-				ledger_in_target(ledger, n, (uint32_t) random_below(&random, 5), n + 1);
+				ledger_in_target(ledger, n, (uint32_t) random_below(&random, 5), n + 1, 1);
 		}
 		totals = close_ledger(ledger, quiet);
 		assert_true(totals.closes);
@@ -236,6 +272,8 @@ main(void)
 		cmocka_unit_test(clean_run),
 		cmocka_unit_test(pending_or_lost),
 		cmocka_unit_test(unknown_may_be_stored),
+		cmocka_unit_test(unknown_may_be_missing),
+		cmocka_unit_test(first_row_is_the_visible_one),
 		cmocka_unit_test(duplicates_are_no_order_violation),
 		cmocka_unit_test(order_is_per_driver),
 		cmocka_unit_test(latest_must_be_last),

@@ -1,6 +1,6 @@
 /*
  * breaker.h
- *	  The circuit breaker in front of the target, as a pure state machine.
+ *	  A circuit breaker, as a pure state machine.
  *
  *                   5 failures in a row, or too many
  *                   failed or slow calls in the window
@@ -30,8 +30,8 @@
  * No clock, no memory, no log in here: time and randomness are arguments, and
  * transitions are queued for the caller to take.  Time must not go back.
  */
-#ifndef OUTBOX_CONSUMER_BREAKER_H
-#define OUTBOX_CONSUMER_BREAKER_H
+#ifndef OUTBOX_COMMON_BREAKER_H
+#define OUTBOX_COMMON_BREAKER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /*
  * breaker.c
- *	  The circuit breaker, see the diagram in breaker.h.
+ *	  The circuit breaker: see the diagram in breaker.h.
  *
  * Invariants: failures and the window count only in CLOSED, successes only in
  * HALF_OPEN; wake_at is set exactly in OPEN (auto mode); FORCED_OPEN is OPEN and

@@ -1,0 +1,61 @@
+/*
+ * report_json.h
+ *	  report.json, version 2.  It grows run by run and can be written at any time.
+ *
+ *	{"version": 2, "started_at", "commit", "machine": {"cpus","cpu","memory_mb","os","kernel"},
+ *	 "versions": {"postgresql","kafka","librdkafka","pg_outbox"}, "settings": {…}, "seed", "repeats",
+ *	 "interrupted", "passed", "took_s", "paths": [{"name","title","about"}],
+ *	 "scenarios": [{"name","title","about","file","duration_s","rate","load",
+ *	   "skipped": null or why it was not run,
+ *	   "faults": [{"kind","where","text","from_s","until_s"}],		as planned
+ *	   "price": each path alone, when it was measured:
+ *		 {"idle": {"took_s", "cpu_s", "wal_bytes"},
+ *		  "paths": {"<name>": {"offered", "took_s", "latency_ms", "cpu_s", "wal_bytes"}}},
+ *	   "runs": [{"seed","repeat","interrupted","passed","took_s",
+ *		 "faults": [{"text","from_s","until_s"}],					as they happened
+ *		 "expectations": [{"path","text","unit","measured","held"}],
+ *		 "paths": {"<name>": {counts of the ledger, "closes", "rates": {"accepted","durable","visible"},
+ *		   "latency_ms": {"p50","p90","p99","p999","max"}, "drain_s", "recovery_s",
+ *		   "freshness_s": {"p50","p99","max"}}},
+ *		 "cost": {"cpu_s": {"<part>": …}, "wal_bytes": {"source","target"}},
+ *		 "timeline": [{"t","phase","faults": [indexes of the run's],"breaker","lag",
+ *		   "retained_wal_bytes","paths": {"<name>": {"offered","accepted","rejected","unknown",
+ *		   "p50_ms","p99_ms","in_target","freshness_s"}}}]}]}]}
+ *
+ * null is what could not be seen, or never came.  Members may be added; those that are
+ * there keep their names and meanings.
+ */
+#ifndef OUTBOX_COMPARE_REPORT_JSON_H
+#define OUTBOX_COMPARE_REPORT_JSON_H
+
+#include "facts.h"
+#include "price.h"
+#include "report.h"
+
+typedef struct ReportJson ReportJson;
+
+/* NULL: no memory. */
+extern ReportJson *report_json_create(const CompareConfig *config, const Facts *facts,
+									  int64_t breaker_reset_usec);
+extern void report_json_free(ReportJson *json); /* NULL is allowed */
+
+/* Runs that follow belong to it.  skipped: why it is not run, or NULL. */
+extern void report_json_scenario(ReportJson *json, const Scenario *scenario, const char *file,
+								 const char *skipped);
+extern void report_json_run(ReportJson *json, const RunReport *report);
+
+/* Of a scenario without an end: how long its load was in fact. */
+extern void report_json_duration(ReportJson *json, double seconds);
+
+extern void report_json_price(ReportJson *json, const Price *price);
+
+/*
+ * The run that is about to be written did not come to its end.  Later ones can't
+ * make it good.
+ */
+extern void report_json_interrupted(ReportJson *json);
+
+/* Beside its place and moved there, so that nobody ever reads half of it. */
+extern MUST_CHECK bool report_json_write(ReportJson *json, const char *path, Error *error);
+
+#endif

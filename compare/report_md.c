@@ -1,0 +1,146 @@
+/*
+ * report_md.c
+ *	  A summary to paste: verdict, matrix, what did not hold.
+ */
+#include "report_md.h"
+
+#include <string.h>
+
+#include "report_words.h"
+
+/* Nothing in it means anything to Markdown or to HTML inside it. */
+static void
+write_text(Buffer *out, const char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '\n' || *text == '\r')
+		{
+			buffer_append_str(out, " ");
+			continue;
+		}
+		if (strchr("\\`*_{}[]<>()#+!|&~", *text) != NULL)
+			buffer_append_str(out, "\\");
+		buffer_append(out, text, 1);
+	}
+}
+
+static void
+write_cell(Buffer *out, const Cell *cell)
+{
+	char text[CELL_TEXT_SIZE];
+	char word[WORD_SIZE];
+
+	if (cell_outcome(cell, text) == OUTCOME_NOT_RUN)
+	{
+		buffer_printf(out, " %s |", text);
+		return;
+	}
+	buffer_printf(out, " **%s**", text);
+	if (cell->held < cell->expected)
+		buffer_printf(out, ", %d of %d not as expected", cell->expected - cell->held,
+					  cell->expected);
+	buffer_printf(out, "; visible %s", word_percent(cell->visible_percent, word));
+	buffer_printf(out, ", p99 %s |", word_ms(cell->p99_ms, word));
+}
+
+static void
+write_matrix(Buffer *out, const json_t *report)
+{
+	const json_t *paths = json_object_get(report, "paths");
+	const json_t *scenario;
+	const json_t *path;
+	size_t i;
+	size_t j;
+
+	buffer_append_str(out, "| scenario |");
+	json_array_foreach(paths, i, path)
+	{
+		buffer_append_str(out, " ");
+		write_text(out, report_string(path, "title"));
+		buffer_append_str(out, " |");
+	}
+	buffer_append_str(out, "\n|---|");
+	for (i = 0; i < json_array_size(paths); i++)
+		buffer_append_str(out, "---|");
+	json_array_foreach(json_object_get(report, "scenarios"), i, scenario)
+	{
+		buffer_append_str(out, "\n| ");
+		write_text(out, report_string(scenario, "title"));
+		buffer_append_str(out, " |");
+		json_array_foreach(paths, j, path)
+		{
+			Cell cell;
+
+			report_cell(scenario, report_string(path, "name"), &cell);
+			write_cell(out, &cell);
+		}
+	}
+	buffer_append_str(out, "\n\n");
+}
+
+static void
+write_missed(Buffer *out, const json_t *scenario, const json_t *run)
+{
+	const json_t *expectation;
+	char word[WORD_SIZE];
+	size_t i;
+
+	json_array_foreach(json_object_get(run, "expectations"), i, expectation)
+	{
+		if (report_true(expectation, "held"))
+			continue;
+		buffer_append_str(out, "- ");
+		write_text(out, report_string(scenario, "name"));
+		buffer_printf(out, ", seed %s: ", word_plain(report_number(run, "seed"), word));
+		write_text(out, report_string(expectation, "path"));
+		buffer_append_str(out, " ");
+		write_text(out, report_string(expectation, "text"));
+		buffer_printf(out, ", measured %s\n",
+					  word_plain(report_number(expectation, "measured"), word));
+	}
+}
+
+static void
+write_all_missed(Buffer *out, const json_t *report)
+{
+	const json_t *scenario;
+	size_t i;
+
+	buffer_append_str(out, "What did not hold:\n\n");
+	json_array_foreach(json_object_get(report, "scenarios"), i, scenario)
+	{
+		const json_t *run;
+		size_t j;
+
+		json_array_foreach(json_object_get(scenario, "runs"), j, run)
+			write_missed(out, scenario, run);
+	}
+	buffer_append_str(out, "\n");
+}
+
+void
+report_md(Buffer *out, const json_t *report)
+{
+	const json_t *machine = json_object_get(report, "machine");
+	char word[WORD_SIZE];
+	Tally tally;
+
+	report_tally(report, &tally);
+	buffer_printf(out,
+				  "# outbox-compare\n\n%d of %d expectations held, %d of %d cells measured%s.\n\n",
+				  tally.held, tally.expected, tally.cells_run, tally.cells,
+				  report_true(report, "interrupted") ? "; the run was interrupted" : "");
+	write_matrix(out, report);
+	if (tally.held < tally.expected)
+		write_all_missed(out, report);
+	buffer_printf(out, "Machine: %s CPUs, ", word_plain(report_number(machine, "cpus"), word));
+	write_text(out, report_string(machine, "cpu"));
+	buffer_printf(out, ", %s MB; ", word_plain(report_number(machine, "memory_mb"), word));
+	write_text(out, report_string(machine, "os"));
+	buffer_append_str(out, ". Commit ");
+	write_text(out, report_string(report, "commit"));
+	buffer_append_str(out, ", started ");
+	write_text(out, report_string(report, "started_at"));
+	buffer_append_str(out, ".\n");
+}

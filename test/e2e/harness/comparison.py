@@ -1,0 +1,69 @@
+"""outbox-compare as a process: what it says, its report, and that it leaves nothing behind."""
+import json
+import os
+import subprocess
+
+import psycopg
+
+from harness import paths
+from harness.wait import until
+
+
+def processes_of(directory):
+    """Those whose command line names the directory."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    command = file.read().replace(b"\0", b" ").decode("utf-8", "replace")
+            except OSError:
+                continue
+            if directory in command:
+                found.append(command)
+    return found
+
+
+class Comparison:
+    """A run in a directory of its own."""
+
+    def __init__(self, base, name, reap, *options, command="run"):
+        """options: scenarios, and settings"""
+        self.dir = os.path.join(base, name)
+        self.report_path = os.path.join(base, name + ".json")
+        self.log_path = os.path.join(base, name + ".log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(paths.BIN, "outbox-compare"), command, f"--dir={self.dir}",
+                 f"--report={self.report_path}", *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        reap.process(self.process.pid)
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8") as file:
+            return file.read()
+
+    def wait_log(self, text, timeout=60):
+        def said():
+            assert self.process.poll() is None, self.log()
+            return text in self.log()
+        until(said, f"it says \"{text}\"", timeout)
+
+    def finish(self, status, timeout=120):
+        try:
+            assert self.process.wait(timeout) == status, self.log()
+        finally:
+            self.process.kill()
+        until(lambda: not processes_of(self.dir), lambda: f"gone: {processes_of(self.dir)}", 10)
+        assert not os.path.exists(self.dir)
+
+    def report(self):
+        with open(self.report_path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def target(self):
+        with open(os.path.join(self.dir, "target", "data", "postmaster.pid"),
+                  encoding="ascii") as file:
+            port = file.read().splitlines()[3]
+        return psycopg.connect(host="127.0.0.1", port=port, dbname="target", user="outbox",
+                               passfile=os.path.join(self.dir, "pgpass"), autocommit=True)

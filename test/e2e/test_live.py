@@ -1,0 +1,168 @@
+"""The live page of "outbox-compare serve", in a browser, with real servers behind it: a button crashes the
+target, the breaker opens and the lag grows; another brings it back, all drains, and the ledger closes.
+"""
+import http.client
+import os
+import re
+import signal
+
+import pytest
+
+from harness.comparison import Comparison
+from harness.wait import until
+
+PARTS = ["app", "source", "relay", "broker", "consumer", "target"]
+
+
+@pytest.fixture(scope="module")
+def browser(base):
+    from harness.browser import Browser
+    opened = Browser(os.path.join(base, "chromium-live"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def served(base, reap):
+    run = Comparison(base, "compare-live", reap, "--live=127.0.0.1:0", "--rate=20", "--breaker.reset=2s",
+                     command="serve")
+    yield run
+    if run.process.poll() is None:
+        run.process.terminate()
+        run.process.wait(60)
+
+
+class Page:
+    """What the page shows."""
+
+    def __init__(self, browser):
+        self.run = browser.run
+
+    def text(self, selector):
+        return self.run("return document.querySelector(arguments[0]).textContent", selector)
+
+    def number(self, selector):
+        digits = self.text(selector).replace(",", "")
+        return float(re.match(r"[\d.]+", digits).group()) if digits[:1].isdigit() else None
+
+    def state(self, part):
+        return self.text(f".part[data-part={part}] .state")
+
+    def ledger(self, path):
+        """offered, accepted, rejected, unknown, in_target, behind, p99, verdict"""
+        cells = self.run("""const row = document.querySelector(`#ledger tr[data-path="${arguments[0]}"]`);
+            return row === null ? null : [...row.cells].slice(1).map(cell => cell.textContent)""", path)
+        names = ("offered", "accepted", "rejected", "unknown", "in_target", "behind", "p99", "verdict")
+        return None if cells is None else dict(zip(names, cells))
+
+    def count(self, path, column):
+        """None while it can't be seen."""
+        row = self.ledger(path)
+        return int(row[column].replace(",", "")) if row is not None and row[column] != "–" else None
+
+    def press(self, part, order):
+        """As soon as the button is that one, and not waiting for what was ordered before."""
+        def ready():
+            return self.run("""const button = document.querySelector(`.part[data-part=${arguments[0]}] button`);
+                if (button.disabled || button.textContent !== arguments[1]) return false;
+                button.click(); return true""", part, f"{order} {part}")
+        until(ready, f"a button \"{order} {part}\"", 30)
+
+
+def ask(url, method, path, **headers):
+    """Status and text. A Host of one's own is possible."""
+    address = url.split("/")[2]
+    connection = http.client.HTTPConnection(address, timeout=10)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def check_refusals(url):
+    """Orders are taken from the page itself alone, and only there is the token."""
+    page = ask(url, "GET", "/")[1]
+    token = re.search(r'name="token" content="([0-9a-f]{32})"', page).group(1)
+    key = {"X-Outbox-Token": token}
+    assert ask(url, "POST", "/crash/relay")[0] == 403
+    assert ask(url, "POST", "/crash/relay", **{"X-Outbox-Token": "0" * 32})[0] == 403
+    assert ask(url, "POST", "/crash/relay", Origin="http://elsewhere.example", **key)[0] == 403
+    assert ask(url, "POST", "/crash/relay", Origin="null", **key)[0] == 403
+    assert ask(url, "POST", "/crash/relay", Host="elsewhere.example", **key)[0] == 403
+    assert ask(url, "GET", "/crash/relay", **key)[0] == 404
+    assert ask(url, "POST", "/crash/everything", **key)[0] == 404
+    assert ask(url, "DELETE", "/crash/relay", **key)[0] == 405
+    # A name that somebody made lead here doesn't get the token either.
+    assert 'content=""' in ask(url, "GET", "/", Host="elsewhere.example")[1]
+
+
+def check_looks(browser):
+    for width, scheme in ((1400, "light"), (390, "light"), (390, "dark"), (1400, "dark")):
+        browser.size(width, 1200)
+        browser.media("screen", scheme)
+        assert browser.overflow() <= 0, width
+    browser.media()
+    assert browser.run("""return [...document.querySelectorAll('.part h2, .part dd, .part dt, button, figcaption')]
+        .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText)""") == []
+
+
+@pytest.mark.slow
+def test_buttons(served, browser):
+    served.wait_log("live      http://")
+    url = re.search(r"live +(http://127\.0\.0\.1:\d+/)", served.log()).group(1)
+    page = Page(browser)
+    browser.size(1400, 1200)
+    browser.open(url)
+    until(lambda: page.text("#phase") == "calm" and [page.state(part) for part in PARTS] == ["up"] * 6,
+          lambda: f"all parts are up: {served.log()}", 90)
+    until(lambda: (page.count("outbox", "in_target") or 0) > 20, "rows arrive", 30)
+    assert page.text("h1") == "Live: broken and mended by hand"
+    check_refusals(url)
+    assert [page.state(part) for part in PARTS] == ["up"] * 6
+    check_looks(browser)
+
+    page.press("target", "Crash")
+    until(lambda: page.state("target") == "down", "the target is down", 20)
+    until(lambda: page.text("#breaker") == "open", "the breaker is open", 20)
+    first = until(lambda: page.number("#lag"), "the lag can be seen", 20)
+    until(lambda: (page.number("#lag") or 0) > first + 20, "the lag grows", 20)
+    assert page.text("#faults") == "crash target, by hand"
+    until(lambda: page.count("direct", "rejected") > 20, "direct refuses", 20)
+    accepted = page.count("outbox", "accepted")
+    until(lambda: page.count("outbox", "accepted") > accepted, "the outbox goes on", 20)
+
+    page.press("target", "Restore")
+    until(lambda: page.state("target") == "up", "the target is up", 30)
+    until(lambda: page.text("#breaker") == "closed", "the breaker is closed", 30)
+    # What was sent a moment ago is always on its way.
+    until(lambda: (page.count("outbox", "behind") or 99) < 10 or page.ledger("outbox")["behind"] == "0",
+          lambda: f"it has drained: {page.ledger('outbox')}", 30)
+    assert page.run("return document.querySelectorAll('#charts .fault').length") >= 1
+    assert {"open", "closed"} <= set(page.run("""return [...document.querySelectorAll('[data-chart=breaker] rect')]
+        .map(rect => rect.getAttribute('class'))"""))
+    assert browser.console() == []
+    assert [asked for asked in browser.requests() if not asked.startswith((url, "data:"))] == []
+
+    served.process.send_signal(signal.SIGINT)
+    until(lambda: page.ledger("outbox")["verdict"] == "closed: nothing lost",
+          lambda: f"the ledger closes: {page.ledger('outbox')}", 60)
+    assert page.count("outbox", "accepted") == page.count("outbox", "in_target") == page.count("outbox", "offered")
+    shown = {path: page.ledger(path) for path in ("direct", "outbox", "outbox-wal", "kafka-first")}
+    served.finish(0)
+    until(lambda: "has ended" in page.text("#notice"), "the page says so", 20)
+
+    report = served.report()
+    (scenario,) = report["scenarios"]
+    (run,) = scenario["runs"]
+    assert [fault["text"] for fault in run["faults"]] == ["crash target, by hand"]
+    assert run["passed"] and not report["interrupted"] and scenario["duration_s"] < 300
+    assert run["paths"]["outbox"]["lost"] == run["paths"]["outbox"]["duplicates"] == 0
+    for path, row in shown.items():
+        for column in ("offered", "accepted", "rejected", "unknown", "in_target"):
+            assert row[column].replace(",", "") == str(run["paths"][path][column]), (path, column)
+    for ending in ("html", "csv", "md"):
+        assert os.path.getsize(served.report_path.replace(".json", "." + ending)) > 200
+    with open(served.report_path.replace(".json", ".html"), encoding="utf-8") as file:
+        assert "crash target, by hand" in file.read()

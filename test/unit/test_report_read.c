@@ -1,0 +1,147 @@
+/*
+ * test_report_read.c
+ *	  What several runs of a path come to, and what is said of them.
+ */
+#include "unit.h"
+
+#include "report_read.h"
+
+/* A scenario with a path "p" in each run, whose members are given. */
+static json_t *
+scenario_of(const char *first, const char *second)
+{
+	char text[1024];
+	json_t *scenario;
+
+	snprintf(
+		text, sizeof(text),
+		"{\"runs\": [{\"paths\": {\"p\": {\"closes\": true, %s}}, \"expectations\": [{\"path\": "
+		"\"p\", \"held\": true}, {\"path\": \"q\", \"held\": false}]}%s%s%s]}",
+		first, second != NULL ? ", {\"paths\": {\"p\": {\"closes\": true, " : "",
+		second != NULL ? second : "", second != NULL ? "}}}" : "");
+	scenario = json_loads(text, 0, NULL);
+	assert_non_null(scenario);
+	return scenario;
+}
+
+static void
+runs_add_up(void **state)
+{
+	json_t *scenario =
+		scenario_of("\"offered\": 100, \"accepted\": 100, \"in_target\": 99, \"lost\": 1, "
+					"\"latency_ms\": {\"p99\": 5}, \"rates\": {\"accepted\": 100}",
+					"\"offered\": 300, \"accepted\": 100, \"in_target\": 100, \"lost\": 0, "
+					"\"latency_ms\": {\"p99\": 7}, \"rates\": {\"accepted\": 33.3}");
+	Cell cell;
+
+	(void) state;
+	report_cell(scenario, "p", &cell);
+	assert_int_equal(cell.runs, 2);
+	assert_true(cell.offered == 400 && cell.lost == 1 && cell.p99_ms == 7);
+	assert_true(cell.accepted_percent == 50 && cell.visible_percent == 199.0 / 4);
+	assert_true(isnan(cell.duplicates) && isnan(cell.p50_ms));
+	assert_int_equal(cell.expected, 1);
+	assert_int_equal(cell.held, 1);
+	/* What isn't there was no run of it. */
+	report_cell(scenario, "r", &cell);
+	assert_int_equal(cell.runs, 0);
+	assert_true(isnan(cell.offered));
+	json_decref(scenario);
+}
+
+static void
+one_run_is_the_document(void **state)
+{
+	json_t *scenario =
+		scenario_of("\"offered\": 3, \"accepted\": 1, \"rates\": {\"accepted\": 33.3}", NULL);
+	Cell cell;
+
+	(void) state;
+	report_cell(scenario, "p", &cell);
+	assert_true(cell.accepted_percent == 33.3);
+	assert_true(isnan(cell.visible_percent));
+	json_decref(scenario);
+}
+
+static void
+the_worst_is_said(void **state)
+{
+	static const struct
+	{
+		const char *members;
+		Outcome outcome;
+		const char *text;
+	} cases[] = {
+		{"\"offered\": 10, \"accepted\": 10, \"lost\": 0", OUTCOME_WHOLE, "all arrived"},
+		{"\"offered\": 10, \"accepted\": 6", OUTCOME_REFUSED, "40 % refused"},
+		{"\"offered\": 10000, \"accepted\": 9999", OUTCOME_REFUSED, "0.1 % refused"},
+		{"\"offered\": 10, \"accepted\": 6, \"pending\": 2", OUTCOME_PENDING, "2 pending"},
+		{"\"offered\": 10, \"accepted\": 6, \"pending\": 2, \"lost\": 1, \"duplicates\": 5",
+		 OUTCOME_WRONG, "1 lost"},
+		{"\"offered\": 10, \"accepted\": 10, \"duplicates\": 5", OUTCOME_WRONG, "5 twice"},
+		{"\"offered\": 10, \"accepted\": 10, \"order_violations\": 3", OUTCOME_WRONG,
+		 "3 out of order"},
+		{"\"offered\": 10, \"accepted\": 10, \"invented\": 3", OUTCOME_WRONG, "3 invented"},
+	};
+	char text[CELL_TEXT_SIZE];
+	Cell cell;
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		json_t *scenario = scenario_of(cases[i].members, NULL);
+
+		report_cell(scenario, "p", &cell);
+		assert_int_equal(cell_outcome(&cell, text), cases[i].outcome);
+		assert_string_equal(text, cases[i].text);
+		/* Whatever else is well: books that don't close are not. */
+		cell.closes = false;
+		assert_int_equal(cell_outcome(&cell, text), OUTCOME_WRONG);
+		json_decref(scenario);
+	}
+	report_cell(NULL, "p", &cell);
+	assert_int_equal(cell_outcome(&cell, text), OUTCOME_NOT_RUN);
+	assert_string_equal(text, "not run");
+}
+
+static void
+what_came_to_nothing(void **state)
+{
+	json_t *scenario = scenario_of("\"offered\": 100, \"accepted\": 70, \"rejected\": 20, "
+								   "\"unknown\": 10, \"unknown_stored\": 4, \"lost\": 5",
+								   NULL);
+	Cell cell;
+
+	(void) state;
+	report_cell(scenario, "p", &cell);
+	assert_true(cell_missed_percent(&cell) == 31);
+	json_decref(scenario);
+}
+
+static void
+calm_is_by_name(void **state)
+{
+	json_t *report = json_loads("{\"scenarios\": [{\"name\": \"a\", \"faults\": [1]}, {\"name\": "
+								"\"b\", \"faults\": []}, {\"name\": \"calm\", \"faults\": []}]}",
+								0, NULL);
+
+	(void) state;
+	assert_string_equal(report_string(report_calm(report), "name"), "calm");
+	json_array_remove(json_object_get(report, "scenarios"), 2);
+	assert_string_equal(report_string(report_calm(report), "name"), "b");
+	json_array_remove(json_object_get(report, "scenarios"), 1);
+	assert_null(report_calm(report));
+	json_decref(report);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runs_add_up),		 cmocka_unit_test(one_run_is_the_document),
+		cmocka_unit_test(the_worst_is_said), cmocka_unit_test(what_came_to_nothing),
+		cmocka_unit_test(calm_is_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

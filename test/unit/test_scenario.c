@@ -1,0 +1,241 @@
+/*
+ * test_scenario.c
+ *	  Scenario files: what they mean, what is refused and where it stands, and
+ *	  whether expectations held.
+ */
+#include "unit.h"
+
+#include "clock.h"
+#include "exit_codes.h"
+#include "scenario.h"
+
+#define HEAD "title = T\nduration = 20s\n"
+
+static Scenario scenario;
+
+static bool
+parse(const char *text, Error *error)
+{
+	error_clear(error);
+	return scenario_parse(&scenario, "some/dir/x.scenario", text, strlen(text), error);
+}
+
+static void
+everything(void **state)
+{
+	Error error;
+
+	(void) state;
+	assert_true(parse("# first a comment\n"
+					  "title = The target crashes\n"
+					  "about = Words, = signs and 1 + 1.   # and this\n"
+					  "at 30% crash target until 70%\n"
+					  "at 4s  latency   source 300ms jitter 50ms until 9s\n"
+					  "at 500ms bandwidth app-target 64kB/s until 1min\n"
+					  "at 0% reset consumer-target until 12.5%\n"
+					  "duration = 100s\n"
+					  "rate = 7\n"
+					  "load = bursts every 5s  for 1s times 4\n"
+					  "\n"
+					  "expect outbox direct lost = 0, duplicates = 0\n"
+					  "expect direct rejected >= 30%, lost + order < 3, p99 <= 1.5s\n",
+					  &error));
+	assert_string_equal(scenario.name, "x");
+	assert_string_equal(scenario.title, "The target crashes");
+	assert_string_equal(scenario.about, "Words, = signs and 1 + 1.");
+	assert_int_equal(scenario.duration_usec, 100 * USEC_PER_SEC);
+	assert_int_equal(scenario.rate, 7);
+	assert_string_equal(scenario.load, "bursts every 5s for 1s times 4");
+	assert_int_equal(scenario.shape.form, LOAD_BURSTS);
+	assert_int_equal(scenario.shape.width_usec, USEC_PER_SEC);
+
+	assert_int_equal(scenario.fault_count, 4);
+	assert_int_equal(scenario.faults[0].kind, FAULT_CRASH);
+	assert_int_equal(scenario.faults[0].part, PART_TARGET);
+	assert_int_equal(scenario.faults[0].from_usec, 30 * USEC_PER_SEC);
+	assert_int_equal(scenario.faults[0].until_usec, 70 * USEC_PER_SEC);
+	assert_string_equal(scenario.faults[1].text, "latency source 300ms jitter 50ms");
+	assert_string_equal(scenario.faults[1].where, "source");
+	assert_int_equal(scenario.faults[1].links,
+					 LINK_BIT(LINK_APP_SOURCE) | LINK_BIT(LINK_RELAY_SOURCE));
+	assert_int_equal(scenario.faults[1].jitter_usec, 50 * USEC_PER_MS);
+	assert_int_equal(scenario.faults[2].bytes_per_s, 64000);
+	assert_int_equal(scenario.faults[2].until_usec, 60 * USEC_PER_SEC);
+	assert_int_equal(scenario.faults[3].until_usec, 12500 * USEC_PER_MS);
+
+	assert_int_equal(scenario.expectation_count, 7);
+	assert_int_equal(scenario.expectations[0].mode, MODE_DIRECT);
+	assert_int_equal(scenario.expectations[1].mode, MODE_OUTBOX);
+	assert_string_equal(scenario.expectations[1].text, "lost = 0");
+	assert_int_equal(scenario.expectations[4].unit, UNIT_PERCENT);
+	assert_int_equal(scenario.expectations[5].measures,
+					 MEASURE_BIT(MEASURE_LOST) | MEASURE_BIT(MEASURE_ORDER));
+	assert_int_equal(scenario.expectations[6].unit, UNIT_MS);
+	assert_true(scenario.expectations[6].value == 1500);
+
+	scenario_scale(&scenario, 10 * USEC_PER_SEC);
+	assert_int_equal(scenario.faults[0].from_usec, 3 * USEC_PER_SEC);
+	assert_int_equal(scenario.faults[1].until_usec, 900 * USEC_PER_MS);
+	assert_int_equal(scenario.duration_usec, 10 * USEC_PER_SEC);
+}
+
+/* What is wrong, where, and that nothing but the configuration is to blame. */
+static void
+refused(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *where;
+		const char *what;
+	} cases[] = {
+		{"", ":0:1: ", "there is no title"},
+		{"title = T\n", ":1:10: ", "there is no duration"},
+		{"title =  # nothing\n", ":1:10: ", "\"title\" is empty"},
+		{"title = T\ntitle = U\n", ":2:1: ", "given twice"},
+		{"titel = T\n", ":1:1: ", "unknown word \"titel\""},
+		{"title T\n", ":1:7: ", "\"=\" should stand"},
+		{"title\n", ":1:6: ", "\"=\" is missing"},
+		{"title = a\x01z\n", ":1:10: ", "byte 0x01 is no text"},
+		{"title = \xc3\n", ":1:9: ", "byte 0xc3 is no text"},
+		{HEAD "duration = 3s", ":3:1: ", "given twice"},
+		{"duration = 20\n", ":1:12: ", "\"20\" has no unit"},
+		{"duration = soon\n", ":1:12: ", "\"soon\" is no time"},
+		{"duration = 1e9s\n", ":1:12: ", "has no unit"},
+		{"duration = 0.5s\n", ":1:12: ", "is not between"},
+		{"duration = 20s 5\n", ":1:16: ", "\"5\" is one word too many"},
+		{"rate = 1.5\n", ":1:8: ", "whole number"},
+		{"rate = 5001\n", ":1:8: ", "is not between"},
+		{"load = waves\n", ":1:8: ", "unknown load \"waves\""},
+		{"load = bursts every 1s for 1s times 2\n", ":1:28: ", "shorter than its period"},
+		{"load = rush-hour 3\n", ":1:18: ", "\"peak\" should stand"},
+		{HEAD "rate = 3\nload = ramp from 1 to 2\n", ":4:8: ", "a ramp has no rate"},
+		{HEAD "rate = 4000\nload = rush-hour peak 2\n", ":4:8: ", "more than 5000"},
+		{HEAD "at 5s melt target until 9s\n", ":3:7: ", "unknown fault \"melt\""},
+		{HEAD "at 5s crash moon until 9s\n", ":3:13: ", "unknown part \"moon\""},
+		{HEAD "at 5s disk-full source until 9s\n", ":3:17: ", "no disk-full for the source"},
+		{HEAD "at 5s latency relay 1ms until 9s\n", ":3:15: ", "unknown link \"relay\""},
+		{HEAD "at 5s latency target until 9s\n", ":3:22: ", "\"until\" is no time"},
+		{HEAD "at 5s bandwidth target 3 until 9s\n", ":3:24: ", "\"3\" is no bandwidth"},
+		{HEAD "at 5s crash target\n", ":3:19: ", "\"until\" is missing"},
+		{HEAD "at 9s crash target until 5s\n", ":3:26: ", "ends before it begins"},
+		{HEAD "at 9s crash target until 21s\n", ":3:26: ", "ends after the load"},
+		{HEAD "at 101% crash target until 21s\n", ":3:4: ", "more than 100%"},
+		{HEAD "at 1s crash target until 5s\nat 4s pause target until 6s\n",
+		 ":4:4: ", "the fault of line 3 is not over"},
+		{HEAD "at 1s reset target until 5s\nat 4s reset app-target until 6s\n",
+		 ":4:4: ", "the fault of line 3 is not over"},
+		{HEAD "expect nobody lost = 0\n", ":3:8: ", "unknown path \"nobody\""},
+		{HEAD "expect outbox outbox lost = 0\n", ":3:15: ", "given twice"},
+		{HEAD "expect outbox beauty = 0\n", ":3:15: ", "unknown measure \"beauty\""},
+		{HEAD "expect outbox lost 0\n", ":3:20: ", "a comparison is missing"},
+		{HEAD "expect outbox lost = none\n", ":3:22: ", "\"none\" is no number"},
+		{HEAD "expect outbox lost + lost = 0\n", ":3:22: ", "given twice"},
+		{HEAD "expect outbox lost + p99 = 0\n", ":3:22: ", "times cannot be added"},
+		{HEAD "expect outbox p99 < 3\n", ":3:21: ", "has no unit"},
+		{HEAD "expect outbox lost = 0,\n", ":3:24: ", "unknown measure \"\""},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		char where[64];
+		Error error;
+
+		snprintf(where, sizeof(where), "some/dir/x.scenario%s", cases[i].where);
+		if (parse(cases[i].text, &error))
+			fail_msg("taken: %s", cases[i].text);
+		if (strncmp(error.message, where, strlen(where)) != 0 ||
+			strstr(error.message, cases[i].what) == NULL)
+			fail_msg("%s: %s", cases[i].text, error.message);
+		assert_int_equal(error.exit_code, EXIT_CONFIG);
+	}
+}
+
+static void
+faults_beside_each_other(void **state)
+{
+	Error error;
+
+	(void) state;
+	assert_true(parse(HEAD "at 1s crash target until 5s\n"
+						   "at 5s crash target until 6s\n"
+						   "at 1s crash consumer until 5s\n"
+						   "at 1s latency target 3ms until 5s\n"
+						   "at 1s reset target until 5s\n"
+						   "at 1s reset source until 5s\n",
+					  &error));
+	assert_int_equal(scenario.fault_count, 6);
+}
+
+static void
+too_much(void **state)
+{
+	char text[SCENARIO_SIZE_MAX + 2];
+	Error error;
+	size_t len;
+
+	(void) state;
+	memset(text, ' ', sizeof(text));
+	assert_false(scenario_parse(&scenario, "x", text, sizeof(text), &error));
+	len = (size_t) snprintf(text, sizeof(text), HEAD);
+	for (int i = 0; i <= SCENARIO_FAULTS_MAX; i++)
+		len += (size_t) snprintf(text + len, sizeof(text) - len, "at %ds crash app until %d.5s\n",
+								 i, i);
+	assert_false(parse(text, &error));
+	assert_non_null(strstr(error.message, "more than 16 faults"));
+}
+
+static bool
+held(const char *term, const Measured *values, double *measured)
+{
+	char text[256];
+	Error error;
+
+	snprintf(text, sizeof(text), HEAD "expect outbox %s\n", term);
+	assert_true(parse(text, &error));
+	return expectation_held(&scenario.expectations[0], values, measured);
+}
+
+static void
+verdicts(void **state)
+{
+	Measured values = {.offered = 3000};
+	double measured;
+
+	(void) state;
+	values.values[MEASURE_ACCEPTED] = 2999;
+	values.values[MEASURE_LOST] = 1;
+	values.values[MEASURE_ORDER] = 2;
+	values.values[MEASURE_P99] = 12.5;
+	values.values[MEASURE_DRAIN] = -1;
+	/* All but one are not all, however many there are. */
+	assert_false(held("accepted = 100%", &values, &measured));
+	assert_true(held("accepted >= 99.9%", &values, &measured));
+	assert_true(held("accepted = 2999", &values, &measured));
+	assert_true(held("lost + order >= 3", &values, &measured));
+	assert_true(measured == 3);
+	assert_false(held("lost < 1", &values, &measured));
+	assert_true(held("lost <= 1", &values, &measured));
+	assert_true(held("p99 <= 12.5ms", &values, &measured));
+	assert_false(held("p99 > 13ms", &values, &measured));
+	assert_false(held("drain < 1min", &values, &measured));
+	assert_true(held("drain > 1min", &values, &measured));
+	values.offered = 0;
+	assert_false(held("accepted = 100%", &values, &measured));
+	assert_false(held("lost <= 100%", &values, &measured));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(faults_beside_each_other),
+		cmocka_unit_test(too_much),
+		cmocka_unit_test(verdicts),
+	};
+
+	return cmocka_run_group_tests_name("scenario", tests, NULL, NULL);
+}
