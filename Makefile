@@ -92,12 +92,12 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run $(SCENARIO) $(GIVEN_RATE) --seed=$(SEED) --live=$(LIVE) $(if $(filter 1 yes on,$(FULL)),,--duration=60s)
 
-## check              all tests; check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -bench, -soak, -e2e: one suite
+## check              all tests; check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -prometheus, -bench, -soak, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
 
-check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-soak check-e2e:
+check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-soak check-e2e:
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check $(@:check-%=%)
 
 ## sim                relay and consumer in made-up worlds, with faults at random: SEEDS=1..20000 (about a minute)
@@ -190,10 +190,10 @@ bench-latency: install-extension
 dist:
 	@scripts/dist
 
-## clean              remove what was built (the broker's jars stay: build/kafka)
+## clean              remove what was built (what was fetched stays: build/kafka, build/prometheus)
 clean:
 	@$(MAKE) --no-print-directory -C extension clean
-	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name kafka -exec rm -rf {} +
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name kafka ! -name prometheus -exec rm -rf {} +
 
 ## help               this list
 help:
@@ -201,5 +201,5 @@ help:
 
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
-	sim fuzz check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-bench check-e2e \
+	sim fuzz check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
 	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench bench-emit bench-latency bench-relay bench-sink dist clean help

@@ -1,12 +1,13 @@
 """Prometheus: the text format read strictly, the rules of its linter, and promtool where it is.
 
-promtool isn't installed for the tests (its package brings a server of 96 MB that starts by
-itself); it is asked when it is in the PATH or named by PROMTOOL.
+promtool is asked when it is in the PATH, named by PROMTOOL, or where scripts/prometheus has put it.
 """
 import os
 import re
 import shutil
 import subprocess
+
+from harness.paths import TOP
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
@@ -84,7 +85,8 @@ def lint(families):
 
 def promtool():
     """Its path, or None."""
-    return os.environ.get("PROMTOOL") or shutil.which("promtool")
+    fetched = os.path.join(TOP, "build", "prometheus", "bin", "promtool")
+    return os.environ.get("PROMTOOL") or shutil.which("promtool") or (fetched if os.path.exists(fetched) else None)
 
 
 def check(text):
