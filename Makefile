@@ -146,6 +146,12 @@ MAJORS ?= 17 18 19
 check-matrix:
 	@test/container/matrix $(MAJORS)
 
+## check-compose      compose.yml: builds its images, brings it up, uses, breaks and looks at it, takes it down (CONTAINER=docker)
+check-compose:
+	@scripts/bootstrap compose --no-extension
+	@scripts/check-compose
+	@test/container/compose
+
 ## check-large        one transaction of EVENTS=5000000, RESTARTS=20 of the source under load: about 5 minutes
 check-large: EVENTS ?= 5000000
 check-large: RESTARTS ?= 20
@@ -190,10 +196,10 @@ bench-latency: install-extension
 dist:
 	@scripts/dist
 
-## clean              remove what was built (what was fetched stays: build/kafka, build/prometheus)
+## clean              remove what was built (what was fetched stays: build/kafka, build/prometheus, build/podman-compose)
 clean:
 	@$(MAKE) --no-print-directory -C extension clean
-	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name kafka ! -name prometheus -exec rm -rf {} +
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name kafka ! -name prometheus ! -name podman-compose -exec rm -rf {} +
 
 ## help               this list
 help:
@@ -202,4 +208,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	sim fuzz check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-large check-compat bench bench-emit bench-latency bench-relay bench-sink dist clean help
+	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-relay bench-sink dist clean help
