@@ -202,3 +202,34 @@ def test_what_has_no_test_is_found(base, page, old, new):
         source.write(text.replace(old, new, 1))
     done = run(os.path.join(TOP, "scripts", "check-named-tests"), there)
     assert done.returncode == 1 and f"docs/{page}.md" in done.stdout, done.stdout
+
+
+# ---------------------------------------------------------------------------
+# check-compose
+# ---------------------------------------------------------------------------
+
+def test_compose_yml_is_as_locked_up_as_it_says():
+    done = run(os.path.join(TOP, "scripts", "check-compose"))
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("old, new, finding", [
+    ("  read_only: true\n", "", "root file system"),
+    ("cap_drop: [ALL]", "cap_drop: [NET_RAW]", "capabilities"),
+    ("  security_opt: ['no-new-privileges:true']\n", "", "privileges"),
+    ("'127.0.0.1:${SOURCE_PORT", "'${SOURCE_PORT", "open to others"),
+    ("target: relay}", "target: programs}", "its user is root"),
+    ("    secrets: [relay-password]\n", "    environment: {PGPASSWORD: x}\n", "environment: not in the subset"),
+    ("relay.ini:ro", "relay.ini", "can be written to"),
+    ("compose/relay.ini:", "compose/replay.ini:", "there is no ./deploy/compose/replay.ini"),
+    ("  app-password: {file:", "  app-password: {environment:", "not from a file"),
+    ("    healthcheck: {<<: *health, test: [CMD, kafka-start, healthy]}\n", "", "no health check"),
+    ("\n  relay:\n", "\n  publisher:\n", "Prometheus asks relay:9187"),
+])
+def test_what_is_open_in_compose_yml_is_found(tmp_path, old, new, finding):
+    with open(os.path.join(TOP, "compose.yml"), encoding="utf-8") as source:
+        text = source.read()
+    assert old in text, "the file has changed: mend this test"
+    (tmp_path / "compose.yml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    done = run(os.path.join(TOP, "scripts", "check-compose"), str(tmp_path / "compose.yml"))
+    assert done.returncode == 1 and finding in done.stdout, done.stdout
