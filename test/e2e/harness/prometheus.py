@@ -19,7 +19,7 @@ def program(name):
 class Prometheus:
     """jobs: {name: address or addresses}; rule_files: paths."""
 
-    def __init__(self, base, reap, jobs, rule_files=(), interval="500ms"):
+    def __init__(self, base, reap, jobs, rule_files=(), interval="1s"):
         self.base = os.path.join(base, "prometheus")
         os.mkdir(self.base)
         self.port = free_port()
