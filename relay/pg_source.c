@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define COMMAND_MAX 2048
 #define NAME_SIZE 64
@@ -404,10 +405,13 @@ source_next(ReplSource *base, ByteView *frame, Error *error)
 }
 
 static IoResult
-source_gather(ReplSource *base, Error *error)
+source_gather(ReplSource *base, size_t *bytes, Error *error)
 {
 	PgSource *source = (PgSource *) base;
+	int waiting = 0;
 
+	/* An estimate: libpq reads as much as its buffer has room for, and under TLS it is something else. */
+	*bytes = ioctl(pg_link_fd(&source->link), FIONREAD, &waiting) == 0 ? (size_t) waiting : 0;
 	if (PQconsumeInput(source->link.conn) == 1)
 		return IO_OK;
 	pg_error_lost(error, source->link.conn, "read the replication stream");

@@ -19,9 +19,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FRAMES_PER_ROUND 2048
+#define FRAMES_PER_ROUND 8192
 /* So often in a backlog the walsender gets room to write on. */
 #define FRAMES_PER_GATHERING 96
+/* At most so much is taken from the connection while nothing can be published. */
+#define FILL_BYTES (2 * 1024 * 1024)
 
 static void
 remember_subject(Pump *pump, const OutboxEvent *event)
@@ -350,6 +352,7 @@ take_frame(Pump *pump, ByteView bytes, MonoUsec now, Error *error)
 	}
 	count_pending(pump);
 	pump->held = true;
+	pump->filled = 0;
 	return PUMP_MORE;
 }
 
@@ -372,6 +375,44 @@ listen_on(Pump *pump, MonoUsec now, Error *error)
 	return PUMP_SOURCE_LOST;
 }
 
+static PumpVerdict
+run_dry(Pump *pump, MonoUsec now, Error *error)
+{
+	bool gathers;
+
+	pace_dry(&pump->pace, now);
+	gathers = pump_gather_at(pump, now) != MONO_NEVER;
+	/* In a backlog that says nothing about what comes. */
+	if (gathers && pump->pace.behind)
+		return PUMP_IDLE;
+	if (!pump->kafka.idle)
+		pump->kafka.idle_since = now;
+	pump->kafka.idle = true;
+	return gathers ? PUMP_IDLE : listen_on(pump, now, error);
+}
+
+static PumpVerdict
+gather(Pump *pump, ReplSource *source, Error *error)
+{
+	size_t bytes;
+
+	if (source->ops->gather(source, &bytes, error) != IO_OK)
+		return PUMP_SOURCE_LOST;
+	pace_gathered(&pump->pace, bytes);
+	if (pump->held)
+		pump->filled += bytes;
+	return PUMP_IDLE;
+}
+
+/* What is held waits for the end of a transaction of the sink, and the walsender needn't. */
+MonoUsec
+pump_fill_at(const Pump *pump, MonoUsec now)
+{
+	bool fills = pump->held && pump->kafka.ending && pump->pace.behind && pump->filled < FILL_BYTES;
+
+	return fills ? now + pump->pace.step_usec : MONO_NEVER;
+}
+
 void
 pump_finish(Pump *pump)
 {
@@ -387,9 +428,18 @@ pump_is_amid_transaction(const Pump *pump)
 PumpVerdict
 pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *error)
 {
+	size_t bytes;
+
 	pump->now = now;
 	if (pump_gather_at(pump, now) != MONO_NEVER)
-		return source->ops->gather(source, error) == IO_OK ? PUMP_IDLE : PUMP_SOURCE_LOST;
+		return gather(pump, source, error);
+	if (pump_fill_at(pump, now) != MONO_NEVER)
+	{
+		PumpVerdict verdict = gather(pump, source, error);
+
+		if (verdict != PUMP_IDLE)
+			return verdict;
+	}
 	for (int i = 0; i < FRAMES_PER_ROUND; i++)
 	{
 		PumpVerdict verdict;
@@ -398,7 +448,7 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 		if (pump->finishing && !pump_is_amid_transaction(pump))
 			return PUMP_IDLE;
 		if (pump->pace.behind && i % FRAMES_PER_GATHERING == FRAMES_PER_GATHERING - 1 &&
-			!pump->held && source->ops->gather(source, error) != IO_OK)
+			!pump->held && source->ops->gather(source, &bytes, error) != IO_OK)
 			return PUMP_SOURCE_LOST;
 		if (!pump->held)
 		{
@@ -408,13 +458,7 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 					pump->kafka.idle = false;
 					break;
 				case IO_AGAIN:
-					pace_dry(&pump->pace, now);
-					if (pump_gather_at(pump, now) != MONO_NEVER)
-						return PUMP_IDLE;
-					if (!pump->kafka.idle)
-						pump->kafka.idle_since = now;
-					pump->kafka.idle = true;
-					return listen_on(pump, now, error);
+					return run_dry(pump, now, error);
 				case IO_END:
 					error_transient(error, "the server ended the replication stream");
 					return PUMP_SOURCE_LOST;

@@ -58,6 +58,7 @@ typedef struct PumpConfig
 	int64_t mark_interval_usec;
 	uint64_t mark_idle_bytes;
 	int64_t silence_usec; /* a stream that doesn't answer for this long is lost */
+	int64_t gather_usec;  /* of a stream that is current and busy; 0: it isn't gathered */
 	TransactionLimits transactions;
 } PumpConfig;
 
@@ -158,6 +159,11 @@ extern MonoUsec pump_wake_at(const Pump *pump);
  * again at that time, and till then no descriptor is a reason to wake up; see pace.h.
  */
 extern MonoUsec pump_gather_at(const Pump *pump, MonoUsec now);
+/*
+ * MONO_NEVER: nothing is done for the source while something is held.  Else pump_read() takes from its connection what is
+ * there, and wants to do so again at that time.
+ */
+extern MonoUsec pump_fill_at(const Pump *pump, MonoUsec now);
 extern const char *pump_wanted_topic(const Pump *pump);
 /* That topic can't be had: its event is poison. */
 extern void pump_topic_refused(Pump *pump, const Error *error);

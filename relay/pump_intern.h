@@ -75,6 +75,7 @@ struct Pump
 
 	bool held;
 	Assembled pending; /* what is held */
+	size_t filled;	   /* since then */
 	RoutedEvent routed;
 	Pace pace;
 	MonoUsec listening_since; /* the last time reading began */

@@ -41,6 +41,8 @@ pump_configure(Pump *pump, const PumpConfig *config, int64_t feedback_interval_u
 {
 	pump->config.mark_interval_usec = config->mark_interval_usec;
 	pump->config.mark_idle_bytes = config->mark_idle_bytes;
+	pump->config.gather_usec = config->gather_usec;
+	pace_configure(&pump->pace, config->gather_usec);
 	pump->feedback.config.interval_usec = feedback_interval_usec;
 }
 
@@ -100,7 +102,7 @@ pump_source_lost(Pump *pump)
 {
 	pump->held = false;
 	pump->listening = false;
-	pace_init(&pump->pace);
+	pace_init(&pump->pace, pump->config.gather_usec);
 	pump->in_transaction = false;
 	pump->kafka.amid = false;
 	heartbeats_free(&pump->heartbeats);

@@ -303,6 +303,8 @@ wake_up(const Relay *relay, MonoUsec now)
 	MonoUsec wake_at = hears_registry(relay) ? registry_wake_at(relay->registry) : MONO_NEVER;
 
 	wake_at = earlier(wake_at, pump_gather_at(relay->pump, now));
+	if (relay->state == RELAY_STREAMING)
+		wake_at = earlier(wake_at, pump_fill_at(relay->pump, now));
 	wake_at = earlier(wake_at, relay_kafka_wake_at(relay));
 	if (relay->renewing)
 		wake_at = earlier(wake_at, relay->renew_deadline);

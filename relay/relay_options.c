@@ -130,6 +130,10 @@ static const OptionSpec relay_specs[] = {
 	{"feedback.interval", OPTION_DURATION, "10s", 100, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "How often the server hears from the relay when there is nothing new. A quarter of "
 	 "wal_sender_timeout if that is less."},
+	{"gather.interval", OPTION_DURATION, "4ms", 0, 100, NULL, "ms", OPTION_RELOADABLE,
+	 "How long a stream of more than some 2,000 transactions a second is left alone, so that what "
+	 "comes goes to Kafka together; "
+	 "0: never. A slower one is never made to wait."},
 	{"drain.timeout", OPTION_DURATION, "30s", 0, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "After SIGTERM, wait at most this long for what is in flight, and for the rest of a "
 	 "transaction "
@@ -340,6 +344,7 @@ fill(RelayConfig *config, const Options *options, bool kafka, Error *error)
 		.heartbeat_interval_usec = duration_usec(options, "heartbeat.interval"),
 		.maintain_interval_usec = duration_usec(options, "maintain.interval"),
 		.feedback_interval_usec = duration_usec(options, "feedback.interval"),
+		.gather_interval_usec = duration_usec(options, "gather.interval"),
 		.drain_timeout_usec = duration_usec(options, "drain.timeout"),
 		.reconnect_min_usec = duration_usec(options, "reconnect.min"),
 		.reconnect_max_usec = duration_usec(options, "reconnect.max"),

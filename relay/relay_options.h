@@ -42,6 +42,7 @@ typedef struct RelayConfig
 	int64_t heartbeat_interval_usec;
 	int64_t maintain_interval_usec; /* 0: off */
 	int64_t feedback_interval_usec;
+	int64_t gather_interval_usec; /* 0: off */
 	int64_t drain_timeout_usec;
 	int64_t reconnect_min_usec;
 	int64_t reconnect_max_usec;

@@ -26,6 +26,7 @@ relay_pump_config(const RelayConfig *config)
 						.mark_interval_usec = config->mark_interval_usec,
 						.mark_idle_bytes = config->mark_idle_bytes,
 						.silence_usec = SILENCE_USEC,
+						.gather_usec = config->gather_interval_usec,
 						.transactions = relay_transaction_limits(config)};
 }
 

@@ -20,8 +20,8 @@ typedef struct ReplSourceOps
 {
 	/* IO_OK: *frame holds one COPY BOTH message; IO_AGAIN: wait for readable; IO_END; IO_FAILED */
 	IoResult (*next)(ReplSource *source, ByteView *frame, Error *error);
-	/* Takes what is there from the network, for later.  IO_OK or IO_FAILED */
-	IoResult (*gather)(ReplSource *source, Error *error);
+	/* Takes what is there from the network, for later; *bytes is how much.  IO_OK or IO_FAILED */
+	IoResult (*gather)(ReplSource *source, size_t *bytes, Error *error);
 	/* Queue a standby status update ('r' message, already framed by walframe). IO_OK or IO_FAILED */
 	IoResult (*send_status)(ReplSource *source, ByteView message, Error *error);
 	/* Push queued output. IO_OK: all gone; IO_AGAIN: wait for writable; IO_FAILED */

@@ -64,6 +64,7 @@ configure(SimRelay *relay, PoisonPolicy policy)
 	config->poison_policy = policy;
 	config->exactly_once = world->exactly_once;
 	choose_limits(config);
+	config->gather_interval_usec = sim_between(0, 8) * USEC_PER_MS;
 	config->mark_interval_usec = sim_between(10, 200) * USEC_PER_MS;
 	config->mark_idle_bytes = (uint64_t) sim_between(65536, 400000);
 	config->heartbeat_interval_usec = sim_between(100, 600) * USEC_PER_MS;

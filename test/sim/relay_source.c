@@ -82,8 +82,9 @@ let_leave(PgSource *source)
 
 /* What has arrived is in next()'s hands at once. */
 static IoResult
-gather(ReplSource *base, Error *error)
+gather(ReplSource *base, size_t *bytes, Error *error)
 {
+	*bytes = 0;
 	if (!source_is_lost((PgSource *) base))
 		return IO_OK;
 	error_transient(error, "the stream is lost");

@@ -26,6 +26,7 @@ typedef struct FakeSource
 	int count;
 	int next;
 	int gathered;
+	size_t gives;	/* bytes, each time */
 	PgUsec sent_at; /* of the frames that are given next */
 	PgLsn flushed;	/* in the last status update */
 	int updates;
@@ -82,9 +83,10 @@ fake_next(ReplSource *base, ByteView *frame, Error *error)
 }
 
 static inline IoResult
-fake_gather(ReplSource *base, Error *error)
+fake_gather(ReplSource *base, size_t *bytes, Error *error)
 {
 	(void) error;
+	*bytes = ((FakeSource *) base)->gives;
 	((FakeSource *) base)->gathered++;
 	return IO_OK;
 }

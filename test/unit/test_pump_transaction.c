@@ -61,13 +61,19 @@ end_it(Bench *bench)
 	return deliver(bench, bench->sink.count);
 }
 
+static void
+let_gather(Bench *bench)
+{
+	while (pump_gather_at(bench->pump, bench->now) != MONO_NEVER)
+		bench->now = pump_gather_at(bench->pump, bench->now);
+}
+
 /* In a backlog nothing is read for a moment; then what came is. */
 static void
 gather(Bench *bench)
 {
 	assert_true(pump_gather_at(bench->pump, bench->now) != MONO_NEVER);
-	while (pump_gather_at(bench->pump, bench->now) != MONO_NEVER)
-		bench->now = pump_gather_at(bench->pump, bench->now);
+	let_gather(bench);
 	assert_int_equal(read_all(bench), PUMP_IDLE);
 }
 
@@ -249,6 +255,63 @@ what_is_current_waits_for_no_pause(void **state)
 	gather(bench);
 	assert_int_equal(transact(bench), PUMP_IDLE);
 	assert_int_equal(bench->sink.commits, 2);
+}
+
+/* More than are worth a wake-up each: they come together, and are committed as without that. */
+static void
+what_is_busy_waits_for_no_pause(void **state)
+{
+	PumpConfig config = {.mark_interval_usec = USEC_PER_SEC, .gather_usec = 4 * USEC_PER_MS};
+	Bench *bench = *state;
+	PgLsn lsn = 200;
+
+	pump_configure(bench->pump, &config, USEC_PER_SEC);
+	for (int i = 0; i < 300; i++, lsn += 100)
+	{
+		drop_frames(bench);
+		give_transaction(bench, lsn, "");
+		bench->now += 200;
+		assert_int_equal(read_all(bench), PUMP_IDLE);
+	}
+	give_transaction(bench, lsn, "a");
+	gather(bench);
+	assert_true(pump_gather_at(bench->pump, bench->now) != MONO_NEVER);
+	assert_int_equal(pump_transact_wake_at(bench->pump), bench->now + 5 * USEC_PER_MS);
+	bench->now += 5 * USEC_PER_MS;
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	assert_int_equal(bench->sink.commits, 1);
+}
+
+/* The walsender needn't wait for Kafka; but what is taken from it meanwhile has a limit. */
+static void
+a_backlog_comes_while_one_is_committed(void **state)
+{
+	Bench *bench = *state;
+	int steps = 0;
+
+	bench->source.sent_at = USEC_PER_SEC;
+	give_transaction(bench, 200, "abcd");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	give_transaction(bench, 300, "e");
+	assert_true(pump_fill_at(bench->pump, bench->now) == MONO_NEVER);
+	let_gather(bench);
+	assert_int_equal(read_all(bench), PUMP_HELD);
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	assert_int_equal(bench->sink.commits, 1);
+	bench->source.gathered = 0;
+	bench->source.gives = 65536;
+	for (MonoUsec at; (at = pump_fill_at(bench->pump, bench->now)) != MONO_NEVER; bench->now = at)
+	{
+		assert_int_equal(read_all(bench), PUMP_HELD);
+		assert_true(++steps < 1000);
+	}
+	assert_int_equal(bench->source.gathered, 2 * 1024 * 1024 / 65536);
+	assert_int_equal(read_all(bench), PUMP_HELD);
+	assert_int_equal(bench->source.gathered, 2 * 1024 * 1024 / 65536);
+	assert_int_equal(deliver(bench, 4), PUMP_IDLE);
+	assert_int_equal(end_it(bench), PUMP_IDLE);
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_string_equal(bench->sink.published, "abcde");
 }
 
 /* A keepalive says nothing about what is written and not committed (P5). */
@@ -507,6 +570,10 @@ main(void)
 		WITH_TRANSACTIONS(a_busy_stream_is_committed_by_time),
 		cmocka_unit_test_setup_teardown(waits_a_moment_for_more, set_up_lingering, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_current_waits_for_no_pause, set_up_lingering,
+										tear_down),
+		cmocka_unit_test_setup_teardown(what_is_busy_waits_for_no_pause, set_up_lingering,
+										tear_down),
+		cmocka_unit_test_setup_teardown(a_backlog_comes_while_one_is_committed, set_up_lingering,
 										tear_down),
 		WITH_TRANSACTIONS(a_keepalive_waits_for_the_commit),
 		WITH_TRANSACTIONS(a_failure_takes_the_whole_transaction_back),
