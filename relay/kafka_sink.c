@@ -22,8 +22,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MESSAGE_FIELDS 8
-
 static const EventSinkOps kafka_sink_ops;
 
 static bool
@@ -51,6 +49,7 @@ kafka_sink_close(EventSink *base)
 	kafka_sink_end_transactions(sink);
 	if (sink->event != NULL)
 		rd_kafka_event_destroy(sink->event);
+	kafka_sink_end_rounds(sink);
 	kafka_sink_forget_topics(sink);
 	if (sink->queue != NULL)
 	{
@@ -112,6 +111,7 @@ kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes,
 	}
 	sink->handle = kafka_handle_create(conf, role, error);
 	if (sink->handle == NULL || !start_queue(sink, error) ||
+		!kafka_sink_start_rounds(sink, error) ||
 		(transactions != NULL && !kafka_sink_start_transactions(sink, config, transactions, error)))
 	{
 		kafka_sink_close(&sink->base);
@@ -176,36 +176,6 @@ kafka_sink_probe(EventSink *base, int timeout_ms)
  * -------------------------------------------------------------------------
  */
 
-/* NULL: out of memory. */
-static rd_kafka_headers_t *
-make_headers(const RoutedEvent *event)
-{
-	rd_kafka_headers_t *headers = rd_kafka_headers_new((size_t) event->header_count);
-
-	if (headers == NULL)
-		return NULL;
-	for (int i = 0; i < event->header_count; i++)
-	{
-		const RoutedHeader *header = &event->headers[i];
-
-		if (rd_kafka_header_add(headers, (const char *) header->name.data,
-								(ssize_t) header->name.len, header->value.data,
-								(ssize_t) header->value.len) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		{
-			rd_kafka_headers_destroy(headers);
-			return NULL;
-		}
-	}
-	return headers;
-}
-
-/* librdkafka takes a null pointer for null, whatever the length. */
-static const void *
-data_or_null(ByteView view)
-{
-	return view.data == NULL ? NULL : view.data;
-}
-
 IoResult
 kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Error *error)
 {
@@ -213,11 +183,7 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 	SinkTopic *topic;
 	PartitionRun *run;
 	int32_t partition;
-	rd_kafka_headers_t *headers;
-	rd_kafka_error_t *failure;
-	rd_kafka_resp_err_t code;
-	rd_kafka_vu_t fields[MESSAGE_FIELDS];
-	int n = 0;
+	IoResult io;
 
 	/* Also when it failed, as long as the reason is on its way. */
 	if (sink->transaction != TRANSACTION_NONE && sink->transaction != TRANSACTION_OPEN)
@@ -240,48 +206,16 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 	/* In a transaction a hole is never seen. */
 	if (sink->transaction == TRANSACTION_NONE && !kafka_sink_may_follow(run, sink->now))
 		return IO_FULL;
-	headers = make_headers(event);
-	if (headers == NULL)
-	{
-		error_bug(error, "out of memory");
-		return IO_FAILED;
-	}
-	fields[n].vtype = RD_KAFKA_VTYPE_RKT;
-	fields[n++].u.rkt = topic->handle;
-	fields[n].vtype = RD_KAFKA_VTYPE_PARTITION;
-	fields[n++].u.i32 = partition;
-	fields[n].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-	fields[n++].u.i = RD_KAFKA_MSG_F_COPY;
-	fields[n].vtype = RD_KAFKA_VTYPE_KEY;
-	fields[n].u.mem.ptr = (void *) data_or_null(event->key);
-	fields[n++].u.mem.size = event->key.len;
-	fields[n].vtype = RD_KAFKA_VTYPE_VALUE;
-	fields[n].u.mem.ptr = (void *) data_or_null(event->value);
-	fields[n++].u.mem.size = event->value.len;
-	fields[n].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
-	fields[n++].u.i64 = event->timestamp_ms;
-	fields[n].vtype = RD_KAFKA_VTYPE_OPAQUE;
-	fields[n++].u.ptr = (void *) (uintptr_t) token;
-	fields[n].vtype = RD_KAFKA_VTYPE_HEADERS;
-	fields[n++].u.headers = headers;
-
-	failure = rd_kafka_produceva(sink->handle, fields, (size_t) n);
-	if (failure == NULL)
-	{
+	io = kafka_sink_take(sink, topic->handle, partition, event, token, error);
+	if (io == IO_OK)
 		run->in_flight++;
-		sink->begun = true;
-		return IO_OK;
-	}
-	/* The headers are ours again. */
-	rd_kafka_headers_destroy(headers);
-	code = rd_kafka_error_code(failure);
-	rd_kafka_error_destroy(failure);
-	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-		return IO_FULL;
-	if (code == RD_KAFKA_RESP_ERR__FATAL)
-		sink->failed = true;
-	kafka_error_fill(error, code, "publish an event");
-	return IO_FAILED;
+	return io;
+}
+
+void
+kafka_sink_release(EventSink *base)
+{
+	(void) kafka_sink_let_go((KafkaSink *) base);
 }
 
 /* -------------------------------------------------------------------------
@@ -389,9 +323,10 @@ kafka_sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 {
 	KafkaSink *sink = (KafkaSink *) base;
 	uint64_t wakeups;
-	int count = 0;
+	int count;
 
 	sink->now = clock_mono();
+	count = kafka_sink_drain_round(sink, deliver, arg, max);
 	/* First the eventfd, then the queue until it is empty: nothing is missed. */
 	if (read(sink->fd, &wakeups, sizeof(wakeups)) < 0)
 		wakeups = 0;
@@ -441,6 +376,7 @@ kafka_sink_fd(const EventSink *base)
 
 static const EventSinkOps kafka_sink_ops = {
 	.publish = kafka_sink_publish,
+	.release = kafka_sink_release,
 	.drain = kafka_sink_drain,
 	.fd = kafka_sink_fd,
 	.close = kafka_sink_close,

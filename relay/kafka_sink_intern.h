@@ -27,6 +27,30 @@ typedef struct SinkTopic
 	uint32_t run_count;
 } SinkTopic;
 
+/* A view of what librdkafka is to get; one that is held owns value and headers. */
+typedef struct SinkMessage
+{
+	rd_kafka_topic_t *topic;
+	rd_kafka_headers_t *headers;
+	ByteView key;
+	ByteView value;
+	int64_t timestamp_ms;
+	DeliveryToken token;
+	int32_t partition;
+} SinkMessage;
+
+/* What was published and librdkafka doesn't have yet, in order; those before "gone" it has. */
+typedef struct SinkRound
+{
+	SinkMessage *messages;
+	uint32_t gone;
+	uint32_t count;
+	size_t bytes;
+	size_t held_bytes; /* a larger event isn't held */
+	rd_kafka_resp_err_t
+		refused; /* why the first of the rest didn't go; NO_ERROR: it wasn't tried */
+} SinkRound;
+
 /*
  *	starting --init--> open --commit()--> ending --> open
  *
@@ -56,6 +80,7 @@ typedef struct KafkaSink
 	bool cut_off;
 	Error refusal; /* class NONE: none */
 	char certificate[KAFKA_CERTIFICATE_TEXT];
+	SinkRound round;
 
 	TransactionState transaction;
 	TxnThread *thread;
@@ -85,6 +110,17 @@ extern bool kafka_sink_takes_purged(KafkaSink *sink, const rd_kafka_message_t *m
 extern void kafka_sink_blame_position(Error *error);
 extern void kafka_sink_end_transactions(KafkaSink *sink);
 
+/* kafka_sink_messages.c */
+extern MUST_CHECK bool kafka_sink_start_rounds(KafkaSink *sink, Error *error);
+/* As publish() of sink.h. */
+extern IoResult kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
+								const RoutedEvent *event, DeliveryToken token, Error *error);
+/* IO_OK: nothing is held; IO_FULL: not all of it can go now; IO_FAILED: the sink failed. */
+extern IoResult kafka_sink_let_go(KafkaSink *sink);
+/* Reports what was held when the sink failed; how many reports there were. */
+extern int kafka_sink_drain_round(KafkaSink *sink, DeliveryFn deliver, void *arg, int max);
+extern void kafka_sink_end_rounds(KafkaSink *sink);
+
 /* kafka_sink_topics.c */
 /* NULL with the Error filled; a pointer lives until the next call. */
 extern SinkTopic *kafka_sink_use_topic(KafkaSink *sink, const char *name, uint32_t index,
@@ -101,6 +137,7 @@ extern void kafka_sink_forget_topics(KafkaSink *sink);
 /* kafka_sink.c */
 extern IoResult kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken token,
 								   Error *error);
+extern void kafka_sink_release(EventSink *base);
 extern int kafka_sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max);
 extern int kafka_sink_fd(const EventSink *base);
 extern void kafka_sink_close(EventSink *base);

@@ -89,6 +89,9 @@ sink_commit(EventSink *base, const Position *before, Error *error)
 		error_transient(error, "the producer failed and is to be replaced");
 		return IO_FAILED;
 	}
+	/* The position comes last.  What is refused now is reported. */
+	if (kafka_sink_let_go(sink) != IO_OK)
+		return IO_AGAIN;
 	io = write_position(sink, before, error);
 	if (io != IO_OK)
 		return io;
@@ -224,6 +227,7 @@ kafka_sink_end_transactions(KafkaSink *sink)
 
 const EventSinkOps kafka_sink_transactional_ops = {
 	.publish = kafka_sink_publish,
+	.release = kafka_sink_release,
 	.drain = kafka_sink_drain,
 	.fd = kafka_sink_fd,
 	.close = kafka_sink_close,

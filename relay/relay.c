@@ -380,6 +380,8 @@ relay_step(Relay *relay, MonoUsec now, PgUsec wall, MonoUsec *wake_at)
 			more |= relay->state == RELAY_STREAMING;
 			break;
 	}
+	if (relay->sink != NULL)
+		relay->sink->ops->release(relay->sink);
 	relay_transact(relay, now);
 	watch(relay, now);
 	*wake_at = more ? now : wake_up(relay, now);

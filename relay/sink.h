@@ -51,6 +51,11 @@ typedef struct EventSinkOps
 {
 	IoResult (*publish)(EventSink *sink, const RoutedEvent *event, DeliveryToken token,
 						Error *error);
+	/*
+	 * The end of a round: what was published may have been held until now, to go together.  It may fail
+	 * then; its report says so.  drain() does the same.
+	 */
+	void (*release)(EventSink *sink);
 	/* Calls back for at most max reports; returns how many there were. */
 	int (*drain)(EventSink *sink, DeliveryFn deliver, void *arg, int max);
 	int (*fd)(const EventSink *sink); /* readable when drain() has something */

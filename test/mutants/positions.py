@@ -35,8 +35,8 @@ mutant("place-crc32", "place", "relay/kafka_partition.c",
 mutant("place-over-another-count", "place", "relay/kafka_partition.c",
        "(int32_t) event->partition_count, NULL, NULL)", "(int32_t) event->partition_count + 1, NULL, NULL)",
        unit="test_place:keys_lie_where_java_clients_put_them")
-mutant("place-left-to-the-library", "place", "relay/kafka_sink.c",
-       "fields[n++].u.i32 = partition;", "fields[n++].u.i32 = RD_KAFKA_PARTITION_UA;",
+mutant("place-left-to-the-library", "place", "relay/kafka_sink_messages.c",
+       "fields[n++].u.i32 = message->partition;", "fields[n++].u.i32 = RD_KAFKA_PARTITION_UA;",
        e2e="test_positions.py::test_a_topic_that_grows_between_a_crash_and_the_next_start")
 mutant("place-without-key-by-null", "place", "relay/route.c",
        "routed->partition_key = key.text.data != NULL ? key.text : view_of(router->texts.id);",
@@ -112,6 +112,12 @@ mutant("holes-the-first-not-alone", "holes", "relay/kafka_sink.c",
        "if (sink->transaction == TRANSACTION_NONE && !kafka_sink_may_follow(run, sink->now))",
        "if (sink->failed && !kafka_sink_may_follow(run, sink->now))",
        unit="test_kafka_refusals:the_first_message_of_a_producer_goes_alone")
+mutant("holes-behind-a-refused-one-of-a-round", "holes", "relay/kafka_sink_messages.c",
+       "\t\t\tround->refused = code;\n\t\t\treturn IO_FAILED;", "\t\t\tcontinue;",
+       unit="test_kafka_refusals:what_was_held_fails_with_its_producer")
+mutant("holes-a-large-one-overtakes", "holes", "relay/kafka_sink_messages.c",
+       "else if (kafka_sink_let_go(sink) == IO_OK)", "else",
+       unit="test_kafka_refusals:what_is_large_goes_at_once")
 mutant("holes-the-pump-goes-on", "holes", "relay/pump_settle.c",
        "\tpump->failed = true;\n\tpump->failure", "\tpump->failed = false;\n\tpump->failure",
        unit="test_pump:resumes_at_the_first_unsettled_event_after_a_failure", quick=True)

@@ -93,6 +93,9 @@ mutant("transaction-position-is-not-believed", "sim-transactions", "relay/pump_s
 mutant("transaction-settles-when-written", "sim-transactions", "relay/pump_settle.c",
        "if (window_write(pump->window, delivery->token, &settled))", "if (window_settle(pump->window, delivery->token, &settled))")
 
+mutant("round-is-not-released", "sim-relay", "relay/relay.c",
+       "\tif (relay->sink != NULL)\n\t\trelay->sink->ops->release(relay->sink);\n", "")
+
 # -- sessions -----------------------------------------------------------------------------
 
 mutant("relay-does-not-wait-for-what-is-in-flight", "sim-relay", "relay/relay_session.c",

@@ -215,6 +215,7 @@ sink_commit(EventSink *base, const Position *before, Error *error)
 		error_transient(error, "the producer failed");
 		return IO_FAILED;
 	}
+	sink_release(base);
 	sink->open = false;
 	sink->ending = true;
 	sink->before = *before;

@@ -2,7 +2,7 @@
  * relay_producer.c
  *	  kafka_sink.h for the simulation: an idempotent, gapless producer, or one of transactions.
  *
- *		publish -> queue of its partition -> batch -> broker -> answer -> report
+ *		publish -> held -- release, or now and then --> queue of its partition -> batch -> broker -> answer -> report
  *
  * A request and its answer may be lost, and come again; the broker appends a batch once.  A producer
  * that failed or was closed sends nothing more, but what it had sent may arrive yet.  Reports come
@@ -98,11 +98,11 @@ send(Lane *lane)
 {
 	FakeSink *sink = lane->sink;
 
-	if (lane->sent > 0 || lane->count == 0 || sink->failed || sink->closed)
+	if (lane->sent > 0 || lane->count == lane->held || sink->failed || sink->closed)
 		return;
 	lane->sent = 1 + (unsigned) sim_below(BATCH);
-	if (lane->sent > lane->count)
-		lane->sent = lane->count;
+	if (lane->sent > lane->count - lane->held)
+		lane->sent = lane->count - lane->held;
 	lane->appended = false;
 	sim_after(some_time(), arrive, lane);
 }
@@ -231,6 +231,18 @@ number_of(const RoutedEvent *event)
 	return (int) number;
 }
 
+void
+sink_release(EventSink *base)
+{
+	FakeSink *sink = (FakeSink *) base;
+
+	for (int i = 0; i < PLACES; i++)
+	{
+		sink->lanes[i].held = 0;
+		send(&sink->lanes[i]);
+	}
+}
+
 static IoResult
 publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Error *error)
 {
@@ -251,10 +263,13 @@ publish(EventSink *base, const RoutedEvent *event, DeliveryToken token, Error *e
 	sink_begin_transaction(sink);
 	lane->messages[(lane->first + lane->count++) % MESSAGES] =
 		(Message){token, number_of(event), position};
+	lane->held++;
 	sink->outstanding++;
 	if (position.commit_lsn > sink->relay->published)
 		sink->relay->published = position.commit_lsn;
-	send(lane);
+	/* Its room for those of a round is limited. */
+	if (sim_chance(10))
+		sink_release(base);
 	return IO_OK;
 }
 
@@ -299,6 +314,8 @@ drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 	FakeSink *sink = (FakeSink *) base;
 	int given = 0;
 
+	for (int i = 0; i < PLACES; i++)
+		SIM_CHECK(sink->lanes[i].held == 0, "a round ended, and what was published is held on");
 	while (sink->report_count > 0 && given < max && (given == 0 || !sim_chance(5)))
 	{
 		unsigned i = (unsigned) sim_below(sink->report_count);
@@ -336,8 +353,9 @@ close_sink(EventSink *base)
 	}
 }
 
-static const EventSinkOps sink_ops = {publish, drain, fd, close_sink, NULL};
-static const EventSinkOps transactional_ops = {publish, drain, fd, close_sink, sink_commit};
+static const EventSinkOps sink_ops = {publish, sink_release, drain, fd, close_sink, NULL};
+static const EventSinkOps transactional_ops = {publish, sink_release, drain,
+											   fd,		close_sink,	  sink_commit};
 
 /* -------------------------------------------------------------------------
  * kafka_sink.h

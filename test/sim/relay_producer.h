@@ -42,6 +42,7 @@ typedef struct Lane
 	Message messages[MESSAGES];
 	unsigned first;
 	unsigned count;
+	unsigned held; /* of those, the last: what release() lets go */
 	unsigned sent; /* of those; a request of them is under way */
 	bool appended; /* they are in the log */
 } Lane;
@@ -83,6 +84,8 @@ struct FakeSink
 extern void sink_report(FakeSink *sink, ReportKind kind, DeliveryToken token);
 /* Nothing more is sent; what has no report gets one.  refused: the batch that is to blame, or NULL. */
 extern void sink_fail(FakeSink *sink, const Lane *refused);
+/* What is held is sent. */
+extern void sink_release(EventSink *base);
 /* Of a stopped process nothing goes on: then that is done later. */
 extern bool sink_waits_for_process(const FakeSink *sink, SimAction action, void *object);
 

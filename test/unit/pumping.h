@@ -232,8 +232,14 @@ fake_sink_close(EventSink *base)
 	(void) base;
 }
 
-static const EventSinkOps fake_sink_ops = {fake_publish, fake_drain, fake_sink_fd, fake_sink_close,
-										   fake_commit};
+static inline void
+fake_release(EventSink *base)
+{
+	(void) base;
+}
+
+static const EventSinkOps fake_sink_ops = {fake_publish, fake_release,	  fake_drain,
+										   fake_sink_fd, fake_sink_close, fake_commit};
 
 /* --- frames --- */
 

@@ -212,13 +212,15 @@ typedef struct LoneSink
 } LoneSink;
 
 static IoResult
-publish_one(LoneSink *lone)
+publish_sized(LoneSink *lone, size_t size)
 {
+	static const uint8_t value[32768] = "{}";
 	RoutedEvent event = {.topic = lone->topic,
 						 .partition_count = 1,
 						 .partition = PARTITION_BY_KEY,
 						 .key = {(const uint8_t *) "0", 1},
-						 .value = {(const uint8_t *) "{}", 2},
+						 .value = {value, size},
+						 .size = (uint32_t) size + 1,
 						 .timestamp_ms = 1};
 	Error error;
 	IoResult io;
@@ -228,6 +230,12 @@ publish_one(LoneSink *lone)
 	io = lone->sink->ops->publish(lone->sink, &event, lone->next, &error);
 	lone->next += io == IO_OK;
 	return io;
+}
+
+static IoResult
+publish_one(LoneSink *lone)
+{
+	return publish_sized(lone, 2);
 }
 
 static void
@@ -278,6 +286,97 @@ the_first_message_of_a_producer_goes_alone(void **state)
 		assert_int_equal(publish_one(&lone), IO_OK);
 	drain_until(&lone, 4);
 	assert_int_equal(lone.reports.delivered, 4);
+	close_lone(&lone);
+}
+
+static int
+library_has(LoneSink *lone)
+{
+	return rd_kafka_outq_len(kafka_sink_handle(lone->sink));
+}
+
+/* One message is acknowledged, so that others may follow each other. */
+static void
+open_warm(LoneSink *lone, Mock *mock, const char *const *settings)
+{
+	open_lone(lone, mock, settings);
+	assert_int_equal(publish_one(lone), IO_OK);
+	drain_until(lone, 1);
+	assert_int_equal(library_has(lone), 0);
+}
+
+static void
+those_of_a_round_go_at_its_end(void **state)
+{
+	LoneSink lone;
+
+	open_warm(&lone, *state, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(publish_one(&lone), IO_OK);
+	assert_int_equal(library_has(&lone), 0);
+	lone.sink->ops->release(lone.sink);
+	assert_int_equal(library_has(&lone), 3);
+	drain_until(&lone, 4);
+	assert_int_equal(lone.reports.delivered, 4);
+	close_lone(&lone);
+}
+
+/* What is large takes with it what came before, so that order stays; so does more than a round can hold. */
+static void
+what_is_large_goes_at_once(void **state)
+{
+	LoneSink lone;
+	int given = 2;
+
+	open_warm(&lone, *state, NULL);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	assert_int_equal(publish_sized(&lone, 32768), IO_OK);
+	assert_int_equal(library_has(&lone), given);
+	while (library_has(&lone) <= 2)
+	{
+		assert_int_equal(publish_sized(&lone, 10000), IO_OK);
+		assert_true(++given < 1000);
+	}
+	drain_until(&lone, 1 + given);
+	assert_int_equal(lone.reports.delivered, 1 + given);
+	close_lone(&lone);
+}
+
+/* The client's limit for a message is met where that one can be blamed for it. */
+static void
+what_the_client_refuses_is_refused_at_once(void **state)
+{
+	static const char *const small[] = {"kafka.message.max.bytes", "2000", NULL};
+	LoneSink lone;
+
+	open_warm(&lone, *state, small);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	assert_int_equal(publish_sized(&lone, 4000), IO_FAILED);
+	drain_until(&lone, 2);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	drain_until(&lone, 3);
+	assert_int_equal(lone.reports.delivered, 3);
+	close_lone(&lone);
+}
+
+/* Each of them is reported, and none has gone behind the one that couldn't. */
+static void
+what_was_held_fails_with_its_producer(void **state)
+{
+	LoneSink lone;
+
+	open_warm(&lone, *state, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(publish_one(&lone), IO_OK);
+	assert_int_equal(rd_kafka_test_fatal_error(kafka_sink_handle(lone.sink),
+											   RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+											   "made up"),
+					 RD_KAFKA_RESP_ERR_NO_ERROR);
+	lone.sink->ops->release(lone.sink);
+	drain_until(&lone, 4);
+	assert_int_equal(lone.reports.failed, 3);
+	assert_int_equal(lone.reports.certain, 3);
+	assert_int_equal(publish_one(&lone), IO_FAILED);
 	close_lone(&lone);
 }
 
@@ -357,6 +456,10 @@ main(void)
 		WITH_ONE_BROKER(what_may_be_persisted_is_no_poison),
 		WITH_ONE_BROKER(a_duplicate_is_a_delivery),
 		WITH_ONE_BROKER(the_first_message_of_a_producer_goes_alone),
+		WITH_ONE_BROKER(those_of_a_round_go_at_its_end),
+		WITH_ONE_BROKER(what_is_large_goes_at_once),
+		WITH_ONE_BROKER(what_the_client_refuses_is_refused_at_once),
+		WITH_ONE_BROKER(what_was_held_fails_with_its_producer),
 		WITH_ONE_BROKER(a_full_queue_is_no_failure),
 		WITH_ONE_BROKER(a_refused_message_is_certainly_not_persisted),
 		WITH_ONE_BROKER(a_late_answer_leaves_it_open),

@@ -1,0 +1,258 @@
+/*
+ * kafka_sink_messages.c
+ *	  How an event becomes a message of librdkafka: together with the others of its round.
+ *
+ *		publish() -> round -- release(), drain(), or it is full --> librdkafka
+ *
+ * librdkafka's thread makes a batch of what is there when the linger of the first message is over.  Events that
+ * come to it one by one, each behind the work of decoding it, make many small batches, each with a
+ * request of its own; those of a whole round, given at once, make one.
+ *
+ * Refuses what librdkafka refuses.  What is large isn't held: it fills a batch by itself.
+ *
+ * Invariants: librdkafka gets messages in the order of publish(); behind one that it refused it gets none; a
+ * message that is held when the sink fails is reported as failed.
+ */
+#include "kafka_sink_intern.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_FIELDS 8
+
+#define ROUND_MESSAGES 2048
+#define ROUND_BYTES ((size_t) 512 * 1024)
+#define HELD_BYTES 16384 /* of one */
+
+bool
+kafka_sink_start_rounds(KafkaSink *sink, Error *error)
+{
+	char limit[24];
+	size_t size = sizeof(limit);
+
+	sink->round.messages = calloc(ROUND_MESSAGES, sizeof(*sink->round.messages));
+	if (sink->round.messages == NULL)
+		return error_bug(error, "out of memory");
+	/* So that librdkafka's limit for one message is met where it can be blamed on it. */
+	sink->round.held_bytes = HELD_BYTES;
+	if (rd_kafka_conf_get(rd_kafka_conf(sink->handle), "message.max.bytes", limit, &size) ==
+			RD_KAFKA_CONF_OK &&
+		strtoul(limit, NULL, 10) / 2 < HELD_BYTES)
+		sink->round.held_bytes = strtoul(limit, NULL, 10) / 2;
+	return true;
+}
+
+/* -------------------------------------------------------------------------
+ * one
+ * -------------------------------------------------------------------------
+ */
+
+/* NULL: out of memory. */
+static rd_kafka_headers_t *
+make_headers(const RoutedEvent *event)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new((size_t) event->header_count);
+
+	if (headers == NULL)
+		return NULL;
+	for (int i = 0; i < event->header_count; i++)
+	{
+		const RoutedHeader *header = &event->headers[i];
+
+		if (rd_kafka_header_add(headers, (const char *) header->name.data,
+								(ssize_t) header->name.len, header->value.data,
+								(ssize_t) header->value.len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			rd_kafka_headers_destroy(headers);
+			return NULL;
+		}
+	}
+	return headers;
+}
+
+/* Takes the headers, and with RD_KAFKA_MSG_F_FREE the value, unless it fails. */
+static rd_kafka_resp_err_t
+hand_over(KafkaSink *sink, const SinkMessage *message, int flags)
+{
+	rd_kafka_vu_t fields[MESSAGE_FIELDS];
+	rd_kafka_error_t *failure;
+	rd_kafka_resp_err_t code;
+	int n = 0;
+
+	fields[n].vtype = RD_KAFKA_VTYPE_RKT;
+	fields[n++].u.rkt = message->topic;
+	fields[n].vtype = RD_KAFKA_VTYPE_PARTITION;
+	fields[n++].u.i32 = message->partition;
+	fields[n].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+	fields[n++].u.i = flags;
+	fields[n].vtype = RD_KAFKA_VTYPE_KEY;
+	fields[n].u.mem.ptr = (void *) message->key.data;
+	fields[n++].u.mem.size = message->key.len;
+	fields[n].vtype = RD_KAFKA_VTYPE_VALUE;
+	fields[n].u.mem.ptr = (void *) message->value.data;
+	fields[n++].u.mem.size = message->value.len;
+	fields[n].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+	fields[n++].u.i64 = message->timestamp_ms;
+	fields[n].vtype = RD_KAFKA_VTYPE_OPAQUE;
+	fields[n++].u.ptr = (void *) (uintptr_t) message->token;
+	fields[n].vtype = RD_KAFKA_VTYPE_HEADERS;
+	fields[n++].u.headers = message->headers;
+
+	failure = rd_kafka_produceva(sink->handle, fields, (size_t) n);
+	if (failure == NULL)
+	{
+		sink->begun = true;
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	}
+	code = rd_kafka_error_code(failure);
+	rd_kafka_error_destroy(failure);
+	return code;
+}
+
+/* -------------------------------------------------------------------------
+ * those of a round
+ * -------------------------------------------------------------------------
+ */
+
+/* IO_FULL: nobody has it. */
+static IoResult
+hold(KafkaSink *sink, const SinkMessage *message)
+{
+	SinkRound *round = &sink->round;
+	size_t size = message->value.len + message->key.len;
+	SinkMessage *held;
+	uint8_t *copy;
+
+	if ((round->count == ROUND_MESSAGES || round->bytes + size > ROUND_BYTES) &&
+		kafka_sink_let_go(sink) != IO_OK)
+		return IO_FULL;
+	/* The value is librdkafka's in the end; the key, behind it, is copied by it. */
+	copy = malloc(size + 1);
+	if (copy == NULL)
+		return IO_FULL;
+	held = &round->messages[round->count++];
+	*held = *message;
+	memcpy(copy, message->value.data, message->value.len);
+	held->value.data = copy;
+	if (message->key.data != NULL)
+	{
+		memcpy(copy + message->value.len, message->key.data, message->key.len);
+		held->key.data = copy + message->value.len;
+	}
+	round->bytes += size;
+	return IO_OK;
+}
+
+static void
+drop(SinkMessage *message)
+{
+	rd_kafka_headers_destroy(message->headers);
+	free((void *) message->value.data);
+}
+
+IoResult
+kafka_sink_let_go(KafkaSink *sink)
+{
+	SinkRound *round = &sink->round;
+
+	for (; round->gone < round->count; round->gone++)
+	{
+		rd_kafka_resp_err_t code;
+
+		if (sink->failed)
+			return IO_FAILED;
+		code = hand_over(sink, &round->messages[round->gone], RD_KAFKA_MSG_F_FREE);
+		if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			return IO_FULL;
+		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			sink->failed = true;
+			round->refused = code;
+			return IO_FAILED;
+		}
+	}
+	round->gone = round->count = 0;
+	round->bytes = 0;
+	return IO_OK;
+}
+
+int
+kafka_sink_drain_round(KafkaSink *sink, DeliveryFn deliver, void *arg, int max)
+{
+	SinkRound *round = &sink->round;
+	int count = 0;
+
+	if (round->count == 0 || kafka_sink_let_go(sink) != IO_FAILED)
+		return 0;
+	for (; round->gone < round->count && count < max; round->gone++, count++)
+	{
+		SinkMessage *message = &round->messages[round->gone];
+		Delivery delivery = {.token = message->token,
+							 .certainly_not_persisted = true,
+							 .topic = rd_kafka_topic_name(message->topic),
+							 .partition = message->partition};
+
+		error_clear(&delivery.error);
+		if (round->refused != RD_KAFKA_RESP_ERR_NO_ERROR)
+			kafka_error_fill(&delivery.error, round->refused, "publish an event");
+		else
+			error_transient(&delivery.error, "the producer failed before it had this event");
+		round->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+		deliver(&delivery, arg);
+		drop(message);
+	}
+	return count;
+}
+
+void
+kafka_sink_end_rounds(KafkaSink *sink)
+{
+	SinkRound *round = &sink->round;
+
+	for (; round->gone < round->count; round->gone++)
+		drop(&round->messages[round->gone]);
+	free(round->messages);
+	*round = (SinkRound){0};
+}
+
+/* -------------------------------------------------------------------------
+ * in
+ * -------------------------------------------------------------------------
+ */
+
+IoResult
+kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
+				const RoutedEvent *event, DeliveryToken token, Error *error)
+{
+	SinkMessage message = {.topic = topic,
+						   .headers = make_headers(event),
+						   .key = event->key,
+						   .value = event->value,
+						   .timestamp_ms = event->timestamp_ms,
+						   .token = token,
+						   .partition = partition};
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+
+	if (message.headers == NULL)
+	{
+		error_bug(error, "out of memory");
+		return IO_FAILED;
+	}
+	if (event->value.data != NULL && event->size <= sink->round.held_bytes)
+	{
+		if (hold(sink, &message) == IO_OK)
+			return IO_OK;
+	}
+	else if (kafka_sink_let_go(sink) == IO_OK)
+		code = hand_over(sink, &message, RD_KAFKA_MSG_F_COPY);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return IO_OK;
+	rd_kafka_headers_destroy(message.headers); /* they are ours again */
+	/* Also when what was held is refused: it is reported. */
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		return IO_FULL;
+	if (code == RD_KAFKA_RESP_ERR__FATAL)
+		sink->failed = true;
+	kafka_error_fill(error, code, "publish an event");
+	return IO_FAILED;
+}
