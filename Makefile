@@ -192,6 +192,11 @@ bench-latency: install-extension
 	@$(MAKE) --no-print-directory build
 	@bench/latency/run
 
+## bench-outage       what a relay does while Kafka is away, and how it comes back: 15 minutes (MINUTES=10), into build/bench/outage.json
+bench-outage: install-extension
+	@$(MAKE) --no-print-directory build
+	@bench/outage/run $(MINUTES:%=--minutes=%)
+
 ## dist               the PGXN distribution of the extension: build/dist/*.zip
 dist:
 	@scripts/dist
@@ -208,4 +213,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	sim fuzz check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-relay bench-sink dist clean help
+	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help

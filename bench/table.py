@@ -9,7 +9,7 @@ import sys
 
 from results import OUT, TOP
 
-ORDER = ("emit", "relay", "latency", "sink")
+ORDER = ("emit", "relay", "latency", "sink", "outage")
 
 
 def number(value):

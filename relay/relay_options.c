@@ -131,9 +131,8 @@ static const OptionSpec relay_specs[] = {
 	 "How often the server hears from the relay when there is nothing new. A quarter of "
 	 "wal_sender_timeout if that is less."},
 	{"gather.interval", OPTION_DURATION, "4ms", 0, 100, NULL, "ms", OPTION_RELOADABLE,
-	 "How long a stream of more than some 2,000 transactions a second is left alone, so that what "
-	 "comes goes to Kafka together; "
-	 "0: never. A slower one is never made to wait."},
+	 "So long at a time a stream that brings more than some 2,000 transactions a second is left "
+	 "alone, so that what comes goes to Kafka together. 0: not at all. A slower one never waits."},
 	{"drain.timeout", OPTION_DURATION, "30s", 0, 3600000, NULL, "ms", OPTION_RELOADABLE,
 	 "After SIGTERM, wait at most this long for what is in flight, and for the rest of a "
 	 "transaction "

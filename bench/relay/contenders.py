@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import sys
 import time
 
 import peers
@@ -53,6 +54,11 @@ class Run:
     def per_event(self):
         """Microseconds of processor time; less than a tick of the system's clock counts as one."""
         return max(self.user + self.system, TICK) * 1e6 / self.events
+
+
+def build():
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", os.path.dirname(os.path.abspath(__file__))], check=True,
+                   stdout=sys.stderr)
 
 
 def bench_relay(*arguments):
