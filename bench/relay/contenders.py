@@ -4,6 +4,8 @@ The clock starts with START_REPLICATION, as the server says when it came.  It st
 commit; for what goes to Kafka with the last append (the topics have the broker's time); in exactly-once mode with the
 report that the last of it is committed, for records without the end of their transaction are nothing yet.
 """
+import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import os
@@ -142,9 +144,10 @@ class Backlog:
 
     def null(self):
         """The ceiling; its slot stays where it is, and serves every round."""
-        found = bench_relay("null", self.scene.source.conninfo(self.scene.database), self.slot("null"),
-                            self.scene.publication, self.last)
-        return self._of_program(found)
+        return self._of_program(bench_relay("null", *self._null()))
+
+    def _null(self):
+        return self.scene.source.conninfo(self.scene.database), self.slot("null"), self.scene.publication, self.last
 
     def _of_program(self, found):
         return Run(self.workload.events, (found["ended_usec"] - found["began_usec"]) / 1e6, found["user_usec"] / 1e6,
@@ -232,8 +235,35 @@ class Backlog:
 
     def bare(self, source, name):
         """The messages of another one's topic, sent by librdkafka alone."""
+        with self._sender(source, name) as send:
+            return self._of_program(send())
+
+    def beside(self, source, name):
+        """The null client, and at the same time the bare producer: what this machine has for any relay."""
+        with self._sender(source, name) as send:
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                sent = pool.submit(send)
+                read = bench_relay("null", *self._null())
+                sent = sent.result()
+        return Run(self.workload.events, (max(read["ended_usec"], sent["ended_usec"]) - read["began_usec"]) / 1e6,
+                   sent["user_usec"] / 1e6, sent["system_usec"] / 1e6, walsender=read["beside_nsec"] / 1e9)
+
+    @contextlib.contextmanager
+    def _sender(self, source, name):
+        """A bare producer that is connected; called, it sends, and gives what it found."""
         topic = self.topic(name)
-        found = bench_relay("send", self.scene.broker.servers, f"{self.prefix(source)}.{workloads.TYPE}",
-                            self.workload.events, topic, *SENDER)
+        with subprocess.Popen([PROGRAM, "send", self.scene.broker.servers, f"{self.prefix(source)}.{workloads.TYPE}",
+                               str(self.workload.events), topic, *SENDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as sender:
+            said = ""
+            while not said.endswith("ready\n"):
+                line = sender.stderr.readline()
+                assert line, f"bench-relay send: {said}"
+                said += line
+
+            def send():
+                found, errors = sender.communicate("", timeout=TIMEOUT)
+                assert sender.returncode == 0, f"bench-relay send: {errors}"
+                return json.loads(found)
+            yield send
         check(self.scene.broker.servers, topic, self.workload.events)
-        return self._of_program(found)

@@ -5,7 +5,8 @@
  *
  * Refuses to go on after a message that wasn't delivered.
  *
- * Invariants: the measured part starts with a connected producer and ends with the last report.
+ * Invariants: the measured part starts with a connected producer, after "ready" on standard error and the end of
+ * standard input, and ends with the last report.
  */
 #include "commands.h"
 #include "exit_codes.h"
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEADERS_MAX 8
 #define ANSWER_MS 20000
@@ -175,6 +177,17 @@ send_one(rd_kafka_t *handle, rd_kafka_topic_t *topic, const Message *message, Er
 	}
 }
 
+/* Whoever started us may want to begin something else at the same moment. */
+static void
+wait_for_word(void)
+{
+	char byte;
+
+	fprintf(stderr, "ready\n");
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+}
+
 static bool
 send_all(rd_kafka_t *handle, const char *name, const Store *store, uint64_t *delivered,
 		 Spent *spent, Error *error)
@@ -188,6 +201,7 @@ send_all(rd_kafka_t *handle, const char *name, const Store *store, uint64_t *del
 		rd_kafka_metadata_destroy(metadata);
 	else
 		(void) error_permanent(error, EXIT_CONFIG, "could not find the topic \"%s\"", name);
+	wait_for_word();
 	spent_begin(spent, 0);
 	for (uint64_t i = 0; ok && i < store->events; i++)
 	{
