@@ -215,7 +215,7 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 void
 kafka_sink_release(EventSink *base)
 {
-	(void) kafka_sink_let_go((KafkaSink *) base);
+	(void) kafka_sink_let_go((KafkaSink *) base, false);
 }
 
 /* -------------------------------------------------------------------------
@@ -363,6 +363,8 @@ kafka_sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 		rd_kafka_event_destroy(sink->event);
 		sink->event = NULL;
 	}
+	/* They may have made room. */
+	(void) kafka_sink_let_go(sink, false);
 	if (count < max && sink->transaction != TRANSACTION_NONE)
 		count += kafka_sink_drain_thread(sink, deliver, arg);
 	return count;

@@ -15,8 +15,11 @@
 /* What this producer sent to a partition. */
 typedef struct PartitionRun
 {
-	uint32_t in_flight;
-	bool open; /* the broker acknowledged something */
+	uint32_t in_flight; /* published, and not reported */
+	uint32_t held;		/* of those: librdkafka doesn't have them */
+	uint32_t pass;		/* of the last look at what is held, */
+	bool goes;			/* and whether it went in that */
+	bool open;			/* the broker acknowledged something */
 	MonoUsec acknowledged_at;
 } PartitionRun;
 
@@ -31,6 +34,7 @@ typedef struct SinkTopic
 typedef struct SinkMessage
 {
 	rd_kafka_topic_t *topic;
+	uint32_t topic_index;
 	rd_kafka_headers_t *headers;
 	ByteView key;
 	ByteView value;
@@ -39,16 +43,16 @@ typedef struct SinkMessage
 	int32_t partition;
 } SinkMessage;
 
-/* What was published and librdkafka doesn't have yet, in order; those before "gone" it has. */
+/* What was published and librdkafka doesn't have yet, in order. */
 typedef struct SinkRound
 {
 	SinkMessage *messages;
-	uint32_t gone;
 	uint32_t count;
+	uint32_t pass;
 	size_t bytes;
-	size_t held_bytes; /* a larger event isn't held */
-	rd_kafka_resp_err_t
-		refused; /* why the first of the rest didn't go; NO_ERROR: it wasn't tried */
+	size_t held_bytes;			 /* a larger event isn't held */
+	rd_kafka_resp_err_t refused; /* why that one didn't go */
+	DeliveryToken refused_token; /* 0: each went that was tried */
 } SinkRound;
 
 /*
@@ -115,8 +119,11 @@ extern MUST_CHECK bool kafka_sink_start_rounds(KafkaSink *sink, Error *error);
 /* As publish() of sink.h. */
 extern IoResult kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
 								const RoutedEvent *event, DeliveryToken token, Error *error);
-/* IO_OK: nothing is held; IO_FULL: not all of it can go now; IO_FAILED: the sink failed. */
-extern IoResult kafka_sink_let_go(KafkaSink *sink);
+/*
+ * Hands over what is held, but for what would wait in librdkafka (all: that, too).  IO_OK: all that may go
+ * has gone; IO_FULL: its queue is full; IO_FAILED: the sink failed.
+ */
+extern IoResult kafka_sink_let_go(KafkaSink *sink, bool all);
 /* Reports what was held when the sink failed; how many reports there were. */
 extern int kafka_sink_drain_round(KafkaSink *sink, DeliveryFn deliver, void *arg, int max);
 extern void kafka_sink_end_rounds(KafkaSink *sink);

@@ -2,27 +2,32 @@
  * kafka_sink_messages.c
  *	  How an event becomes a message of librdkafka: together with the others of its round.
  *
- *		publish() -> round -- release(), drain(), or it is full --> librdkafka
+ *		publish() -> round -- release(), drain(), or no more room --> librdkafka
  *
  * librdkafka's thread makes a batch of what is there when the linger of the first message is over.  Events that
  * come to it one by one, each behind the work of decoding it, make many small batches, each with a
- * request of its own; those of a whole round, given at once, make one.
+ * request of its own; those of a whole round, given at once, make one.  And it sends nothing more to a partition
+ * while five messages or more are on their way there, but as long as something is due behind them its thread goes round
+ * without a pause: such messages are kept here until the answer has come.
  *
  * Refuses what librdkafka refuses.  What is large isn't held: it fills a batch by itself.
  *
- * Invariants: librdkafka gets messages in the order of publish(); behind one that it refused it gets none; a
- * message that is held when the sink fails is reported as failed.
+ * Invariants: librdkafka gets the messages of a partition in the order of publish(); behind one that it refused it gets
+ * none; what is kept waits for reports that are to come; a message that is held when the sink fails is reported as failed.
  */
 #include "kafka_sink_intern.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define MESSAGE_FIELDS 8
 
-#define ROUND_MESSAGES 2048
-#define ROUND_BYTES ((size_t) 512 * 1024)
+#define ROUND_MESSAGES 4096
+#define ROUND_BYTES ((size_t) 1024 * 1024)
 #define HELD_BYTES 16384 /* of one */
+/* RD_KAFKA_IDEMP_MAX_INFLIGHT of librdkafka, which counts messages, up to 2.14 at least. */
+#define MESSAGES_IN_FLIGHT 5
 
 bool
 kafka_sink_start_rounds(KafkaSink *sink, Error *error)
@@ -114,6 +119,18 @@ hand_over(KafkaSink *sink, const SinkMessage *message, int flags)
  * -------------------------------------------------------------------------
  */
 
+static PartitionRun *
+run_of(KafkaSink *sink, const SinkMessage *message)
+{
+	return &sink->topics[message->topic_index].runs[message->partition];
+}
+
+static bool
+has_room(const SinkRound *round, size_t size)
+{
+	return round->count < ROUND_MESSAGES && round->bytes + size <= ROUND_BYTES;
+}
+
 /* IO_FULL: nobody has it. */
 static IoResult
 hold(KafkaSink *sink, const SinkMessage *message)
@@ -123,8 +140,9 @@ hold(KafkaSink *sink, const SinkMessage *message)
 	SinkMessage *held;
 	uint8_t *copy;
 
-	if ((round->count == ROUND_MESSAGES || round->bytes + size > ROUND_BYTES) &&
-		kafka_sink_let_go(sink) != IO_OK)
+	if (!has_room(round, size))
+		(void) kafka_sink_let_go(sink, true);
+	if (sink->failed || !has_room(round, size))
 		return IO_FULL;
 	/* The value is librdkafka's in the end; the key, behind it, is copied by it. */
 	copy = malloc(size + 1);
@@ -140,6 +158,7 @@ hold(KafkaSink *sink, const SinkMessage *message)
 		held->key.data = copy + message->value.len;
 	}
 	round->bytes += size;
+	run_of(sink, held)->held++;
 	return IO_OK;
 }
 
@@ -150,69 +169,104 @@ drop(SinkMessage *message)
 	free((void *) message->value.data);
 }
 
+/* One answer for all of its messages in this pass, so that they stay in order. */
+static bool
+may_go(KafkaSink *sink, const SinkMessage *message, bool all)
+{
+	PartitionRun *run = run_of(sink, message);
+
+	if (run->pass != sink->round.pass)
+	{
+		run->pass = sink->round.pass;
+		run->goes = all || run->in_flight - run->held < MESSAGES_IN_FLIGHT;
+	}
+	return run->goes;
+}
+
 IoResult
-kafka_sink_let_go(KafkaSink *sink)
+kafka_sink_let_go(KafkaSink *sink, bool all)
 {
 	SinkRound *round = &sink->round;
+	uint32_t count = round->count;
+	uint32_t kept = 0;
+	IoResult io = IO_OK;
 
-	for (; round->gone < round->count; round->gone++)
+	if (sink->failed)
+		return count > 0 ? IO_FAILED : IO_OK;
+	round->pass++;
+	for (uint32_t i = 0; i < count; i++)
 	{
-		rd_kafka_resp_err_t code;
+		SinkMessage *message = &round->messages[i];
+		size_t size = message->value.len + message->key.len;
+		rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
 
-		if (sink->failed)
-			return IO_FAILED;
-		code = hand_over(sink, &round->messages[round->gone], RD_KAFKA_MSG_F_FREE);
-		if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			return IO_FULL;
-		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		if (io == IO_OK && may_go(sink, message, all))
 		{
-			sink->failed = true;
-			round->refused = code;
-			return IO_FAILED;
+			code = hand_over(sink, message, RD_KAFKA_MSG_F_FREE);
+			if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			{
+				run_of(sink, message)->held--;
+				round->bytes -= size;
+				continue;
+			}
+			io = code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? IO_FULL : IO_FAILED;
+			if (io == IO_FAILED)
+			{
+				sink->failed = true;
+				round->refused = code;
+				/* The owner is to come and hear of it. */
+				(void) eventfd_write(sink->fd, 1);
+				round->refused_token = message->token;
+			}
 		}
+		round->messages[kept++] = *message;
 	}
-	round->gone = round->count = 0;
-	round->bytes = 0;
-	return IO_OK;
+	round->count = kept;
+	return io;
+}
+
+static void
+report(KafkaSink *sink, const SinkMessage *message, DeliveryFn deliver, void *arg)
+{
+	SinkRound *round = &sink->round;
+	Delivery delivery = {.token = message->token,
+						 .certainly_not_persisted = true,
+						 .topic = rd_kafka_topic_name(message->topic),
+						 .partition = message->partition};
+
+	error_clear(&delivery.error);
+	if (round->refused_token == message->token)
+		kafka_error_fill(&delivery.error, round->refused, "publish an event");
+	else
+		error_transient(&delivery.error, "the producer failed before it had this event");
+	deliver(&delivery, arg);
 }
 
 int
 kafka_sink_drain_round(KafkaSink *sink, DeliveryFn deliver, void *arg, int max)
 {
 	SinkRound *round = &sink->round;
-	int count = 0;
+	uint32_t count = 0;
 
-	if (round->count == 0 || kafka_sink_let_go(sink) != IO_FAILED)
+	if (!sink->failed)
 		return 0;
-	for (; round->gone < round->count && count < max; round->gone++, count++)
+	for (; count < round->count && count < (uint32_t) max; count++)
 	{
-		SinkMessage *message = &round->messages[round->gone];
-		Delivery delivery = {.token = message->token,
-							 .certainly_not_persisted = true,
-							 .topic = rd_kafka_topic_name(message->topic),
-							 .partition = message->partition};
-
-		error_clear(&delivery.error);
-		if (round->refused != RD_KAFKA_RESP_ERR_NO_ERROR)
-			kafka_error_fill(&delivery.error, round->refused, "publish an event");
-		else
-			error_transient(&delivery.error, "the producer failed before it had this event");
-		round->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
-		deliver(&delivery, arg);
-		drop(message);
+		report(sink, &round->messages[count], deliver, arg);
+		drop(&round->messages[count]);
 	}
-	return count;
+	round->count -= count;
+	memmove(round->messages, round->messages + count, round->count * sizeof(*round->messages));
+	return (int) count;
 }
 
 void
 kafka_sink_end_rounds(KafkaSink *sink)
 {
-	SinkRound *round = &sink->round;
-
-	for (; round->gone < round->count; round->gone++)
-		drop(&round->messages[round->gone]);
-	free(round->messages);
-	*round = (SinkRound){0};
+	for (uint32_t i = 0; i < sink->round.count; i++)
+		drop(&sink->round.messages[i]);
+	free(sink->round.messages);
+	sink->round = (SinkRound){0};
 }
 
 /* -------------------------------------------------------------------------
@@ -225,6 +279,7 @@ kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
 				const RoutedEvent *event, DeliveryToken token, Error *error)
 {
 	SinkMessage message = {.topic = topic,
+						   .topic_index = event->topic_index,
 						   .headers = make_headers(event),
 						   .key = event->key,
 						   .value = event->value,
@@ -243,7 +298,7 @@ kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
 		if (hold(sink, &message) == IO_OK)
 			return IO_OK;
 	}
-	else if (kafka_sink_let_go(sink) == IO_OK)
+	else if (kafka_sink_let_go(sink, true) == IO_OK)
 		code = hand_over(sink, &message, RD_KAFKA_MSG_F_COPY);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return IO_OK;

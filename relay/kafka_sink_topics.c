@@ -58,7 +58,15 @@ kafka_sink_use_topic(KafkaSink *sink, const char *name, uint32_t index, Error *e
 	topic = &sink->topics[index];
 	/* Looked up before the map was read again, which gave the index to another? */
 	if (topic->handle != NULL && strcmp(rd_kafka_topic_name(topic->handle), name) != 0)
+	{
+		/* What is held is for the old one. */
+		if (kafka_sink_let_go(sink, true) != IO_OK)
+		{
+			error_transient(error, "events for a topic that has another place now can't go");
+			return NULL;
+		}
 		forget_topic(topic);
+	}
 	if (topic->handle == NULL)
 	{
 		topic->handle = rd_kafka_topic_new(sink->handle, name, NULL);

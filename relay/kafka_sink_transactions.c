@@ -90,7 +90,7 @@ sink_commit(EventSink *base, const Position *before, Error *error)
 		return IO_FAILED;
 	}
 	/* The position comes last.  What is refused now is reported. */
-	if (kafka_sink_let_go(sink) != IO_OK)
+	if (kafka_sink_let_go(sink, true) != IO_OK)
 		return IO_AGAIN;
 	io = write_position(sink, before, error);
 	if (io != IO_OK)

@@ -52,8 +52,8 @@ typedef struct EventSinkOps
 	IoResult (*publish)(EventSink *sink, const RoutedEvent *event, DeliveryToken token,
 						Error *error);
 	/*
-	 * The end of a round: what was published may have been held until now, to go together.  It may fail
-	 * then; its report says so.  drain() does the same.
+	 * The end of a round: what was published may have been held until now, to go together.  It may fail then; its
+	 * report says so.  What would only wait for reports is held on until drain() has had them.
 	 */
 	void (*release)(EventSink *sink);
 	/* Calls back for at most max reports; returns how many there were. */

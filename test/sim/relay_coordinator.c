@@ -215,9 +215,9 @@ sink_commit(EventSink *base, const Position *before, Error *error)
 		error_transient(error, "the producer failed");
 		return IO_FAILED;
 	}
-	sink_release(base);
 	sink->open = false;
 	sink->ending = true;
+	sink_release(base);
 	sink->before = *before;
 	sink->age = sim.now - sink->opened_at;
 	sink_ask_for_end(sink);

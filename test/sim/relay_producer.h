@@ -9,6 +9,7 @@
 
 #define MESSAGES 128 /* that a producer holds; a power of 2 */
 #define BATCH 12
+#define IN_FLIGHT 5 /* messages of a partition, behind which others are held */
 #define REPORTS (2 * MESSAGES)
 #define WRITTEN_MAX EVENTS_MAX
 

@@ -321,6 +321,29 @@ those_of_a_round_go_at_its_end(void **state)
 	close_lone(&lone);
 }
 
+/* librdkafka sends no more to a partition that has five under way, and would go round for it. */
+static void
+what_would_wait_for_an_answer_is_held(void **state)
+{
+	Mock *mock = *state;
+	LoneSink lone;
+
+	open_warm(&lone, mock, NULL);
+	mock_answer(mock, RD_KAFKA_RESP_ERR_NO_ERROR, 300);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(publish_one(&lone), IO_OK);
+	lone.sink->ops->release(lone.sink);
+	for (int round = 0; round < 3; round++)
+	{
+		assert_int_equal(publish_one(&lone), IO_OK);
+		lone.sink->ops->release(lone.sink);
+		assert_int_equal(library_has(&lone), 5);
+	}
+	drain_until(&lone, 8);
+	assert_int_equal(lone.reports.delivered, 8);
+	close_lone(&lone);
+}
+
 /* What is large takes with it what came before, so that order stays; so does more than a round can hold. */
 static void
 what_is_large_goes_at_once(void **state)
@@ -457,6 +480,7 @@ main(void)
 		WITH_ONE_BROKER(a_duplicate_is_a_delivery),
 		WITH_ONE_BROKER(the_first_message_of_a_producer_goes_alone),
 		WITH_ONE_BROKER(those_of_a_round_go_at_its_end),
+		WITH_ONE_BROKER(what_would_wait_for_an_answer_is_held),
 		WITH_ONE_BROKER(what_is_large_goes_at_once),
 		WITH_ONE_BROKER(what_the_client_refuses_is_refused_at_once),
 		WITH_ONE_BROKER(what_was_held_fails_with_its_producer),
