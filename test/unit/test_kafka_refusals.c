@@ -212,12 +212,12 @@ typedef struct LoneSink
 } LoneSink;
 
 static IoResult
-publish_sized(LoneSink *lone, size_t size)
+publish_into(LoneSink *lone, int32_t partition, size_t size)
 {
 	static const uint8_t value[32768] = "{}";
 	RoutedEvent event = {.topic = lone->topic,
-						 .partition_count = 1,
-						 .partition = PARTITION_BY_KEY,
+						 .partition_count = 8,
+						 .partition = partition,
 						 .key = {(const uint8_t *) "0", 1},
 						 .value = {value, size},
 						 .size = (uint32_t) size + 1,
@@ -230,6 +230,12 @@ publish_sized(LoneSink *lone, size_t size)
 	io = lone->sink->ops->publish(lone->sink, &event, lone->next, &error);
 	lone->next += io == IO_OK;
 	return io;
+}
+
+static IoResult
+publish_sized(LoneSink *lone, size_t size)
+{
+	return publish_into(lone, 0, size);
 }
 
 static IoResult
@@ -382,7 +388,23 @@ what_the_client_refuses_is_refused_at_once(void **state)
 	close_lone(&lone);
 }
 
-/* Each of them is reported, and none has gone behind the one that couldn't. */
+/* There is no such partition. */
+static void
+none_goes_behind_one_that_is_refused(void **state)
+{
+	LoneSink lone;
+
+	open_warm(&lone, *state, NULL);
+	assert_int_equal(publish_into(&lone, 7, 2), IO_OK);
+	assert_int_equal(publish_one(&lone), IO_OK);
+	lone.sink->ops->release(lone.sink);
+	assert_int_equal(library_has(&lone), 0);
+	drain_until(&lone, 3);
+	assert_int_equal(lone.reports.certain, 2);
+	close_lone(&lone);
+}
+
+/* Each of them is reported. */
 static void
 what_was_held_fails_with_its_producer(void **state)
 {
@@ -483,6 +505,7 @@ main(void)
 		WITH_ONE_BROKER(what_would_wait_for_an_answer_is_held),
 		WITH_ONE_BROKER(what_is_large_goes_at_once),
 		WITH_ONE_BROKER(what_the_client_refuses_is_refused_at_once),
+		WITH_ONE_BROKER(none_goes_behind_one_that_is_refused),
 		WITH_ONE_BROKER(what_was_held_fails_with_its_producer),
 		WITH_ONE_BROKER(a_full_queue_is_no_failure),
 		WITH_ONE_BROKER(a_refused_message_is_certainly_not_persisted),
