@@ -18,25 +18,11 @@
 #include "files.h"
 #include "kafka_topics.h"
 #include "port.h"
-#include "scrape.h"
 
 #define INIT_TIMEOUT_USEC (30 * USEC_PER_SEC)
-#define READY_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define STOP_WAIT_USEC (3 * USEC_PER_SEC)
 #define KILL_WAIT_USEC (20 * USEC_PER_SEC)
-#define LOOK_USEC (20 * USEC_PER_MS)
-#define GET_TIMEOUT_USEC (500 * USEC_PER_MS)
 #define HANDLERS_LIMIT 32768
-#define READY_LIMIT 65536
-#define ARGUMENTS_MAX 6
-
-static void
-add_variable(DaemonSetup *setup, const char *name, const char *value)
-{
-	if (setup->variable_count < DAEMON_VARIABLES)
-		snprintf(setup->variables[setup->variable_count++], DAEMON_VARIABLE_SIZE, "%s=%s", name,
-				 value);
-}
 
 void
 daemons_init(Daemons *daemons, const DaemonsConfig *config)
@@ -132,81 +118,13 @@ daemons_restart_broker(Daemons *daemons, Error *error)
  * relay and consumer
  * ------------------------------------------------------------------------- */
 
-/* argument: one more, or NULL. */
-static bool
-start_daemon(Daemons *daemons, Child *child, const DaemonSetup *setup, const char *command,
-			 const char *argument, Error *error)
-{
-	char path[CLUSTER_PATH_SIZE];
-	char log_path[CLUSTER_PATH_SIZE];
-	const char *argv[ARGUMENTS_MAX] = {path, command};
-	const char *env[DAEMON_VARIABLES + 1] = {NULL};
-	int count = 2;
-	ChildSpec spec = {.name = setup->program,
-					  .argv = argv,
-					  .env = env,
-					  .log_path = log_path,
-					  .death_signal = SIGKILL};
-
-	if (argument != NULL)
-		argv[count++] = argument;
-	if (setup->config_path[0] != '\0')
-	{
-		argv[count++] = "--config";
-		argv[count++] = setup->config_path;
-	}
-	for (int i = 0; i < setup->variable_count; i++)
-		env[i] = setup->variables[i];
-	snprintf(path, sizeof(path), "%s/%s", daemons->config.program_dir, setup->program);
-	snprintf(log_path, sizeof(log_path), "%s/%s.log", daemons->config.dir, setup->program);
-	return child_start(child, &spec, error);
-}
-
-static bool
-answers(int port, const char *path)
-{
-	Buffer body;
-	int status;
-
-	buffer_init(&body, READY_LIMIT);
-	status = scrape_get(port, path, GET_TIMEOUT_USEC, &body);
-	buffer_free(&body);
-	return status == 200;
-}
-
-static bool
-await_ready(Child *child, int port, Interrupt *interrupt, Error *error)
-{
-	MonoUsec deadline = clock_mono() + READY_TIMEOUT_USEC;
-
-	while (!answers(port, "/readyz"))
-	{
-		if (!child_running(child))
-			return child_error(child, error);
-		if (!interrupt_wait(interrupt, clock_mono() + LOOK_USEC))
-			return error_transient(error, "interrupted");
-		if (clock_mono() > deadline)
-			return error_permanent(error, EXIT_SERVER, "%s did not get ready", child->name);
-	}
-	return true;
-}
-
 /* "init" to its end; argument: one more of its arguments, or NULL. */
 static bool
 init_daemon(Daemons *daemons, const DaemonSetup *setup, const char *argument, Interrupt *interrupt,
 			Error *error)
 {
-	return start_daemon(daemons, &daemons->tool, setup, "init", argument, error) &&
+	return daemon_start(setup, &daemons->tool, "init", argument, error) &&
 		   child_finish(&daemons->tool, interrupt, INIT_TIMEOUT_USEC, error);
-}
-
-static void
-listen_at(DaemonSetup *setup, const char *name, int port)
-{
-	char address[32];
-
-	snprintf(address, sizeof(address), "127.0.0.1:%d", port);
-	add_variable(setup, name, address);
 }
 
 static void
@@ -214,13 +132,13 @@ set_up_relay(Daemons *daemons, const char *conninfo)
 {
 	DaemonSetup *setup = &daemons->relay_setup;
 
-	*setup = (DaemonSetup){.program = "outbox-relay"};
-	add_variable(setup, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
-	add_variable(setup, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
-	listen_at(setup, "OUTBOX_RELAY_HTTP_LISTEN", daemons->relay_port);
+	daemon_init(setup, "outbox-relay", daemons->config.program_dir, daemons->config.dir);
+	daemon_set(setup, "OUTBOX_RELAY_POSTGRES_CONNINFO", conninfo);
+	daemon_set(setup, "OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
+	daemon_listen(setup, "OUTBOX_RELAY_HTTP_LISTEN", daemons->relay_port);
 	/* So that it is soon known that nothing is on its way any more. */
-	add_variable(setup, "OUTBOX_RELAY_HEARTBEAT_INTERVAL", "1s");
-	add_variable(setup, "OUTBOX_RELAY_FEEDBACK_INTERVAL", "1s");
+	daemon_set(setup, "OUTBOX_RELAY_HEARTBEAT_INTERVAL", "1s");
+	daemon_set(setup, "OUTBOX_RELAY_FEEDBACK_INTERVAL", "1s");
 }
 
 static bool
@@ -231,16 +149,16 @@ set_up_consumer(Daemons *daemons, const char *conninfo, Error *error)
 	char reset[32];
 	bool written;
 
-	*setup = (DaemonSetup){.program = "outbox-consumer"};
+	daemon_init(setup, "outbox-consumer", daemons->config.program_dir, daemons->config.dir);
 	snprintf(setup->config_path, sizeof(setup->config_path), "%.480s/consumer.ini",
 			 daemons->config.dir);
 	snprintf(reset, sizeof(reset), "%lldms",
 			 (long long) (daemons->config.breaker_reset_usec / USEC_PER_MS));
-	add_variable(setup, "OUTBOX_CONSUMER_TARGET_CONNINFO", conninfo);
-	add_variable(setup, "OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
-	listen_at(setup, "OUTBOX_CONSUMER_HTTP_LISTEN", daemons->consumer_port);
-	add_variable(setup, "OUTBOX_CONSUMER_CONSUMER_GROUP", "analytics");
-	add_variable(setup, "OUTBOX_CONSUMER_BREAKER_RESET", reset);
+	daemon_set(setup, "OUTBOX_CONSUMER_TARGET_CONNINFO", conninfo);
+	daemon_set(setup, "OUTBOX_CONSUMER_KAFKA_BOOTSTRAP_SERVERS", daemons->broker);
+	daemon_listen(setup, "OUTBOX_CONSUMER_HTTP_LISTEN", daemons->consumer_port);
+	daemon_set(setup, "OUTBOX_CONSUMER_CONSUMER_GROUP", "analytics");
+	daemon_set(setup, "OUTBOX_CONSUMER_BREAKER_RESET", reset);
 
 	buffer_init(&handlers, HANDLERS_LIMIT);
 	app_handlers_write(daemons->config.modes, &handlers);
@@ -253,25 +171,25 @@ set_up_consumer(Daemons *daemons, const char *conninfo, Error *error)
 bool
 daemons_run_relay(Daemons *daemons, Error *error)
 {
-	return start_daemon(daemons, &daemons->relay, &daemons->relay_setup, "run", NULL, error);
+	return daemon_start(&daemons->relay_setup, &daemons->relay, "run", NULL, error);
 }
 
 bool
 daemons_run_consumer(Daemons *daemons, Error *error)
 {
-	return start_daemon(daemons, &daemons->consumer, &daemons->consumer_setup, "run", NULL, error);
+	return daemon_start(&daemons->consumer_setup, &daemons->consumer, "run", NULL, error);
 }
 
 bool
 daemons_relay_serves(const Daemons *daemons)
 {
-	return answers(daemons->relay_port, "/healthz");
+	return daemon_answers(daemons->relay_port, "/healthz");
 }
 
 bool
 daemons_consumer_serves(const Daemons *daemons)
 {
-	return answers(daemons->consumer_port, "/healthz");
+	return daemon_answers(daemons->consumer_port, "/healthz");
 }
 
 bool
@@ -291,8 +209,8 @@ daemons_start(Daemons *daemons, const char *source_conninfo, const char *target_
 		   daemons_run_relay(daemons, error) &&
 		   init_daemon(daemons, &daemons->consumer_setup, NULL, interrupt, error) &&
 		   daemons_run_consumer(daemons, error) &&
-		   await_ready(&daemons->relay, daemons->relay_port, interrupt, error) &&
-		   await_ready(&daemons->consumer, daemons->consumer_port, interrupt, error);
+		   daemon_await(&daemons->relay, daemons->relay_port, interrupt, error) &&
+		   daemon_await(&daemons->consumer, daemons->consumer_port, interrupt, error);
 }
 
 void

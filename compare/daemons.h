@@ -7,9 +7,7 @@
 
 #include <stdint.h>
 
-#include "child.h"
-#include "error.h"
-#include "interrupt.h"
+#include "daemon.h"
 #include "mode.h"
 
 typedef struct DaemonsConfig
@@ -20,18 +18,6 @@ typedef struct DaemonsConfig
 	int64_t breaker_reset_usec;
 	bool modes[MODE_COUNT]; /* whose topics the consumer reads */
 } DaemonsConfig;
-
-#define DAEMON_VARIABLES 8
-#define DAEMON_VARIABLE_SIZE 1152
-
-/* How a daemon is started, and started again. */
-typedef struct DaemonSetup
-{
-	const char *program;
-	char config_path[512];									/* "": none */
-	char variables[DAEMON_VARIABLES][DAEMON_VARIABLE_SIZE]; /* "NAME=value" */
-	int variable_count;
-} DaemonSetup;
 
 typedef struct Daemons
 {
