@@ -52,32 +52,17 @@ create(rd_kafka_t *kafka, rd_kafka_NewTopic_t **topics, size_t count, Error *err
 	return done;
 }
 
-/* Fills topics; how many. */
-static size_t
-list_topics(const bool *modes, rd_kafka_NewTopic_t **topics)
-{
-	size_t count = 0;
-	char reason[256];
-
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-	{
-		if (modes[mode] && mode_produces((Mode) mode))
-			topics[count++] = rd_kafka_NewTopic_new(mode_topic((Mode) mode), PARTITIONS, 1, reason,
-													sizeof(reason));
-	}
-	return count;
-}
-
 bool
-kafka_topics_make(const char *brokers, const bool *modes, Error *error)
+kafka_topics_create(const char *brokers, const char *const *names, size_t count, Error *error)
 {
-	rd_kafka_NewTopic_t *topics[MODE_COUNT];
-	size_t count = list_topics(modes, topics);
+	rd_kafka_NewTopic_t *topics[KAFKA_TOPICS_MAX];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_t *kafka = NULL;
 	char reason[256] = "";
 	bool done = true;
 
+	for (size_t i = 0; i < count; i++)
+		topics[i] = rd_kafka_NewTopic_new(names[i], PARTITIONS, 1, reason, sizeof(reason));
 	if (count > 0 && rd_kafka_conf_set(conf, "bootstrap.servers", brokers, reason,
 									   sizeof(reason)) == RD_KAFKA_CONF_OK)
 		kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
@@ -91,4 +76,18 @@ kafka_topics_make(const char *brokers, const bool *modes, Error *error)
 	if (kafka != NULL)
 		rd_kafka_destroy(kafka);
 	return done;
+}
+
+bool
+kafka_topics_make(const char *brokers, const bool *modes, Error *error)
+{
+	const char *names[MODE_COUNT];
+	size_t count = 0;
+
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (modes[mode] && mode_produces((Mode) mode))
+			names[count++] = mode_topic((Mode) mode);
+	}
+	return kafka_topics_create(brokers, names, count, error);
 }

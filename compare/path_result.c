@@ -1,8 +1,46 @@
 /*
  * path_result.c
- *	  The three rates.
+ *	  Percentiles, and the three rates.
  */
 #include "path_result.h"
+
+#include "percentile.h"
+
+void
+path_latency_fill(PathLatency *latency, int64_t *samples, size_t count)
+{
+	const struct
+	{
+		double percent;
+		double *ms;
+	} ranks[] = {{50, &latency->p50_ms},
+				 {90, &latency->p90_ms},
+				 {99, &latency->p99_ms},
+				 {99.9, &latency->p999_ms},
+				 {100, &latency->max_ms}};
+
+	percentile_sort(samples, count);
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
+		*ranks[i].ms = (double) percentile_of(samples, count, ranks[i].percent) / USEC_PER_MS;
+}
+
+static double
+percentile_s(const int64_t *sorted, size_t count, double percent)
+{
+	return (double) percentile_of(sorted, count, percent) / USEC_PER_SEC;
+}
+
+void
+path_freshness_fill(PathFreshness *freshness, int64_t *samples, size_t count)
+{
+	*freshness = (PathFreshness){NOT_SEEN, NOT_SEEN, NOT_SEEN};
+	if (count == 0)
+		return;
+	percentile_sort(samples, count);
+	freshness->p50_s = percentile_s(samples, count, 50);
+	freshness->p99_s = percentile_s(samples, count, 99);
+	freshness->max_s = percentile_s(samples, count, 100);
+}
 
 static double
 percent_of_offered(const PathResult *result, uint64_t count)

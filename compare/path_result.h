@@ -41,6 +41,10 @@ typedef struct PathResult
 	double recovery_s; /* from the last restoration until a later request was accepted; NOT_SEEN */
 } PathResult;
 
+/* From microseconds, which are sorted in place. */
+extern void path_latency_fill(PathLatency *latency, int64_t *samples, size_t count);
+extern void path_freshness_fill(PathFreshness *freshness, int64_t *samples, size_t count);
+
 /* Of the requests that were offered, in per cent. */
 extern double path_accepted_percent(const PathResult *result);
 extern double path_durable_percent(const PathResult *result);

@@ -104,6 +104,17 @@ pg_session_run(PgSession *session, const char *sql, Error *error)
 }
 
 bool
+pg_session_run_once(const char *conninfo, int64_t statement_timeout_usec, const char *sql,
+					Error *error)
+{
+	PgSession *session = pg_session_open(conninfo, statement_timeout_usec, error);
+	bool done = session != NULL && pg_session_run(session, sql, error);
+
+	pg_session_close(session);
+	return done;
+}
+
+bool
 pg_session_text(PgSession *session, const char *sql, char *text, size_t size, Error *error)
 {
 	PGresult *result = PQexec(session->conn, sql);

@@ -22,6 +22,10 @@ extern void pg_session_close(PgSession *session); /* NULL is allowed */
 /* One or several statements, without parameters. */
 extern MUST_CHECK bool pg_session_run(PgSession *session, const char *sql, Error *error);
 
+/* The same on a connection of its own. */
+extern MUST_CHECK bool pg_session_run_once(const char *conninfo, int64_t statement_timeout_usec,
+										   const char *sql, Error *error);
+
 /* The first column of the first row. */
 extern MUST_CHECK bool pg_session_number(PgSession *session, const char *sql, int64_t *number,
 										 Error *error);

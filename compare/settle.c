@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#include "percentile.h"
-
 /* One mode at work. */
 typedef struct Settling
 {
@@ -60,15 +58,6 @@ fill_ledger(const Settling *settling, LedgerTotals *totals, Error *error)
 static void
 fill_latency(const Settling *settling, PathLatency *latency)
 {
-	const struct
-	{
-		double percent;
-		double *ms;
-	} ranks[] = {{50, &latency->p50_ms},
-				 {90, &latency->p90_ms},
-				 {99, &latency->p99_ms},
-				 {99.9, &latency->p999_ms},
-				 {100, &latency->max_ms}};
 	size_t accepted = 0;
 
 	for (uint32_t n = 0; n < settling->count; n++)
@@ -76,10 +65,7 @@ fill_latency(const Settling *settling, PathLatency *latency)
 		if (settling->records[n].outcome == OUTCOME_ACCEPTED)
 			settling->numbers[accepted++] = settling->records[n].latency_usec;
 	}
-	percentile_sort(settling->numbers, accepted);
-	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
-		*ranks[i].ms =
-			(double) percentile_of(settling->numbers, accepted, ranks[i].percent) / USEC_PER_MS;
+	path_latency_fill(latency, settling->numbers, accepted);
 }
 
 /* A direct request is visible before it is answered: that is no time at all. */
@@ -108,13 +94,7 @@ fill_freshness(const Settling *settling, PathFreshness *freshness, int64_t *visi
 		if (after != NEVER_VISIBLE)
 			settling->numbers[seen++] = after;
 	}
-	*freshness = (PathFreshness){NOT_SEEN, NOT_SEEN, NOT_SEEN};
-	if (seen == 0)
-		return;
-	percentile_sort(settling->numbers, seen);
-	freshness->p50_s = seconds(percentile_of(settling->numbers, seen, 50));
-	freshness->p99_s = seconds(percentile_of(settling->numbers, seen, 99));
-	freshness->max_s = seconds(percentile_of(settling->numbers, seen, 100));
+	path_freshness_fill(freshness, settling->numbers, seen);
 }
 
 /* What had been accepted when everything served again, or when the load ended. */
