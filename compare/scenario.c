@@ -36,30 +36,13 @@ typedef struct Parser
 	Moment from[SCENARIO_FAULTS_MAX];
 	Moment until[SCENARIO_FAULTS_MAX];
 	Word shape; /* where the load is described */
+	bool has_kind;
 	bool has_title;
 	bool has_about;
 	bool has_duration;
 	bool has_rate;
 	bool has_load;
 } Parser;
-
-static const char *const kind_names[FAULT_KIND_COUNT] = {
-	[FAULT_CRASH] = "crash",
-	[FAULT_PAUSE] = "pause",
-	[FAULT_LATENCY] = "latency",
-	[FAULT_BANDWIDTH] = "bandwidth",
-	[FAULT_RESET] = "reset",
-	[FAULT_BLACKHOLE] = "blackhole",
-	[FAULT_REFUSE] = "refuse",
-	[FAULT_DISK_FULL] = "disk-full",
-	[FAULT_CONNECTIONS] = "connections",
-};
-
-const char *
-fault_kind_name(FaultKind kind)
-{
-	return kind_names[kind];
-}
 
 /* -------------------------------------------------------------------------
  * settings
@@ -91,6 +74,26 @@ once(Parser *parser, const Word *key, bool *seen)
 		return words_fail(&parser->words, key, "\"%.*s\" is given twice", (int) key->len,
 						  key->text);
 	*seen = true;
+	return true;
+}
+
+static bool
+take_scenario_kind(Parser *parser, const Word *key)
+{
+	Scenario *scenario = parser->scenario;
+	Word word = words_next(&parser->words);
+
+	if (!once(parser, key, &parser->has_kind))
+		return false;
+	if (scenario->fault_count > 0 || scenario->expectation_count > 0)
+		return words_fail(&parser->words, key,
+						  "\"kind\" must stand before the first \"at\" and \"expect\"");
+	if (word_is(&word, "inventory"))
+		scenario->kind = SCENARIO_INVENTORY;
+	else if (!word_is(&word, "paths"))
+		return words_fail_hint(&parser->words, &word, "It is paths or inventory.",
+							   "unknown kind \"%.*s\"", (int) (word.len < 40 ? word.len : 40),
+							   word.text);
 	return true;
 }
 
@@ -204,93 +207,20 @@ take_moment(Parser *parser, Moment *moment)
 }
 
 static bool
-take_part(Parser *parser, FaultPlan *plan, const Word *where)
-{
-	static const char parts[] = "Parts are target, source, broker, relay, consumer and app.";
-	bool only_target = plan->kind == FAULT_DISK_FULL || plan->kind == FAULT_CONNECTIONS;
-
-	if (!part_parse(where->text, where->len, &plan->part))
-		return words_fail_hint(&parser->words, where, parts, "unknown part \"%.*s\"",
-							   (int) where->len, where->text);
-	if (only_target && plan->part != PART_TARGET)
-		return words_fail_hint(&parser->words, where, "It is for the target alone.",
-							   "there is no %s for the %s", kind_names[plan->kind],
-							   part_name(plan->part));
-	return true;
-}
-
-static bool
-take_links(Parser *parser, FaultPlan *plan, const Word *where)
-{
-	static const char links[] = "Links are target, source, app-target, app-source, "
-								"consumer-target and relay-source.";
-	Word word;
-
-	if (!links_parse(where->text, where->len, &plan->links))
-		return words_fail_hint(&parser->words, where, links, "unknown link \"%.*s\"",
-							   (int) where->len, where->text);
-	if (plan->kind == FAULT_LATENCY)
-	{
-		if (!words_duration(&parser->words, USEC_PER_MS, 60 * USEC_PER_SEC, &plan->amount_usec,
-							&word))
-			return false;
-		if (words_accept(&parser->words, "jitter") &&
-			!words_duration(&parser->words, 0, plan->amount_usec, &plan->jitter_usec, &word))
-			return false;
-	}
-	return plan->kind != FAULT_BANDWIDTH || words_bandwidth(&parser->words, &plan->bytes_per_s);
-}
-
-static bool
-take_kind(Parser *parser, FaultPlan *plan)
-{
-	Word word = words_next(&parser->words);
-
-	for (int i = 0; i < FAULT_KIND_COUNT; i++)
-	{
-		if (word_is(&word, kind_names[i]))
-		{
-			plan->kind = (FaultKind) i;
-			return true;
-		}
-	}
-	return words_fail_hint(&parser->words, &word,
-						   "Faults are crash, pause, latency, bandwidth, reset, blackhole, refuse, "
-						   "disk-full and connections.",
-						   "unknown fault \"%.*s\"", (int) word.len, word.text);
-}
-
-static bool
 take_fault(Parser *parser, const Word *key)
 {
 	Words *words = &parser->words;
 	Scenario *scenario = parser->scenario;
 	int n = scenario->fault_count;
 	FaultPlan *plan = &scenario->faults[n];
-	Word text;
-	Word where;
 
 	if (n == SCENARIO_FAULTS_MAX)
 		return words_fail(words, key, "more than %d faults", SCENARIO_FAULTS_MAX);
 	*plan = (FaultPlan){.line = words->line};
 	if (!take_moment(parser, &parser->from[n]))
 		return false;
-	text = words_rest_of_line(words);
-	if (!take_kind(parser, plan))
-		return false;
-	where = words_next(words);
-	if (where.len >= sizeof(plan->where))
-		return words_fail(words, &where, "unknown place \"%.*s\"",
-						  (int) (where.len < 40 ? where.len : 40), where.text);
-	memcpy(plan->where, where.text, where.len);
-	if (!(plan->kind == FAULT_CRASH || plan->kind == FAULT_PAUSE || plan->kind == FAULT_DISK_FULL ||
-				  plan->kind == FAULT_CONNECTIONS
-			  ? take_part(parser, plan, &where)
-			  : take_links(parser, plan, &where)))
-		return false;
-	text.len = (size_t) (words->before - text.text);
-	word_normalize(&text, plan->text, sizeof(plan->text));
-	if (!words_expect(words, "until") || !take_moment(parser, &parser->until[n]))
+	if (!fault_take(words, scenario->kind, plan) || !words_expect(words, "until") ||
+		!take_moment(parser, &parser->until[n]))
 		return false;
 	scenario->fault_count++;
 	return true;
@@ -304,6 +234,8 @@ clash(const FaultPlan *one, const FaultPlan *other)
 
 	if (one->links != 0 || other->links != 0)
 		same = (one->links & other->links) != 0 && one->kind == other->kind;
+	else if (one->kind == FAULT_AWAY || other->kind == FAULT_AWAY)
+		same = one->service == other->service;
 	else
 		same = one->part == other->part;
 	return same && one->from_usec < other->until_usec && other->from_usec < one->until_usec;
@@ -362,16 +294,18 @@ take_line(Parser *parser)
 		return take_fault(parser, &key) && words_end(words);
 	if (word_is(&key, "expect"))
 		return expectations_take(words, scenario) && words_end(words);
-	if (!word_is(&key, "title") && !word_is(&key, "about") && !word_is(&key, "duration") &&
-		!word_is(&key, "rate") && !word_is(&key, "load"))
+	if (!word_is(&key, "kind") && !word_is(&key, "title") && !word_is(&key, "about") &&
+		!word_is(&key, "duration") && !word_is(&key, "rate") && !word_is(&key, "load"))
 		return words_fail_hint(words, &key,
-							   "A line begins with title, about, duration, rate, load, at or "
+							   "A line begins with kind, title, about, duration, rate, load, at or "
 							   "expect.",
 							   "unknown word \"%.*s\"", (int) (key.len < 40 ? key.len : 40),
 							   key.text);
 	if (!words_expect(words, "="))
 		return false;
-	if (word_is(&key, "title"))
+	if (word_is(&key, "kind"))
+		done = take_scenario_kind(parser, &key);
+	else if (word_is(&key, "title"))
 		done =
 			take_text(parser, &key, &parser->has_title, scenario->title, sizeof(scenario->title));
 	else if (word_is(&key, "about"))

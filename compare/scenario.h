@@ -3,6 +3,7 @@
  *	  A scenario: a load, what fails and when, and what each path must come to.
  *
  *	# a comment
+ *	kind = paths							or inventory; if it is there, before all "at" and "expect"
  *	title = The target database crashes
  *	about = One or two sentences.
  *	duration = 20s
@@ -22,6 +23,15 @@
  *				lost duplicates order invented pending missing: requests
  *				p50 p99 drain recovery: times; what never came is longer than any
  *
+ * Of the inventory kind (inventory.h) the only fault is a service's database that is away, paths
+ * are sync and outbox, services may stand behind a path, and there are three more measures:
+ *
+ *	at 30% away pricing until 60%
+ *	expect sync partial >= 1						orders that some services have and others don't
+ *	expect outbox different = 0						orders that don't say what was ordered
+ *	expect outbox inventory recommendation lag <= 2s	longest from the answer until it was there
+ *	expect outbox audit lost = 0, drain <= 30s
+ *
  * Pure: text in, values out.  An error names file, line and column.
  */
 #ifndef OUTBOX_COMPARE_SCENARIO_H
@@ -34,6 +44,7 @@
 #include "mode.h"
 #include "part.h"
 #include "schedule.h"
+#include "shop.h"
 
 #define SCENARIO_NAME_SIZE 48
 #define SCENARIO_TITLE_SIZE 96
@@ -42,6 +53,12 @@
 #define SCENARIO_FAULTS_MAX 16
 #define SCENARIO_EXPECTATIONS_MAX 128
 #define SCENARIO_SIZE_MAX 65536 /* of a file */
+
+typedef enum ScenarioKind
+{
+	SCENARIO_PATHS,
+	SCENARIO_INVENTORY
+} ScenarioKind;
 
 typedef enum FaultKind
 {
@@ -54,6 +71,7 @@ typedef enum FaultKind
 	FAULT_REFUSE,
 	FAULT_DISK_FULL,
 	FAULT_CONNECTIONS,
+	FAULT_AWAY, /* of the inventory kind alone */
 	FAULT_KIND_COUNT
 } FaultKind;
 
@@ -61,6 +79,7 @@ typedef struct FaultPlan
 {
 	FaultKind kind;
 	Part part;			 /* crash, pause, disk-full, connections */
+	Service service;	 /* away */
 	unsigned links;		 /* of the others: bits of LINK_BIT() */
 	int64_t amount_usec; /* latency */
 	int64_t jitter_usec;
@@ -89,6 +108,9 @@ typedef enum Measure
 	MEASURE_P99,
 	MEASURE_DRAIN,
 	MEASURE_RECOVERY,
+	MEASURE_PARTIAL, /* this and what follows: of the inventory kind alone */
+	MEASURE_DIFFERENT,
+	MEASURE_LAG,
 	MEASURE_COUNT
 } Measure;
 
@@ -112,7 +134,9 @@ typedef enum MeasureUnit
 
 typedef struct Expectation
 {
-	Mode mode;
+	Mode mode;		   /* of the paths kind */
+	ShopPath path;	   /* of the inventory kind */
+	Service service;   /* SERVICE_COUNT: all that are called, together */
 	unsigned measures; /* their sum: bits of MEASURE_BIT() */
 	Comparison comparison;
 	MeasureUnit unit;
@@ -122,6 +146,7 @@ typedef struct Expectation
 
 typedef struct Scenario
 {
+	ScenarioKind kind;
 	char name[SCENARIO_NAME_SIZE];
 	char title[SCENARIO_TITLE_SIZE];
 	char about[SCENARIO_ABOUT_SIZE];

@@ -23,23 +23,34 @@ static const char *const measure_names[MEASURE_COUNT] = {
 	[MEASURE_P99] = "p99",
 	[MEASURE_DRAIN] = "drain",
 	[MEASURE_RECOVERY] = "recovery",
+	[MEASURE_PARTIAL] = "partial",
+	[MEASURE_DIFFERENT] = "different",
+	[MEASURE_LAG] = "lag",
 };
 
 static bool
 is_time(unsigned measures)
 {
-	return (measures & (MEASURE_BIT(MEASURE_P50) | MEASURE_BIT(MEASURE_P99) |
-						MEASURE_BIT(MEASURE_DRAIN) | MEASURE_BIT(MEASURE_RECOVERY))) != 0;
+	return (measures &
+			(MEASURE_BIT(MEASURE_P50) | MEASURE_BIT(MEASURE_P99) | MEASURE_BIT(MEASURE_DRAIN) |
+			 MEASURE_BIT(MEASURE_RECOVERY) | MEASURE_BIT(MEASURE_LAG))) != 0;
+}
+
+/* Whether a scenario of this kind has it. */
+static bool
+measured_in(ScenarioKind kind, int measure)
+{
+	return kind == SCENARIO_INVENTORY ? measure != MEASURE_RECOVERY : measure < MEASURE_PARTIAL;
 }
 
 static bool
-take_measure(Words *words, unsigned *measures)
+take_measure(Words *words, ScenarioKind kind, unsigned *measures)
 {
 	Word word = words_next(words);
 
 	for (int i = 0; i < MEASURE_COUNT; i++)
 	{
-		if (!word_is(&word, measure_names[i]))
+		if (!measured_in(kind, i) || !word_is(&word, measure_names[i]))
 			continue;
 		if ((*measures & MEASURE_BIT(i)) != 0)
 			return words_fail(words, &word, "\"%s\" is given twice", measure_names[i]);
@@ -48,12 +59,16 @@ take_measure(Words *words, unsigned *measures)
 		*measures |= MEASURE_BIT(i);
 		return true;
 	}
-	return words_fail_hint(words, &word,
-						   "Measures are accepted, durable, visible, rejected, unknown, lost, "
-						   "duplicates, order, invented, pending, missing, p50, p99, drain and "
-						   "recovery.",
-						   "unknown measure \"%.*s\"", (int) (word.len < 40 ? word.len : 40),
-						   word.text);
+	return words_fail_hint(
+		words, &word,
+		kind == SCENARIO_INVENTORY
+			? "Measures are accepted, durable, visible, rejected, unknown, lost, "
+			  "duplicates, order, invented, pending, missing, partial, "
+			  "different, p50, p99, drain and lag."
+			: "Measures are accepted, durable, visible, rejected, unknown, lost, "
+			  "duplicates, order, invented, pending, missing, p50, p99, "
+			  "drain and recovery.",
+		"unknown measure \"%.*s\"", (int) (word.len < 40 ? word.len : 40), word.text);
 }
 
 static bool
@@ -100,14 +115,14 @@ take_value(Words *words, Expectation *expectation)
 
 /* "lost + order >= 1" */
 static bool
-take_term(Words *words, Expectation *expectation)
+take_term(Words *words, ScenarioKind kind, Expectation *expectation)
 {
 	Word text = words_rest_of_line(words);
 
 	memset(expectation, 0, sizeof(*expectation));
 	do
 	{
-		if (!take_measure(words, &expectation->measures))
+		if (!take_measure(words, kind, &expectation->measures))
 			return false;
 	} while (words_accept(words, "+"));
 	if (!take_comparison(words, &expectation->comparison) || !take_value(words, expectation))
@@ -138,8 +153,44 @@ take_paths(Words *words, bool *paths)
 										(int) (word.len < 40 ? word.len : 40), word.text);
 }
 
-bool
-expectations_take(Words *words, Scenario *scenario)
+/* "outbox inventory pricing": a path, and services of it; none: all together. */
+static bool
+take_services(Words *words, ShopPath *path, unsigned *services)
+{
+	Word word = words_next(words);
+	Service service;
+
+	*services = 0;
+	if (!shop_path_parse(word.text, word.len, path))
+		return words_fail_hint(words, &word, "An expectation begins with sync or outbox.",
+							   "unknown path \"%.*s\"", (int) (word.len < 40 ? word.len : 40),
+							   word.text);
+	for (word = words_peek(words); service_parse(word.text, word.len, &service);
+		 word = words_peek(words))
+	{
+		if ((*services & SERVICE_BIT(service)) != 0)
+			return words_fail(words, &word, "\"%s\" is given twice", service_name(service));
+		if (service == SERVICE_AUDIT && *path != SHOP_OUTBOX)
+			return words_fail(words, &word, "only outbox has a topic that audit could read");
+		*services |= SERVICE_BIT(service);
+		words_next(words);
+	}
+	if (*services == 0)
+		*services = SERVICE_BIT(SERVICE_COUNT);
+	return true;
+}
+
+static bool
+add_expectation(Words *words, Scenario *scenario, const Word *here, const Expectation *expectation)
+{
+	if (scenario->expectation_count == SCENARIO_EXPECTATIONS_MAX)
+		return words_fail(words, here, "more than %d expectations", SCENARIO_EXPECTATIONS_MAX);
+	scenario->expectations[scenario->expectation_count++] = *expectation;
+	return true;
+}
+
+static bool
+take_paths_terms(Words *words, Scenario *scenario)
 {
 	bool paths[MODE_COUNT] = {false};
 
@@ -150,20 +201,50 @@ expectations_take(Words *words, Scenario *scenario)
 		Word here = words_peek(words);
 		Expectation term;
 
-		if (!take_term(words, &term))
+		if (!take_term(words, scenario->kind, &term))
 			return false;
 		for (int mode = 0; mode < MODE_COUNT; mode++)
 		{
-			if (!paths[mode])
-				continue;
-			if (scenario->expectation_count == SCENARIO_EXPECTATIONS_MAX)
-				return words_fail(words, &here, "more than %d expectations",
-								  SCENARIO_EXPECTATIONS_MAX);
 			term.mode = (Mode) mode;
-			scenario->expectations[scenario->expectation_count++] = term;
+			if (paths[mode] && !add_expectation(words, scenario, &here, &term))
+				return false;
 		}
 	} while (words_accept(words, ","));
 	return true;
+}
+
+static bool
+take_services_terms(Words *words, Scenario *scenario)
+{
+	ShopPath path;
+	unsigned services;
+
+	if (!take_services(words, &path, &services))
+		return false;
+	do
+	{
+		Word here = words_peek(words);
+		Expectation term;
+
+		if (!take_term(words, scenario->kind, &term))
+			return false;
+		term.path = path;
+		for (int service = 0; service <= SERVICE_COUNT; service++)
+		{
+			term.service = (Service) service;
+			if ((services & SERVICE_BIT(service)) != 0 &&
+				!add_expectation(words, scenario, &here, &term))
+				return false;
+		}
+	} while (words_accept(words, ","));
+	return true;
+}
+
+bool
+expectations_take(Words *words, Scenario *scenario)
+{
+	return scenario->kind == SCENARIO_INVENTORY ? take_services_terms(words, scenario)
+												: take_paths_terms(words, scenario);
 }
 
 /* -------------------------------------------------------------------------

@@ -61,6 +61,9 @@ extern bool word_number(const Word *word, double *number, Word *unit);
 /* With single blanks, cut to the size. */
 extern void word_normalize(const Word *word, char *text, size_t size);
 
+/* "latency target 300ms": kind, place and text of a fault. */
+extern MUST_CHECK bool fault_take(Words *words, ScenarioKind kind, FaultPlan *plan);
+
 /* "outbox lost = 0, duplicates = 0": adds to the scenario's expectations. */
 extern MUST_CHECK bool expectations_take(Words *words, Scenario *scenario);
 

@@ -10,6 +10,7 @@
 #include "scenario.h"
 
 #define HEAD "title = T\nduration = 20s\n"
+#define SHOP "kind = inventory\n"
 
 static Scenario scenario;
 
@@ -134,6 +135,20 @@ refused(void **state)
 		{HEAD "expect outbox lost + p99 = 0\n", ":3:22: ", "times cannot be added"},
 		{HEAD "expect outbox p99 < 3\n", ":3:21: ", "has no unit"},
 		{HEAD "expect outbox lost = 0,\n", ":3:24: ", "unknown measure \"\""},
+		{"kind = shop\n", ":1:8: ", "unknown kind \"shop\""},
+		{HEAD "kind = paths\nkind = paths\n", ":4:1: ", "given twice"},
+		{HEAD "at 1s crash app until 2s\nkind = inventory\n", ":4:1: ", "before the first"},
+		{HEAD "at 1s away pricing until 2s\n", ":3:7: ", "unknown fault \"away\""},
+		{HEAD "expect outbox partial = 0\n", ":3:15: ", "unknown measure \"partial\""},
+		{HEAD SHOP "at 1s crash target until 2s\n", ":4:7: ", "unknown fault \"crash\""},
+		{HEAD SHOP "at 1s away audit until 2s\n", ":4:12: ", "unknown service \"audit\""},
+		{HEAD SHOP "at 1s away pricing until 4s\nat 3s away pricing until 5s\n",
+		 ":5:4: ", "the fault of line 4 is not over"},
+		{HEAD SHOP "expect direct lost = 0\n", ":4:8: ", "unknown path \"direct\""},
+		{HEAD SHOP "expect sync audit lost = 0\n", ":4:13: ", "only outbox has a topic"},
+		{HEAD SHOP "expect outbox pricing pricing lost = 0\n", ":4:23: ", "given twice"},
+		{HEAD SHOP "expect outbox recovery < 3s\n", ":4:15: ", "unknown measure \"recovery\""},
+		{HEAD SHOP "expect outbox lag < 3\n", ":4:21: ", "has no unit"},
 	};
 
 	(void) state;
@@ -166,6 +181,41 @@ faults_beside_each_other(void **state)
 						   "at 1s reset source until 5s\n",
 					  &error));
 	assert_int_equal(scenario.fault_count, 6);
+}
+
+static void
+services(void **state)
+{
+	const Expectation *expectations = scenario.expectations;
+	Error error;
+
+	(void) state;
+	assert_true(parse(SHOP HEAD "at 30% away pricing until 60%\n"
+								"at 10% away inventory until 60%\n"
+								"expect sync rejected >= 10%, partial >= 1\n"
+								"expect outbox recommendation inventory lag <= 2s\n"
+								"expect outbox audit lost + different = 0\n",
+					  &error));
+	assert_int_equal(scenario.kind, SCENARIO_INVENTORY);
+	assert_int_equal(scenario.fault_count, 2);
+	assert_int_equal(scenario.faults[0].kind, FAULT_AWAY);
+	assert_int_equal(scenario.faults[0].service, SERVICE_PRICING);
+	assert_int_equal(scenario.faults[0].from_usec, 6 * USEC_PER_SEC);
+	assert_string_equal(scenario.faults[0].text, "away pricing");
+	assert_int_equal(scenario.expectation_count, 5);
+	assert_int_equal(expectations[0].path, SHOP_SYNC);
+	assert_int_equal(expectations[0].service, SERVICE_COUNT);
+	assert_int_equal(expectations[1].measures, MEASURE_BIT(MEASURE_PARTIAL));
+	assert_int_equal(expectations[2].path, SHOP_OUTBOX);
+	assert_int_equal(expectations[2].service, SERVICE_INVENTORY);
+	assert_int_equal(expectations[2].unit, UNIT_MS);
+	assert_int_equal(expectations[3].service, SERVICE_RECOMMENDATION);
+	assert_int_equal(expectations[4].service, SERVICE_AUDIT);
+	assert_int_equal(expectations[4].measures,
+					 MEASURE_BIT(MEASURE_LOST) | MEASURE_BIT(MEASURE_DIFFERENT));
+
+	assert_true(parse("kind = paths\n" HEAD, &error));
+	assert_int_equal(scenario.kind, SCENARIO_PATHS);
 }
 
 static void
@@ -233,6 +283,7 @@ main(void)
 		cmocka_unit_test(everything),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(faults_beside_each_other),
+		cmocka_unit_test(services),
 		cmocka_unit_test(too_much),
 		cmocka_unit_test(verdicts),
 	};
