@@ -197,23 +197,44 @@ print_path(const PathResult *result, Mode mode, FILE *out)
 	buffer_free(&line);
 }
 
-static void
-print_failed(const ExpectationReport *expectation, FILE *out)
+void
+report_print_failed(const char *who, const char *text, MeasureUnit unit, double measured, FILE *out)
 {
 	static const char *const units[] = {[UNIT_COUNT] = "", [UNIT_PERCENT] = "%", [UNIT_MS] = " ms"};
 
-	if (expectation->unit == UNIT_MS && expectation->measured < 0)
-		fprintf(out, "  NOT HELD  %s: %s; it never was\n", mode_name(expectation->mode),
-				expectation->text);
+	if (unit == UNIT_MS && measured < 0)
+		fprintf(out, "  NOT HELD  %s: %s; it never was\n", who, text);
 	else
-		fprintf(out, "  NOT HELD  %s: %s; it was %.4g%s\n", mode_name(expectation->mode),
-				expectation->text, expectation->measured, units[expectation->unit]);
+		fprintf(out, "  NOT HELD  %s: %s; it was %.4g%s\n", who, text, measured, units[unit]);
+}
+
+void
+report_print_end(const RunEnd *end, FILE *out)
+{
+	if (end->interrupted)
+		fprintf(out, "  INTERRUPTED after %.1f s: not judged\n", end->took_s);
+	else
+		fprintf(out, "  %s: %d of %d expectations held (seed %llu, %.1f s)\n",
+				end->passed ? "PASS" : "FAIL", end->held, end->expected,
+				(unsigned long long) end->seed, end->took_s);
+}
+
+void
+report_print_faults(const FaultReport *faults, int count, FILE *out)
+{
+	for (int i = 0; i < count; i++)
+		fprintf(out, "  %.1f s to %.1f s: %s\n", faults[i].from_s, faults[i].until_s,
+				faults[i].text);
 }
 
 void
 report_print_run(const RunReport *report, const bool *modes, FILE *out)
 {
-	int held = 0;
+	RunEnd end = {.interrupted = report->interrupted,
+				  .passed = report->passed,
+				  .expected = report->expectation_count,
+				  .seed = report->seed,
+				  .took_s = report->took_s};
 
 	fprintf(out, "  %-12s%8s%9s%9s%9s%9s%6s%6s%6s%6s%6s%8s%8s%8s\n", "", "offered", "accepted",
 			"rejected", "unknown", "visible", "lost", "pend.", "dup.", "order", "inv.", "p50 ms",
@@ -223,23 +244,15 @@ report_print_run(const RunReport *report, const bool *modes, FILE *out)
 		if (modes[mode])
 			print_path(&report->paths[mode], (Mode) mode, out);
 	}
-	for (int i = 0; i < report->fault_count; i++)
-	{
-		const FaultReport *fault = &report->faults[i];
-
-		fprintf(out, "  %.1f s to %.1f s: %s\n", fault->from_s, fault->until_s, fault->text);
-	}
+	report_print_faults(report->faults, report->fault_count, out);
 	for (int i = 0; i < report->expectation_count; i++)
 	{
-		if (report->expectations[i].held)
-			held++;
-		else
-			print_failed(&report->expectations[i], out);
+		const ExpectationReport *expectation = &report->expectations[i];
+
+		end.held += expectation->held;
+		if (!expectation->held)
+			report_print_failed(mode_name(expectation->mode), expectation->text, expectation->unit,
+								expectation->measured, out);
 	}
-	if (report->interrupted)
-		fprintf(out, "  INTERRUPTED after %.1f s: not judged\n", report->took_s);
-	else
-		fprintf(out, "  %s: %d of %d expectations held (seed %llu, %.1f s)\n",
-				report->passed ? "PASS" : "FAIL", held, report->expectation_count,
-				(unsigned long long) report->seed, report->took_s);
+	report_print_end(&end, out);
 }

@@ -58,6 +58,22 @@ extern void report_judge(RunReport *report, const Scenario *scenario, const bool
 extern void report_print_settings(const CompareConfig *config, int64_t breaker_reset_usec,
 								  FILE *out);
 extern void report_print_scenario(const Scenario *scenario, FILE *out);
+
+/* How a run ended, in a line. */
+typedef struct RunEnd
+{
+	bool interrupted;
+	bool passed;
+	int held;
+	int expected;
+	uint64_t seed;
+	double took_s;
+} RunEnd;
+
+extern void report_print_failed(const char *who, const char *text, MeasureUnit unit,
+								double measured, FILE *out);
+extern void report_print_faults(const FaultReport *faults, int count, FILE *out);
+extern void report_print_end(const RunEnd *end, FILE *out);
 extern void report_print_run(const RunReport *report, const bool *modes, FILE *out);
 
 #endif

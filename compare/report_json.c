@@ -5,13 +5,12 @@
 #include "report_json.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "exit_codes.h"
 #include "files.h"
+#include "report_values.h"
 
 #define MS(usec) ((json_int_t) ((usec) / USEC_PER_MS))
 #define PATH_LIMIT 4096
@@ -25,37 +24,6 @@ struct ReportJson
 	bool passed;
 	bool interrupted;
 };
-
-/* Three digits after the point: more is noise. */
-static json_t *
-rounded(double value)
-{
-	return json_real(round(value * 1000) / 1000);
-}
-
-static json_t *
-rounded_or_null(double value)
-{
-	return value < 0 ? json_null() : rounded(value);
-}
-
-static json_t *
-seconds_of(int64_t usec)
-{
-	return rounded((double) usec / USEC_PER_SEC);
-}
-
-static json_t *
-number_or_null(int64_t number)
-{
-	return number == UNSEEN ? json_null() : json_integer((json_int_t) number);
-}
-
-static json_t *
-text_or_null(const char *text)
-{
-	return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
-}
 
 /* -------------------------------------------------------------------------
  * a path
@@ -91,17 +59,8 @@ set_counts(json_t *path, const LedgerTotals *totals)
 }
 
 static json_t *
-latency_object(const PathLatency *latency)
-{
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", rounded(latency->p50_ms), "p90",
-					 rounded(latency->p90_ms), "p99", rounded(latency->p99_ms), "p999",
-					 rounded(latency->p999_ms), "max", rounded(latency->max_ms));
-}
-
-static json_t *
 path_object(const PathResult *result)
 {
-	const PathFreshness *freshness = &result->freshness;
 	json_t *path = json_object();
 
 	set_counts(path, &result->totals);
@@ -113,12 +72,7 @@ path_object(const PathResult *result)
 	json_object_set_new(path, "latency_ms", latency_object(&result->latency));
 	json_object_set_new(path, "drain_s", rounded_or_null(result->drain_s));
 	json_object_set_new(path, "recovery_s", rounded_or_null(result->recovery_s));
-	json_object_set_new(path, "freshness_s",
-						freshness->p50_s < 0
-							? json_null()
-							: json_pack("{s:o, s:o, s:o}", "p50", rounded(freshness->p50_s), "p99",
-										rounded(freshness->p99_s), "max",
-										rounded(freshness->max_s)));
+	json_object_set_new(path, "freshness_s", freshness_object(&result->freshness));
 	return path;
 }
 
@@ -141,13 +95,8 @@ static json_t *
 timeline_row(const bool *modes, const TimelineRow *row, size_t second)
 {
 	json_t *paths = json_object();
-	json_t *faults = json_array();
+	json_t *faults = bits_array(row->faults);
 
-	for (int i = 0; i < FAULTS_MAX; i++)
-	{
-		if ((row->faults >> i & 1) != 0)
-			json_array_append_new(faults, json_integer(i));
-	}
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (modes[mode])
@@ -175,26 +124,26 @@ cost_object(const Cost *cost)
 static json_t *
 expectation_object(const ExpectationReport *expectation)
 {
-	static const char *const units[] = {
-		[UNIT_COUNT] = "count", [UNIT_PERCENT] = "percent", [UNIT_MS] = "ms"};
-
 	return json_pack("{s:s, s:s, s:s, s:o, s:b}", "path", mode_name(expectation->mode), "text",
-					 expectation->text, "unit", units[expectation->unit], "measured",
+					 expectation->text, "unit", unit_name(expectation->unit), "measured",
 					 rounded_or_null(expectation->measured), "held", expectation->held ? 1 : 0);
+}
+
+static void
+count_run(ReportJson *json, bool passed, bool interrupted)
+{
+	json->passed = json->passed && passed;
+	json->interrupted = json->interrupted || interrupted;
 }
 
 void
 report_json_run(ReportJson *json, const RunReport *report)
 {
-	json_t *faults = json_array();
+	json_t *faults = faults_array(report->faults, report->fault_count);
 	json_t *expectations = json_array();
 	json_t *paths = json_object();
 	json_t *timeline = json_array();
 
-	for (int i = 0; i < report->fault_count; i++)
-		json_array_append_new(faults, json_pack("{s:s, s:o, s:o}", "text", report->faults[i].text,
-												"from_s", rounded(report->faults[i].from_s),
-												"until_s", rounded(report->faults[i].until_s)));
 	for (int i = 0; i < report->expectation_count; i++)
 		json_array_append_new(expectations, expectation_object(&report->expectations[i]));
 	for (int mode = 0; mode < MODE_COUNT; mode++)
@@ -212,8 +161,14 @@ report_json_run(ReportJson *json, const RunReport *report)
 									report->passed ? 1 : 0, "took_s", rounded(report->took_s),
 									"faults", faults, "expectations", expectations, "paths", paths,
 									"cost", cost_object(&report->cost), "timeline", timeline));
-	json->passed = json->passed && report->passed;
-	json->interrupted = json->interrupted || report->interrupted;
+	count_run(json, report->passed, report->interrupted);
+}
+
+void
+report_json_inventory(ReportJson *json, const InventoryReport *report)
+{
+	json_array_append_new(json_object_get(json->scenario, "runs"), inventory_json(report));
+	count_run(json, report->passed, report->interrupted);
 }
 
 /* -------------------------------------------------------------------------
@@ -266,7 +221,7 @@ report_json_create(const CompareConfig *config, const Facts *facts, int64_t brea
 	json->passed = true;
 	json->root = json_pack(
 		"{s:i, s:s, s:o, s:{s:i, s:o, s:I, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:I, s:i, s:o,"
-		" s:[]}",
+		" s:[], s:[]}",
 		"version", 2, "started_at", started, "commit", text_or_null(facts->commit), "machine",
 		"cpus", facts->cpus, "cpu", text_or_null(facts->cpu), "memory_mb",
 		(json_int_t) facts->memory_mb, "os", text_or_null(facts->os), "kernel",
@@ -274,7 +229,7 @@ report_json_create(const CompareConfig *config, const Facts *facts, int64_t brea
 		"kafka", text_or_null(facts->kafka), "librdkafka", text_or_null(facts->librdkafka),
 		"pg_outbox", text_or_null(facts->pg_outbox), "settings",
 		settings_object(config, breaker_reset_usec), "seed", (json_int_t) config->seed, "repeats",
-		config->repeat, "paths", paths_array(config->modes), "scenarios");
+		config->repeat, "paths", paths_array(config->modes), "scenarios", "inventory");
 	if (json->root != NULL)
 		return json;
 	free(json);
@@ -312,7 +267,10 @@ report_json_scenario(ReportJson *json, const Scenario *scenario, const char *fil
 		seconds_of(scenario->duration_usec), "rate",
 		scenario->shape.form == LOAD_RAMP ? json_null() : json_integer(scenario->rate), "load",
 		scenario->load, "skipped", text_or_null(skipped), "faults", faults, "runs");
-	json_array_append_new(json_object_get(json->root, "scenarios"), json->scenario);
+	json_array_append_new(json_object_get(json->root, scenario->kind == SCENARIO_INVENTORY
+														  ? "inventory"
+														  : "scenarios"),
+						  json->scenario);
 }
 
 /* The cost's members, and how long it was. */

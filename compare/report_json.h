@@ -20,7 +20,24 @@
  *		 "cost": {"cpu_s": {"<part>": …}, "wal_bytes": {"source","target"}},
  *		 "timeline": [{"t","phase","faults": [indexes of the run's],"breaker","lag",
  *		   "retained_wal_bytes","paths": {"<name>": {"offered","accepted","rejected","unknown",
- *		   "p50_ms","p99_ms","in_target","freshness_s"}}}]}]}]}
+ *		   "p50_ms","p99_ms","in_target","freshness_s"}}}]}]}],
+ *	 "inventory": [see below]}
+ *
+ * "inventory" has the scenarios of that kind, like "scenarios"; their runs have these members in
+ * place of "paths", "cost" and "timeline":
+ *
+ *	"expectations": [{"path","service": null for all together,"text","unit","measured","held"}],
+ *	"services": ["inventory","pricing","recommendation","audit"],
+ *	"replay": null or {"service","orders","seconds","different"},		audit's, from the beginning
+ *	"shop": {"sync" and "outbox": {"title","about","offered","accepted","rejected","unknown","durable",
+ *	  "everywhere": orders that all services have that are called,
+ *	  "partial": orders that some of them have and others don't,
+ *	  "rates": {"accepted","durable","visible": everywhere},"latency_ms": {…},
+ *	  "services": {"<service>": {"in_service","accepted_in_service","lost","duplicates",
+ *		"order_violations","pending","invented","unknown_missing","different","closes",
+ *		"lag_s": {"p50","p99","max"},"drain_s"}}}},
+ *	"shop_timeline": [{"t","faults","paths": {"<path>": {"offered","accepted","rejected","unknown"}},
+ *	  "services": {"<service>": {"behind","breaker"}}}]						of the outbox
  *
  * null is what could not be seen, or never came.  Members may be added; those that are
  * there keep their names and meanings.
@@ -29,6 +46,7 @@
 #define OUTBOX_COMPARE_REPORT_JSON_H
 
 #include "facts.h"
+#include "inventory_report.h"
 #include "price.h"
 #include "report.h"
 
@@ -43,6 +61,7 @@ extern void report_json_free(ReportJson *json); /* NULL is allowed */
 extern void report_json_scenario(ReportJson *json, const Scenario *scenario, const char *file,
 								 const char *skipped);
 extern void report_json_run(ReportJson *json, const RunReport *report);
+extern void report_json_inventory(ReportJson *json, const InventoryReport *report);
 
 /* Of a scenario without an end: how long its load was in fact. */
 extern void report_json_duration(ReportJson *json, double seconds);

@@ -11,6 +11,7 @@
 
 #include "conduct.h"
 #include "exit_codes.h"
+#include "inventory.h"
 #include "report_json.h"
 #include "report_render.h"
 #include "request_id.h"
@@ -25,7 +26,8 @@ typedef struct Show
 	Stage *stage;
 	ReportJson *json;
 	LiveFeed *feed; /* NULL: there is no page */
-	uint32_t runs;	/* so far */
+	int64_t breaker_reset_usec;
+	uint32_t runs; /* so far */
 	int passed;
 	int failed;
 	int skipped;
@@ -47,6 +49,9 @@ make_stage(Show *show, int64_t breaker_reset_usec, Error *error)
 						 .modes = config->compare->modes,
 						 .limits = config->compare->limits,
 						 .breaker_reset_usec = breaker_reset_usec,
+						 .more_connections = suite_has_kind(config->suite, SCENARIO_INVENTORY)
+												 ? inventory_connections(&config->compare->limits)
+												 : 0,
 						 .small_disk = suite_has_fault(config->suite, FAULT_DISK_FULL),
 						 .say = say};
 
@@ -90,6 +95,10 @@ start_report(Show *show, int64_t breaker_reset_usec, Error *error)
 static const char *
 obstacle(const Show *show, const Scenario *scenario)
 {
+	if (scenario->kind == SCENARIO_INVENTORY && show->config->suite->endless)
+		return "the live page shows paths to the target, not services";
+	if (scenario->kind == SCENARIO_INVENTORY)
+		return inventory_obstacle(show->stage);
 	for (int i = 0; i < scenario->fault_count; i++)
 	{
 		const FaultPlan *plan = &scenario->faults[i];
@@ -124,7 +133,16 @@ await_calm(Show *show, Error *error)
 
 /* False with the error set; an interrupted run is written first. */
 static bool
-play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
+count_run(Show *show, bool passed, bool interrupted, Error *error)
+{
+	*(passed ? &show->passed : &show->failed) += 1;
+	if (!report_json_write(show->json, show->config->report_path, error))
+		return false;
+	return !interrupted || error_transient(error, "interrupted");
+}
+
+static bool
+play_paths(Show *show, const Scenario *scenario, int repeat, Error *error)
 {
 	ConductConfig config = {.compare = show->config->compare,
 							.scenario = scenario,
@@ -137,12 +155,6 @@ play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 
 	if (report == NULL)
 		return error_bug(error, "out of memory");
-	done = await_calm(show, error);
-	if (!done)
-	{
-		free(report);
-		return false;
-	}
 	done = conduct(&config, show->stage, show->interrupt, report, error);
 	if (done)
 	{
@@ -151,10 +163,7 @@ play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
 		report_json_run(show->json, report);
 		if (show->config->suite->endless)
 			report_json_duration(show->json, report->load_s);
-		*(report->passed ? &show->passed : &show->failed) += 1;
-		done = report_json_write(show->json, show->config->report_path, error);
-		if (done && report->interrupted)
-			done = error_transient(error, "interrupted");
+		done = count_run(show, report->passed, report->interrupted, error);
 	}
 	timeline_free(&report->timeline);
 	free(report);
@@ -177,6 +186,45 @@ measure_price(Show *show, const Scenario *scenario, Error *error)
 		return false;
 	report_json_price(show->json, &price);
 	return report_json_write(show->json, show->config->report_path, error);
+}
+
+static bool
+play_inventory(Show *show, const Scenario *scenario, int repeat, Error *error)
+{
+	InventoryConfig config = {.compare = show->config->compare,
+							  .scenario = scenario,
+							  .dir = show->config->dir,
+							  .program_dir = show->config->program_dir,
+							  .breaker_reset_usec = show->breaker_reset_usec,
+							  .number = ++show->runs,
+							  .repeat = repeat};
+	InventoryReport *report = malloc(sizeof(*report));
+	bool done;
+
+	if (report == NULL)
+		return error_bug(error, "out of memory");
+	if (show->feed != NULL)
+		live_feed_wait(show->feed, "Orders go to three services; their table is in the report");
+	done = inventory_run(&config, show->stage, show->interrupt, report, error);
+	if (done)
+	{
+		inventory_print(report, stdout);
+		fflush(stdout);
+		report_json_inventory(show->json, report);
+		done = count_run(show, report->passed, report->interrupted, error);
+	}
+	inventory_report_free(report);
+	free(report);
+	return done;
+}
+
+static bool
+play_once(Show *show, const Scenario *scenario, int repeat, Error *error)
+{
+	if (!await_calm(show, error))
+		return false;
+	return scenario->kind == SCENARIO_INVENTORY ? play_inventory(show, scenario, repeat, error)
+												: play_paths(show, scenario, repeat, error);
 }
 
 static bool
@@ -215,6 +263,7 @@ perform(Show *show, Error *error)
 		compare_breaker_reset(config->compare, suite_shortest_usec(config->suite));
 	bool done;
 
+	show->breaker_reset_usec = breaker_reset_usec;
 	report_print_settings(config->compare, breaker_reset_usec, stdout);
 	fflush(stdout);
 	done = make_stage(show, breaker_reset_usec, error) && start_page(show, error) &&

@@ -196,7 +196,7 @@ make_password(Stage *stage, Error *error)
 static int
 count_connections(const Stage *stage, bool source)
 {
-	int connections = CONNECTIONS_OF_OTHERS;
+	int connections = CONNECTIONS_OF_OTHERS + stage->config.more_connections;
 
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
@@ -242,11 +242,7 @@ await_cluster(Stage *stage, Cluster *cluster, Error *error)
 static bool
 run_sql(const char *conninfo, const char *sql, Error *error)
 {
-	PgSession *session = pg_session_open(conninfo, STATEMENT_TIMEOUT_USEC, error);
-	bool done = session != NULL && pg_session_run(session, sql, error);
-
-	pg_session_close(session);
-	return done;
+	return pg_session_run_once(conninfo, STATEMENT_TIMEOUT_USEC, sql, error);
 }
 
 static bool

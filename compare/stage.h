@@ -32,6 +32,7 @@ typedef struct StageConfig
 	const bool *modes;		 /* what is not needed for them is not there */
 	IngestLimits limits;	 /* of the application */
 	int64_t breaker_reset_usec;
+	int more_connections; /* to each server, of others than the stage's parts */
 	bool small_disk; /* the target's tables are on a disk that can be full, when it can be had */
 	void (*say)(const char *what); /* progress, for people */
 } StageConfig;

@@ -106,6 +106,17 @@ suite_shortest_usec(const Suite *suite)
 }
 
 bool
+suite_has_kind(const Suite *suite, ScenarioKind kind)
+{
+	for (int i = 0; i < suite->count; i++)
+	{
+		if (suite->entries[i].scenario.kind == kind)
+			return true;
+	}
+	return false;
+}
+
+bool
 suite_has_fault(const Suite *suite, FaultKind kind)
 {
 	for (int i = 0; i < suite->count; i++)

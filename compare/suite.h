@@ -29,6 +29,7 @@ extern MUST_CHECK bool suite_load(Suite *suite, const CompareConfig *config, cha
 extern void suite_free(Suite *suite); /* also after a failure */
 
 extern int64_t suite_shortest_usec(const Suite *suite);
+extern bool suite_has_kind(const Suite *suite, ScenarioKind kind);
 extern bool suite_has_fault(const Suite *suite, FaultKind kind);
 
 #endif
