@@ -107,8 +107,10 @@ write_top(Buffer *out, const json_t *report)
 	write_tiles(out, report, &tally);
 	buffer_append_str(out,
 					  "<nav><a href=\"#matrix\">Matrix</a> <a href=\"#price\">Price</a> "
-					  "<a href=\"#estimate\">Your cost</a> <a href=\"#scenarios\">Scenarios</a> "
-					  "<a href=\"#method\">Method</a></nav></header>\n<main>\n");
+					  "<a href=\"#estimate\">Your cost</a> <a href=\"#scenarios\">Scenarios</a> ");
+	if (json_array_size(json_object_get(report, "inventory")) > 0)
+		buffer_append_str(out, "<a href=\"#inventory\">Services</a> ");
+	buffer_append_str(out, "<a href=\"#method\">Method</a></nav></header>\n<main>\n");
 }
 
 static void
@@ -236,6 +238,7 @@ report_html(Buffer *out, const json_t *report)
 					  "<section id=\"scenarios\"><h2>The scenarios, run by run</h2></section>\n");
 	for (size_t i = 0; i < count; i++)
 		report_html_scenario(out, report, i);
+	report_html_inventory(out, report);
 	report_html_method(out, report);
 	buffer_append_str(out, "</main>\n<div id=\"pointer\" hidden></div>\n<script>\n");
 	web_append(out, WEB_REPORT_JS);

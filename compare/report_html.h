@@ -22,6 +22,16 @@ extern void report_html_estimate(Buffer *out, const json_t *report);
 extern void report_html_scenario(Buffer *out, const json_t *report, size_t index);
 extern void report_html_method(Buffer *out, const json_t *report);
 
+/* The inventory scenarios, if there are any. */
+extern void report_html_inventory(Buffer *out, const json_t *report);
+extern void report_html_services(Buffer *out, const json_t *run); /* its charts over time */
+
+/* What both kinds of scenarios have. */
+extern void report_html_about(Buffer *out, const json_t *scenario); /* its title ends with it */
+extern void report_html_run_head(Buffer *out, const json_t *run, size_t index, size_t count);
+extern void report_html_expectation(Buffer *out, const json_t *expectation); /* <li> */
+extern void report_html_faults(Buffer *out, const char *what, const json_t *faults);
+
 /* Of a run: its charts over time, each with its table; its latencies by percentile. */
 extern void report_html_timeline(Buffer *out, const json_t *report, const json_t *run);
 extern void report_html_percentiles(Buffer *out, const json_t *report, const json_t *run);

@@ -34,8 +34,8 @@ write_measured(Buffer *out, const json_t *expectation)
 		buffer_append_str(out, "\u202fms");
 }
 
-static void
-write_expectation(Buffer *out, const json_t *expectation)
+void
+report_html_expectation(Buffer *out, const json_t *expectation)
 {
 	bool held = report_true(expectation, "held");
 
@@ -69,7 +69,7 @@ write_path_expectations(Buffer *out, const json_t *path, size_t colour, const js
 			buffer_append_str(out, "</span></th><td><ul>");
 		}
 		any = true;
-		write_expectation(out, expectation);
+		report_html_expectation(out, expectation);
 	}
 	if (any)
 		buffer_append_str(out, "</ul></td></tr>\n");
@@ -293,8 +293,8 @@ write_stretch(Buffer *out, double from, double until)
 		buffer_printf(out, " to %s", word_seconds(until, word));
 }
 
-static void
-write_fault_list(Buffer *out, const char *what, const json_t *faults)
+void
+report_html_faults(Buffer *out, const char *what, const json_t *faults)
 {
 	const json_t *fault;
 	size_t i;
@@ -312,8 +312,8 @@ write_fault_list(Buffer *out, const char *what, const json_t *faults)
 	buffer_append_str(out, "</p>\n");
 }
 
-static void
-write_run(Buffer *out, const json_t *report, const json_t *run, size_t index, size_t count)
+void
+report_html_run_head(Buffer *out, const json_t *run, size_t index, size_t count)
 {
 	char word[WORD_SIZE];
 
@@ -327,7 +327,13 @@ write_run(Buffer *out, const json_t *report, const json_t *run, size_t index, si
 	if (report_true(run, "interrupted"))
 		buffer_append_str(out, " <span class=\"mark missed\">interrupted</span>");
 	buffer_append_str(out, "</summary>\n");
-	write_fault_list(out, "What failed:", json_object_get(run, "faults"));
+	report_html_faults(out, "What failed:", json_object_get(run, "faults"));
+}
+
+static void
+write_run(Buffer *out, const json_t *report, const json_t *run, size_t index, size_t count)
+{
+	report_html_run_head(out, run, index, count);
 	write_expectations(out, report, run);
 	report_html_timeline(out, report, run);
 	report_html_percentiles(out, report, run);
@@ -337,16 +343,10 @@ write_run(Buffer *out, const json_t *report, const json_t *run, size_t index, si
 }
 
 void
-report_html_scenario(Buffer *out, const json_t *report, size_t index)
+report_html_about(Buffer *out, const json_t *scenario)
 {
-	const json_t *scenario = json_array_get(json_object_get(report, "scenarios"), index);
-	const json_t *runs = json_object_get(scenario, "runs");
 	char word[WORD_SIZE];
-	const json_t *run;
-	size_t i;
 
-	buffer_printf(out, "<section class=\"scenario\" id=\"scenario-%zu\"><h3>", index);
-	html_text(out, report_string(scenario, "title"));
 	buffer_append_str(out, "</h3>\n<p>");
 	html_text(out, report_string(scenario, "about"));
 	buffer_append_str(out, "</p>\n<p class=\"facts\"><code>");
@@ -358,7 +358,7 @@ report_html_scenario(Buffer *out, const json_t *report, size_t index)
 					  word_count(report_number(scenario, "rate"), word));
 	html_text(out, report_string(scenario, "load"));
 	buffer_append_str(out, "</p>\n");
-	write_fault_list(out, "Planned:", json_object_get(scenario, "faults"));
+	report_html_faults(out, "Planned:", json_object_get(scenario, "faults"));
 	if (report_string(scenario, "file")[0] != '\0')
 	{
 		buffer_append_str(out,
@@ -366,12 +366,25 @@ report_html_scenario(Buffer *out, const json_t *report, size_t index)
 		html_text(out, report_string(scenario, "file"));
 		buffer_append_str(out, "</pre></details>\n");
 	}
-	if (json_array_size(runs) == 0)
+	if (json_array_size(json_object_get(scenario, "runs")) == 0)
 	{
 		buffer_append_str(out, "<p class=\"none\">This scenario was not run. ");
 		html_text(out, report_string(scenario, "skipped"));
 		buffer_append_str(out, "</p>\n");
 	}
+}
+
+void
+report_html_scenario(Buffer *out, const json_t *report, size_t index)
+{
+	const json_t *scenario = json_array_get(json_object_get(report, "scenarios"), index);
+	const json_t *runs = json_object_get(scenario, "runs");
+	const json_t *run;
+	size_t i;
+
+	buffer_printf(out, "<section class=\"scenario\" id=\"scenario-%zu\"><h3>", index);
+	html_text(out, report_string(scenario, "title"));
+	report_html_about(out, scenario);
 	json_array_foreach(runs, i, run) write_run(out, report, run, i, json_array_size(runs));
 	buffer_append_str(out, "</section>\n");
 }

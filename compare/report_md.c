@@ -79,6 +79,59 @@ write_matrix(Buffer *out, const json_t *report)
 	buffer_append_str(out, "\n\n");
 }
 
+/* A line for each path of an inventory run. */
+static void
+write_shop(Buffer *out, const json_t *scenario, const json_t *run)
+{
+	const json_t *replay = json_object_get(run, "replay");
+	const char *name;
+	json_t *path;
+	char word[WORD_SIZE];
+
+	/* The macro takes what it could change, and changes nothing. */
+	json_object_foreach(json_object_get(run, "shop"), name, path)
+	{
+		buffer_append_str(out, "- ");
+		write_text(out, report_string(scenario, "name"));
+		buffer_append_str(out, ", ");
+		write_text(out, name);
+		buffer_printf(out, ": %s of ", word_count(report_number(path, "accepted"), word));
+		buffer_printf(out, "%s orders accepted, ",
+					  word_count(report_number(path, "offered"), word));
+		buffer_printf(out, "%s in every service, ",
+					  word_count(report_number(path, "everywhere"), word));
+		buffer_printf(out, "%s in some only\n", word_count(report_number(path, "partial"), word));
+	}
+	if (!json_is_object(replay))
+		return;
+	buffer_printf(out, "- a service that came last replayed %s orders in ",
+				  word_count(report_number(replay, "orders"), word));
+	buffer_printf(out, "%s, ", word_seconds(report_number(replay, "seconds"), word));
+	buffer_printf(out, "%s of them different\n",
+				  word_count(report_number(replay, "different"), word));
+}
+
+static void
+write_inventory(Buffer *out, const json_t *report)
+{
+	const json_t *scenarios = json_object_get(report, "inventory");
+	const json_t *scenario;
+	size_t i;
+
+	if (json_array_size(scenarios) == 0)
+		return;
+	buffer_append_str(out, "One order, several services:\n\n");
+	json_array_foreach(scenarios, i, scenario)
+	{
+		const json_t *run;
+		size_t j;
+
+		json_array_foreach(json_object_get(scenario, "runs"), j, run)
+			write_shop(out, scenario, run);
+	}
+	buffer_append_str(out, "\n");
+}
+
 static void
 write_missed(Buffer *out, const json_t *scenario, const json_t *run)
 {
@@ -95,6 +148,11 @@ write_missed(Buffer *out, const json_t *scenario, const json_t *run)
 		buffer_printf(out, ", seed %s: ", word_plain(report_number(run, "seed"), word));
 		write_text(out, report_string(expectation, "path"));
 		buffer_append_str(out, " ");
+		if (report_string(expectation, "service")[0] != '\0')
+		{
+			write_text(out, report_string(expectation, "service"));
+			buffer_append_str(out, " ");
+		}
 		write_text(out, report_string(expectation, "text"));
 		buffer_printf(out, ", measured %s\n",
 					  word_plain(report_number(expectation, "measured"), word));
@@ -107,14 +165,19 @@ write_all_missed(Buffer *out, const json_t *report)
 	const json_t *scenario;
 	size_t i;
 
-	buffer_append_str(out, "What did not hold:\n\n");
-	json_array_foreach(json_object_get(report, "scenarios"), i, scenario)
-	{
-		const json_t *run;
-		size_t j;
+	static const char *const kinds[] = {"scenarios", "inventory"};
 
-		json_array_foreach(json_object_get(scenario, "runs"), j, run)
-			write_missed(out, scenario, run);
+	buffer_append_str(out, "What did not hold:\n\n");
+	for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++)
+	{
+		json_array_foreach(json_object_get(report, kinds[kind]), i, scenario)
+		{
+			const json_t *run;
+			size_t j;
+
+			json_array_foreach(json_object_get(scenario, "runs"), j, run)
+				write_missed(out, scenario, run);
+		}
 	}
 	buffer_append_str(out, "\n");
 }
@@ -132,6 +195,7 @@ report_md(Buffer *out, const json_t *report)
 				  tally.held, tally.expected, tally.cells_run, tally.cells,
 				  report_true(report, "interrupted") ? "; the run was interrupted" : "");
 	write_matrix(out, report);
+	write_inventory(out, report);
 	if (tally.held < tally.expected)
 		write_all_missed(out, report);
 	buffer_printf(out, "Machine: %s CPUs, ", word_plain(report_number(machine, "cpus"), word));

@@ -306,6 +306,15 @@ tally_run(const json_t *run, Tally *tally)
 	}
 }
 
+static void
+tally_runs(const json_t *runs, Tally *tally)
+{
+	const json_t *run;
+	size_t i;
+
+	json_array_foreach(runs, i, run) tally_run(run, tally);
+}
+
 void
 report_tally(const json_t *report, Tally *tally)
 {
@@ -314,14 +323,15 @@ report_tally(const json_t *report, Tally *tally)
 	size_t i;
 
 	*tally = (Tally){.paths = (int) json_array_size(paths)};
+	json_array_foreach(json_object_get(report, "inventory"), i, scenario)
+		tally_runs(json_object_get(scenario, "runs"), tally);
 	json_array_foreach(json_object_get(report, "scenarios"), i, scenario)
 	{
-		const json_t *run;
 		const json_t *path;
 		size_t j;
 
 		tally->scenarios++;
-		json_array_foreach(json_object_get(scenario, "runs"), j, run) tally_run(run, tally);
+		tally_runs(json_object_get(scenario, "runs"), tally);
 		json_array_foreach(paths, j, path)
 		{
 			Cell cell;

@@ -38,8 +38,8 @@ take_columns(PathSeries *path, double **next, size_t count)
 	path->behind_guess = take(next, count);
 }
 
-static void
-fill_faults(ChartFrame *frame, const json_t *faults)
+void
+report_series_faults(ChartFrame *frame, const json_t *faults)
 {
 	const json_t *fault;
 	size_t i;
@@ -185,7 +185,7 @@ report_series_fill(RunSeries *series, const json_t *report, const json_t *run)
 	series->frame.end = count > 0 ? t[count - 1] + 1 : 1;
 	if (series->frame.end <= series->frame.start)
 		series->frame.end = series->frame.start + 1;
-	fill_faults(&series->frame, json_object_get(run, "faults"));
+	report_series_faults(&series->frame, json_object_get(run, "faults"));
 	return true;
 }
 

@@ -41,6 +41,8 @@ typedef struct RunSeries
 /* False: out of memory.  Released with report_series_free() in any case. */
 extern MUST_CHECK bool report_series_fill(RunSeries *series, const json_t *report,
 										  const json_t *run);
+/* Those of a run, into a frame whose end is known. */
+extern void report_series_faults(ChartFrame *frame, const json_t *faults);
 extern void report_series_free(RunSeries *series);
 
 #endif
