@@ -14,6 +14,7 @@ import tempfile
 import pytest
 
 from harness.cluster import Cluster
+from harness.comparison import Comparison
 from harness.kafka import Broker
 from harness.paths import exit_codes
 from harness.reaper import Reaper
@@ -215,3 +216,29 @@ def pytest_runtest_makereport(item, call):
             if server is not None:
                 report.sections.append((f"log of server {server.name}",
                                         server.log_tail(2500)))
+
+
+@pytest.fixture
+def scenario(base):
+    """A file of one's own."""
+    def write(name, text):
+        path = os.path.join(base, f"{name}.scenario")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+    return write
+
+
+@pytest.fixture
+def compare(base, reap, request):
+    runs = []
+
+    def start(*options):
+        runs.append(Comparison(base, f"compare-{request.node.name[:20]}-{len(runs)}", reap,
+                               *options))
+        return runs[-1]
+    yield start
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.terminate()
+            run.process.wait(30)

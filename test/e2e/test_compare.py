@@ -12,32 +12,6 @@ from harness.comparison import Comparison
 from harness.wait import until
 
 
-@pytest.fixture
-def scenario(base):
-    """A file of one's own."""
-    def write(name, text):
-        path = os.path.join(base, f"{name}.scenario")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
-    return write
-
-
-@pytest.fixture
-def compare(base, reap, request):
-    runs = []
-
-    def start(*options):
-        runs.append(Comparison(base, f"compare-{request.node.name[:20]}-{len(runs)}", reap,
-                               *options))
-        return runs[-1]
-    yield start
-    for run in runs:
-        if run.process.poll() is None:
-            run.process.terminate()
-            run.process.wait(30)
-
-
 CLEAN = "lost = 0, duplicates = 0, order = 0, invented = 0, pending = 0"
 WRONG = ("lost", "pending", "duplicates", "order_violations", "invented")
 

@@ -61,9 +61,13 @@ class Comparison:
         with open(self.report_path, encoding="utf-8") as file:
             return json.load(file)
 
-    def target(self):
+    def page(self):
+        with open(self.report_path.removesuffix(".json") + ".html", encoding="utf-8") as file:
+            return file.read()
+
+    def target(self, database="target"):
         with open(os.path.join(self.dir, "target", "data", "postmaster.pid"),
                   encoding="ascii") as file:
             port = file.read().splitlines()[3]
-        return psycopg.connect(host="127.0.0.1", port=port, dbname="target", user="outbox",
+        return psycopg.connect(host="127.0.0.1", port=port, dbname=database, user="outbox",
                                passfile=os.path.join(self.dir, "pgpass"), autocommit=True)

@@ -1,0 +1,148 @@
+"""The inventory scenario of outbox-compare: services that are called and services that
+listen, one of them away, a service that comes last, and books that see what somebody
+tampered with.
+"""
+import re
+import signal
+
+import psycopg
+import pytest
+
+from harness.wait import until
+
+FAST = ("--paths=outbox", "--breaker.reset=300ms")
+SERVICES = ("inventory", "pricing", "recommendation")
+WRONG = ("lost", "pending", "duplicates", "order_violations", "invented", "different")
+SHOP = """kind = inventory
+title = A short one
+duration = 5s
+rate = 40
+"""
+
+
+def only_run(report):
+    (played,) = report["inventory"]
+    (run,) = played["runs"]
+    return run
+
+
+def wrong(service):
+    return {name: service[name] for name in WRONG if service[name] != 0}
+
+
+def assert_page(page, result):
+    """The tables of the report say what report.json says."""
+    for name, path in result["shop"].items():
+        for service, books in path["services"].items():
+            (row,) = re.findall(f'<tr data-path="{name}" data-service="{service}">(.*?)</tr>', page)
+            for key in ("in_service", "accepted_in_service", *WRONG):
+                assert f'<td data-is="{key}">{books[key]}</td>' in row, (service, key)
+        (row,) = re.findall(f'<tr data-path="{name}"><th(.*?)</tr>', page)
+        for key in ("offered", "accepted", "rejected", "unknown", "durable", "everywhere", "partial"):
+            assert f'<td data-is="{key}">{path[key]}</td>' in row, key
+    assert f'<b data-is="orders">{result["replay"]["orders"]}</b>' in page
+
+
+@pytest.mark.slow
+def test_one_service_away(compare, scenario):
+    run = compare(scenario("away", SHOP + """at 20% away pricing until 60%
+expect sync rejected >= 20%, partial >= 1
+expect outbox accepted = 100%, visible = 100%, partial = 0
+expect outbox pricing lag >= 1s
+expect outbox audit lost + pending + duplicates + order + different = 0
+"""), *FAST)
+    run.finish(0)
+    report = run.report()
+    assert report["passed"] and report["scenarios"] == []
+    result = only_run(report)
+    sync, outbox = result["shop"]["sync"], result["shop"]["outbox"]
+    for path in (sync, outbox):
+        assert path["offered"] == 200 == path["accepted"] + path["rejected"] + path["unknown"]
+        for service in path["services"].values():
+            assert service["closes"]
+            assert path["accepted"] == service["accepted_in_service"] + service["pending"] + service["lost"]
+    # Inventory is called before pricing: it keeps what was refused in the end.
+    assert sync["partial"] == sync["services"]["inventory"]["invented"] == sync["rejected"] > 0
+    assert sync["services"]["inventory"]["different"] > 0
+    assert not wrong(sync["services"]["recommendation"])
+    assert list(outbox["services"]) == [*SERVICES, "audit"]
+    for service in outbox["services"].values():
+        assert service["in_service"] == 200 and not wrong(service)
+    lag = {name: outbox["services"][name]["lag_s"] for name in SERVICES}
+    away = result["faults"][0]["until_s"] - result["faults"][0]["from_s"]
+    assert lag["pricing"]["max"] >= away
+    assert max(lag["inventory"]["max"], lag["recommendation"]["max"]) < lag["pricing"]["max"]
+    assert result["replay"]["orders"] == 200 and result["replay"]["seconds"] > 0
+    rows = result["shop_timeline"]
+    assert sum(row["paths"]["outbox"]["offered"] for row in rows) == 200
+    assert max(row["services"]["pricing"]["behind"] for row in rows if row["faults"]) >= 20
+    assert "open" in {row["services"]["pricing"]["breaker"] for row in rows}
+    assert rows[-1]["services"]["pricing"]["behind"] == 0
+    assert_page(run.page(), result)
+
+
+@pytest.mark.slow
+def test_books_see_what_was_tampered_with(compare, scenario):
+    """Nobody is away; a row is doubled, one is gone, one says something else."""
+    run = compare(scenario("tampered", SHOP + "expect outbox lost + duplicates + different = 0\n"), *FAST)
+    run.wait_log("A short one", 90)
+
+    def service():
+        try:
+            return run.target("recommendation_1")
+        except (psycopg.OperationalError, FileNotFoundError):
+            return None
+    until(service, "the service's database is there", 60)
+    with service() as session:
+        def count():
+            try:
+                return session.execute(
+                    "SELECT count(*) FROM purchase WHERE path = 'outbox'").fetchone()[0]
+            except psycopg.errors.UndefinedTable:
+                return 0
+        until(lambda: count() >= 60, "60 orders came", 60)
+        columns = "path, order_id, product, version, quantity, cents"
+        row = "SELECT n FROM purchase WHERE path = 'outbox' ORDER BY n LIMIT 1"
+        session.execute(f"INSERT INTO purchase ({columns}) SELECT {columns} FROM purchase"
+                        f" WHERE n = ({row})")
+        session.execute(f"DELETE FROM purchase WHERE n = ({row} OFFSET 10)")
+        session.execute(f"UPDATE purchase SET cents = cents + 1 WHERE n = ({row} OFFSET 20)")
+    run.finish(30)
+    result = only_run(run.report())
+    services = result["shop"]["outbox"]["services"]
+    assert wrong(services["recommendation"]) == {"lost": 1, "duplicates": 1, "different": 1}
+    assert result["shop"]["outbox"]["partial"] == 1
+    assert not wrong(services["inventory"]) and not wrong(services["audit"])
+    assert not result["passed"]
+    assert [judged["text"] for judged in result["expectations"] if not judged["held"]] == [
+        "lost + duplicates + different = 0"]
+
+
+@pytest.mark.slow
+def test_interrupted_while_one_is_away(compare, scenario):
+    run = compare(scenario("interrupted", SHOP.replace("5s", "60s") + """at 3% away pricing until 90%
+expect outbox lost = 0
+"""), *FAST)
+
+    def away():
+        assert run.process.poll() is None, run.log()
+        try:
+            run.target("pricing_1").close()
+        except FileNotFoundError:
+            pass
+        except psycopg.OperationalError as error:
+            return "not currently accepting connections" in str(error)
+        return False
+    until(away, "pricing is away", 120)
+    run.process.send_signal(signal.SIGINT)
+    run.finish(130)
+    report = run.report()
+    result = only_run(report)
+    assert report["interrupted"] and result["interrupted"] and not result["passed"]
+    assert result["expectations"] == [] and result["replay"] is None
+    (fault,) = result["faults"]
+    assert 0 < fault["from_s"] < fault["until_s"] < 50
+    for path in result["shop"].values():
+        assert 0 < path["offered"] < 2400
+        assert all(service["closes"] for service in path["services"].values())
+    assert "audit" not in result["shop"]["outbox"]["services"]
