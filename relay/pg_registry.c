@@ -333,7 +333,8 @@ read_result(PgRegistry *registry, const Job *job, const PGresult *result, Regist
 			reply->u.slot = read_slot(result);
 			return true;
 		case REGISTRY_TOPIC:
-			reply->u.partitions = PQntuples(result) > 0 ? number(result, 0, 0) : 0;
+			reply->rows = PQgetisnull(result, 0, 0) ? 0 : 1;
+			reply->u.partitions = reply->rows > 0 ? number(result, 0, 0) : 0;
 			return true;
 		case REGISTRY_FLUSHED:
 			reply->u.server_end = lsn_value(result, 0);

@@ -33,7 +33,8 @@ typedef enum RegistryJob
 	REGISTRY_MARK,
 	REGISTRY_TIMELINE,
 	REGISTRY_ROUTING, /* rows is 0 when another relay was first, or the registration is another one */
-	REGISTRY_TOPIC,	  /* u.partitions is what is recorded now; 0: ask again */
+	REGISTRY_TOPIC,	  /* u.partitions is what is recorded now; 0: ask again; rows is 0 when the
+					   registration is gone */
 	REGISTRY_HEARTBEAT, /* u.heartbeat */
 	REGISTRY_MAINTAIN,
 	REGISTRY_LEAF_SIZE, /* u.blocks */

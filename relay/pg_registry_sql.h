@@ -144,8 +144,8 @@
 
 /*
  * $2 topic, $3 partitions, $4 generation.  The first to record it wins, and the registration
- * stays until it has.  No row: another relay's record was committed after this statement's
- * snapshot was taken, or the registration is gone.
+ * stays until it has.  0: another relay's record was committed after this statement's snapshot
+ * was taken.  Null: the registration is gone.
  */
 #define SQL_RECORD_TOPIC                                                                           \
 	"WITH mine AS ("                                                                               \
@@ -153,8 +153,10 @@
 	"  SELECT r.slot_name, $2, $3::int4, $4::int4, clock_timestamp()"                              \
 	"    FROM (SELECT slot_name FROM outbox.relay WHERE slot_name = $1 FOR KEY SHARE) AS r"        \
 	"  ON CONFLICT (slot_name, topic) DO NOTHING RETURNING partitions)"                            \
-	"SELECT partitions FROM mine UNION ALL"                                                        \
-	" SELECT partitions FROM outbox.topic WHERE slot_name = $1 AND topic = $2"
+	"SELECT pg_catalog.max(t.partitions) FROM ("                                                   \
+	" SELECT partitions FROM mine UNION ALL"                                                       \
+	" SELECT partitions FROM outbox.topic WHERE slot_name = $1 AND topic = $2 UNION ALL"           \
+	" SELECT 0 FROM outbox.relay WHERE slot_name = $1) AS t"
 
 /*
  * $2 what the positions of this registration begin with.  Rows are written in the order of

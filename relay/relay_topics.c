@@ -176,6 +176,13 @@ relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now)
 		relay_fail(relay, &error, now);
 		return;
 	}
+	if (reply->rows == 0)
+	{
+		error_clear(&error);
+		(void) relay_registration_is_gone(relay->config->slot, &error);
+		relay_fail(relay, &error, now);
+		return;
+	}
 	if (reply->u.partitions == 0)
 		return; /* another relay recorded it in this very moment: the next try sees its count */
 	if (topic_maker_made(relay->maker))
