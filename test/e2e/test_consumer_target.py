@@ -49,11 +49,11 @@ def test_the_breaker_goes_its_way_by_the_book(stage):
         ("half-open", "closed", "successes")]
     assert counted(consumer) == {("closed", "open"): 1, ("open", "half-open"): 2,
                                  ("half-open", "open"): 1, ("half-open", "closed"): 1}
-    # What was tried while it was half-open were small batches, each a transaction; the last one
-    # may be what was left of the batch that failed.
+    # What was tried while it was half-open were small batches, each a transaction; one may be
+    # smaller: what a first fetch brought, or what was left of the batch that failed.
     sizes = [row[0] for row in stage.target_sql(
         "SELECT count(*) FROM applied GROUP BY xmin ORDER BY min(n)")]
-    assert sizes[1] == 7 and max(sizes[1:4]) == 7, sizes
+    assert max(sizes[1:4]) == 7, sizes
     opened, *_, closed = changes(consumer)
     assert opened["retry_in_ms"] == 2000 and "made up" in opened["last_error"]
     assert opened["failures"] == opened["window_failures"] == 5
