@@ -10,12 +10,16 @@
  * while five messages or more are on their way there, but as long as something is due behind them its thread goes round
  * without a pause: such messages are kept here until the answer has come.
  *
- * Refuses what librdkafka refuses.  What is large isn't held: it fills a batch by itself.
+ * Refuses what librdkafka refuses.  What is large isn't held: it fills a batch by itself.  Nor is the first one to a
+ * partition: librdkafka may refuse it on hearsay (it remembers for minutes that a topic was forbidden), and who
+ * publishes hears of that at once, and asks the brokers.
  *
  * Invariants: librdkafka gets the messages of a partition in the order of publish(); behind one that it refused it gets
  * none; what is kept waits for reports that are to come; a message that is held when the sink fails is reported as failed.
  */
 #include "kafka_sink_intern.h"
+
+#include "exit_codes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,7 +240,12 @@ report(KafkaSink *sink, const SinkMessage *message, DeliveryFn deliver, void *ar
 
 	error_clear(&delivery.error);
 	if (round->refused_token == message->token)
+	{
 		kafka_error_fill(&delivery.error, round->refused, "publish an event");
+		/* It was taken there a moment ago.  The next producer's first one will show whether it still is. */
+		if (delivery.error.exit_code == EXIT_POISON)
+			delivery.error.error_class = ERROR_CLASS_TRANSIENT;
+	}
 	else
 		error_transient(&delivery.error, "the producer failed before it had this event");
 	deliver(&delivery, arg);
@@ -293,7 +302,8 @@ kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
 		error_bug(error, "out of memory");
 		return IO_FAILED;
 	}
-	if (event->value.data != NULL && event->size <= sink->round.held_bytes)
+	if (event->value.data != NULL && event->size <= sink->round.held_bytes &&
+		run_of(sink, &message)->open)
 	{
 		if (hold(sink, &message) == IO_OK)
 			return IO_OK;

@@ -112,9 +112,9 @@ mutant("holes-the-first-not-alone", "holes", "relay/kafka_sink.c",
        "if (sink->transaction == TRANSACTION_NONE && !kafka_sink_may_follow(run, sink->now))",
        "if (sink->failed && !kafka_sink_may_follow(run, sink->now))",
        unit="test_kafka_refusals:the_first_message_of_a_producer_goes_alone")
-mutant("holes-behind-a-refused-one-of-a-round", "holes", "relay/kafka_sink_messages.c",
-       "if (io == IO_OK && may_go(sink, message, all))", "if (may_go(sink, message, all))",
-       unit="test_kafka_refusals:none_goes_behind_one_that_is_refused")
+mutant("holes-hearsay-is-held", "holes", "relay/kafka_sink_messages.c",
+       "run_of(sink, &message)->open)", "run_of(sink, &message) != NULL)",
+       unit="test_kafka_refusals:the_first_one_to_a_partition_is_refused_at_once")
 mutant("holes-a-large-one-overtakes", "holes", "relay/kafka_sink_messages.c",
        "else if (kafka_sink_let_go(sink, true) == IO_OK)", "else",
        unit="test_kafka_refusals:what_is_large_goes_at_once")
