@@ -179,6 +179,7 @@ registry_run_job(PgRegistry *registry, const Job *job, RegistryReply *reply)
 				rows = server_write();
 				rows->partitions[topic] = job->number;
 			}
+			reply->rows = 1;
 			reply->u.partitions = sim_chance(world->loss) ? 0 : rows->partitions[topic];
 			break;
 		case REGISTRY_HEARTBEAT:
