@@ -203,8 +203,8 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 		error_bug(error, "out of memory");
 		return IO_FAILED;
 	}
-	/* In a transaction a hole is never seen. */
-	if (sink->transaction == TRANSACTION_NONE && !kafka_sink_may_follow(run, sink->now))
+	/* In a transaction, too: what is acknowledged and wasn't written would be committed as a hole. */
+	if (!kafka_sink_may_follow(run, sink->now))
 		return IO_FULL;
 	io = kafka_sink_take(sink, topic->handle, partition, event, token, error);
 	if (io == IO_OK)

@@ -109,7 +109,7 @@ mutant("holes-messages-time-out", "holes", "relay/kafka_conf.c",
        "{\"message.timeout.ms\", \"0\"},", "{\"message.timeout.ms\", \"1000\"},",
        unit="test_kafka_faults:answers_slower_than_every_timeout")
 mutant("holes-the-first-not-alone", "holes", "relay/kafka_sink.c",
-       "if (sink->transaction == TRANSACTION_NONE && !kafka_sink_may_follow(run, sink->now))",
+       "if (!kafka_sink_may_follow(run, sink->now))",
        "if (sink->failed && !kafka_sink_may_follow(run, sink->now))",
        unit="test_kafka_refusals:the_first_message_of_a_producer_goes_alone")
 mutant("holes-hearsay-is-held", "holes", "relay/kafka_sink_messages.c",
