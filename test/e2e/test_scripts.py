@@ -146,7 +146,7 @@ SETTLES = [
     ("relay_session.c", "start_pump(relay, relay->facts.mark_lsn,", "start_pump(relay, relay->identity.flushed,"),
     ("relay_session.c", "	relay->facts.mark_lsn = relay->facts.start_lsn;", "	relay->facts.mark_lsn = relay->identity.flushed;"),
     ("relay_chores.c", ".mark_lsn = relay->mark.mark_lsn,", ".mark_lsn = relay->identity.flushed,"),
-    ("kafka_sink.c", "	/* In a transaction a hole is never seen. */\n", "	if (event->value.len == 0)\n		return IO_OK;\n"),
+    ("kafka_sink.c", "	/* In a transaction, too: what is acknowledged and wasn't written would be committed as a hole. */\n", "	if (event->value.len == 0)\n		return IO_OK;\n"),
     ("assemble.c", "	if (relation->kind == RELATION_FOREIGN)\n", "	if (relation->kind == RELATION_FOREIGN || out == NULL)\n"),
     ("assemble.c", "	if (event->aggregate_type.data == NULL)\n",
      "	if (event->aggregate_type.data == NULL)\n		return true;\n	if (false)\n"),
