@@ -2,6 +2,7 @@
 listen, one of them away, a service that comes last, and books that see what somebody
 tampered with.
 """
+import csv
 import re
 import signal
 
@@ -43,6 +44,23 @@ def assert_page(page, result):
     assert f'<b data-is="orders">{result["replay"]["orders"]}</b>' in page
 
 
+def assert_csv(run, result):
+    """A row for each service: its own books, and what the client of its path saw."""
+    with open(run.report_path.removesuffix(".json") + ".csv", encoding="utf-8", newline="") as file:
+        rows = {(row["path"], row["service"]): row for row in csv.DictReader(file)}
+    assert list(rows) == [(name, service) for name, path in result["shop"].items() for service in path["services"]]
+    for (name, service), row in rows.items():
+        path, books = result["shop"][name], result["shop"][name]["services"][service]
+        assert row["run"] == row["closes"] == "yes" and row["recovery_s"] == ""
+        for key, found in (("offered", path["offered"]), ("rejected", path["rejected"]), ("durable", path["durable"]),
+                           ("in_target", books["in_service"]), ("accepted_in_target", books["accepted_in_service"]),
+                           ("lost", books["lost"]), ("invented", books["invented"])):
+            assert row[key] == str(found), (name, service, key)
+        for key, found in (("visible_percent", path["rates"]["visible"]), ("p99_ms", path["latency_ms"]["p99"]),
+                           ("freshness_max_s", (books["lag_s"] or {}).get("max"))):
+            assert (float(row[key]) if row[key] else None) == found, (name, service, key)
+
+
 @pytest.mark.slow
 def test_one_service_away(compare, scenario):
     run = compare(scenario("away", SHOP + """at 20% away pricing until 60%
@@ -79,6 +97,7 @@ expect outbox audit lost + pending + duplicates + order + different = 0
     assert "open" in {row["services"]["pricing"]["breaker"] for row in rows}
     assert rows[-1]["services"]["pricing"]["behind"] == 0
     assert_page(run.page(), result)
+    assert_csv(run, result)
 
 
 @pytest.mark.slow
