@@ -158,11 +158,29 @@ look_whether_over(Faults *faults, Fault *fault, Error *error)
 	return true;
 }
 
+/* What somebody has broken by hand, or what isn't back yet, can't be broken once more. */
+static bool
+can_break(const Faults *faults, const Fault *fault)
+{
+	return is_of_link(fault->plan.kind) || faults_part(faults, fault->plan.part) == PART_UP;
+}
+
+static bool
+turn_planned(Faults *faults, Fault *fault, MonoUsec now, Error *error)
+{
+	if (can_break(faults, fault))
+		return break_it(faults, fault, error);
+	/* Its time has passed meanwhile: it never came. */
+	if (now >= fault->due_until)
+		fault->state = FAULT_OVER;
+	return true;
+}
+
 static bool
 turn_one(Faults *faults, Fault *fault, MonoUsec now, Error *error)
 {
 	if (fault->state == FAULT_PLANNED && now >= fault->due_from)
-		return break_it(faults, fault, error);
+		return turn_planned(faults, fault, now, error);
 	if (fault->state == FAULT_BROKEN && now >= fault->due_until &&
 		!begin_to_mend(faults, fault, error))
 		return false;
@@ -277,7 +295,8 @@ faults_due(const Faults *faults, MonoUsec now)
 	{
 		const Fault *fault = &faults->all[i];
 
-		if ((fault->state == FAULT_PLANNED && now >= fault->due_from) ||
+		if ((fault->state == FAULT_PLANNED && now >= fault->due_from &&
+			 can_break(faults, fault)) ||
 			(fault->state == FAULT_BROKEN && now >= fault->due_until))
 			return true;
 	}

@@ -4,6 +4,9 @@
  *
  *	planned ──from──▶ broken ──until──▶ mending ──it serves again──▶ over
  *
+ * A part that isn't up, because it was crashed by hand or is still on its way back, is not
+ * broken again: what is planned for it waits, and never comes when its time passes.
+ *
  * Times are those of what happened: "from" is when the fault held, "until" when the
  * part served again.  Main thread only.
  */
