@@ -81,7 +81,7 @@ row_object(const InventoryRow *row, size_t second)
 }
 
 static json_t *
-expectation_object(const InventoryJudged *judged)
+expectation_object(const Judged *judged)
 {
 	return json_pack(
 		"{s:s, s:o, s:s, s:s, s:o, s:b}", "path", shop_path_name(judged->path), "service",
@@ -110,8 +110,8 @@ inventory_json(const InventoryReport *report)
 	json_t *paths = json_object();
 	json_t *timeline = json_array();
 
-	for (int i = 0; i < report->expectation_count; i++)
-		json_array_append_new(expectations, expectation_object(&report->expectations[i]));
+	for (int i = 0; i < report->verdict.count; i++)
+		json_array_append_new(expectations, expectation_object(&report->verdict.all[i]));
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		json_array_append_new(services, json_string(service_name((Service) i)));
 	for (int i = 0; i < SHOP_PATH_COUNT; i++)
@@ -121,7 +121,7 @@ inventory_json(const InventoryReport *report)
 		json_array_append_new(timeline, row_object(&report->rows[second], second));
 	return json_pack("{s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seed",
 					 (json_int_t) report->seed, "repeat", report->repeat, "interrupted",
-					 report->interrupted ? 1 : 0, "passed", report->passed ? 1 : 0, "took_s",
+					 report->interrupted ? 1 : 0, "passed", report->verdict.passed ? 1 : 0, "took_s",
 					 rounded(report->took_s), "faults",
 					 faults_array(report->faults, report->fault_count), "expectations",
 					 expectations, "services", services, "replay", replay_object(report), "shop",

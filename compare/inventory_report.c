@@ -114,43 +114,30 @@ measured_of(const ShopPathResult *result, Service service)
 	return measured;
 }
 
-static void
-add(InventoryReport *report, const InventoryJudged *judged)
-{
-	report->expectations[report->expectation_count++] = *judged;
-	report->passed = report->passed && judged->held;
-}
-
 void
 inventory_judge(InventoryReport *report, const Scenario *scenario)
 {
-	report->expectation_count = 0;
-	report->passed = !report->interrupted;
+	Verdict *verdict = &report->verdict;
+
+	verdict_begin(verdict, !report->interrupted &&
+							   report_faults_came(report->faults, report->fault_count));
 	if (report->interrupted)
 		return;
 	for (int i = 0; i < scenario->expectation_count; i++)
 	{
 		const Expectation *expectation = &scenario->expectations[i];
 		Measured measured = measured_of(&report->paths[expectation->path], expectation->service);
-		InventoryJudged judged = {
-			.path = expectation->path, .service = expectation->service, .unit = expectation->unit};
 
-		snprintf(judged.text, sizeof(judged.text), "%s", expectation->text);
-		judged.held = expectation_held(expectation, &measured, &judged.measured);
-		add(report, &judged);
+		verdict_expect(verdict, expectation, &measured);
 	}
 	for (int i = 0; i < SHOP_PATH_COUNT * SERVICE_COUNT; i++)
 	{
-		InventoryJudged judged = {.path = (ShopPath) (i / SERVICE_COUNT),
-								  .service = (Service) (i % SERVICE_COUNT),
-								  .text = "the ledger closes"};
-		const ServiceResult *result = &report->paths[judged.path].services[judged.service];
+		const Judged whose = {.path = (ShopPath) (i / SERVICE_COUNT),
+							  .service = (Service) (i % SERVICE_COUNT)};
+		const ServiceResult *result = &report->paths[whose.path].services[whose.service];
 
-		if (!result->present)
-			continue;
-		judged.held = result->totals.closes;
-		judged.measured = judged.held ? 1 : 0;
-		add(report, &judged);
+		if (result->present)
+			verdict_ledger(verdict, &whose, result->totals.closes);
 	}
 }
 
@@ -200,14 +187,14 @@ static void
 print_verdict(const InventoryReport *report, FILE *out)
 {
 	RunEnd end = {.interrupted = report->interrupted,
-				  .passed = report->passed,
-				  .expected = report->expectation_count,
+				  .passed = report->verdict.passed,
+				  .expected = report->verdict.count,
 				  .seed = report->seed,
 				  .took_s = report->took_s};
 
-	for (int i = 0; i < report->expectation_count; i++)
+	for (int i = 0; i < report->verdict.count; i++)
 	{
-		const InventoryJudged *judged = &report->expectations[i];
+		const Judged *judged = &report->verdict.all[i];
 		bool all = judged->service == SERVICE_COUNT;
 		char who[64];
 
@@ -215,7 +202,7 @@ print_verdict(const InventoryReport *report, FILE *out)
 		snprintf(who, sizeof(who), "%s%s%s", shop_path_name(judged->path), all ? "" : " ",
 				 all ? "" : service_name(judged->service));
 		if (!judged->held)
-			report_print_failed(who, judged->text, judged->unit, judged->measured, out);
+			report_print_failed(who, judged, out);
 	}
 	report_print_end(&end, out);
 }

@@ -13,19 +13,6 @@
 #include "shop_books.h"
 #include "shop_load.h"
 
-/* One for each service and its ledger, beside those of the scenario. */
-#define INVENTORY_EXPECTATIONS_MAX (SCENARIO_EXPECTATIONS_MAX + SHOP_PATH_COUNT * SERVICE_COUNT)
-
-typedef struct InventoryJudged
-{
-	ShopPath path;
-	Service service; /* SERVICE_COUNT: all of them together */
-	char text[SCENARIO_TEXT_SIZE];
-	MeasureUnit unit;
-	double measured;
-	bool held;
-} InventoryJudged;
-
 typedef struct InventoryCounts
 {
 	uint32_t offered; /* those that were meant to start in that second, and their ends */
@@ -49,12 +36,10 @@ typedef struct InventoryReport
 	uint64_t seed;
 	int repeat;
 	bool interrupted;
-	bool passed;
 	double took_s; /* from the first order to the end of the drain */
 	FaultReport faults[FAULTS_MAX];
 	int fault_count;
-	InventoryJudged expectations[INVENTORY_EXPECTATIONS_MAX];
-	int expectation_count;
+	Verdict verdict;
 	ShopPathResult paths[SHOP_PATH_COUNT];
 	InventoryRow *rows; /* one a second, from the start of the load */
 	size_t row_count;
@@ -65,10 +50,7 @@ extern void inventory_report_free(InventoryReport *report);
 /* Makes rows up to that second; false: no memory. */
 extern MUST_CHECK bool inventory_report_reach(InventoryReport *report, size_t second);
 
-/*
- * The expectations of the scenario, and that every ledger closes.  An interrupted run is not
- * judged, and has not passed.
- */
+/* As report_judge() does it. */
 extern void inventory_judge(InventoryReport *report, const Scenario *scenario);
 
 extern void inventory_print(const InventoryReport *report, FILE *out);

@@ -54,41 +54,40 @@ measured_of(const PathResult *result)
 	return measured;
 }
 
-static void
-add(RunReport *report, const ExpectationReport *expectation)
+bool
+report_faults_came(const FaultReport *faults, int count)
 {
-	report->expectations[report->expectation_count++] = *expectation;
-	report->passed = report->passed && expectation->held;
+	for (int i = 0; i < count; i++)
+	{
+		if (faults[i].from_s < 0)
+			return false;
+	}
+	return true;
 }
 
 void
 report_judge(RunReport *report, const Scenario *scenario, const bool *modes)
 {
-	report->expectation_count = 0;
-	report->passed = !report->interrupted;
+	Verdict *verdict = &report->verdict;
+
+	verdict_begin(verdict, !report->interrupted &&
+							   report_faults_came(report->faults, report->fault_count));
 	if (report->interrupted)
 		return;
 	for (int i = 0; i < scenario->expectation_count; i++)
 	{
 		const Expectation *expectation = &scenario->expectations[i];
-		ExpectationReport judged = {.mode = expectation->mode, .unit = expectation->unit};
 		Measured measured = measured_of(&report->paths[expectation->mode]);
 
-		if (!modes[expectation->mode])
-			continue;
-		snprintf(judged.text, sizeof(judged.text), "%s", expectation->text);
-		judged.held = expectation_held(expectation, &measured, &judged.measured);
-		add(report, &judged);
+		if (modes[expectation->mode])
+			verdict_expect(verdict, expectation, &measured);
 	}
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
-		ExpectationReport judged = {.mode = (Mode) mode, .text = "the ledger closes"};
+		const Judged whose = {.mode = (Mode) mode};
 
-		if (!modes[mode])
-			continue;
-		judged.held = report->paths[mode].totals.closes;
-		judged.measured = judged.held ? 1 : 0;
-		add(report, &judged);
+		if (modes[mode])
+			verdict_ledger(verdict, &whose, report->paths[mode].totals.closes);
 	}
 }
 
@@ -198,14 +197,15 @@ print_path(const PathResult *result, Mode mode, FILE *out)
 }
 
 void
-report_print_failed(const char *who, const char *text, MeasureUnit unit, double measured, FILE *out)
+report_print_failed(const char *who, const Judged *judged, FILE *out)
 {
 	static const char *const units[] = {[UNIT_COUNT] = "", [UNIT_PERCENT] = "%", [UNIT_MS] = " ms"};
 
-	if (unit == UNIT_MS && measured < 0)
-		fprintf(out, "  NOT HELD  %s: %s; it never was\n", who, text);
+	fprintf(out, "  NOT HELD  %s: %s; ", who, judged->text);
+	if (judged->unit == UNIT_MS && judged->measured < 0)
+		fputs("it never was\n", out);
 	else
-		fprintf(out, "  NOT HELD  %s: %s; it was %.4g%s\n", who, text, measured, units[unit]);
+		fprintf(out, "it was %.4g%s\n", judged->measured, units[judged->unit]);
 }
 
 void
@@ -223,16 +223,21 @@ void
 report_print_faults(const FaultReport *faults, int count, FILE *out)
 {
 	for (int i = 0; i < count; i++)
-		fprintf(out, "  %.1f s to %.1f s: %s\n", faults[i].from_s, faults[i].until_s,
-				faults[i].text);
+	{
+		if (faults[i].from_s < 0)
+			fprintf(out, "  NEVER CAME  %s\n", faults[i].text);
+		else
+			fprintf(out, "  %.1f s to %.1f s: %s\n", faults[i].from_s, faults[i].until_s,
+					faults[i].text);
+	}
 }
 
 void
 report_print_run(const RunReport *report, const bool *modes, FILE *out)
 {
 	RunEnd end = {.interrupted = report->interrupted,
-				  .passed = report->passed,
-				  .expected = report->expectation_count,
+				  .passed = report->verdict.passed,
+				  .expected = report->verdict.count,
 				  .seed = report->seed,
 				  .took_s = report->took_s};
 
@@ -245,14 +250,13 @@ report_print_run(const RunReport *report, const bool *modes, FILE *out)
 			print_path(&report->paths[mode], (Mode) mode, out);
 	}
 	report_print_faults(report->faults, report->fault_count, out);
-	for (int i = 0; i < report->expectation_count; i++)
+	for (int i = 0; i < report->verdict.count; i++)
 	{
-		const ExpectationReport *expectation = &report->expectations[i];
+		const Judged *judged = &report->verdict.all[i];
 
-		end.held += expectation->held;
-		if (!expectation->held)
-			report_print_failed(mode_name(expectation->mode), expectation->text, expectation->unit,
-								expectation->measured, out);
+		end.held += judged->held;
+		if (!judged->held)
+			report_print_failed(mode_name(judged->mode), judged, out);
 	}
 	report_print_end(&end, out);
 }

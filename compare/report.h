@@ -12,46 +12,34 @@
 #include "fault.h"
 #include "path_result.h"
 #include "timeline.h"
-
-#define REPORT_EXPECTATIONS_MAX (SCENARIO_EXPECTATIONS_MAX + MODE_COUNT)
+#include "verdict.h"
 
 /* As it happened, in seconds from the start of the load. */
 typedef struct FaultReport
 {
 	char text[SCENARIO_TEXT_SIZE];
-	double from_s;
-	double until_s; /* the part served again */
+	double from_s;	/* less than 0: it never came */
+	double until_s; /* the part served again; less than 0: it never did */
 } FaultReport;
-
-typedef struct ExpectationReport
-{
-	Mode mode;
-	char text[SCENARIO_TEXT_SIZE];
-	MeasureUnit unit;
-	double measured;
-	bool held;
-} ExpectationReport;
 
 typedef struct RunReport
 {
 	uint64_t seed;
 	int repeat; /* 1, 2, … */
 	bool interrupted;
-	bool passed;
 	double load_s; /* how long requests were sent */
 	double took_s; /* from the first request to the end of the drain */
 	FaultReport faults[FAULTS_MAX];
 	int fault_count;
-	ExpectationReport expectations[REPORT_EXPECTATIONS_MAX];
-	int expectation_count;
+	Verdict verdict;
 	PathResult paths[MODE_COUNT]; /* of those that are compared */
 	Cost cost;
 	Timeline timeline;
 } RunReport;
 
 /*
- * Fills the expectations and the verdict: those of the scenario, and that every
- * ledger closes.  An interrupted run is not judged, and has not passed.
+ * Fills the verdict: the scenario's expectations, and that every ledger closes.  An
+ * interrupted run is not judged, and has not passed; nor has one whose faults didn't all come.
  */
 extern void report_judge(RunReport *report, const Scenario *scenario, const bool *modes);
 
@@ -70,8 +58,10 @@ typedef struct RunEnd
 	double took_s;
 } RunEnd;
 
-extern void report_print_failed(const char *who, const char *text, MeasureUnit unit,
-								double measured, FILE *out);
+/* Whether all that was to fail did fail. */
+extern bool report_faults_came(const FaultReport *faults, int count);
+
+extern void report_print_failed(const char *who, const Judged *judged, FILE *out);
 extern void report_print_faults(const FaultReport *faults, int count, FILE *out);
 extern void report_print_end(const RunEnd *end, FILE *out);
 extern void report_print_run(const RunReport *report, const bool *modes, FILE *out);

@@ -122,11 +122,11 @@ cost_object(const Cost *cost)
 }
 
 static json_t *
-expectation_object(const ExpectationReport *expectation)
+expectation_object(const Judged *judged)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:b}", "path", mode_name(expectation->mode), "text",
-					 expectation->text, "unit", unit_name(expectation->unit), "measured",
-					 rounded_or_null(expectation->measured), "held", expectation->held ? 1 : 0);
+	return json_pack("{s:s, s:s, s:s, s:o, s:b}", "path", mode_name(judged->mode), "text",
+					 judged->text, "unit", unit_name(judged->unit), "measured",
+					 rounded_or_null(judged->measured), "held", judged->held ? 1 : 0);
 }
 
 static void
@@ -144,8 +144,8 @@ report_json_run(ReportJson *json, const RunReport *report)
 	json_t *paths = json_object();
 	json_t *timeline = json_array();
 
-	for (int i = 0; i < report->expectation_count; i++)
-		json_array_append_new(expectations, expectation_object(&report->expectations[i]));
+	for (int i = 0; i < report->verdict.count; i++)
+		json_array_append_new(expectations, expectation_object(&report->verdict.all[i]));
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (json->config->modes[mode])
@@ -158,17 +158,17 @@ report_json_run(ReportJson *json, const RunReport *report)
 						  json_pack("{s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "seed",
 									(json_int_t) report->seed, "repeat", report->repeat,
 									"interrupted", report->interrupted ? 1 : 0, "passed",
-									report->passed ? 1 : 0, "took_s", rounded(report->took_s),
+									report->verdict.passed ? 1 : 0, "took_s", rounded(report->took_s),
 									"faults", faults, "expectations", expectations, "paths", paths,
 									"cost", cost_object(&report->cost), "timeline", timeline));
-	count_run(json, report->passed, report->interrupted);
+	count_run(json, report->verdict.passed, report->interrupted);
 }
 
 void
 report_json_inventory(ReportJson *json, const InventoryReport *report)
 {
 	json_array_append_new(json_object_get(json->scenario, "runs"), inventory_json(report));
-	count_run(json, report->passed, report->interrupted);
+	count_run(json, report->verdict.passed, report->interrupted);
 }
 
 /* -------------------------------------------------------------------------

@@ -66,8 +66,8 @@ faults_array(const FaultReport *faults, int count)
 
 	for (int i = 0; i < count; i++)
 		json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "text", faults[i].text, "from_s",
-											   rounded(faults[i].from_s), "until_s",
-											   rounded(faults[i].until_s)));
+											   rounded_or_null(faults[i].from_s), "until_s",
+											   rounded_or_null(faults[i].until_s)));
 	return array;
 }
 

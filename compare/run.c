@@ -163,7 +163,7 @@ play_paths(Show *show, const Scenario *scenario, int repeat, Error *error)
 		report_json_run(show->json, report);
 		if (show->config->suite->endless)
 			report_json_duration(show->json, report->load_s);
-		done = count_run(show, report->passed, report->interrupted, error);
+		done = count_run(show, report->verdict.passed, report->interrupted, error);
 	}
 	timeline_free(&report->timeline);
 	free(report);
@@ -211,7 +211,7 @@ play_inventory(Show *show, const Scenario *scenario, int repeat, Error *error)
 		inventory_print(report, stdout);
 		fflush(stdout);
 		report_json_inventory(show->json, report);
-		done = count_run(show, report->passed, report->interrupted, error);
+		done = count_run(show, report->verdict.passed, report->interrupted, error);
 	}
 	inventory_report_free(report);
 	free(report);

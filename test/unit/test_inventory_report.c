@@ -43,8 +43,8 @@ held(const char *expectation)
 		fail_msg("%s", error.message);
 	inventory_judge(&report, &scenario);
 	/* The last ones are of the ledgers. */
-	assert_int_equal(report.expectation_count, 1 + 2 * SERVICES_CALLED);
-	return report.expectations[0].held;
+	assert_int_equal(report.verdict.count, 1 + 2 * SERVICES_CALLED);
+	return report.verdict.all[0].held;
 }
 
 static void
@@ -68,7 +68,7 @@ one_service_or_all(void **state)
 	assert_true(held("outbox partial = 3"));
 	assert_true(held("sync lost + partial = 0"));
 	assert_false(held("outbox partial = 0"));
-	assert_false(report.passed);
+	assert_false(report.verdict.passed);
 }
 
 static void
@@ -94,14 +94,14 @@ ledgers_and_interrupts(void **state)
 {
 	(void) state;
 	assert_true(held("sync lost = 0"));
-	assert_true(report.passed);
+	assert_true(report.verdict.passed);
 	report.paths[SHOP_SYNC].services[SERVICE_PRICING].totals.closes = false;
 	assert_true(held("sync lost = 0"));
-	assert_false(report.passed);
+	assert_false(report.verdict.passed);
 	report.interrupted = true;
 	inventory_judge(&report, &scenario);
-	assert_int_equal(report.expectation_count, 0);
-	assert_false(report.passed);
+	assert_int_equal(report.verdict.count, 0);
+	assert_false(report.verdict.passed);
 }
 
 static void

@@ -162,24 +162,24 @@ verdict(void **state)
 	(void) state;
 	report->paths[MODE_DIRECT].totals.rejected = 1;
 	report_judge(report, &scenario, modes);
-	assert_true(report->passed);
+	assert_true(report->verdict.passed);
 	/* Those of the scenario, and each ledger. */
-	assert_int_equal(report->expectation_count, 4);
+	assert_int_equal(report->verdict.count, 4);
 
 	report->paths[MODE_OUTBOX].totals.lost = 1;
 	report_judge(report, &scenario, modes);
-	assert_false(report->passed);
+	assert_false(report->verdict.passed);
 	modes[MODE_OUTBOX] = false; /* who isn't there breaks nothing */
 	report_judge(report, &scenario, modes);
-	assert_true(report->passed);
+	assert_true(report->verdict.passed);
 	report->paths[MODE_DIRECT].totals.closes = false;
 	report_judge(report, &scenario, modes);
-	assert_false(report->passed);
+	assert_false(report->verdict.passed);
 	report->paths[MODE_DIRECT].totals.closes = true;
 	report->interrupted = true;
 	report_judge(report, &scenario, modes);
-	assert_false(report->passed);
-	assert_int_equal(report->expectation_count, 0);
+	assert_false(report->verdict.passed);
+	assert_int_equal(report->verdict.count, 0);
 	free(report);
 }
 
