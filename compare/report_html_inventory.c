@@ -50,6 +50,27 @@ write_table_row(Buffer *out, const json_t *object, const ShopColumn *columns, si
 	buffer_append_str(out, "</tr>\n");
 }
 
+/* The row's first cell: a path, or a service of it (NULL: of all together). */
+static void
+begin_row(Buffer *out, const char *name, const json_t *path, const char *service)
+{
+	buffer_append_str(out, "<tr data-path=\"");
+	html_text(out, name);
+	if (service != NULL)
+	{
+		buffer_append_str(out, "\" data-service=\"");
+		html_text(out, service);
+	}
+	buffer_append_str(out, "\"><th scope=\"row\">");
+	html_text(out, report_string(path, "title"));
+	if (service != NULL)
+	{
+		buffer_append_str(out, ": ");
+		html_text(out, service);
+	}
+	buffer_append_str(out, "</th>");
+}
+
 static void
 write_paths_table(Buffer *out, const json_t *shop)
 {
@@ -73,11 +94,7 @@ write_paths_table(Buffer *out, const json_t *shop)
 	/* The macro takes what it could change, and changes nothing. */
 	json_object_foreach((json_t *) shop, name, path)
 	{
-		buffer_append_str(out, "<tr data-path=\"");
-		html_text(out, name);
-		buffer_append_str(out, "\"><th scope=\"row\">");
-		html_text(out, report_string(path, "title"));
-		buffer_append_str(out, "</th>");
+		begin_row(out, name, path, NULL);
 		write_table_row(out, path, columns, count);
 	}
 	buffer_append_str(out, "</tbody>");
@@ -115,15 +132,7 @@ write_services_table(Buffer *out, const json_t *shop)
 
 		json_object_foreach(json_object_get(path, "services"), service, books)
 		{
-			buffer_append_str(out, "<tr data-path=\"");
-			html_text(out, name);
-			buffer_append_str(out, "\" data-service=\"");
-			html_text(out, service);
-			buffer_append_str(out, "\"><th scope=\"row\">");
-			html_text(out, report_string(path, "title"));
-			buffer_append_str(out, ": ");
-			html_text(out, service);
-			buffer_append_str(out, "</th>");
+			begin_row(out, name, path, service);
 			write_table_row(out, books, columns, count);
 		}
 	}
