@@ -20,6 +20,8 @@
 #define DURATION_MAX_USEC (24 * 3600 * USEC_PER_SEC)
 #define RATE_MAX 5000
 #define REQUESTS_MAX 10000000
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
 
 /* A time in the run, which may be a share of a duration that isn't known yet. */
 typedef struct Moment
@@ -320,15 +322,23 @@ take_line(Parser *parser)
 	return done && words_end(words);
 }
 
-static void
-take_name(Scenario *scenario, const char *file)
+/* The report is a text, and has the name in it. */
+static bool
+take_name(Scenario *scenario, const char *file, Error *error)
 {
 	const char *slash = strrchr(file, '/');
 	const char *name = slash != NULL ? slash + 1 : file;
 	const char *suffix = strstr(name, ".scenario");
+	size_t len = suffix != NULL ? (size_t) (suffix - name) : strlen(name);
 
-	snprintf(scenario->name, sizeof(scenario->name), "%.*s",
-			 (int) (suffix != NULL ? suffix - name : (int) strlen(name)), name);
+	if (len > 0 && len < sizeof(scenario->name) && text_is_valid(name, len))
+	{
+		memcpy(scenario->name, name, len);
+		return true;
+	}
+	error_permanent(error, EXIT_CONFIG, "%s: a scenario can't have this name", file);
+	return error_hint(error, "The file's name has 1 to %zu bytes of UTF-8 before \".scenario\".",
+					  sizeof(scenario->name) - 1);
 }
 
 static bool
@@ -336,8 +346,7 @@ check_whole(Parser *parser)
 {
 	const Scenario *scenario = parser->scenario;
 	Word end = words_next(&parser->words);
-	double factor = scenario->shape.factor > 1 ? scenario->shape.factor : 1;
-	double most = scenario->rate * factor;
+	const char *too_much = scenario_too_much(scenario);
 
 	if (!parser->has_title)
 		return words_fail_hint(&parser->words, &end, "A scenario needs: title = …",
@@ -347,14 +356,23 @@ check_whole(Parser *parser)
 							   "there is no duration");
 	if (parser->has_rate && scenario->shape.form == LOAD_RAMP)
 		return words_fail(&parser->words, &parser->shape, "a ramp has no rate besides its own");
-	if (scenario->shape.form == LOAD_RAMP)
-		most = fmax(scenario->shape.from, scenario->shape.to);
+	return too_much == NULL ||
+		   words_fail(&parser->words, parser->has_load ? &parser->shape : &end, "%s", too_much);
+}
+
+const char *
+scenario_too_much(const Scenario *scenario)
+{
+	const LoadShape *shape = &scenario->shape;
+	double most = scenario->rate * (shape->factor > 1 ? shape->factor : 1);
+
+	if (shape->form == LOAD_RAMP)
+		most = fmax(shape->from, shape->to);
 	if (most > RATE_MAX)
-		return words_fail(&parser->words, &parser->shape, "more than %d requests a second",
-						  RATE_MAX);
+		return "more than " TEXT_OF(RATE_MAX) " requests a second";
 	if (most * (double) scenario->duration_usec / USEC_PER_SEC > REQUESTS_MAX)
-		return words_fail(&parser->words, &end, "more than %d requests", REQUESTS_MAX);
-	return true;
+		return "more than " TEXT_OF(REQUESTS_MAX) " requests";
+	return NULL;
 }
 
 bool
@@ -365,7 +383,8 @@ scenario_parse(Scenario *scenario, const char *file, const char *text, size_t le
 	memset(scenario, 0, sizeof(*scenario));
 	scenario->rate = DEFAULT_RATE;
 	snprintf(scenario->load, sizeof(scenario->load), "constant");
-	take_name(scenario, file);
+	if (!take_name(scenario, file, error))
+		return false;
 	if (len > SCENARIO_SIZE_MAX)
 		return error_permanent(error, EXIT_CONFIG, "%s: longer than %d bytes", file,
 							   SCENARIO_SIZE_MAX);

@@ -32,7 +32,8 @@
  *	expect outbox inventory recommendation lag <= 2s	longest from the answer until it was there
  *	expect outbox audit lost = 0, drain <= 30s
  *
- * Pure: text in, values out.  An error names file, line and column.
+ * Pure: text in, values out.  An error names file, line and column.  An expectation that no run
+ * could miss, or none could meet, is an error, too.
  */
 #ifndef OUTBOX_COMPARE_SCENARIO_H
 #define OUTBOX_COMPARE_SCENARIO_H
@@ -163,6 +164,9 @@ typedef struct Scenario
 /* "file" is for errors; the name is its last part without ".scenario". */
 extern MUST_CHECK bool scenario_parse(Scenario *scenario, const char *file, const char *text,
 									  size_t len, Error *error);
+
+/* What of its load is more than there may be; NULL: nothing. */
+extern const char *scenario_too_much(const Scenario *scenario);
 
 /* Makes it longer or shorter: every time of a fault in proportion. */
 extern void scenario_scale(Scenario *scenario, int64_t duration_usec);

@@ -113,11 +113,39 @@ take_value(Words *words, Expectation *expectation)
 	return words_number(words, 0, 1e9, &expectation->value, &word);
 }
 
+/* A single one of these is never more than what was offered. */
+static bool
+has_most(unsigned measures)
+{
+	const unsigned more = MEASURE_BIT(MEASURE_DUPLICATES) | MEASURE_BIT(MEASURE_ORDER) |
+						  MEASURE_BIT(MEASURE_INVENTED) | MEASURE_BIT(MEASURE_DIFFERENT);
+
+	return (measures & (measures - 1)) == 0 && (measures & more) == 0;
+}
+
+/* What holds whatever happens, and what never can, was meant otherwise. */
+static bool
+check_sense(Words *words, const Word *here, const Expectation *expectation)
+{
+	bool least = expectation->value == 0;
+	bool most = expectation->unit == UNIT_PERCENT && expectation->value == 100 &&
+				has_most(expectation->measures);
+
+	if ((least && expectation->comparison == COMPARISON_GREATER_OR_EQUAL) ||
+		(most && expectation->comparison == COMPARISON_LESS_OR_EQUAL))
+		return words_fail(words, here, "\"%s\" holds whatever happens", expectation->text);
+	if ((least && expectation->comparison == COMPARISON_LESS) ||
+		(most && expectation->comparison == COMPARISON_GREATER))
+		return words_fail(words, here, "\"%s\" can never hold", expectation->text);
+	return true;
+}
+
 /* "lost + order >= 1" */
 static bool
 take_term(Words *words, ScenarioKind kind, Expectation *expectation)
 {
 	Word text = words_rest_of_line(words);
+	const Word here = words_peek(words);
 
 	memset(expectation, 0, sizeof(*expectation));
 	do
@@ -129,7 +157,7 @@ take_term(Words *words, ScenarioKind kind, Expectation *expectation)
 		return false;
 	text.len = (size_t) (words->before - text.text);
 	word_normalize(&text, expectation->text, sizeof(expectation->text));
-	return true;
+	return check_sense(words, &here, expectation);
 }
 
 static bool

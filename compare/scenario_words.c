@@ -41,6 +41,7 @@ length_of_character(const char *text, const char *stop)
 {
 	unsigned char first = (unsigned char) *text;
 	size_t len = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	unsigned char second;
 
 	if ((first < 0x20 && !is_blank(*text)) || first == 0x7f || (first >= 0x80 && first < 0xc2) ||
 		first > 0xf4 || (size_t) (stop - text) < len)
@@ -50,7 +51,27 @@ length_of_character(const char *text, const char *stop)
 		if (((unsigned char) text[i] & 0xc0) != 0x80)
 			return 0;
 	}
+	/* Neither longer than it need be, nor half of a pair, nor beyond the last one. */
+	second = len > 1 ? (unsigned char) text[1] : 0;
+	if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+		(first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
+		return 0;
 	return len;
+}
+
+bool
+text_is_valid(const char *text, size_t len)
+{
+	const char *stop = text + len;
+	size_t step;
+
+	for (; text < stop; text += step)
+	{
+		step = length_of_character(text, stop);
+		if (step == 0)
+			return false;
+	}
+	return true;
 }
 
 static bool

@@ -55,6 +55,9 @@ extern bool words_fail(Words *words, const Word *at, const char *fmt, ...) PRINT
 extern bool words_fail_hint(Words *words, const Word *at, const char *hint, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 
+/* UTF-8, and nothing that isn't printed but blanks. */
+extern bool text_is_valid(const char *text, size_t len);
+
 extern bool word_is(const Word *word, const char *text);
 /* Number and unit of "12.5ms"; false when it doesn't begin with a number. */
 extern bool word_number(const Word *word, double *number, Word *unit);

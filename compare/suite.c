@@ -15,12 +15,17 @@ static bool
 add(Suite *suite, const CompareConfig *config, const char *name, Error *error)
 {
 	SuiteEntry *entry = &suite->entries[suite->count];
+	const char *too_much;
 
 	/* It counts from now on, so that its text is freed. */
 	suite->count++;
 	if (!scenario_find(name, &entry->scenario, &entry->file, error) ||
 		!compare_config_apply(config, &entry->scenario, error))
 		return false;
+	too_much = scenario_too_much(&entry->scenario);
+	if (too_much != NULL)
+		return error_permanent(error, EXIT_CONFIG, "\"%s\" with this --rate and --duration: %s",
+							   entry->scenario.name, too_much);
 	for (int i = 0; i < suite->count - 1; i++)
 	{
 		if (strcmp(suite->entries[i].scenario.name, entry->scenario.name) != 0)

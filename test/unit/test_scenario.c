@@ -99,6 +99,9 @@ refused(void **state)
 		{"title\n", ":1:6: ", "\"=\" is missing"},
 		{"title = a\x01z\n", ":1:10: ", "byte 0x01 is no text"},
 		{"title = \xc3\n", ":1:9: ", "byte 0xc3 is no text"},
+		{"title = \xe0\x80\x80\n", ":1:9: ", "byte 0xe0 is no text"},
+		{"title = \xed\xa0\x80\n", ":1:9: ", "byte 0xed is no text"},
+		{"title = \xf4\x90\x80\x80\n", ":1:9: ", "byte 0xf4 is no text"},
 		{HEAD "duration = 3s", ":3:1: ", "given twice"},
 		{"duration = 20\n", ":1:12: ", "\"20\" has no unit"},
 		{"duration = soon\n", ":1:12: ", "\"soon\" is no time"},
@@ -135,6 +138,12 @@ refused(void **state)
 		{HEAD "expect outbox lost + p99 = 0\n", ":3:22: ", "times cannot be added"},
 		{HEAD "expect outbox p99 < 3\n", ":3:21: ", "has no unit"},
 		{HEAD "expect outbox lost = 0,\n", ":3:24: ", "unknown measure \"\""},
+		{HEAD "expect outbox lost >= 0\n", ":3:15: ", "\"lost >= 0\" holds whatever happens"},
+		{HEAD "expect outbox order = 0, lost < 0\n", ":3:26: ", "\"lost < 0\" can never hold"},
+		{HEAD "expect outbox visible <= 100%\n", ":3:15: ", "holds whatever happens"},
+		{HEAD "expect outbox rejected > 100%\n", ":3:15: ", "can never hold"},
+		{HEAD "expect outbox drain >= 0s\n", ":3:15: ", "holds whatever happens"},
+		{HEAD "expect outbox p99 < 0ms\n", ":3:15: ", "can never hold"},
 		{"kind = shop\n", ":1:8: ", "unknown kind \"shop\""},
 		{HEAD "kind = paths\nkind = paths\n", ":4:1: ", "given twice"},
 		{HEAD "at 1s crash app until 2s\nkind = inventory\n", ":4:1: ", "before the first"},
@@ -273,7 +282,29 @@ verdicts(void **state)
 	assert_true(held("drain > 1min", &values, &measured));
 	values.offered = 0;
 	assert_false(held("accepted = 100%", &values, &measured));
-	assert_false(held("lost <= 100%", &values, &measured));
+	assert_false(held("duplicates <= 100%", &values, &measured));
+	assert_false(held("lost + order <= 100%", &values, &measured));
+}
+
+/* The report has the name in it, which must be a text and whole. */
+static void
+names(void **state)
+{
+	static const char *const files[] = {".scenario", "a/b/", "\xff.scenario",
+										"a-name-that-is-longer-than-forty-seven-bytes-is-no-name",
+										"one\ntwo.scenario"};
+	Error error;
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(files); i++)
+	{
+		error_clear(&error);
+		assert_false(scenario_parse(&scenario, files[i], HEAD, strlen(HEAD), &error));
+		assert_non_null(strstr(error.message, "can't have this name"));
+		assert_int_equal(error.exit_code, EXIT_CONFIG);
+	}
+	assert_true(scenario_parse(&scenario, "a/\xc3\xa4.b.scenario", HEAD, strlen(HEAD), &error));
+	assert_string_equal(scenario.name, "\xc3\xa4.b");
 }
 
 int
@@ -286,6 +317,7 @@ main(void)
 		cmocka_unit_test(services),
 		cmocka_unit_test(too_much),
 		cmocka_unit_test(verdicts),
+		cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests_name("scenario", tests, NULL, NULL);
