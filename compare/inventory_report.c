@@ -146,15 +146,27 @@ inventory_judge(InventoryReport *report, const Scenario *scenario)
  * ------------------------------------------------------------------------- */
 
 static void
+print_ms(double ms, FILE *out)
+{
+	if (ms < 0)
+		fprintf(out, "%9s", "-");
+	else
+		fprintf(out, "%9.1f", ms);
+}
+
+static void
 print_path(const ShopPathResult *result, ShopPath path, FILE *out)
 {
 	const LedgerTotals *totals = &result->services[0].totals;
 
-	fprintf(out, "  %-16s%8llu%9llu%9llu%9llu%9llu%9llu%9llu%9.1f%9.1f\n", shop_path_name(path),
+	fprintf(out, "  %-16s%8llu%9llu%9llu%9llu%9llu%9llu%9llu", shop_path_name(path),
 			(unsigned long long) totals->offered, (unsigned long long) totals->accepted,
 			(unsigned long long) totals->rejected, (unsigned long long) totals->unknown,
 			(unsigned long long) totals->durable, (unsigned long long) result->everywhere,
-			(unsigned long long) result->partial, result->latency.p50_ms, result->latency.p99_ms);
+			(unsigned long long) result->partial);
+	print_ms(result->latency.p50_ms, out);
+	print_ms(result->latency.p99_ms, out);
+	fputc('\n', out);
 }
 
 static void

@@ -10,7 +10,7 @@
 #define NOT_DRAINED (-1.0)
 #define NOT_SEEN (-1.0)
 
-/* Of the accepted requests, from the intended start to the answer; 0 when there are none. */
+/* Of the accepted requests, from the intended start to the answer; all NOT_SEEN when there are none. */
 typedef struct PathLatency
 {
 	double p50_ms;

@@ -166,6 +166,15 @@ append_percent(Buffer *line, uint64_t count, uint64_t of)
 }
 
 static void
+append_ms(Buffer *line, double ms)
+{
+	if (ms < 0)
+		buffer_printf(line, "%8s", "-");
+	else
+		buffer_printf(line, "%8.1f", ms);
+}
+
+static void
 append_seconds(Buffer *line, double s)
 {
 	if (s < 0)
@@ -190,7 +199,8 @@ print_path(const PathResult *result, Mode mode, FILE *out)
 				  (unsigned long long) totals->pending, (unsigned long long) totals->duplicates,
 				  (unsigned long long) totals->order_violations,
 				  (unsigned long long) totals->invented);
-	buffer_printf(&line, "%8.1f%8.1f", result->latency.p50_ms, result->latency.p99_ms);
+	append_ms(&line, result->latency.p50_ms);
+	append_ms(&line, result->latency.p99_ms);
 	append_seconds(&line, result->drain_s);
 	print_line(out, &line);
 	buffer_free(&line);

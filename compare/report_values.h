@@ -44,9 +44,10 @@ text_or_null(const char *text)
 static inline json_t *
 latency_object(const PathLatency *latency)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", rounded(latency->p50_ms), "p90",
-					 rounded(latency->p90_ms), "p99", rounded(latency->p99_ms), "p999",
-					 rounded(latency->p999_ms), "max", rounded(latency->max_ms));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "p50", rounded_or_null(latency->p50_ms), "p90",
+					 rounded_or_null(latency->p90_ms), "p99", rounded_or_null(latency->p99_ms),
+					 "p999", rounded_or_null(latency->p999_ms), "max",
+					 rounded_or_null(latency->max_ms));
 }
 
 static inline json_t *

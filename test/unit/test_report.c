@@ -183,6 +183,56 @@ verdict(void **state)
 	free(report);
 }
 
+/* Who accepted nobody was not fast. */
+static void
+latency_of_nothing(void **state)
+{
+	Scenario scenario = scenario_of("title = T\nduration = 9s\nexpect outbox p99 < 150ms\n"
+									"expect outbox p50 > 1s\n");
+	bool modes[MODE_COUNT] = {[MODE_OUTBOX] = true};
+	RunReport *report = closed_run();
+	int64_t samples[] = {7};
+
+	(void) state;
+	path_latency_fill(&report->paths[MODE_OUTBOX].latency, samples, 0);
+	report_judge(report, &scenario, modes);
+	assert_false(report->verdict.all[0].held);
+	assert_true(report->verdict.all[1].held);
+	path_latency_fill(&report->paths[MODE_OUTBOX].latency, samples, 1);
+	report_judge(report, &scenario, modes);
+	assert_true(report->verdict.all[0].held);
+	assert_false(report->verdict.all[1].held);
+	free(report);
+}
+
+/* Expectations that held while the fault was not there say nothing. */
+static void
+a_fault_that_never_came(void **state)
+{
+	Scenario scenario = scenario_of("title = T\nduration = 9s\nexpect outbox lost = 0\n");
+	bool modes[MODE_COUNT] = {[MODE_OUTBOX] = true};
+	RunReport *report = closed_run();
+	char text[4096];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	(void) state;
+	report->fault_count = 2;
+	report->faults[0] = (FaultReport){"crash target", 1.5, 2.5};
+	report->faults[1] = (FaultReport){"pause broker", -1, -1};
+	report_judge(report, &scenario, modes);
+	assert_false(report->verdict.passed);
+	assert_non_null(out);
+	report_print_run(report, modes, out);
+	fclose(out);
+	assert_non_null(strstr(text, "1.5 s to 2.5 s: crash target\n"));
+	assert_non_null(strstr(text, "NEVER CAME  pause broker\n"));
+	assert_non_null(strstr(text, "FAIL: 2 of 2"));
+	report->faults[1].from_s = 3;
+	report_judge(report, &scenario, modes);
+	assert_true(report->verdict.passed);
+	free(report);
+}
+
 static const json_t *
 member(const json_t *object, const char *path)
 {
@@ -336,6 +386,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_and_scenario), cmocka_unit_test(timeline_rows),
 		cmocka_unit_test(a_second_of_requests),	 cmocka_unit_test(verdict),
+		cmocka_unit_test(latency_of_nothing),	 cmocka_unit_test(a_fault_that_never_came),
 		cmocka_unit_test(json_members),			 cmocka_unit_test(table_lines),
 	};
 
