@@ -40,6 +40,63 @@ file_write(const char *path, const char *text, unsigned mode, Error *error)
 	return written || file_error("write", path, error);
 }
 
+/* -------------------------------------------------------------------------
+ * drafts
+ * ------------------------------------------------------------------------- */
+
+bool
+draft_open(Draft *draft, const char *place, Error *error)
+{
+	draft->place = place;
+	draft->file = NULL;
+	errno = ENAMETOOLONG;
+	if (snprintf(draft->path, sizeof(draft->path), "%s.%ld.new", place, (long) getpid()) <
+		(int) sizeof(draft->path))
+		draft->file = fopen(draft->path, "we");
+	return draft->file != NULL || file_error("write", place, error);
+}
+
+bool
+draft_finish(Draft *draft, bool whole, Error *error)
+{
+	int reason = errno;
+
+	if (fclose(draft->file) != 0 && whole)
+	{
+		reason = errno;
+		whole = false;
+	}
+	if (whole && rename(draft->path, draft->place) == 0)
+		return true;
+	if (whole)
+		reason = errno;
+	unlink(draft->path);
+	errno = reason;
+	return file_error("write", draft->place, error);
+}
+
+bool
+place_check(const char *path, Error *error)
+{
+	char directory[PATH_LIMIT];
+	struct stat facts;
+	Draft draft;
+
+	path_directory(path, directory, sizeof(directory));
+	if (!directory_make(directory, error) || !draft_open(&draft, path, error))
+		return false;
+	fclose(draft.file);
+	unlink(draft.path);
+	if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode))
+		return true;
+	errno = EISDIR;
+	return file_error("write", path, error);
+}
+
+/* -------------------------------------------------------------------------
+ * whole files
+ * ------------------------------------------------------------------------- */
+
 bool
 file_read_line(const char *path, char *line, size_t size, Error *error)
 {

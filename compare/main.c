@@ -192,13 +192,21 @@ place_report(const CompareConfig *config, Places *places)
 	const char *report = config->report;
 	size_t len = report != NULL ? strlen(report) : 0;
 
-	if (report == NULL)
+	if (len == 0)
 		snprintf(places->report, sizeof(places->report), "%.4000s/build/compare/report.json",
 				 places->tree);
 	else if (report[len - 1] == '/' || (stat(report, &facts) == 0 && S_ISDIR(facts.st_mode)))
 		snprintf(places->report, sizeof(places->report), "%.4000s/report.json", report);
 	else
 		snprintf(places->report, sizeof(places->report), "%s", report);
+}
+
+/* Now, rather than when all has been measured. */
+static bool
+check_report(const Places *places, Error *error)
+{
+	return place_check(places->report, error) ||
+		   error_hint(error, "The report's place is given with --report=FILE or DIR.");
 }
 
 static int
@@ -214,6 +222,8 @@ run_guarded(const CompareConfig *config, const Suite *suite)
 	if (!find_tree(&places, &error))
 		return fail(&error);
 	place_report(config, &places);
+	if (!check_report(&places, &error))
+		return fail(&error);
 	if (!make_directory(config, &places, &error))
 		return fail(&error);
 	switch (guard_split(&child, &error))

@@ -89,16 +89,22 @@ write_top(Buffer *out, const json_t *report)
 		buffer_append_str(
 			out, "<p class=\"banner missed\">The run was interrupted: this is what had been "
 				 "measured until then.</p>\n");
+	if (report_string(report, "error")[0] != '\0')
+	{
+		buffer_append_str(out, "<p class=\"banner missed\" id=\"error\">It ended with an error: ");
+		html_text(out, report_string(report, "error"));
+		buffer_append_str(out, ". This is what had been measured until then.</p>\n");
+	}
 	if (tally.expected == 0)
 		buffer_append_str(out, "<p class=\"banner none\" id=\"verdict\">Nothing was expected, so "
 							   "nothing is judged.</p>\n");
-	else if (report_true(report, "passed"))
+	else if (report_true(report, "passed") && tally.held == tally.expected)
 		buffer_append_str(out,
 						  "<p class=\"banner held\" id=\"verdict\">Every expectation held.</p>\n");
 	else if (tally.held == tally.expected)
 		buffer_append_str(
 			out, "<p class=\"banner missed\" id=\"verdict\">Every expectation held, and the "
-				 "run did not pass: books don't close, or it wasn't finished.</p>\n");
+				 "run did not pass: it wasn't finished, or a fault never came.</p>\n");
 	else
 		buffer_printf(
 			out,

@@ -4,11 +4,9 @@
  */
 #include "report_json.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "exit_codes.h"
 #include "files.h"
 #include "report_values.h"
 
@@ -21,6 +19,7 @@ struct ReportJson
 	json_t *root;
 	json_t *scenario; /* the one that came last, borrowed */
 	MonoUsec started;
+	int runs;
 	bool passed;
 	bool interrupted;
 };
@@ -132,6 +131,7 @@ expectation_object(const Judged *judged)
 static void
 count_run(ReportJson *json, bool passed, bool interrupted)
 {
+	json->runs++;
 	json->passed = json->passed && passed;
 	json->interrupted = json->interrupted || interrupted;
 }
@@ -220,8 +220,8 @@ report_json_create(const CompareConfig *config, const Facts *facts, int64_t brea
 	json->started = clock_mono();
 	json->passed = true;
 	json->root = json_pack(
-		"{s:i, s:s, s:o, s:{s:i, s:o, s:I, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:I, s:i, s:o,"
-		" s:[], s:[]}",
+		"{s:i, s:s, s:o, s:{s:i, s:o, s:I, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:o, s:I, s:i, s:n,"
+		" s:o, s:[], s:[]}",
 		"version", 2, "started_at", started, "commit", text_or_null(facts->commit), "machine",
 		"cpus", facts->cpus, "cpu", text_or_null(facts->cpu), "memory_mb",
 		(json_int_t) facts->memory_mb, "os", text_or_null(facts->os), "kernel",
@@ -229,7 +229,7 @@ report_json_create(const CompareConfig *config, const Facts *facts, int64_t brea
 		"kafka", text_or_null(facts->kafka), "librdkafka", text_or_null(facts->librdkafka),
 		"pg_outbox", text_or_null(facts->pg_outbox), "settings",
 		settings_object(config, breaker_reset_usec), "seed", (json_int_t) config->seed, "repeats",
-		config->repeat, "paths", paths_array(config->modes), "scenarios", "inventory");
+		config->repeat, "error", "paths", paths_array(config->modes), "scenarios", "inventory");
 	if (json->root != NULL)
 		return json;
 	free(json);
@@ -312,30 +312,30 @@ report_json_duration(ReportJson *json, double seconds)
 }
 
 void
-report_json_interrupted(ReportJson *json)
+report_json_broken_off(ReportJson *json, const char *problem, const char *not_run)
 {
-	json->interrupted = true;
 	json->passed = false;
+	json->interrupted = json->interrupted || problem == NULL;
+	json_object_set_new(json->root, "error", text_or_null(problem));
+	if (json->scenario != NULL && json_array_size(json_object_get(json->scenario, "runs")) == 0 &&
+		json_is_null(json_object_get(json->scenario, "skipped")))
+		json_object_set_new(json->scenario, "skipped", json_string(not_run));
 }
 
 bool
 report_json_write(ReportJson *json, const char *path, Error *error)
 {
 	char directory[PATH_LIMIT];
-	char draft[PATH_LIMIT];
 	json_t *root = json->root;
+	Draft draft;
 
 	json_object_set_new(root, "interrupted", json_boolean(json->interrupted));
-	json_object_set_new(root, "passed", json_boolean(json->passed));
+	json_object_set_new(root, "passed", json_boolean(json->passed && json->runs > 0));
 	json_object_set_new(root, "took_s",
 						rounded((double) (clock_mono() - json->started) / USEC_PER_SEC));
 	path_directory(path, directory, sizeof(directory));
-	if (!directory_make(directory, error))
-		return false;
-	if (snprintf(draft, sizeof(draft), "%s.new", path) >= (int) sizeof(draft) ||
-		json_dump_file(root, draft, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) != 0 ||
-		rename(draft, path) != 0)
-		return error_permanent(error, EXIT_CONFIG, "could not write \"%s\": %s", path,
-							   strerror(errno));
-	return true;
+	return directory_make(directory, error) && draft_open(&draft, path, error) &&
+		   draft_finish(
+			   &draft,
+			   json_dumpf(root, draft.file, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0, error);
 }

@@ -4,7 +4,7 @@
  *
  *	{"version": 2, "started_at", "commit", "machine": {"cpus","cpu","memory_mb","os","kernel"},
  *	 "versions": {"postgresql","kafka","librdkafka","pg_outbox"}, "settings": {…}, "seed", "repeats",
- *	 "interrupted", "passed", "took_s", "paths": [{"name","title","about"}],
+ *	 "interrupted", "error": null or what ended it before its end, "passed", "took_s", "paths": [{"name","title","about"}],
  *	 "scenarios": [{"name","title","about","file","duration_s","rate","load",
  *	   "skipped": null or why it was not run,
  *	   "faults": [{"kind","where","text","from_s","until_s"}],		as planned
@@ -69,10 +69,10 @@ extern void report_json_duration(ReportJson *json, double seconds);
 extern void report_json_price(ReportJson *json, const Price *price);
 
 /*
- * The run that is about to be written did not come to its end.  Later ones can't
- * make it good.
+ * It ends before its end: with an error, or because it was interrupted (NULL).  Later runs can't
+ * make it good.  not_run: why the scenario that came last was not run, if it wasn't.
  */
-extern void report_json_interrupted(ReportJson *json);
+extern void report_json_broken_off(ReportJson *json, const char *problem, const char *not_run);
 
 /* Beside its place and moved there, so that nobody ever reads half of it. */
 extern MUST_CHECK bool report_json_write(ReportJson *json, const char *path, Error *error);

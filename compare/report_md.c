@@ -194,6 +194,12 @@ report_md(Buffer *out, const json_t *report)
 				  "# outbox-compare\n\n%d of %d expectations held, %d of %d cells measured%s.\n\n",
 				  tally.held, tally.expected, tally.cells_run, tally.cells,
 				  report_true(report, "interrupted") ? "; the run was interrupted" : "");
+	if (report_string(report, "error")[0] != '\0')
+	{
+		buffer_append_str(out, "It ended with an error: ");
+		write_text(out, report_string(report, "error"));
+		buffer_append_str(out, ". This is what had been measured until then.\n\n");
+	}
 	write_matrix(out, report);
 	write_inventory(out, report);
 	if (tally.held < tally.expected)

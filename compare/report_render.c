@@ -4,13 +4,11 @@
  */
 #include "report_render.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "buffer.h"
-#include "exit_codes.h"
 #include "files.h"
 #include "report_csv.h"
 #include "report_html.h"
@@ -37,19 +35,10 @@ name_of(const char *json, char *name, size_t size)
 static bool
 put_file(const char *path, const Buffer *text, Error *error)
 {
-	char draft[PATH_MAX + 8];
-	FILE *file;
-	bool written;
+	Draft draft;
 
-	snprintf(draft, sizeof(draft), "%s.new", path);
-	file = fopen(draft, "wb");
-	written = file != NULL && fwrite(text->data, 1, text->len, file) == text->len;
-	if (file != NULL && fclose(file) != 0)
-		written = false;
-	if (!written || rename(draft, path) != 0)
-		return error_permanent(error, EXIT_CONFIG, "could not write \"%s\": %s", path,
-							   strerror(errno));
-	return true;
+	return draft_open(&draft, path, error) &&
+		   draft_finish(&draft, fwrite(text->data, 1, text->len, draft.file) == text->len, error);
 }
 
 static bool

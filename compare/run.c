@@ -255,12 +255,32 @@ play(Show *show, const SuiteEntry *entry, Error *error)
  * the whole
  * ------------------------------------------------------------------------- */
 
+/* What had still to be played is in the report, too, so that nobody takes it for the whole. */
+static void
+break_off(const Show *show, int next, const Error *error)
+{
+	const Suite *suite = show->config->suite;
+	bool interrupted = interrupt_wanted(show->interrupt);
+	const char *not_run = interrupted ? "The comparison was interrupted before."
+									  : "The comparison ended with an error before.";
+	Error second;
+
+	error_clear(&second);
+	report_json_broken_off(show->json, interrupted ? NULL : error->message, not_run);
+	for (int i = next; i < suite->count; i++)
+		report_json_scenario(show->json, &suite->entries[i].scenario, suite->entries[i].file,
+							 not_run);
+	if (!report_json_write(show->json, show->config->report_path, &second))
+		say(second.message);
+}
+
 static bool
 perform(Show *show, Error *error)
 {
 	const RunConfig *config = show->config;
 	int64_t breaker_reset_usec =
 		compare_breaker_reset(config->compare, suite_shortest_usec(config->suite));
+	int next = 0;
 	bool done;
 
 	show->breaker_reset_usec = breaker_reset_usec;
@@ -268,16 +288,10 @@ perform(Show *show, Error *error)
 	fflush(stdout);
 	done = make_stage(show, breaker_reset_usec, error) && start_page(show, error) &&
 		   stage_start(show->stage, error) && start_report(show, breaker_reset_usec, error);
-	for (int i = 0; done && i < config->suite->count; i++)
-		done = play(show, &config->suite->entries[i], error);
-	if (!done && interrupt_wanted(show->interrupt) && show->json != NULL)
-	{
-		Error ignored;
-
-		report_json_interrupted(show->json);
-		if (!report_json_write(show->json, config->report_path, &ignored))
-			say(ignored.message);
-	}
+	while (done && next < config->suite->count)
+		done = play(show, &config->suite->entries[next++], error);
+	if (!done && show->json != NULL)
+		break_off(show, next, error);
 	return done && report_json_write(show->json, config->report_path, error);
 }
 
@@ -302,7 +316,7 @@ run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *
 	Show show = {.config = config, .interrupt = interrupt};
 	bool done = perform(&show, error);
 
-	if (show.passed + show.failed + show.skipped > 0)
+	if (show.json != NULL)
 	{
 		printf("\n%d passed, %d failed", show.passed, show.failed);
 		if (show.skipped > 0)
@@ -310,7 +324,8 @@ run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed, Error *
 		show_report(&show);
 		fflush(stdout);
 	}
-	*passed = show.failed == 0;
+	/* Where nothing could be played nothing was shown. */
+	*passed = show.failed == 0 && show.passed > 0;
 	live_feed_close(show.feed);
 	report_json_free(show.json);
 	stage_stop(show.stage);

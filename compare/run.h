@@ -21,8 +21,8 @@ typedef struct RunConfig
 } RunConfig;
 
 /*
- * True when the comparison came to its end; *passed is then its verdict.  The report
- * is written after each run, and everything that was started is stopped in any case.
+ * True when the comparison came to its end; *passed is then its verdict: every run passed, and
+ * there was one.  The report is written after each run and says so when there were to be more, and everything that was started is stopped in any case.
  */
 extern MUST_CHECK bool run_compare(const RunConfig *config, Interrupt *interrupt, bool *passed,
 								   Error *error);
