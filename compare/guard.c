@@ -19,6 +19,11 @@
 
 #define KILL_LIMIT_USEC (10 * USEC_PER_SEC)
 #define KILL_LOOK_USEC 5000
+/*
+ * One wish often comes as several signals: timeout(1) sends one to the process and one to its
+ * group, and a terminal that is closed sends SIGHUP, as does its shell.
+ */
+#define ONE_WISH_USEC USEC_PER_SEC
 
 static void
 watched_signals(sigset_t *signals)
@@ -136,13 +141,32 @@ reap(pid_t run, int *status)
 	return over;
 }
 
+/* The first wish is passed on, the second one is an order.  asked_at: of the first; 0: none yet. */
+static bool
+ask(pid_t run, MonoUsec *asked_at)
+{
+	MonoUsec now = clock_mono();
+
+	if (*asked_at == 0)
+	{
+		*asked_at = now;
+		kill(run, SIGTERM);
+		return false;
+	}
+	if (now - *asked_at < ONE_WISH_USEC)
+		return false;
+	kill(run, SIGKILL);
+	return true;
+}
+
 int
 guard_watch(pid_t run, const char *dir, bool keep)
 {
 	sigset_t signals;
 	int status = 0;
 	bool over = false;
-	int asked = 0;
+	bool killed = false;
+	MonoUsec asked_at = 0;
 
 	watched_signals(&signals);
 	while (!over)
@@ -152,10 +176,10 @@ guard_watch(pid_t run, const char *dir, bool keep)
 		if (signo == SIGCHLD)
 			over = reap(run, &status);
 		else if (signo > 0)
-			kill(run, asked++ == 0 ? SIGTERM : SIGKILL);
+			killed = ask(run, &asked_at) || killed;
 	}
 	kill_descendants();
 	if (!keep)
 		directory_remove(dir);
-	return asked > 1 ? GUARD_INTERRUPTED : status;
+	return killed ? GUARD_INTERRUPTED : status;
 }

@@ -5,7 +5,7 @@
  *	outbox-compare (the guard) ── outbox-compare (the run) ── servers, daemons
  *
  * The guard does nothing but wait.  It passes the first SIGINT, SIGTERM or SIGHUP
- * on, and kills the run at the second.  When the run has ended it kills all that
+ * on, and kills the run at another one that comes a second later or more.  When the run has ended it kills all that
  * is left of its descendants (orphans become the guard's own children) and
  * removes the run's directory.  When the guard itself is killed, the run gets
  * SIGTERM from the kernel.
