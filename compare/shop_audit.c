@@ -117,7 +117,10 @@ read_service(ShopAudit *audit, const char *conninfo, Error *error)
 			 shop_rows_table(audit->service), shop_path_name(audit->path));
 	snprintf(totals, sizeof(totals), "SELECT product, version, total FROM %s WHERE path = '%s'",
 			 shop_state_table(audit->service), shop_path_name(audit->path));
-	done = session != NULL && pg_session_each(session, rows, visit_row, audit, error) &&
+	/* Of the same moment. */
+	done = session != NULL &&
+		   pg_session_run(session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error) &&
+		   pg_session_each(session, rows, visit_row, audit, error) &&
 		   pg_session_each(session, totals, visit_total, audit, error);
 	pg_session_close(session);
 	return done;
