@@ -247,10 +247,16 @@ snapshot_object(LiveFeed *feed, const Sample *sample, MonoUsec now)
 void
 live_feed_begin(LiveFeed *feed, const LiveRun *run)
 {
+	LiveCommand command;
+
 	if (feed == NULL)
 		return;
 	feed->run = *run;
 	feed->notice[0] = '\0';
+	/* What was ordered while there was nothing to break isn't meant for this run. */
+	while (live_command(feed->live, &command))
+		snprintf(feed->notice, sizeof(feed->notice),
+				 "The order for the %s came before the load: nothing was done.", command.part);
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 		feed->old[mode] = feed->young[mode] = (Mark){.at = run->start};
 }

@@ -108,6 +108,8 @@ obstacle(const Show *show, const Scenario *scenario)
 				   "there";
 		if (plan->links == 0 && !stage_has(show->stage, plan->part))
 			return "the part that fails isn't there with these paths";
+		if (plan->links != 0 && !stage_has_links(show->stage, plan->links))
+			return "the link that fails isn't there with these paths";
 	}
 	return NULL;
 }

@@ -90,6 +90,12 @@ stage_has(const Stage *stage, Part part)
 	return stage->full || part == PART_TARGET || part == PART_APP;
 }
 
+bool
+stage_has_links(const Stage *stage, unsigned links)
+{
+	return stage->full || (links & LINK_BIT(LINK_APP_TARGET)) != 0;
+}
+
 Child *
 stage_child(Stage *stage, Part part)
 {

@@ -46,6 +46,8 @@ extern MUST_CHECK bool stage_start(Stage *stage, Error *error);
 extern void stage_stop(Stage *stage); /* frees it; NULL is allowed */
 
 extern bool stage_has(const Stage *stage, Part part);
+/* One of them at least leads somewhere; bits of LINK_BIT(). */
+extern bool stage_has_links(const Stage *stage, unsigned links);
 extern bool stage_has_small_disk(const Stage *stage);
 extern const Cluster *stage_source(const Stage *stage); /* conninfo: the server's own */
 extern const Cluster *stage_target(const Stage *stage);
