@@ -129,6 +129,7 @@ add_run(Cell *cell, const json_t *found)
 	add_member(&cell->rejected, found, "rejected");
 	add_member(&cell->unknown, found, "unknown");
 	add_member(&cell->unknown_stored, found, "unknown_stored");
+	add_member(&cell->unknown_missing, found, "unknown_missing");
 	add_member(&cell->durable, found, "durable");
 	add_member(&cell->in_target, found, "in_target");
 	add_member(&cell->accepted_in_target, found, "accepted_in_target");
@@ -165,6 +166,7 @@ static const Cell empty_cell = {.offered = NAN,
 								.rejected = NAN,
 								.unknown = NAN,
 								.unknown_stored = NAN,
+								.unknown_missing = NAN,
 								.durable = NAN,
 								.in_target = NAN,
 								.accepted_in_target = NAN,
@@ -222,7 +224,10 @@ report_cell_overall(const json_t *report, const char *path, Cell *cell)
 double
 cell_missed_percent(const Cell *cell)
 {
-	return percent(cell->rejected + cell->unknown - cell->unknown_stored + cell->lost,
+	/* Reports that were made before it was counted don't have it. */
+	double in_vain = isnan(cell->unknown_missing) ? 0 : cell->unknown_missing;
+
+	return percent(cell->rejected + cell->unknown - cell->unknown_stored + in_vain + cell->lost,
 				   cell->offered);
 }
 
@@ -236,7 +241,8 @@ cell_outcome(const Cell *cell, char *text)
 	} wrongs[] = {{cell->lost, "lost"},
 				  {cell->invented, "invented"},
 				  {cell->duplicates, "twice"},
-				  {cell->order, "out of order"}};
+				  {cell->order, "out of order"},
+				  {cell->unknown_missing, "in vain"}};
 	double refused = percent(cell->offered - cell->accepted, cell->offered);
 
 	if (cell->runs == 0)

@@ -36,7 +36,7 @@ extern const json_t *report_run_path(const json_t *run, const char *path);
 typedef struct Cell
 {
 	int runs; /* in which it took part; 0: it wasn't run */
-	double offered, accepted, rejected, unknown, unknown_stored;
+	double offered, accepted, rejected, unknown, unknown_stored, unknown_missing;
 	double durable, in_target, accepted_in_target;
 	double lost, duplicates, order, pending, invented;
 	double p50_ms, p99_ms;	 /* of the worst run */
@@ -54,7 +54,7 @@ extern void report_cell_overall(const json_t *report, const char *path, Cell *ce
 
 /*
  * Per cent of the offered requests that came to nothing: rejected, lost, or without an answer
- * and not stored either.
+ * and not stored either, or stored in vain.
  */
 extern double cell_missed_percent(const Cell *cell);
 
@@ -65,7 +65,7 @@ typedef enum Outcome
 	OUTCOME_WHOLE,	 /* everything was accepted and arrived once */
 	OUTCOME_REFUSED, /* somebody was told no, or nothing; what was accepted arrived once */
 	OUTCOME_PENDING, /* not all of what was accepted had arrived at the end */
-	OUTCOME_WRONG	 /* lost, doubled, invented, out of order, or the books don't close */
+	OUTCOME_WRONG	 /* lost, doubled, invented, out of order, stored in vain, or the books don't close */
 } Outcome;
 
 #define CELL_TEXT_SIZE 64

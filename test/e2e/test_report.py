@@ -129,8 +129,8 @@ def test_books_and_percentiles(page, report):
     for scenario, found in zip(report["scenarios"], runs):
         for run, rows in zip(scenario["runs"], found):
             results = [run["paths"][name] for name in order if name in run["paths"]]
-            for key in ("offered", "accepted", "rejected", "unknown", "unknown_stored", "durable", "in_target",
-                        "accepted_in_target", "pending", "lost", "duplicates", "order_violations", "invented"):
+            for key in ("offered", "accepted", "rejected", "unknown", "unknown_stored", "unknown_missing", "durable",
+                        "in_target", "accepted_in_target", "pending", "lost", "duplicates", "order_violations", "invented"):
                 assert [plain(cell) for cell in rows[key]] == [str(result[key]) for result in results], key
                 compared += len(results)
             for key in ("p50", "p90", "p99", "p999", "max"):
@@ -240,7 +240,8 @@ def test_estimate(page, report):
             if not found:
                 assert said is None
                 continue
-            missed = sum(one["rejected"] + one["unknown"] - one["unknown_stored"] + one["lost"] for one in found)
+            missed = sum(one["rejected"] + one["unknown"] - one["unknown_stored"] + one["unknown_missing"] + one["lost"]
+                         for one in found)
             share = missed / sum(one["offered"] for one in found)
             assert int(said.replace(",", "")) == pytest.approx(share * scenario["duration_s"] * 2.5 * 100 * 12, abs=1)
 

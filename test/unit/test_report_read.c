@@ -110,11 +110,22 @@ what_came_to_nothing(void **state)
 	json_t *scenario = scenario_of("\"offered\": 100, \"accepted\": 70, \"rejected\": 20, "
 								   "\"unknown\": 10, \"unknown_stored\": 4, \"lost\": 5",
 								   NULL);
+	char text[CELL_TEXT_SIZE];
 	Cell cell;
 
 	(void) state;
 	report_cell(scenario, "p", &cell);
 	assert_true(cell_missed_percent(&cell) == 31);
+	json_decref(scenario);
+
+	/* What the source has and the target will never get came to nothing, too. */
+	scenario = scenario_of("\"offered\": 100, \"accepted\": 90, \"rejected\": 0, \"unknown\": 10, "
+						   "\"unknown_stored\": 4, \"unknown_missing\": 3, \"lost\": 0",
+						   NULL);
+	report_cell(scenario, "p", &cell);
+	assert_true(cell_missed_percent(&cell) == 9);
+	assert_int_equal(cell_outcome(&cell, text), OUTCOME_WRONG);
+	assert_string_equal(text, "3 in vain");
 	json_decref(scenario);
 }
 

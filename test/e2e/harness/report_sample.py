@@ -104,7 +104,8 @@ class Path:
         pending = len(self.waiting)
         ages = percentiles(self.ages)
         return dict(
-            counts, duplicates=0, pending=pending, invented=0, unknown_stored=0, closes=True,
+            counts, duplicates=0, pending=pending, invented=0, closes=True,
+            unknown_stored=min(counts["unknown"], 2), unknown_missing=min(counts["unknown"], 1),
             durable=counts["accepted"], accepted_in_target=counts["in_target"],
             rates={"accepted": round(100 * counts["accepted"] / offered, 3),
                    "durable": round(100 * counts["accepted"] / offered, 3),
