@@ -4,6 +4,7 @@ target, what it refuses, and that it mends what it broke and leaves nothing behi
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -17,8 +18,8 @@ WRONG = ("lost", "pending", "duplicates", "order_violations", "invented")
 
 
 def only_run(report):
-    """Of the only scenario."""
-    (played,) = report["scenarios"]
+    """Of the only scenario that was played."""
+    (played,) = [scenario for scenario in report["scenarios"] if scenario["skipped"] is None]
     (run,) = played["runs"]
     return run
 
@@ -165,15 +166,66 @@ expect outbox lost = 0
     for name in ("direct", "outbox"):
         assert played["paths"][name]["closes"] and played["paths"][name]["offered"] > 10
     assert played["paths"]["outbox"]["durable"] > 10
+    assert report["scenarios"][1]["name"] == "calm" and "interrupted" in report["scenarios"][1]["skipped"]
 
 
 @pytest.mark.parametrize("moment, signals", [("starting two", 1), ("starting outbox-relay", 2)])
 def test_interrupted(compare, moment, signals):
     run = compare("calm", "--duration=60s", "--paths=direct,outbox")
     run.wait_log(moment)
-    for _ in range(signals):
+    run.process.send_signal(signal.SIGINT)
+    if signals > 1:
+        # What comes within a second is the same wish.
+        time.sleep(1.1)
         run.process.send_signal(signal.SIGINT)
     run.finish(130, 30)
+
+
+def test_one_wish(compare):
+    """timeout(1) signals the process and its group: the report is there nevertheless."""
+    run = compare("calm", "--duration=60s", "--paths=direct")
+    run.wait_log("0.0s calm")
+    for signo in (signal.SIGTERM, signal.SIGCONT, signal.SIGHUP, signal.SIGTERM):
+        run.process.send_signal(signo)
+        time.sleep(.05)
+    run.finish(130, 30)
+    assert only_run(run.report())["interrupted"]
+
+
+def test_a_part_ends(compare):
+    """The comparison ends with an error; the report says so, and what it lacks."""
+    run = compare("calm", "target-crash", "--duration=60s", "--paths=direct")
+    run.wait_log("0.0s calm")
+    (app,) = run.pids("ingest")
+    os.kill(app, signal.SIGKILL)
+    run.finish(paths.exit_codes()["EXIT_SERVER"], 30)
+    report = run.report()
+    assert report["passed"] is False and report["interrupted"] is False
+    assert report["error"] == "outbox-compare ingest could not be started or was killed"
+    assert [(played["runs"], played["skipped"]) for played in report["scenarios"]] == [
+        ([], "The comparison ended with an error before.")] * 2
+    assert "It ended with an error: outbox-compare ingest" in run.page()
+
+
+def test_nothing_to_play(compare):
+    """A fault of what isn't there can't come, and who has shown nothing hasn't passed."""
+    run = compare("source-blackhole", "source-crash", "--paths=direct", "--duration=2s")
+    run.finish(30)
+    assert "0 passed, 0 failed, 2 skipped" in run.log()
+    report = run.report()
+    assert report["passed"] is False and [played["runs"] for played in report["scenarios"]] == [[], []]
+    assert "link" in report["scenarios"][0]["skipped"] and "part" in report["scenarios"][1]["skipped"]
+
+
+def test_surroundings(base, reap, monkeypatch):
+    """Whatever the user's shell says of other servers; and the directories' names are what they are."""
+    for name, value in (("PGHOSTADDR", "192.0.2.1"), ("PGPASSWORD", "wrong"), ("PGSSLMODE", "require"),
+                        ("PGOPTIONS", "-c nonsense=1"), ("LC_ALL", "de_DE.UTF-8")):
+        monkeypatch.setenv(name, value)
+    run = Comparison(base, "compare in a 'strange' #1 pl\\ace, ä", reap, "calm", "--paths=direct,outbox",
+                     "--duration=2s")
+    run.finish(0)
+    assert run.report()["passed"]
 
 
 def test_killed(compare):
@@ -196,6 +248,9 @@ def test_refused(compare, scenario):
             (("ramp", "--rate=5"), '"ramp" has a ramp'),
             (("calm", "--rate=0"), "rate"),
             (("calm", "--timeout-client=1s"), "timeout.client"),
+            (("bursts", "--rate=5000"), "more than 5000 requests a second"),
+            (("calm", "--rate=5000", "--duration=24h"), "more than 10000000 requests"),
+            (("calm", "--report=/proc/nowhere/report.json"), 'could not make "/proc/nowhere"'),
             (("calm", "--nonsense=1"), "nonsense")):
         run = compare(*arguments)
         run.finish(2)

@@ -98,6 +98,27 @@ def check_refusals(url):
     assert 'content=""' in ask(url, "GET", "/", Host="elsewhere.example")[1]
 
 
+@pytest.mark.slow
+def test_by_hand_before_the_plan(base, reap):
+    """What the scenario would break is broken already: it waits, and when its time passes the run hasn't passed."""
+    path = os.path.join(base, "by-hand.scenario")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("title = By hand\nduration = 8s\nat 3s pause target until 4s\nat 4s crash target until 5s\n"
+                   "at 4s latency target 5ms until 5s\nexpect direct lost = 0\n")
+    run = Comparison(base, "compare-by-hand", reap, path, "--live=127.0.0.1:0", "--paths=direct")
+    run.wait_log("0.0s calm")
+    url = re.search(r"live +(http://127\.0\.0\.1:\d+/)", run.log()).group(1)
+    token = re.search(r'name="token" content="([0-9a-f]{32})"', ask(url, "GET", "/")[1]).group(1)
+    assert ask(url, "POST", "/crash/target", **{"X-Outbox-Token": token})[0] == 202
+    run.finish(30)
+    (played,) = run.report()["scenarios"][0]["runs"]
+    paused, crashed, slow, by_hand = played["faults"]
+    assert paused["from_s"] is None and crashed["from_s"] is None and slow["from_s"] >= 4
+    assert by_hand["text"] == "crash target, by hand" and by_hand["from_s"] < 3 and by_hand["until_s"] > 8
+    assert all(expected["held"] for expected in played["expectations"]) and not played["passed"]
+    assert "NEVER CAME  crash target" in run.log()
+
+
 def check_looks(browser):
     for width, scheme in ((1400, "light"), (390, "light"), (390, "dark"), (1400, "dark")):
         browser.size(width, 1200)

@@ -10,8 +10,8 @@ from harness.wait import until
 
 
 def processes_of(directory):
-    """Those whose command line names the directory."""
-    found = []
+    """Those whose command line names the directory: command lines by process id."""
+    found = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
@@ -20,7 +20,7 @@ def processes_of(directory):
             except OSError:
                 continue
             if directory in command:
-                found.append(command)
+                found[int(entry)] = command
     return found
 
 
@@ -56,6 +56,9 @@ class Comparison:
             self.process.kill()
         until(lambda: not processes_of(self.dir), lambda: f"gone: {processes_of(self.dir)}", 10)
         assert not os.path.exists(self.dir)
+
+    def pids(self, what):
+        return [pid for pid, command in processes_of(self.dir).items() if f" {what} " in command]
 
     def report(self):
         with open(self.report_path, encoding="utf-8") as file:
