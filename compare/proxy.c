@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 #include "exit_codes.h"
+#include "port.h"
 #include "proxy_pipe.h"
 
 #define MAX_EVENTS 64
 #define BACKLOG 128
+#define PORT_TRIES 10
 
 typedef struct ProxyLink
 {
@@ -57,7 +59,6 @@ loopback(int port)
 								.sin_port = htons((uint16_t) port)};
 }
 
-/* On a port of its own the first time, on the same one later. */
 static bool
 open_listener(Proxy *proxy, ProxyLink *link)
 {
@@ -80,6 +81,19 @@ open_listener(Proxy *proxy, ProxyLink *link)
 	link->listen_fd = fd;
 	link->port = ntohs(address.sin_port);
 	return true;
+}
+
+/* On a port that stays ours while a fault has closed it; when somebody is quicker, on another. */
+static bool
+open_first(Proxy *proxy, ProxyLink *link)
+{
+	for (int i = 0; i < PORT_TRIES; i++)
+	{
+		link->port = port_find();
+		if (link->port != 0 && open_listener(proxy, link))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -286,7 +300,7 @@ prepare(Proxy *proxy, const int *ports, int count)
 		return false;
 	for (int i = 0; i < count; i++)
 	{
-		if (!open_listener(proxy, &proxy->links[i]))
+		if (!open_first(proxy, &proxy->links[i]))
 			return false;
 	}
 	return true;
