@@ -48,7 +48,8 @@ typedef struct LedgerTotals
 	uint64_t unknown_stored;  /* of those with unknown outcome */
 	uint64_t unknown_missing; /* of these, not in the target, and nothing will bring them */
 	uint64_t open;			  /* offered, but no outcome was ever recorded: a defect of the test */
-	bool closes;			  /* both equations hold, and nothing is open */
+	bool closes;			  /* both equations hold, nothing is open, and what was counted as it
+								 happened is the same (settle.h) */
 } LedgerTotals;
 
 typedef struct Ledger Ledger;

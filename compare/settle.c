@@ -42,6 +42,14 @@ visible_at(const Settling *settling, uint32_t number)
 	return at == 0 ? 0 : at - settling->input->wall_start + settling->input->start;
 }
 
+/* What was counted as it happened, and what the records say: two witnesses. */
+static bool
+agrees(const LoadCounters *counters, const LedgerTotals *totals)
+{
+	return counters->offered == totals->offered && counters->accepted == totals->accepted &&
+		   counters->rejected == totals->rejected && counters->unknown == totals->unknown;
+}
+
 static bool
 fill_ledger(const Settling *settling, LedgerTotals *totals, Error *error)
 {
@@ -52,6 +60,8 @@ fill_ledger(const Settling *settling, LedgerTotals *totals, Error *error)
 	if (!audit_mode(&input->audit, settling->mode, settling->ledger, error))
 		return false;
 	ledger_close(settling->ledger, !mode_consumed(settling->mode) || input->quiet, totals);
+	totals->closes =
+		totals->closes && agrees(load_counters(input->load, settling->mode), totals);
 	return true;
 }
 
