@@ -5,10 +5,12 @@
  * Exit status: 0 when the ledgers are as they should be, EXIT_VERDICT when they
  * aren't, 130 after an interrupt, else that of exit_codes.h.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +26,9 @@
 #include "version.h"
 
 #define EXIT_VERDICT 30
+/* Below it are names of a hundred bytes. */
+#define DIR_LENGTH_MAX 380
+#define DESCRIPTORS 65536
 #define SERVE_RESET_USEC (5 * USEC_PER_SEC)
 
 extern char **environ;
@@ -119,25 +124,72 @@ find_tree(Places *places, Error *error)
 	return true;
 }
 
-/* A private directory for the servers, below TMPDIR unless it is given. */
+/*
+ * Its name gets into connection strings and Kafka's properties, and others are made of it: what
+ * one of them could not hold is refused here, rather than by a server that is not found.
+ */
 static bool
-make_directory(const CompareConfig *config, Places *places, Error *error)
+check_name(const char *dir, Error *error)
+{
+	if (strlen(dir) > DIR_LENGTH_MAX)
+		error_permanent(error, EXIT_CONFIG,
+						"the servers' directory \"%.60s...\" is longer than %d bytes", dir,
+						DIR_LENGTH_MAX);
+	else
+	{
+		const char *at = dir;
+
+		while (*at >= ' ' && *at <= '~' && strchr("'\"\\,", *at) == NULL)
+			at++;
+		if (*at == '\0')
+			return true;
+		error_permanent(error, EXIT_CONFIG,
+						"the servers' directory \"%s\" has a character other than ASCII's, or a "
+						"quote, backslash or comma",
+						dir);
+	}
+	return error_hint(error, "TMPDIR says where it is made; --dir=DIR gives another one.");
+}
+
+static bool
+try_to_make(const CompareConfig *config, Places *places)
 {
 	const char *base = getenv("TMPDIR");
 
 	if (config->dir != NULL)
 	{
 		snprintf(places->dir, sizeof(places->dir), "%s", config->dir);
-		if (mkdir(places->dir, 0700) == 0)
-			return true;
-		error_permanent(error, EXIT_CONFIG, "could not make \"%s\"", config->dir);
-		return error_hint(error, "It must not exist: what is in it is removed at the end.");
+		return mkdir(places->dir, 0700) == 0;
 	}
 	snprintf(places->dir, sizeof(places->dir), "%s/outbox-compare.XXXXXX",
-			 base != NULL && base[0] == '/' ? base : "/tmp");
-	if (mkdtemp(places->dir) == NULL)
-		return error_permanent(error, EXIT_CONFIG, "could not make a directory like \"%s\"",
-							   places->dir);
+			 base != NULL && base[0] != '\0' ? base : "/tmp");
+	return mkdtemp(places->dir) != NULL;
+}
+
+/* A private directory for the servers, below TMPDIR unless it is given. */
+static bool
+make_directory(const CompareConfig *config, Places *places, Error *error)
+{
+	char whole[PATH_MAX];
+
+	if (!try_to_make(config, places))
+	{
+		int reason = errno;
+
+		error_permanent(error, EXIT_CONFIG, "could not make the servers' directory \"%s\": %s",
+						places->dir, strerror(reason));
+		return reason == EEXIST
+				   ? error_hint(error, "It must not exist: what is in it is removed at the end.")
+				   : error_hint(error, "TMPDIR says where it is made; --dir=DIR gives another one.");
+	}
+	if (realpath(places->dir, whole) == NULL)
+		snprintf(whole, sizeof(whole), "%s", places->dir);
+	if (!check_name(whole, error))
+	{
+		rmdir(places->dir);
+		return false;
+	}
+	snprintf(places->dir, sizeof(places->dir), "%s", whole);
 	return true;
 }
 
@@ -229,6 +281,18 @@ check_report(const Places *places, Error *error)
 		   error_hint(error, "The report's place is given with --report=FILE or DIR.");
 }
 
+/* Clients whose application hangs are many at once, and must not fail for want of descriptors. */
+static void
+allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int
 run_guarded(const CompareConfig *config, const Suite *suite)
 {
@@ -239,6 +303,7 @@ run_guarded(const CompareConfig *config, const Suite *suite)
 	int status;
 
 	error_clear(&error);
+	allow_descriptors();
 	if (!find_tree(&places, &error))
 		return fail(&error);
 	place_report(config, &places);
