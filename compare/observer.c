@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg_session.h"
+#include "row_counts.h"
 #include "scrape.h"
 
 #define GET_TIMEOUT_USEC (200 * USEC_PER_MS)
@@ -24,7 +24,7 @@ struct Observer
 	ObserverConfig config;
 	PgSession *target;
 	PgSession *source;
-	int64_t first_row; /* of this run: rows up to it are older */
+	RowCounts counts; /* of this run's rows */
 	Buffer metrics;
 	double half_opened; /* how often so far */
 	bool half_opened_known;
@@ -58,8 +58,7 @@ observer_create(const ObserverConfig *config, Error *error)
 	clear_sample(&observer->last);
 	observer->target = pg_session_open(config->target_conninfo, QUERY_TIMEOUT_USEC, error);
 	if (observer->target == NULL ||
-		!pg_session_number(observer->target, "SELECT coalesce(max(n), 0) FROM location_history",
-						   &observer->first_row, error))
+		!row_counts_begin(&observer->counts, observer->target, error))
 	{
 		observer_free(observer);
 		return NULL;
@@ -148,41 +147,27 @@ drop_session(PgSession **session)
 	*session = NULL;
 }
 
-static bool
-visit_mode(const char *const *columns, void *arg, Error *error)
-{
-	Sample *sample = arg;
-	Mode mode;
-
-	(void) error;
-	if (columns[0] == NULL || columns[1] == NULL || columns[2] == NULL ||
-		!mode_parse(columns[0], strlen(columns[0]), &mode))
-		return true;
-	sample->visible[mode] = strtoll(columns[1], NULL, 10);
-	sample->age_usec[mode] = strtoll(columns[2], NULL, 10);
-	return true;
-}
-
 static void
 look_at_target(Observer *observer, Sample *sample)
 {
-	char query[256];
+	UnixUsec newest[MODE_COUNT];
+	UnixUsec now = clock_wall();
 	Error ignored;
 
 	if (session_of(&observer->target, observer->config.target_conninfo) == NULL)
 		return;
-	snprintf(query, sizeof(query),
-			 "SELECT mode, count(*), greatest(0, extract(epoch FROM clock_timestamp()"
-			 " - max(reported_at)) * 1000000)::bigint"
-			 " FROM location_history WHERE n > %lld GROUP BY mode",
-			 (long long) observer->first_row);
-	for (int mode = 0; mode < MODE_COUNT; mode++)
-		sample->visible[mode] = 0;
-	if (pg_session_each(observer->target, query, visit_mode, sample, &ignored))
+	if (!row_counts_look(&observer->counts, observer->target, sample->visible, newest, &ignored))
+	{
+		for (int mode = 0; mode < MODE_COUNT; mode++)
+			sample->visible[mode] = UNSEEN;
+		drop_session(&observer->target);
 		return;
+	}
 	for (int mode = 0; mode < MODE_COUNT; mode++)
-		sample->visible[mode] = sample->age_usec[mode] = UNSEEN;
-	drop_session(&observer->target);
+	{
+		if (newest[mode] != 0)
+			sample->age_usec[mode] = now > newest[mode] ? now - newest[mode] : 0;
+	}
 }
 
 static void

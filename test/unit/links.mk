@@ -85,6 +85,7 @@ LINK_test_retrier = compare/retrier.o compare/retry_policy.o
 LINK_test_retry = consumer/retry.o
 LINK_test_retry_policy = compare/retry_policy.o
 LINK_test_route = $(ROUTER)
+LINK_test_row_counts = compare/row_counts.o compare/mode.o
 LINK_test_route_faults = $(ROUTER) relay/poison.o
 LINK_test_route_headers = $(ROUTER)
 LINK_test_route_record = relay/route_record.o $(ROUTER)
