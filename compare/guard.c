@@ -181,5 +181,6 @@ guard_watch(pid_t run, const char *dir, bool keep)
 	kill_descendants();
 	if (!keep)
 		directory_remove(dir);
-	return killed ? GUARD_INTERRUPTED : status;
+	/* The run may have died of the first wish, before it could listen. */
+	return killed || (asked_at != 0 && status > 128) ? GUARD_INTERRUPTED : status;
 }

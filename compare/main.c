@@ -5,13 +5,10 @@
  * Exit status: 0 when the ledgers are as they should be, EXIT_VERDICT when they
  * aren't, 130 after an interrupt, else that of exit_codes.h.
  */
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compare_options.h"
@@ -20,26 +17,17 @@
 #include "guard.h"
 #include "ingest_main.h"
 #include "interrupt.h"
+#include "places.h"
 #include "report_command.h"
 #include "run.h"
 #include "scenario_store.h"
 #include "version.h"
 
 #define EXIT_VERDICT 30
-/* Below it are names of a hundred bytes. */
-#define DIR_LENGTH_MAX 380
 #define DESCRIPTORS 65536
 #define SERVE_RESET_USEC (5 * USEC_PER_SEC)
 
 extern char **environ;
-
-typedef struct Places
-{
-	char program_dir[PATH_MAX];
-	char tree[PATH_MAX];
-	char dir[PATH_MAX];
-	char report[PATH_MAX];
-} Places;
 
 static void
 print_usage(FILE *out)
@@ -104,108 +92,6 @@ load_options(Options *options, int *argc, char **argv, Error *error)
 	return options_load(options, argc, argv, environ, &path, error);
 }
 
-/* The programs are beside this one; the tree is above build/bin. */
-static bool
-find_tree(Places *places, Error *error)
-{
-	char path[PATH_MAX + 8];
-	ssize_t len = readlink("/proc/self/exe", places->program_dir, PATH_MAX - 1);
-	char *slash;
-
-	if (len < 0)
-		return error_bug(error, "could not find out where this program is");
-	places->program_dir[len] = '\0';
-	slash = strrchr(places->program_dir, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	snprintf(path, sizeof(path), "%s/../..", places->program_dir);
-	if (realpath(path, places->tree) == NULL)
-		return error_bug(error, "could not find the tree above \"%s\"", places->program_dir);
-	return true;
-}
-
-/*
- * Its name gets into connection strings and Kafka's properties, and others are made of it: what
- * one of them could not hold is refused here, rather than by a server that is not found.
- */
-static bool
-check_name(const char *dir, Error *error)
-{
-	if (strlen(dir) > DIR_LENGTH_MAX)
-		error_permanent(error, EXIT_CONFIG,
-						"the servers' directory \"%.60s...\" is longer than %d bytes", dir,
-						DIR_LENGTH_MAX);
-	else
-	{
-		const char *at = dir;
-
-		while (*at >= ' ' && *at <= '~' && strchr("'\"\\,", *at) == NULL)
-			at++;
-		if (*at == '\0')
-			return true;
-		error_permanent(error, EXIT_CONFIG,
-						"the servers' directory \"%s\" has a character other than ASCII's, or a "
-						"quote, backslash or comma",
-						dir);
-	}
-	return error_hint(error, "TMPDIR says where it is made; --dir=DIR gives another one.");
-}
-
-static bool
-try_to_make(const CompareConfig *config, Places *places)
-{
-	const char *base = getenv("TMPDIR");
-
-	if (config->dir != NULL)
-	{
-		snprintf(places->dir, sizeof(places->dir), "%s", config->dir);
-		return mkdir(places->dir, 0700) == 0;
-	}
-	snprintf(places->dir, sizeof(places->dir), "%s/outbox-compare.XXXXXX",
-			 base != NULL && base[0] != '\0' ? base : "/tmp");
-	return mkdtemp(places->dir) != NULL;
-}
-
-/* A private directory for the servers, below TMPDIR unless it is given. */
-static bool
-make_directory(const CompareConfig *config, Places *places, Error *error)
-{
-	char whole[PATH_MAX];
-
-	if (!try_to_make(config, places))
-	{
-		int reason = errno;
-
-		error_permanent(error, EXIT_CONFIG, "could not make the servers' directory \"%s\": %s",
-						places->dir, strerror(reason));
-		return reason == EEXIST
-				   ? error_hint(error, "It must not exist: what is in it is removed at the end.")
-				   : error_hint(error, "TMPDIR says where it is made; --dir=DIR gives another one.");
-	}
-	if (realpath(places->dir, whole) == NULL)
-		snprintf(whole, sizeof(whole), "%s", places->dir);
-	if (!check_name(whole, error))
-	{
-		rmdir(places->dir);
-		return false;
-	}
-	snprintf(places->dir, sizeof(places->dir), "%s", whole);
-	return true;
-}
-
-/* What the servers and daemons said, before it is removed with them. */
-static void
-save_logs(const Places *places)
-{
-	char reports[PATH_MAX];
-	char logs[PATH_MAX];
-
-	path_directory(places->report, reports, sizeof(reports));
-	snprintf(logs, sizeof(logs), "%.4000s/logs", reports);
-	files_copy(places->dir, ".log", logs);
-	fprintf(stderr, "logs: %s\n", logs);
-}
-
 /* libpq's defaults of somebody's shell (PGHOSTADDR, PGPASSWORD ...) aren't for our servers. */
 static void
 forget_libpq_defaults(void)
@@ -250,35 +136,10 @@ run(const CompareConfig *config, const Suite *suite, const Places *places)
 		return GUARD_INTERRUPTED;
 	}
 	if (!done || !passed)
-		save_logs(places);
+		places_save_logs(places);
 	if (!done)
 		return fail(&error);
 	return passed ? EXIT_OK : EXIT_VERDICT;
-}
-
-/* A file, or a directory for it. */
-static void
-place_report(const CompareConfig *config, Places *places)
-{
-	struct stat facts;
-	const char *report = config->report;
-	size_t len = report != NULL ? strlen(report) : 0;
-
-	if (len == 0)
-		snprintf(places->report, sizeof(places->report), "%.4000s/build/compare/report.json",
-				 places->tree);
-	else if (report[len - 1] == '/' || (stat(report, &facts) == 0 && S_ISDIR(facts.st_mode)))
-		snprintf(places->report, sizeof(places->report), "%.4000s/report.json", report);
-	else
-		snprintf(places->report, sizeof(places->report), "%s", report);
-}
-
-/* Now, rather than when all has been measured. */
-static bool
-check_report(const Places *places, Error *error)
-{
-	return place_check(places->report, error) ||
-		   error_hint(error, "The report's place is given with --report=FILE or DIR.");
 }
 
 /* Clients whose application hangs are many at once, and must not fail for want of descriptors. */
@@ -304,12 +165,7 @@ run_guarded(const CompareConfig *config, const Suite *suite)
 
 	error_clear(&error);
 	allow_descriptors();
-	if (!find_tree(&places, &error))
-		return fail(&error);
-	place_report(config, &places);
-	if (!check_report(&places, &error))
-		return fail(&error);
-	if (!make_directory(config, &places, &error))
+	if (!places_find(&places, config, &error))
 		return fail(&error);
 	switch (guard_split(&child, &error))
 	{
