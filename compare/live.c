@@ -150,6 +150,9 @@ next_event(Browser *browser)
 	const Live *live = browser->live;
 	const Snapshot *snapshot;
 
+	/* The number is of another server, which had this address before. */
+	if (browser->wanted > live->published)
+		browser->wanted = 0;
 	if (browser->wanted + RING_SIZE < live->published)
 		browser->wanted = live->published - RING_SIZE;
 	if (browser->wanted >= live->published)

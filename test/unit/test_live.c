@@ -241,6 +241,11 @@ late_and_early(void **state)
 	publish(live, 3);
 	read_until(late, "{\"n\": 3}");
 	close(late);
+	/* Who comes back to another server than the one it knew, everything. */
+	late = send_request(live, "GET", "/events", HERE "Last-Event-ID: 4711\r\n");
+	read_until(late, "{\"n\": 3}");
+	assert_non_null(strstr(answer, "{\"n\": 1}"));
+	close(late);
 	close(early);
 	/* Both are gone; nothing happens. */
 	publish(live, 4);
