@@ -29,7 +29,7 @@
  *						  "p50_ms", "p99_ms",	of the last second
  *						  "freshness_s"}},
  *	 "ledger": null | {"direct": {"closes": true, "durable", "lost", "duplicates", "order_violations",
- *								  "pending", "invented"}}}		once it was closed
+ *								  "pending", "invented", "unknown_missing"}}}		once it was closed
  */
 #ifndef OUTBOX_COMPARE_LIVE_H
 #define OUTBOX_COMPARE_LIVE_H

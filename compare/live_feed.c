@@ -281,11 +281,12 @@ ledger_object(const LiveFeed *feed, const RunReport *report)
 			continue;
 		json_object_set_new(
 			ledger, mode_name((Mode) mode),
-			json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "closes", totals->closes ? 1 : 0,
+			json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "closes", totals->closes ? 1 : 0,
 					  "durable", (json_int_t) totals->durable, "lost", (json_int_t) totals->lost,
 					  "duplicates", (json_int_t) totals->duplicates, "order_violations",
 					  (json_int_t) totals->order_violations, "pending",
-					  (json_int_t) totals->pending, "invented", (json_int_t) totals->invented));
+					  (json_int_t) totals->pending, "invented", (json_int_t) totals->invented,
+					  "unknown_missing", (json_int_t) totals->unknown_missing));
 	}
 	return ledger;
 }

@@ -123,7 +123,7 @@
 		if (!closed)
 			return ["open", ""];
 		const wrong = [["lost", "lost"], ["duplicates", "twice"], ["order_violations", "out of order"],
-			["invented", "invented"], ["pending", "pending"]]
+			["invented", "invented"], ["unknown_missing", "in vain"], ["pending", "pending"]]
 			.filter(([member]) => closed[member] > 0)
 			.map(([member, word]) => count(closed[member]) + " " + word);
 		if (!closed.closes)
