@@ -297,6 +297,58 @@ by_hand(void **state)
 	assert_string_equal(faults.all[0].plan.text, "crash app, by hand");
 }
 
+/* What is planned for a part that was crashed by hand waits, and never comes when its time passes. */
+static void
+by_hand_before_the_plan(void **state)
+{
+	(void) state;
+	begin("at 10s crash target until 20s\nat 30s pause target until 40s\n"
+		  "at 10s reset target until 20s\nat 60s crash target until 70s\n");
+	assert_true(faults_add_crash(&faults, PART_TARGET, 5 * USEC_PER_SEC));
+	turn_at(5);
+	did("crash target;");
+	turn_at(10);
+	did("");
+	assert_int_equal(stage.resets[LINK_APP_TARGET], 1); /* a link is there all the same */
+	assert_false(faults_due(&faults, 11 * USEC_PER_SEC));
+	turn_at(20);
+	turn_at(30);
+	turn_at(40);
+	did("");
+	assert_int_equal(faults.all[0].from, 0);
+	assert_int_equal(faults.all[1].from, 0);
+	/* Back within its time: then it comes. */
+	turn_at(60);
+	assert_true(faults_end_crash(&faults, PART_TARGET, 65 * USEC_PER_SEC));
+	turn_at(65);
+	turn_at(66);
+	did("restart target;crash target;");
+	turn_at(70);
+	did("restart target;");
+	assert_true(faults_over(&faults));
+}
+
+/* The second one comes when the part is back from the first. */
+static void
+crash_upon_crash(void **state)
+{
+	(void) state;
+	begin("at 10s crash target until 20s\nat 20s crash target until 90s\n");
+	turn_at(10);
+	stage.serves = false;
+	turn_at(20);
+	turn_at(21);
+	did("crash target;restart target;");
+	stage.serves = true;
+	turn_at(22);
+	turn_at(23);
+	did("crash target;");
+	turn_at(90);
+	did("restart target;");
+	assert_true(faults_over(&faults));
+	assert_true(faults.all[1].from >= faults.all[0].until);
+}
+
 int
 main(void)
 {
@@ -307,6 +359,8 @@ main(void)
 		cmocka_unit_test(an_early_end),
 		cmocka_unit_test(a_crash_that_fails),
 		cmocka_unit_test(by_hand),
+		cmocka_unit_test(by_hand_before_the_plan),
+		cmocka_unit_test(crash_upon_crash),
 	};
 
 	return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
