@@ -295,8 +295,7 @@ faults_due(const Faults *faults, MonoUsec now)
 	{
 		const Fault *fault = &faults->all[i];
 
-		if ((fault->state == FAULT_PLANNED && now >= fault->due_from &&
-			 can_break(faults, fault)) ||
+		if ((fault->state == FAULT_PLANNED && now >= fault->due_from && can_break(faults, fault)) ||
 			(fault->state == FAULT_BROKEN && now >= fault->due_until))
 			return true;
 	}

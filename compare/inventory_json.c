@@ -121,8 +121,8 @@ inventory_json(const InventoryReport *report)
 		json_array_append_new(timeline, row_object(&report->rows[second], second));
 	return json_pack("{s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seed",
 					 (json_int_t) report->seed, "repeat", report->repeat, "interrupted",
-					 report->interrupted ? 1 : 0, "passed", report->verdict.passed ? 1 : 0, "took_s",
-					 rounded(report->took_s), "faults",
+					 report->interrupted ? 1 : 0, "passed", report->verdict.passed ? 1 : 0,
+					 "took_s", rounded(report->took_s), "faults",
 					 faults_array(report->faults, report->fault_count), "expectations",
 					 expectations, "services", services, "replay", replay_object(report), "shop",
 					 paths, "shop_timeline", timeline);

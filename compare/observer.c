@@ -57,8 +57,7 @@ observer_create(const ObserverConfig *config, Error *error)
 	buffer_init(&observer->metrics, METRICS_LIMIT);
 	clear_sample(&observer->last);
 	observer->target = pg_session_open(config->target_conninfo, QUERY_TIMEOUT_USEC, error);
-	if (observer->target == NULL ||
-		!row_counts_begin(&observer->counts, observer->target, error))
+	if (observer->target == NULL || !row_counts_begin(&observer->counts, observer->target, error))
 	{
 		observer_free(observer);
 		return NULL;

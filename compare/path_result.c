@@ -22,9 +22,9 @@ path_latency_fill(PathLatency *latency, int64_t *samples, size_t count)
 	percentile_sort(samples, count);
 	/* Nobody was accepted: that is no latency of 0. */
 	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
-		*ranks[i].ms = count == 0 ? NOT_SEEN
-								  : (double) percentile_of(samples, count, ranks[i].percent) /
-										USEC_PER_MS;
+		*ranks[i].ms = count == 0
+						   ? NOT_SEEN
+						   : (double) percentile_of(samples, count, ranks[i].percent) / USEC_PER_MS;
 }
 
 static double

@@ -74,15 +74,14 @@ pg_audit_target(const Audit *audit, Error *error)
 	PgSession *session =
 		pg_session_open(audit->config->target_conninfo, STATEMENT_TIMEOUT_USEC, error);
 	/* Of the same moment: a commit between them would look like a driver that is out of order. */
-	bool done =
-		session != NULL &&
-		pg_session_run(session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error) &&
-		read_rows(session,
-				  "request_id, driver_id, version,"
-				  " (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint",
-				  "location_history", true, visit_in_target, audit, error) &&
-		read_rows(session, "driver_id, version", "driver_location", false, visit_latest, audit,
-				  error);
+	bool done = session != NULL &&
+				pg_session_run(session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error) &&
+				read_rows(session,
+						  "request_id, driver_id, version,"
+						  " (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint",
+						  "location_history", true, visit_in_target, audit, error) &&
+				read_rows(session, "driver_id, version", "driver_location", false, visit_latest,
+						  audit, error);
 
 	pg_session_close(session);
 	return done;

@@ -93,7 +93,8 @@ make_directory(const CompareConfig *config, Places *places, Error *error)
 						places->dir, strerror(reason));
 		return reason == EEXIST
 				   ? error_hint(error, "It must not exist: what is in it is removed at the end.")
-				   : error_hint(error, "TMPDIR says where it is made; --dir=DIR gives another one.");
+				   : error_hint(error,
+								"TMPDIR says where it is made; --dir=DIR gives another one.");
 	}
 	if (realpath(places->dir, whole) == NULL)
 		snprintf(whole, sizeof(whole), "%s", places->dir);

@@ -70,8 +70,8 @@ report_judge(RunReport *report, const Scenario *scenario, const bool *modes)
 {
 	Verdict *verdict = &report->verdict;
 
-	verdict_begin(verdict, !report->interrupted &&
-							   report_faults_came(report->faults, report->fault_count));
+	verdict_begin(verdict,
+				  !report->interrupted && report_faults_came(report->faults, report->fault_count));
 	if (report->interrupted)
 		return;
 	for (int i = 0; i < scenario->expectation_count; i++)

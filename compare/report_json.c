@@ -154,13 +154,13 @@ report_json_run(ReportJson *json, const RunReport *report)
 	for (size_t second = 0; second < report->timeline.count; second++)
 		json_array_append_new(
 			timeline, timeline_row(json->config->modes, &report->timeline.rows[second], second));
-	json_array_append_new(json_object_get(json->scenario, "runs"),
-						  json_pack("{s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "seed",
-									(json_int_t) report->seed, "repeat", report->repeat,
-									"interrupted", report->interrupted ? 1 : 0, "passed",
-									report->verdict.passed ? 1 : 0, "took_s", rounded(report->took_s),
-									"faults", faults, "expectations", expectations, "paths", paths,
-									"cost", cost_object(&report->cost), "timeline", timeline));
+	json_array_append_new(
+		json_object_get(json->scenario, "runs"),
+		json_pack("{s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "seed",
+				  (json_int_t) report->seed, "repeat", report->repeat, "interrupted",
+				  report->interrupted ? 1 : 0, "passed", report->verdict.passed ? 1 : 0, "took_s",
+				  rounded(report->took_s), "faults", faults, "expectations", expectations, "paths",
+				  paths, "cost", cost_object(&report->cost), "timeline", timeline));
 	count_run(json, report->verdict.passed, report->interrupted);
 }
 
@@ -335,7 +335,7 @@ report_json_write(ReportJson *json, const char *path, Error *error)
 						rounded((double) (clock_mono() - json->started) / USEC_PER_SEC));
 	path_directory(path, directory, sizeof(directory));
 	return directory_make(directory, error) && draft_open(&draft, path, error) &&
-		   draft_finish(
-			   &draft,
-			   json_dumpf(root, draft.file, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0, error);
+		   draft_finish(&draft,
+						json_dumpf(root, draft.file, JSON_INDENT(1) | JSON_REAL_PRECISION(10)) == 0,
+						error);
 }

@@ -65,7 +65,7 @@ typedef enum Outcome
 	OUTCOME_WHOLE,	 /* everything was accepted and arrived once */
 	OUTCOME_REFUSED, /* somebody was told no, or nothing; what was accepted arrived once */
 	OUTCOME_PENDING, /* not all of what was accepted had arrived at the end */
-	OUTCOME_WRONG	 /* lost, doubled, invented, out of order, stored in vain, or the books don't close */
+	OUTCOME_WRONG /* lost, doubled, invented, out of order, stored in vain, or the books don't close */
 } Outcome;
 
 #define CELL_TEXT_SIZE 64

@@ -14,7 +14,7 @@
 
 typedef struct RowCounts
 {
-	int64_t counted_to;			  /* rows up to it are in "rows" */
+	int64_t counted_to; /* rows up to it are in "rows" */
 	int64_t rows[MODE_COUNT];
 	UnixUsec newest[MODE_COUNT]; /* of the reports in them; 0: none */
 } RowCounts;

@@ -60,8 +60,7 @@ fill_ledger(const Settling *settling, LedgerTotals *totals, Error *error)
 	if (!audit_mode(&input->audit, settling->mode, settling->ledger, error))
 		return false;
 	ledger_close(settling->ledger, !mode_consumed(settling->mode) || input->quiet, totals);
-	totals->closes =
-		totals->closes && agrees(load_counters(input->load, settling->mode), totals);
+	totals->closes = totals->closes && agrees(load_counters(input->load, settling->mode), totals);
 	return true;
 }
 

@@ -320,8 +320,6 @@ times_from_commits(void **state)
 static void
 two_witnesses(void **state)
 {
-	PathResult result;
-
 	(void) state;
 	nothing();
 	for (uint32_t n = 0; n < REQUESTS; n++)
@@ -336,10 +334,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_have_owners),
-		cmocka_unit_test(evidence),
-		cmocka_unit_test(rates_and_latency),
-		cmocka_unit_test(times_from_commits),
+		cmocka_unit_test(rows_have_owners),	 cmocka_unit_test(evidence),
+		cmocka_unit_test(rates_and_latency), cmocka_unit_test(times_from_commits),
 		cmocka_unit_test(two_witnesses),
 	};
 
