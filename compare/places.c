@@ -38,8 +38,8 @@ find_tree(Places *places, Error *error)
 }
 
 /*
- * Its name gets into connection strings and Kafka's properties, and others are made of it: what
- * one of them could not hold is refused here, rather than by a server that is not found.
+ * Its name gets into connection strings, Kafka's properties and a JVM's options, and others are
+ * made of it: what one of them could not hold is refused here, rather than by a server later.
  */
 static bool
 check_name(const char *dir, Error *error)
@@ -52,13 +52,14 @@ check_name(const char *dir, Error *error)
 	{
 		const char *at = dir;
 
-		while (*at >= ' ' && *at <= '~' && strchr("'\"\\,", *at) == NULL)
+		while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+			   (*at != '\0' && strchr("0123456789/._-+~@=", *at) != NULL))
 			at++;
 		if (*at == '\0')
 			return true;
 		error_permanent(error, EXIT_CONFIG,
-						"the servers' directory \"%s\" has a character other than ASCII's, or a "
-						"quote, backslash or comma",
+						"the servers' directory \"%s\" has other characters in its name than "
+						"letters, digits and / . _ - + ~ @ =",
 						dir);
 	}
 	return error_hint(error, "TMPDIR says where it is made; --dir=DIR gives another one.");

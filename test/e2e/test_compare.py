@@ -218,11 +218,11 @@ def test_nothing_to_play(compare):
 
 
 def test_surroundings(base, reap, monkeypatch):
-    """Whatever the user's shell says of other servers; and the directories' names are what they are."""
+    """Whatever the user's shell says of other servers, and whatever a directory's name has that can be used."""
     for name, value in (("PGHOSTADDR", "192.0.2.1"), ("PGPASSWORD", "wrong"), ("PGSSLMODE", "require"),
                         ("PGOPTIONS", "-c nonsense=1"), ("LC_ALL", "de_DE.UTF-8")):
         monkeypatch.setenv(name, value)
-    run = Comparison(base, "compare in a 'strange' #1 pl\\ace, ä", reap, "calm", "--paths=direct,outbox",
+    run = Comparison(base, "compare=in-a~strange+place@home", reap, "calm", "--paths=direct,outbox",
                      "--duration=2s")
     run.finish(0)
     assert run.report()["passed"]
@@ -251,6 +251,8 @@ def test_refused(compare, scenario):
             (("bursts", "--rate=5000"), "more than 5000 requests a second"),
             (("calm", "--rate=5000", "--duration=24h"), "more than 10000000 requests"),
             (("calm", "--report=/proc/nowhere/report.json"), 'could not make "/proc/nowhere"'),
+            (("calm", "--dir=/proc/nowhere/dir"), 'could not make the servers\' directory "/proc/nowhere/dir": No such'),
+            (("calm", "--dir=" + scenario("a 'quote'", "").replace(".scenario", "")), "has other characters in its name"),
             (("calm", "--nonsense=1"), "nonsense")):
         run = compare(*arguments)
         run.finish(2)
