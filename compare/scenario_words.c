@@ -236,8 +236,9 @@ fail_with(Words *words, const Word *at, const char *fmt, va_list args)
 	char what[256];
 
 	vsnprintf(what, sizeof(what), fmt, args);
-	error_permanent(words->error, EXIT_CONFIG, "%s:%d:%d: %s", words->file, at->line, at->column,
-					what);
+	/* An empty file has no line; its first one is where something is missing. */
+	error_permanent(words->error, EXIT_CONFIG, "%s:%d:%d: %s", words->file,
+					at->line > 0 ? at->line : 1, at->column, what);
 }
 
 bool

@@ -90,7 +90,7 @@ refused(void **state)
 		const char *where;
 		const char *what;
 	} cases[] = {
-		{"", ":0:1: ", "there is no title"},
+		{"", ":1:1: ", "there is no title"},
 		{"title = T\n", ":1:10: ", "there is no duration"},
 		{"title =  # nothing\n", ":1:10: ", "\"title\" is empty"},
 		{"title = T\ntitle = U\n", ":2:1: ", "given twice"},
