@@ -95,6 +95,17 @@ report_judge(RunReport *report, const Scenario *scenario, const bool *modes)
  * what will be done
  * ------------------------------------------------------------------------- */
 
+static void
+print_patience(const CompareConfig *config, int64_t breaker_reset_usec, FILE *out)
+{
+	fprintf(out,
+			"breaker   the consumer's stays open for %g s%s\ndrain     given up after %g s "
+			"without a row\n",
+			seconds(breaker_reset_usec),
+			config->breaker_reset_usec > 0 ? "" : " (60 s, scaled with the duration / 300 s)",
+			seconds(config->drain_timeout_usec));
+}
+
 void
 report_print_settings(const CompareConfig *config, int64_t breaker_reset_usec, FILE *out)
 {
@@ -114,12 +125,22 @@ report_print_settings(const CompareConfig *config, int64_t breaker_reset_usec, F
 			milliseconds(limits->tcp_user_timeout_usec), milliseconds(limits->client_timeout_usec),
 			milliseconds(limits->reconnect_min_usec), milliseconds(limits->reconnect_max_usec));
 	if (mode_any(config->modes, mode_consumed))
-		fprintf(out,
-				"breaker   the consumer's stays open for %g s%s\ndrain     given up after %g s "
-				"without a row\n",
-				seconds(breaker_reset_usec),
-				config->breaker_reset_usec > 0 ? "" : " (60 s, scaled with the duration / 300 s)",
-				seconds(config->drain_timeout_usec));
+		print_patience(config, breaker_reset_usec, out);
+}
+
+void
+report_print_inventory_settings(const CompareConfig *config, int64_t breaker_reset_usec, FILE *out)
+{
+	const IngestLimits *limits = &config->limits;
+
+	fprintf(out,
+			"paths     sync,outbox\n"
+			"requests  %d of each path at a time, %d may wait, at most %d ms\n"
+			"time-outs statement %d ms, client %d ms\n",
+			limits->pool_size, limits->pool_queue, milliseconds(limits->pool_wait_usec),
+			milliseconds(limits->statement_timeout_usec),
+			milliseconds(limits->client_timeout_usec));
+	print_patience(config, breaker_reset_usec, out);
 }
 
 void

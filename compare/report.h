@@ -45,6 +45,9 @@ extern void report_judge(RunReport *report, const Scenario *scenario, const bool
 
 extern void report_print_settings(const CompareConfig *config, int64_t breaker_reset_usec,
 								  FILE *out);
+/* Those that count where all scenarios are of the inventory kind. */
+extern void report_print_inventory_settings(const CompareConfig *config, int64_t breaker_reset_usec,
+											FILE *out);
 extern void report_print_scenario(const Scenario *scenario, FILE *out);
 
 /* How a run ended, in a line. */

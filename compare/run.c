@@ -286,7 +286,10 @@ perform(Show *show, Error *error)
 	bool done;
 
 	show->breaker_reset_usec = breaker_reset_usec;
-	report_print_settings(config->compare, breaker_reset_usec, stdout);
+	if (suite_has_kind(config->suite, SCENARIO_PATHS))
+		report_print_settings(config->compare, breaker_reset_usec, stdout);
+	else
+		report_print_inventory_settings(config->compare, breaker_reset_usec, stdout);
 	fflush(stdout);
 	done = make_stage(show, breaker_reset_usec, error) && start_page(show, error) &&
 		   stage_start(show->stage, error) && start_report(show, breaker_reset_usec, error);
