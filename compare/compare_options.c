@@ -57,9 +57,11 @@ static const OptionSpec compare_specs[] = {
 	 "no "
 	 "page, but for serve, which has it at 127.0.0.1:8088."},
 	{"dir", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
-	 "An empty directory for the servers; it is removed at the end. Unset: a new one in TMPDIR."},
+	 "A directory for the servers that isn't there yet; it is removed at the end. Unset: a new "
+	 "one in TMPDIR."},
 	{"report", OPTION_TEXT, NULL, 0, 0, NULL, "", 0,
-	 "Where report.json goes: a file, or a directory for it. Unset: build/compare of the tree."},
+	 "Where report.json goes: a file, or a directory for it, which is there or ends with a slash. "
+	 "Unset: build/compare of the tree."},
 	{"keep", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
 	 "Leave the directory with data and logs behind."},
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};
