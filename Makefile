@@ -89,6 +89,7 @@ bootstrap-check bootstrap-valgrind:
 ##                    (SCENARIO=classic; LIVE=127.0.0.1:0: where the live page listens)
 SCENARIO ?= classic
 demo: bootstrap-demo
+	@[ -x $(BUILD)/bin/outbox-compare ] || echo "building relay, consumer and comparison, once: about a minute"
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run $(SCENARIO) $(GIVEN_RATE) --seed=$(SEED) --live=$(LIVE) $(if $(filter 1 yes on,$(FULL)),,--duration=60s)
 
