@@ -127,11 +127,10 @@ append_message(Buffer *line, const char *message)
 
 /* These are numbers wherever they stand, so that whoever indexes them sees one type. */
 static const char *const number_fields[] = {
-	"at_most",	 "at_most_seconds", "away_seconds", "events",		   "failures",
-	"lasted_ms", "next_offset",		"ordinal",		"partition",	   "partitions",
-	"pid",		 "recorded",		"repeated",		"retry_in_ms",	   "rows",
-	"successes", "suppressed",		"window_calls", "window_failures", "window_slow",
-	"xid",
+	"at_most",	   "at_most_seconds", "away_seconds",	 "events",		"failures",	 "lasted_ms",
+	"next_offset", "number",		  "offset",			 "ordinal",		"partition", "partitions",
+	"pid",		   "recorded",		  "repeated",		 "retry_in_ms", "rows",		 "successes",
+	"suppressed",  "window_calls",	  "window_failures", "window_slow", "xid",
 };
 
 /* As JSON has it; "%.3g" gives 3.6e+03. */
