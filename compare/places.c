@@ -120,7 +120,8 @@ place_report(const CompareConfig *config, Places *places)
 		snprintf(places->report, sizeof(places->report), "%.4000s/build/compare/report.json",
 				 places->tree);
 	else if (report[len - 1] == '/' || (stat(report, &facts) == 0 && S_ISDIR(facts.st_mode)))
-		snprintf(places->report, sizeof(places->report), "%.4000s/report.json", report);
+		snprintf(places->report, sizeof(places->report), "%.4000s%sreport.json", report,
+				 report[len - 1] == '/' ? "" : "/");
 	else
 		snprintf(places->report, sizeof(places->report), "%s", report);
 }
