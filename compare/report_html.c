@@ -63,10 +63,13 @@ write_tiles(Buffer *out, const json_t *report, const Tally *tally)
 	buffer_append_str(out, "<div class=\"tiles\">\n");
 	snprintf(number, sizeof(number), "%d of %d", tally->held, tally->expected);
 	write_tile(out, "held", number, "expectations held");
-	snprintf(number, sizeof(number), "%d of %d", tally->cells_run, tally->cells);
-	write_tile(out, "cells", number, "cells of the matrix measured");
-	snprintf(number, sizeof(number), "%d × %d", tally->paths, tally->scenarios);
-	write_tile(out, "size", number, "paths × scenarios");
+	if (tally->scenarios > 0)
+	{
+		snprintf(number, sizeof(number), "%d of %d", tally->cells_run, tally->cells);
+		write_tile(out, "cells", number, "cells of the matrix measured");
+		snprintf(number, sizeof(number), "%d × %d", tally->paths, tally->scenarios);
+		write_tile(out, "size", number, "paths × scenarios");
+	}
 	snprintf(number, sizeof(number), "%d", tally->runs);
 	write_tile(out, "runs", number, tally->runs == 1 ? "run" : "runs");
 	if (took >= 120)
@@ -111,9 +114,11 @@ write_top(Buffer *out, const json_t *report)
 			"<p class=\"banner missed\" id=\"verdict\">%d of %d expectations did not hold.</p>\n",
 			tally.expected - tally.held, tally.expected);
 	write_tiles(out, report, &tally);
-	buffer_append_str(out,
-					  "<nav><a href=\"#matrix\">Matrix</a> <a href=\"#price\">Price</a> "
-					  "<a href=\"#estimate\">Your cost</a> <a href=\"#scenarios\">Scenarios</a> ");
+	buffer_append_str(out, "<nav>");
+	if (tally.scenarios > 0)
+		buffer_append_str(
+			out, "<a href=\"#matrix\">Matrix</a> <a href=\"#price\">Price</a> "
+				 "<a href=\"#estimate\">Your cost</a> <a href=\"#scenarios\">Scenarios</a> ");
 	if (json_array_size(json_object_get(report, "inventory")) > 0)
 		buffer_append_str(out, "<a href=\"#inventory\">Services</a> ");
 	buffer_append_str(out, "<a href=\"#method\">Method</a></nav></header>\n<main>\n");
@@ -229,13 +234,14 @@ report_html_method(Buffer *out, const json_t *report)
 	buffer_append_str(out, "</div></section>\n");
 }
 
-void
-report_html(Buffer *out, const json_t *report)
+/* What compares the paths of a request; nothing when only services were compared. */
+static void
+write_comparison(Buffer *out, const json_t *report)
 {
 	size_t count = json_array_size(json_object_get(report, "scenarios"));
 
-	write_head(out);
-	write_top(out, report);
+	if (count == 0)
+		return;
 	report_html_matrix(out, report);
 	write_paths(out, report);
 	report_html_price(out, report);
@@ -244,6 +250,14 @@ report_html(Buffer *out, const json_t *report)
 					  "<section id=\"scenarios\"><h2>The scenarios, run by run</h2></section>\n");
 	for (size_t i = 0; i < count; i++)
 		report_html_scenario(out, report, i);
+}
+
+void
+report_html(Buffer *out, const json_t *report)
+{
+	write_head(out);
+	write_top(out, report);
+	write_comparison(out, report);
 	report_html_inventory(out, report);
 	report_html_method(out, report);
 	buffer_append_str(out, "</main>\n<div id=\"pointer\" hidden></div>\n<script>\n");

@@ -190,9 +190,11 @@ report_md(Buffer *out, const json_t *report)
 	Tally tally;
 
 	report_tally(report, &tally);
-	buffer_printf(out,
-				  "# outbox-compare\n\n%d of %d expectations held, %d of %d cells measured%s.\n\n",
-				  tally.held, tally.expected, tally.cells_run, tally.cells,
+	buffer_printf(out, "# outbox-compare\n\n%d of %d expectations held", tally.held,
+				  tally.expected);
+	if (tally.scenarios > 0)
+		buffer_printf(out, ", %d of %d cells measured", tally.cells_run, tally.cells);
+	buffer_printf(out, "%s.\n\n",
 				  report_true(report, "interrupted") ? "; the run was interrupted" : "");
 	if (report_string(report, "error")[0] != '\0')
 	{
@@ -200,7 +202,8 @@ report_md(Buffer *out, const json_t *report)
 		write_text(out, report_string(report, "error"));
 		buffer_append_str(out, ". This is what had been measured until then.\n\n");
 	}
-	write_matrix(out, report);
+	if (tally.scenarios > 0)
+		write_matrix(out, report);
 	write_inventory(out, report);
 	if (tally.held < tally.expected)
 		write_all_missed(out, report);

@@ -34,9 +34,11 @@
 		}
 	}
 
-	form.addEventListener("input", estimate);
-	form.addEventListener("submit", (event) => event.preventDefault());
-	estimate();
+	if (form !== null) {
+		form.addEventListener("input", estimate);
+		form.addEventListener("submit", (event) => event.preventDefault());
+		estimate();
+	}
 
 	/* ---- the numbers under the pointer ---- */
 

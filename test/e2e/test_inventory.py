@@ -44,6 +44,13 @@ def assert_page(page, result):
     assert f'<b data-is="orders">{result["replay"]["orders"]}</b>' in page
 
 
+def assert_no_matrix(page):
+    """Of a run without scenarios of the other kind: nothing that says "not run" of what nobody asked for."""
+    assert re.findall('<nav>(.*?)</nav>', page) == ['<a href="#inventory">Services</a> <a href="#method">Method</a>']
+    assert not set(re.findall('<section id="(.*?)"', page)) & {"matrix", "paths", "price", "estimate", "scenarios"}
+    assert 'data-is="cells"' not in page and "of 0 cells" not in page
+
+
 def assert_csv(run, result):
     """A row for each service: its own books, and what the client of its path saw."""
     with open(run.report_path.removesuffix(".json") + ".csv", encoding="utf-8", newline="") as file:
@@ -97,6 +104,7 @@ expect outbox audit lost + pending + duplicates + order + different = 0
     assert "open" in {row["services"]["pricing"]["breaker"] for row in rows}
     assert rows[-1]["services"]["pricing"]["behind"] == 0
     assert_page(run.page(), result)
+    assert_no_matrix(run.page())
     assert_csv(run, result)
 
 
