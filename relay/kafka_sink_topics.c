@@ -87,24 +87,29 @@ kafka_sink_topic(EventSink *base, const char *topic, uint32_t topic_index, Error
 	return used != NULL ? used->handle : NULL;
 }
 
+/* One that was only looked at, before the map gave it another index, has the same handle and no runs. */
+static bool
+has_run(const SinkTopic *topic, const rd_kafka_message_t *message)
+{
+	return topic->handle == message->rkt && (uint32_t) message->partition < topic->run_count;
+}
+
 PartitionRun *
 kafka_sink_find_run(KafkaSink *sink, const rd_kafka_message_t *message)
 {
 	uint32_t index = sink->reported_topic;
 
-	if (index >= sink->topic_count || sink->topics[index].handle != message->rkt)
+	if (index >= sink->topic_count || !has_run(&sink->topics[index], message))
 	{
 		for (index = 0; index < sink->topic_count; index++)
 		{
-			if (sink->topics[index].handle == message->rkt)
+			if (has_run(&sink->topics[index], message))
 				break;
 		}
 		if (index == sink->topic_count)
 			return NULL;
 		sink->reported_topic = index;
 	}
-	if ((uint32_t) message->partition >= sink->topics[index].run_count)
-		return NULL;
 	return &sink->topics[index].runs[message->partition];
 }
 

@@ -533,9 +533,8 @@ stage_crash(Stage *stage)
 	stage_make_pump(stage);
 }
 
-/* One round, as relay.c makes it; PUMP_IDLE, or a verdict that ends the stage. */
 static inline PumpVerdict
-stage_round(Stage *stage)
+stage_work(Stage *stage)
 {
 	Bench *bench = &stage->bench;
 	PumpVerdict verdict = pump_settle(bench->pump, stage->sink, clock_pg(), &bench->error);
@@ -563,6 +562,16 @@ stage_round(Stage *stage)
 		return verdict;
 	assert_true(verdict == PUMP_IDLE || verdict == PUMP_HELD || verdict == PUMP_MORE);
 	return PUMP_IDLE;
+}
+
+/* One round, as relay.c makes it; PUMP_IDLE, or a verdict that ends the stage. */
+static inline PumpVerdict
+stage_round(Stage *stage)
+{
+	PumpVerdict verdict = stage_work(stage);
+
+	stage->sink->ops->release(stage->sink);
+	return verdict;
 }
 
 static inline void

@@ -4,6 +4,7 @@
  *	  no room for: the real kafka_sink, with the real pump in front of it or alone.
  */
 #include "mocking_flight.h"
+#include "mocking_lone.h"
 
 /* -------------------------------------------------------------------------
  * an event that is refused for good
@@ -181,103 +182,6 @@ a_duplicate_is_a_delivery(void **state)
  * -------------------------------------------------------------------------
  */
 
-typedef struct Reports
-{
-	int delivered;
-	int failed;
-	int certain;		/* of those: not persisted */
-	DeliveryToken last; /* they come in order, in a partition */
-} Reports;
-
-static void
-take_report(const Delivery *delivery, void *arg)
-{
-	Reports *reports = arg;
-
-	assert_true(delivery->token > reports->last);
-	reports->last = delivery->token;
-	reports->delivered += delivery->delivered;
-	reports->failed += !delivery->delivered;
-	reports->certain += !delivery->delivered && delivery->certainly_not_persisted;
-}
-
-typedef struct LoneSink
-{
-	Options *options;
-	RelayConfig config;
-	EventSink *sink;
-	char topic[24];
-	DeliveryToken next;
-	Reports reports;
-} LoneSink;
-
-static IoResult
-publish_into(LoneSink *lone, int32_t partition, size_t size)
-{
-	static const uint8_t value[32768] = "{}";
-	RoutedEvent event = {.topic = lone->topic,
-						 .partition_count = 8,
-						 .partition = partition,
-						 .key = {(const uint8_t *) "0", 1},
-						 .value = {value, size},
-						 .size = (uint32_t) size + 1,
-						 .timestamp_ms = 1};
-	Error error;
-	IoResult io;
-
-	error_clear(&error);
-	event.partition_key = event.key;
-	io = lone->sink->ops->publish(lone->sink, &event, lone->next, &error);
-	lone->next += io == IO_OK;
-	return io;
-}
-
-static IoResult
-publish_sized(LoneSink *lone, size_t size)
-{
-	return publish_into(lone, 0, size);
-}
-
-static IoResult
-publish_one(LoneSink *lone)
-{
-	return publish_sized(lone, 2);
-}
-
-static void
-drain_until(LoneSink *lone, int reports)
-{
-	MonoUsec give_up_at = clock_mono() + PATIENCE_USEC;
-
-	while (lone->reports.delivered + lone->reports.failed < reports)
-	{
-		struct pollfd ready = {lone->sink->ops->fd(lone->sink), POLLIN, 0};
-
-		(void) lone->sink->ops->drain(lone->sink, take_report, &lone->reports, 1000);
-		assert_true(clock_mono() < give_up_at);
-		(void) poll(&ready, 1, 20);
-	}
-}
-
-static void
-open_lone(LoneSink *lone, Mock *mock, const char *const *settings)
-{
-	memset(lone, 0, sizeof(*lone));
-	lone->next = 1;
-	snprintf(lone->topic, sizeof(lone->topic), "lone%d", mock->topics++);
-	assert_int_equal(rd_kafka_mock_topic_create(mock->cluster, lone->topic, 1, 1),
-					 RD_KAFKA_RESP_ERR_NO_ERROR);
-	configure(mock, &lone->options, &lone->config, settings);
-	lone->sink = open_kafka_sink(&lone->config);
-}
-
-static void
-close_lone(LoneSink *lone)
-{
-	lone->sink->ops->close(lone->sink);
-	options_free(lone->options);
-}
-
 /* More is taken when the first one is acknowledged, and not before. */
 static void
 the_first_message_of_a_producer_goes_alone(void **state)
@@ -293,22 +197,6 @@ the_first_message_of_a_producer_goes_alone(void **state)
 	drain_until(&lone, 4);
 	assert_int_equal(lone.reports.delivered, 4);
 	close_lone(&lone);
-}
-
-static int
-library_has(LoneSink *lone)
-{
-	return rd_kafka_outq_len(kafka_sink_handle(lone->sink));
-}
-
-/* One message is acknowledged, so that others may follow each other. */
-static void
-open_warm(LoneSink *lone, Mock *mock, const char *const *settings)
-{
-	open_lone(lone, mock, settings);
-	assert_int_equal(publish_one(lone), IO_OK);
-	drain_until(lone, 1);
-	assert_int_equal(library_has(lone), 0);
 }
 
 static void
@@ -401,6 +289,30 @@ the_first_one_to_a_partition_is_refused_at_once(void **state)
 	assert_int_equal(library_has(&lone), 1);
 	drain_until(&lone, 2);
 	assert_int_equal(lone.reports.delivered, 2);
+	close_lone(&lone);
+}
+
+/* Somebody looked for it when the map had no place for it yet. */
+static void
+a_topic_may_have_been_looked_up_under_another_index(void **state)
+{
+	LoneSink lone;
+	Error error;
+
+	error_clear(&error);
+	open_lone(&lone, *state, NULL);
+	assert_non_null(kafka_sink_topic(lone.sink, lone.topic, 0, &error));
+	lone.topic_index = 1;
+	for (int i = 1; i <= 3; i++)
+	{
+		assert_int_equal(publish_one(&lone), IO_OK);
+		drain_until(&lone, i);
+	}
+	assert_int_equal(lone.reports.delivered, 3);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(publish_one(&lone), IO_OK);
+	drain_until(&lone, 23);
+	assert_int_equal(lone.reports.delivered, 23);
 	close_lone(&lone);
 }
 
@@ -506,6 +418,7 @@ main(void)
 		WITH_ONE_BROKER(what_is_large_goes_at_once),
 		WITH_ONE_BROKER(what_the_client_refuses_is_refused_at_once),
 		WITH_ONE_BROKER(the_first_one_to_a_partition_is_refused_at_once),
+		WITH_ONE_BROKER(a_topic_may_have_been_looked_up_under_another_index),
 		WITH_ONE_BROKER(what_was_held_fails_with_its_producer),
 		WITH_ONE_BROKER(a_full_queue_is_no_failure),
 		WITH_ONE_BROKER(a_refused_message_is_certainly_not_persisted),
