@@ -110,6 +110,8 @@ extern MUST_CHECK bool kafka_sink_start_transactions(KafkaSink *sink, const Rela
 extern int kafka_sink_drain_thread(KafkaSink *sink, DeliveryFn deliver, void *arg);
 /* true: the message went down with its transaction; it is reported when it is known why. */
 extern bool kafka_sink_takes_purged(KafkaSink *sink, const rd_kafka_message_t *message);
+/* true: librdkafka takes no more into this transaction, and says why by a report that is to come. */
+extern bool kafka_sink_takes_end(KafkaSink *sink, rd_kafka_resp_err_t code);
 /* Of the record with the position: no event is to blame. */
 extern void kafka_sink_blame_position(Error *error);
 extern void kafka_sink_end_transactions(KafkaSink *sink);

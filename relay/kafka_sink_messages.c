@@ -187,6 +187,18 @@ may_go(KafkaSink *sink, const SinkMessage *message, bool all)
 	return run->goes;
 }
 
+/* The owner is to come and hear of it. */
+static void
+take_refusal(KafkaSink *sink, const SinkMessage *message, rd_kafka_resp_err_t code)
+{
+	sink->failed = true;
+	if (kafka_sink_takes_end(sink, code))
+		return;
+	sink->round.refused = code;
+	sink->round.refused_token = message->token;
+	(void) eventfd_write(sink->fd, 1);
+}
+
 IoResult
 kafka_sink_let_go(KafkaSink *sink, bool all)
 {
@@ -197,6 +209,8 @@ kafka_sink_let_go(KafkaSink *sink, bool all)
 
 	if (sink->failed)
 		return count > 0 ? IO_FAILED : IO_OK;
+	if (count == 0)
+		return IO_OK;
 	round->pass++;
 	for (uint32_t i = 0; i < count; i++)
 	{
@@ -215,13 +229,7 @@ kafka_sink_let_go(KafkaSink *sink, bool all)
 			}
 			io = code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? IO_FULL : IO_FAILED;
 			if (io == IO_FAILED)
-			{
-				sink->failed = true;
-				round->refused = code;
-				/* The owner is to come and hear of it. */
-				(void) eventfd_write(sink->fd, 1);
-				round->refused_token = message->token;
-			}
+				take_refusal(sink, message, code);
 		}
 		round->messages[kept++] = *message;
 	}
@@ -257,7 +265,8 @@ kafka_sink_drain_round(KafkaSink *sink, DeliveryFn deliver, void *arg, int max)
 	SinkRound *round = &sink->round;
 	uint32_t count = 0;
 
-	if (!sink->failed)
+	/* Behind a transaction that ends the reason comes, and is worth more. */
+	if (!sink->failed || sink->transaction == TRANSACTION_ENDING)
 		return 0;
 	for (; count < round->count && count < (uint32_t) max; count++)
 	{
@@ -314,7 +323,7 @@ kafka_sink_take(KafkaSink *sink, rd_kafka_topic_t *topic, int32_t partition,
 		return IO_OK;
 	rd_kafka_headers_destroy(message.headers); /* they are ours again */
 	/* Also when what was held is refused: it is reported. */
-	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_sink_takes_end(sink, code))
 		return IO_FULL;
 	if (code == RD_KAFKA_RESP_ERR__FATAL)
 		sink->failed = true;

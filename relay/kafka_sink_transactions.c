@@ -49,10 +49,14 @@ kafka_sink_is_ready(const EventSink *base)
 		   (sink->transaction == TRANSACTION_NONE || sink->transaction == TRANSACTION_OPEN);
 }
 
+/* Also when some other failure was reported first. */
 bool
 kafka_sink_is_fenced(const EventSink *base)
 {
-	return ((const KafkaSink *) base)->fenced;
+	const KafkaSink *sink = (const KafkaSink *) base;
+
+	return sink->fenced || (sink->transaction != TRANSACTION_NONE &&
+							txn_is_fencing(rd_kafka_fatal_error(sink->handle, NULL, 0)));
 }
 
 static IoResult
@@ -69,7 +73,7 @@ write_position(KafkaSink *sink, const Position *before, Error *error)
 
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return IO_OK;
-	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_sink_takes_end(sink, code))
 		return IO_AGAIN;
 	kafka_error_fill(error, code, "write the position of a transaction");
 	error->error_class = ERROR_CLASS_TRANSIENT; /* no event is to blame */
@@ -113,9 +117,29 @@ kafka_sink_blame_position(Error *error)
 }
 
 /*
- * When a transaction can't go on, librdkafka drops its messages and says no more; the reason
- * is told to whoever tries to commit it.
+ * When a transaction can't go on, librdkafka drops its messages, takes no others and says no more; the
+ * reason is told to whoever tries to commit it.
  */
+static void
+ask_why(KafkaSink *sink)
+{
+	sink->failed = true;
+	if (sink->transaction == TRANSACTION_OPEN && txn_thread_post(sink->thread, TXN_COMMIT))
+		sink->transaction = TRANSACTION_ENDING;
+}
+
+bool
+kafka_sink_takes_end(KafkaSink *sink, rd_kafka_resp_err_t code)
+{
+	bool ends = code == RD_KAFKA_RESP_ERR__STATE ||
+				rd_kafka_fatal_error(sink->handle, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	if (sink->transaction == TRANSACTION_NONE || !ends)
+		return false;
+	ask_why(sink);
+	return true;
+}
+
 bool
 kafka_sink_takes_purged(KafkaSink *sink, const rd_kafka_message_t *message)
 {
@@ -126,8 +150,7 @@ kafka_sink_takes_purged(KafkaSink *sink, const rd_kafka_message_t *message)
 	sink->purged++;
 	sink->purged_token = (DeliveryToken) (uintptr_t) message->_private;
 	sink->purged_certainly = rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
-	if (sink->transaction == TRANSACTION_OPEN && txn_thread_post(sink->thread, TXN_COMMIT))
-		sink->transaction = TRANSACTION_ENDING;
+	ask_why(sink);
 	return true;
 }
 

@@ -330,6 +330,26 @@ def test_a_forbidden_topic_is_found_out(make_scene, source, strict_broker):
     assert relay.running()
 
 
+def test_a_forbidden_topic_is_found_out_however_much_follows(make_scene, source, strict_broker):
+    """What follows is on its way, or waits for the end of a round, when the transaction is refused."""
+    scene = make_scene(source, None, strict_broker)
+    options = exactly(scene, **{"poison.policy": "dead-letter", "reconnect.min": "10ms", "reconnect.max": "200ms"})
+    relay = scene.start_relay(**options)
+    ledger = scene.ledger()
+    for aggregate_type in ("good", "bad"):
+        emit_many(scene, 3, aggregate_type)
+    check_complete(ledger)
+    scene.stop_relay(relay)
+    strict_broker.forbid(scene.topic("bad"))
+    emit_many(scene, 1, "bad")
+    scene.sql("DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM outbox.emit('good', 'k' || i % 30, 'T', '1'::json); COMMIT; END LOOP; END $$")
+    relay.start()
+    until(lambda: scene.sql("SELECT topic FROM outbox.dead_letter") == [(scene.topic("bad"),)], "a dead letter", 30)
+    until(lambda: len(strict_broker.read(scene.topic("good"))) == 20003, "the others are there", 90)
+    check_once(strict_broker.read(scene.topic("good"), scene.topic("bad")))
+    assert relay.running()
+
+
 def test_the_extension_is_too_old(scene, exits):
     scene.initialize()
     scene.sql("ALTER EXTENSION pg_outbox DROP TABLE outbox.relay")
