@@ -27,6 +27,8 @@
 #define STEP_FIRST_USEC 500
 #define MUCH_BYTES 24576
 #define LITTLE_BYTES 8192
+/* Much more than small events come to; large ones are worth no waiting. */
+#define ENOUGH_BYTES ((size_t) 4 * 1024 * 1024)
 
 void
 pace_init(Pace *pace, int64_t busy_usec)
@@ -79,6 +81,7 @@ pace_dry(Pace *pace, MonoUsec now)
 		gather_usec = pace->busy_usec;
 	pace->until = pace->some && gather_usec > 0 ? now + gather_usec : MONO_NEVER;
 	pace->some = false;
+	pace->gathered = 0;
 }
 
 void
@@ -88,6 +91,9 @@ pace_gathered(Pace *pace, size_t bytes)
 		pace->step_usec /= 2;
 	else if (bytes < LITTLE_BYTES && pace->step_usec < STEP_MAX_USEC)
 		pace->step_usec *= 2;
+	pace->gathered += bytes;
+	if (pace->gathered >= ENOUGH_BYTES)
+		pace->until = MONO_NEVER;
 }
 
 MonoUsec

@@ -12,6 +12,8 @@
  *	behind	what was read last had waited in the server: for BEHIND_GATHER_USEC, a backlog has time
  *	busy	current, and more transactions come than are worth a wake-up each: for busy_usec
  *
+ * When much is there before that time, it is read then: the connection's buffer doesn't get smaller again.
+ *
  * A stream that is neither is never made to wait.
  */
 #ifndef OUTBOX_RELAY_PACE_H
@@ -31,6 +33,7 @@ typedef struct Pace
 	bool some;			   /* something was read since it ran dry */
 	MonoUsec until;		   /* it is gathered; MONO_NEVER: not at all */
 	int64_t step_usec;	   /* between two looks at the connection */
+	size_t gathered;	   /* bytes, this time */
 	MonoUsec counted_from; /* transactions, to know the rate */
 	uint32_t begun;		   /* so many */
 } Pace;
@@ -44,7 +47,7 @@ extern void pace_begin(Pace *pace, int64_t age_usec);
 extern void pace_read(Pace *pace);
 /* Nothing more is there to read. */
 extern void pace_dry(Pace *pace, MonoUsec now);
-/* So much was there at a look. */
+/* So much was there at a look; maybe it is enough. */
 extern void pace_gathered(Pace *pace, size_t bytes);
 /* MONO_NEVER: it is to be read.  Else it is gathered at the moment, and again at that time. */
 extern MonoUsec pace_gather_at(const Pace *pace, MonoUsec now);

@@ -22,8 +22,10 @@
 #define FRAMES_PER_ROUND 8192
 /* So often in a backlog the walsender gets room to write on. */
 #define FRAMES_PER_GATHERING 96
-/* At most so much is taken from the connection while nothing can be published. */
+/* At most so much is taken from the connection while nothing can be published, */
 #define FILL_BYTES (2 * 1024 * 1024)
+/* and no longer: a commit that takes more waits for brokers that are away. */
+#define FILL_USEC USEC_PER_SEC
 
 static void
 remember_subject(Pump *pump, const OutboxEvent *event)
@@ -408,7 +410,8 @@ gather(Pump *pump, ReplSource *source, Error *error)
 MonoUsec
 pump_fill_at(const Pump *pump, MonoUsec now)
 {
-	bool fills = pump->held && pump->kafka.ending && pump->pace.behind && pump->filled < FILL_BYTES;
+	bool fills = pump->held && pump->kafka.ending && now - pump->kafka.ending_since < FILL_USEC &&
+				 pump->pace.behind && pump->filled < FILL_BYTES;
 
 	return fills ? now + pump->pace.step_usec : MONO_NEVER;
 }
@@ -432,7 +435,13 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 
 	pump->now = now;
 	if (pump_gather_at(pump, now) != MONO_NEVER)
-		return gather(pump, source, error);
+	{
+		PumpVerdict verdict = gather(pump, source, error);
+
+		/* Unless that was enough. */
+		if (verdict != PUMP_IDLE || pump_gather_at(pump, now) != MONO_NEVER)
+			return verdict;
+	}
 	if (pump_fill_at(pump, now) != MONO_NEVER)
 	{
 		PumpVerdict verdict = gather(pump, source, error);
@@ -445,8 +454,9 @@ pump_read(Pump *pump, ReplSource *source, EventSink *sink, MonoUsec now, Error *
 		PumpVerdict verdict;
 		ByteView frame;
 
+		/* What comes isn't waited for. */
 		if (pump->finishing && !pump_is_amid_transaction(pump))
-			return PUMP_IDLE;
+			return PUMP_HELD;
 		if (pump->pace.behind && i % FRAMES_PER_GATHERING == FRAMES_PER_GATHERING - 1 &&
 			!pump->held && source->ops->gather(source, &bytes, error) != IO_OK)
 			return PUMP_SOURCE_LOST;

@@ -149,7 +149,7 @@ extern MUST_CHECK PumpVerdict pump_report(Pump *pump, ReplSource *source, MonoUs
  */
 extern MUST_CHECK PumpVerdict pump_read(Pump *pump, ReplSource *source, EventSink *sink,
 										MonoUsec now, Error *error);
-/* Until the next start pump_read() reads to the end of the open transaction and no further. */
+/* Until the next start pump_read() reads to the end of the open transaction and no further (PUMP_HELD then). */
 extern void pump_finish(Pump *pump);
 /* An event of the open transaction has gone, and its commit wasn't read: it would all come again. */
 extern bool pump_is_amid_transaction(const Pump *pump);

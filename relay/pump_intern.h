@@ -39,6 +39,7 @@ typedef struct KafkaTransaction
 	bool idle;		 /* nothing to read at the moment, */
 	MonoUsec idle_since;
 	MonoUsec opened_at;
+	MonoUsec ending_since;
 	uint64_t events;
 	uint64_t bytes;
 	uint64_t amid_events; /* since the last commit, of the transaction of the stream */

@@ -184,6 +184,7 @@ pump_transact(Pump *pump, EventSink *sink, bool end, MonoUsec now, Error *error)
 			return error->error_class == ERROR_CLASS_TRANSIENT ? PUMP_SINK_LOST : PUMP_STOP;
 	}
 	kafka->ending = true;
+	kafka->ending_since = now;
 	if (kafka->amid && !kafka->due && !kafka->split)
 	{
 		kafka->split = true;

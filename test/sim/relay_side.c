@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define STEPS_MAX 60000
+#define DEAF_MAX 20
 #define REST (400 * USEC_PER_SEC) /* a silent stream alone takes a minute */
 
 RelayWorld *world;
@@ -200,10 +201,35 @@ check_memory(const SimRelay *relay)
 			  "R5: the producer holds %u events", sink_outstanding(relay->sink));
 }
 
+/* One that is woken up for a stream and doesn't look at it is woken up for it again, and again. */
+static void
+check_hearing(SimRelay *relay, const struct PgSource *woken_by, uint64_t looks)
+{
+	relay->deaf = woken_by != NULL && woken_by == relay->source && source_looks(woken_by) == looks
+					  ? relay->deaf + 1
+					  : 0;
+	SIM_CHECK(relay->deaf < DEAF_MAX,
+			  "R7: relay %d turns around a stream that it doesn't read, in state %s", relay->number,
+			  relay_state_name(relay->relay->state));
+}
+
+/* What is there to be read, and wanted; NULL: nothing. */
+static const struct PgSource *
+waker(const SimRelay *relay)
+{
+	bool wakes = relay->source != NULL &&
+				 (watched(relay, relay->relay->source_slot) & POLLIN) != 0 &&
+				 source_is_ready(relay->source, POLLIN);
+
+	return wakes ? relay->source : NULL;
+}
+
 static void
 step(SimRelay *relay)
 {
 	MonoUsec wake_at = MONO_NEVER;
+	const struct PgSource *woken_by;
+	uint64_t looks;
 	bool goes_on;
 
 	if (relay->relay == NULL)
@@ -211,17 +237,24 @@ step(SimRelay *relay)
 		start(relay);
 		return;
 	}
+	if (relay->paused_until > 0)
+		relay->resumed_at = sim.now;
 	relay->paused_until = 0;
 	relay->steps++;
 	world->counts->steps++;
 	SIM_CHECK(relay->steps < STEPS_MAX, "R7: relay %d turns without an end, in state %s",
 			  relay->number, relay_state_name(relay->relay->state));
 	world->running = relay;
+	woken_by = waker(relay);
+	looks = woken_by != NULL ? source_looks(woken_by) : 0;
 	goes_on = relay_step(relay->relay, sim.now, clock_pg(), &wake_at);
 	relay->next_at = wake_at;
 	sim.now += sim_between(5, 40);
 	if (goes_on)
+	{
 		check_memory(relay);
+		check_hearing(relay, woken_by, looks);
+	}
 	else
 		take_end(relay);
 }

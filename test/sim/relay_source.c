@@ -25,6 +25,7 @@ next(ReplSource *base, ByteView *frame, Error *error)
 {
 	PgSource *source = (PgSource *) base;
 
+	source->looks++;
 	if (source->silent)
 		return IO_AGAIN;
 	if (source_is_lost(source))
@@ -212,6 +213,7 @@ IoResult
 pg_source_advance(PgSource *source, MonoUsec now, Error *error)
 {
 	(void) now;
+	source->looks++;
 	if (sim.now < source->ready_at)
 		return IO_AGAIN;
 	if (source_is_lost(source) || !world->server.up || sim_chance(world->loss))

@@ -30,6 +30,7 @@ struct PgSource
 	bool silent; /* nobody says that it is lost */
 	unsigned life;
 	MonoUsec ready_at;
+	uint64_t looks; /* of its client */
 	SourceIdentity identity;
 	const TimelineHistory *history;
 

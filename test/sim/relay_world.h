@@ -55,11 +55,12 @@ typedef struct SimEvent
 	int key;
 	int place;
 	uint32_t payload;
-	bool poison;	/* the broker takes it for too large */
-	bool accepted;	/* by the reader of its log */
-	bool lost;		/* with the end of a timeline */
-	PgLsn dead_lsn; /* its dead letter is committed; LSN_INVALID: there is none */
-	int committed;	/* copies that committed readers see */
+	bool poison;	  /* the broker takes it for too large */
+	bool accepted;	  /* by the reader of its log */
+	bool lost;		  /* with the end of a timeline */
+	PgLsn dead_lsn;	  /* its dead letter is committed; LSN_INVALID: there is none */
+	bool letter_lost; /* with the end of a timeline */
+	int committed;	  /* copies that committed readers see */
 } SimEvent;
 
 /* A transaction in the WAL. */
@@ -154,6 +155,7 @@ typedef struct SimRelay
 	MonoUsec start_at; /* then */
 	MonoUsec next_at;
 	MonoUsec paused_until;
+	MonoUsec resumed_at;
 	struct PgRegistry *registry;
 	struct PgSource *source;
 	FakeSink *sink;
@@ -163,6 +165,7 @@ typedef struct SimRelay
 	PgLsn published;	   /* the highest commit LSN of which it sent something */
 	uint32_t window;	   /* the largest of this life */
 	uint64_t steps;
+	unsigned deaf; /* steps in a row for a stream that it didn't look at */
 } SimRelay;
 
 typedef struct RelayWorld
@@ -197,6 +200,8 @@ extern void server_promote(void);
 /* R1, R2: everything of transactions that commit before that LSN is in Kafka or a dead letter. */
 extern void check_settled(PgLsn lsn, const char *what);
 extern bool event_is_settled(const SimEvent *event);
+/* Relays that wrote on that timeline or an earlier one have committed a position. */
+extern void pass_lost_letters(uint32_t timeline);
 extern void check_snapshot(const char *snapshot);
 extern bool all_is_settled(void);
 extern void check_settled_again(void);
@@ -222,5 +227,7 @@ extern void registry_break(struct PgRegistry *registry);
 extern bool source_is_ready(const struct PgSource *source, short events);
 extern MonoUsec source_ready_at(const struct PgSource *source, short events);
 extern void source_break(struct PgSource *source, bool in_silence);
+/* How often it was asked for something, or for its state. */
+extern uint64_t source_looks(const struct PgSource *source);
 
 #endif

@@ -161,6 +161,27 @@ a_gathering_ends_in_time(void **state)
 	assert_true(pace_gather_at(&pace, NOW + USEC_PER_SEC) == MONO_NEVER);
 }
 
+/* Large events: what is there by now is work enough, and memory. */
+static void
+a_gathering_ends_when_much_is_there(void **state)
+{
+	Pace pace = dry_and_behind();
+	int looks = 0;
+
+	(void) state;
+	while (pace_gather_at(&pace, NOW) != MONO_NEVER)
+	{
+		pace_gathered(&pace, 256 * 1024);
+		assert_true(++looks <= 16);
+	}
+	assert_true(looks >= 8);
+	/* The next one begins anew. */
+	pace_read(&pace);
+	pace_dry(&pace, NOW);
+	pace_gathered(&pace, 256 * 1024);
+	assert_true(pace_gather_at(&pace, NOW) != MONO_NEVER);
+}
+
 static void
 the_end_of_a_backlog_is_waited_for_once(void **state)
 {
@@ -201,6 +222,7 @@ main(void)
 		cmocka_unit_test(it_can_be_left_out),
 		cmocka_unit_test(a_gathering_ends_in_time),
 		cmocka_unit_test(a_large_transaction_is_gathered_to_its_end),
+		cmocka_unit_test(a_gathering_ends_when_much_is_there),
 		cmocka_unit_test(the_end_of_a_backlog_is_waited_for_once),
 	};
 

@@ -97,9 +97,10 @@ finishes_the_open_transaction_and_begins_none(void **state)
 	give_event(bench, "ride", "b");
 	give_commit(bench, 200);
 	give_transaction(bench, 300, "c");
-	assert_int_equal(read_all(bench), PUMP_IDLE);
+	/* Nor is it waited for: that it is there wakes nobody up. */
+	assert_int_equal(read_all(bench), PUMP_HELD);
 	assert_false(pump_is_amid_transaction(bench->pump));
-	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_int_equal(read_all(bench), PUMP_HELD);
 	assert_string_equal(bench->sink.published, "ab");
 	assert_int_equal(deliver(bench, 2), PUMP_IDLE);
 	assert_int_equal(pump_confirmed(bench->pump), 248);
@@ -489,6 +490,22 @@ a_backlog_is_gathered(void **state)
 	assert_string_equal(bench->sink.published, "ab");
 }
 
+/* In time for the memory of the connection. */
+static void
+much_is_read_before_the_time(void **state)
+{
+	Bench *bench = *state;
+
+	bench->source.sent_at = USEC_PER_SEC;
+	give_transaction(bench, 200, "a");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	give_transaction(bench, 300, "b");
+	bench->now = pump_gather_at(bench->pump, bench->now);
+	bench->source.gives = 16 * 1024 * 1024;
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	assert_string_equal(bench->sink.published, "ab");
+}
+
 static void
 a_new_stream_is_not_gathered(void **state)
 {
@@ -531,6 +548,7 @@ main(void)
 		WITH_BENCH(believes_no_heartbeat_of_the_stream),
 		WITH_BENCH(gives_up_a_server_that_does_not_answer),
 		WITH_BENCH(a_backlog_is_gathered),
+		WITH_BENCH(much_is_read_before_the_time),
 		WITH_BENCH(a_new_stream_is_not_gathered),
 	};
 

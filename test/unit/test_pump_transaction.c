@@ -314,6 +314,33 @@ a_backlog_comes_while_one_is_committed(void **state)
 	assert_string_equal(bench->sink.published, "abcde");
 }
 
+/* Its brokers are away, maybe for hours: then nobody looks whether there is more. */
+static void
+a_commit_that_hangs_is_waited_for_in_peace(void **state)
+{
+	Bench *bench = *state;
+	MonoUsec began;
+	int steps = 0;
+
+	bench->source.sent_at = USEC_PER_SEC;
+	give_transaction(bench, 200, "abcd");
+	assert_int_equal(read_all(bench), PUMP_IDLE);
+	give_transaction(bench, 300, "e");
+	let_gather(bench);
+	assert_int_equal(read_all(bench), PUMP_HELD);
+	assert_int_equal(transact(bench), PUMP_IDLE);
+	began = bench->now;
+	for (MonoUsec at; (at = pump_fill_at(bench->pump, bench->now)) != MONO_NEVER; bench->now = at)
+	{
+		assert_int_equal(read_all(bench), PUMP_HELD);
+		assert_true(++steps < 2000);
+	}
+	assert_true(bench->now - began >= 100 * USEC_PER_MS);
+	assert_true(bench->now - began <= 2 * USEC_PER_SEC);
+	assert_true(pump_gather_at(bench->pump, bench->now) == MONO_NEVER);
+	assert_true(pump_transact_wake_at(bench->pump) == MONO_NEVER);
+}
+
 /* A keepalive says nothing about what is written and not committed (P5). */
 static void
 a_keepalive_waits_for_the_commit(void **state)
@@ -575,6 +602,8 @@ main(void)
 										tear_down),
 		cmocka_unit_test_setup_teardown(a_backlog_comes_while_one_is_committed, set_up_lingering,
 										tear_down),
+		cmocka_unit_test_setup_teardown(a_commit_that_hangs_is_waited_for_in_peace,
+										set_up_lingering, tear_down),
 		WITH_TRANSACTIONS(a_keepalive_waits_for_the_commit),
 		WITH_TRANSACTIONS(a_failure_takes_the_whole_transaction_back),
 		WITH_TRANSACTIONS(a_commit_that_fails_takes_it_back_too),
