@@ -155,6 +155,7 @@ decide(FakeSink *sink)
 	sink->decided = true;
 	world->broker.position = sink->before;
 	world->broker.has_position = true;
+	pass_lost_letters(sink->timeline);
 	check_commit(sink);
 }
 

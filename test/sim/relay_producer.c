@@ -381,6 +381,7 @@ kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes,
 	(void) config, (void) batch_bytes, (void) hooks, (void) error;
 	sink->base.ops = transactions != NULL ? &transactional_ops : &sink_ops;
 	sink->relay = world->running;
+	sink->timeline = world->running->relay->identity.timeline;
 	sink->transactional = transactions != NULL;
 	sink->room = (uint32_t) sim_between(1, MESSAGES);
 	for (int i = 0; i < PLACES; i++)

@@ -58,6 +58,7 @@ struct FakeSink
 {
 	EventSink base;
 	SimRelay *relay;
+	uint32_t timeline; /* of the server that it is for */
 	Lane lanes[PLACES];
 	uint32_t room;
 	uint32_t outstanding; /* without a report that was taken */

@@ -189,7 +189,25 @@ forget_letters(PgLsn end)
 		if (event->dead_lsn <= end)
 			continue;
 		event->dead_lsn = LSN_INVALID;
+		event->letter_lost = true;
 		event->lost |= event->commit_lsn < world->server.confirmed || is_behind_kafka(event);
+	}
+}
+
+/*
+ * A relay that wrote such a letter commits the Kafka transaction behind it without a word from its server:
+ * that may come when the standby has taken over.
+ */
+void
+pass_lost_letters(uint32_t timeline)
+{
+	if (timeline == world->server.timeline)
+		return;
+	for (int i = 0; i < world->event_count; i++)
+	{
+		SimEvent *event = &world->events[i];
+
+		event->lost |= event->letter_lost && !event_is_settled(event) && is_behind_kafka(event);
 	}
 }
 
