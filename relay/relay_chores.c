@@ -154,10 +154,8 @@ take_mark(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	}
 	if (reply->rows == 0)
 	{
-		error_clear(&error);
-		(void) relay_registration_is_gone(relay->config->slot, &error);
 		pump_mark_failed(relay->pump, false, now);
-		relay_fail(relay, &error, now);
+		relay_fail_unregistered(relay, now);
 		return;
 	}
 	pump_marked(relay->pump, &relay->mark, now);

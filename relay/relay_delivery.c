@@ -82,6 +82,11 @@ relay_delivery_wake_at(const Relay *relay, MonoUsec now)
 			return MONO_NEVER; /* the registry answers */
 		case DELIVERY_KNOWN:
 			return now; /* the next step follows */
+		case DELIVERY_UNKNOWN:
+			if (relay->config->exactly_once && relay->sink != NULL &&
+				!kafka_sink_is_ready(relay->sink))
+				return MONO_NEVER; /* the sink's descriptor says so, maybe in hours */
+								   /* FALLTHROUGH */
 		default:
 			return has_transactions(relay) ? now + SOON_USEC : now;
 	}
@@ -413,8 +418,6 @@ relay_delivery_is_known(Relay *relay, MonoUsec now)
 void
 relay_take_delivery(Relay *relay, const RegistryReply *reply, MonoUsec now)
 {
-	Error error;
-
 	if (relay->delivery != DELIVERY_RECORDING)
 		return;
 	if (reply->failed)
@@ -424,9 +427,7 @@ relay_take_delivery(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	}
 	if (reply->rows == 0)
 	{
-		error_clear(&error);
-		(void) relay_registration_is_gone(relay->config->slot, &error);
-		relay_fail(relay, &error, now);
+		relay_fail_unregistered(relay, now);
 		return;
 	}
 	relay->delivery = DELIVERY_KNOWN;

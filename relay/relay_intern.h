@@ -189,6 +189,8 @@ extern void relay_fail(Relay *relay, const Error *error, MonoUsec now);
 extern void relay_fail_kafka(Relay *relay, const Error *error, MonoUsec now);
 /* The same, when no peer is away: one thing failed. */
 extern void relay_fail_session(Relay *relay, const Error *error, MonoUsec now);
+/* A statement that has to find the registration didn't. */
+extern void relay_fail_unregistered(Relay *relay, MonoUsec now);
 /* Closes both connections to PostgreSQL at once. */
 extern void relay_end_session(Relay *relay);
 extern bool relay_take_verdict(Relay *relay, PumpVerdict verdict, const Error *error, MonoUsec now);

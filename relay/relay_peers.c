@@ -150,6 +150,16 @@ relay_fail_session(Relay *relay, const Error *error, MonoUsec now)
 }
 
 void
+relay_fail_unregistered(Relay *relay, MonoUsec now)
+{
+	Error error;
+
+	error_clear(&error);
+	(void) relay_registration_is_gone(relay->config->slot, &error);
+	relay_fail(relay, &error, now);
+}
+
+void
 relay_kafka_complains(Relay *relay, int level, const char *text)
 {
 	/* That all are away says nothing of the reason, which came before. */

@@ -166,21 +166,17 @@ relay_topic_wake_at(const Relay *relay, MonoUsec now)
 void
 relay_take_topic(Relay *relay, const RegistryReply *reply, MonoUsec now)
 {
-	Error error = reply->error;
-
 	if (!relay->topic_recording || strcmp(reply->topic, relay->topic_name) != 0)
 		return; /* asked for with a producer that is gone; the row is there for the next look */
 	relay->topic_recording = false;
 	if (reply->failed)
 	{
-		relay_fail(relay, &error, now);
+		relay_fail(relay, &reply->error, now);
 		return;
 	}
 	if (reply->rows == 0)
 	{
-		error_clear(&error);
-		(void) relay_registration_is_gone(relay->config->slot, &error);
-		relay_fail(relay, &error, now);
+		relay_fail_unregistered(relay, now);
 		return;
 	}
 	if (reply->u.partitions == 0)
