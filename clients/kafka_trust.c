@@ -60,3 +60,53 @@ kafka_trust_refusal(int code, const char *text, const char *certificate, Error *
 		trouble = KAFKA_TROUBLE_TRANSPORT;
 	return kafka_refusal(error, trouble, text, certificate, (uint32_t) rd_kafka_version());
 }
+
+bool
+kafka_event_refusal(rd_kafka_event_t *event, char certificate[KAFKA_CERTIFICATE_TEXT], Error *error)
+{
+	const char *facility;
+	const char *text;
+	int level;
+
+	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_LOG)
+	{
+		if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
+			kafka_certificate_note(certificate, facility, text);
+		return false;
+	}
+	if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_ERROR)
+		return false;
+	return kafka_trust_refusal(rd_kafka_event_error(event), rd_kafka_event_error_string(event),
+							   certificate, error);
+}
+
+void
+kafka_conf_explain(rd_kafka_conf_t *conf)
+{
+	rd_kafka_conf_set_events(conf,
+							 RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+}
+
+bool
+kafka_explain(rd_kafka_t *handle, Error *error)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(handle);
+	char certificate[KAFKA_CERTIFICATE_TEXT] = "";
+	rd_kafka_event_t *event;
+	Error why;
+
+	error_clear(&why);
+	(void) rd_kafka_set_log_queue(handle, queue);
+	while ((event = rd_kafka_queue_poll(queue, 0)) != NULL)
+	{
+		if (kafka_event_refusal(event, certificate, &why))
+			*error = why;
+		else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
+				 rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TRANSPORT &&
+				 why.error_class == ERROR_CLASS_NONE)
+			error_detail(error, "%s", rd_kafka_event_error_string(event));
+		rd_kafka_event_destroy(event);
+	}
+	rd_kafka_queue_destroy(queue);
+	return false;
+}

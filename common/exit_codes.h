@@ -20,7 +20,7 @@ typedef enum ExitCode
 	EXIT_POISON = 15,	/* an event that can't be published, and the policy is stop */
 	EXIT_ROUTING = 16,	/* the recorded routing map and the topics or the options disagree */
 	EXIT_MESSAGE = 17,	/* a logical message with our prefix that this relay can't read */
-	EXIT_FINDINGS = 18, /* doctor found an error */
+	EXIT_FINDINGS = 18, /* doctor found an error, or check a handler without a topic */
 	EXIT_IN_USE = 19,	/* a command that needs the slot to itself, and a relay has it */
 	EXIT_HANDLER = 20,	/* the target refuses a handler's statement, whatever the data */
 	EXIT_DATA = 21,		/* an event that can never be applied */

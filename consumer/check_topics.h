@@ -11,9 +11,10 @@
 #include "handlers.h"
 
 /*
- * One line or more a handler.  A topic that isn't there, an expression that nothing matches,
- * and a Kafka that doesn't answer are warnings: a consumer waits for them.  Nothing is asked
- * while "kafka.bootstrap.servers" isn't set.  False: handlers that can't run as they are.
+ * One line or more a handler.  False: handlers that can't run as they are; a Kafka that doesn't
+ * answer (TRANSIENT); or EXIT_FINDINGS when some handler has nothing to read now, a topic that isn't there or an
+ * expression that nothing matches: a consumer waits for it, and maybe for ever.  Nothing is
+ * asked while "kafka.bootstrap.servers" isn't set.
  */
 extern MUST_CHECK bool check_topics(const ConsumerConfig *config, Handlers *handlers, FILE *out,
 									Error *error);

@@ -11,6 +11,7 @@
 #include "exit_codes.h"
 #include "kafka_conf.h"
 #include "kafka_setup.h"
+#include "kafka_trust.h"
 
 bool
 kafka_topics_visit(const Options *options, const char *group, int timeout_ms,
@@ -23,6 +24,7 @@ kafka_topics_visit(const Options *options, const char *group, int timeout_ms,
 
 	if (conf == NULL)
 		return false;
+	kafka_conf_explain(conf);
 	/* Of the two kinds of client this one can be ended in every version (kafka_can_destroy()). */
 	rk = kafka_setup_client(conf, false, error);
 	if (rk == NULL)
@@ -38,7 +40,12 @@ kafka_topics_visit(const Options *options, const char *group, int timeout_ms,
 		rd_kafka_metadata_destroy(metadata);
 	}
 	else
+	{
 		error_transient(error, "could not ask Kafka for its topics: %s", rd_kafka_err2str(code));
+		error_hint(error, "Does a broker answer at \"kafka.bootstrap.servers\" (%s)?",
+				   options_text(options, "kafka.bootstrap.servers"));
+		(void) kafka_explain(rk, error);
+	}
 	rd_kafka_destroy(rk);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }

@@ -44,20 +44,6 @@ extern MUST_CHECK bool kafka_conf_check(const RelayConfig *config, Error *error)
 extern const char *kafka_library_version(void);
 
 /*
- * Whether an event of the queue says that a broker and we don't trust each other: then as
- * kafka_refusal() says.  Lines of the log are to be shown to it as well; certificate is its memory.
- */
-extern bool kafka_event_refusal(struct rd_kafka_op_s *event,
-								char certificate[KAFKA_CERTIFICATE_TEXT], Error *error);
-
-/*
- * For commands that ask and wait: when the errors in the handle's queue (which has to be asked for
- * with kafka_conf_explain()) say why nobody answered, *error is that.  Returns false.
- */
-extern void kafka_conf_explain(struct rd_kafka_conf_s *conf);
-extern bool kafka_explain(struct rd_kafka_s *handle, Error *error);
-
-/*
  * Fills the error for a code of librdkafka: PERMANENT (EXIT_POISON) when the
  * event itself can never be accepted, else TRANSIENT; its name, and a hint where
  * something mends it.  Returns false.

@@ -8,6 +8,7 @@
 #include "kafka_doctor.h"
 
 #include "kafka_conf.h"
+#include "kafka_trust.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>

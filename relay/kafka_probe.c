@@ -8,6 +8,7 @@
 #include "kafka_probe.h"
 
 #include "kafka_conf.h"
+#include "kafka_trust.h"
 
 #include <librdkafka/rdkafka.h>
 

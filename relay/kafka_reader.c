@@ -11,6 +11,7 @@
 
 #include "exit_codes.h"
 #include "kafka_conf.h"
+#include "kafka_trust.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>

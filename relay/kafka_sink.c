@@ -15,6 +15,7 @@
 
 #include "exit_codes.h"
 #include "kafka_partition.h"
+#include "kafka_trust.h"
 
 #include <errno.h>
 #include <stdlib.h>

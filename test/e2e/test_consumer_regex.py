@@ -118,8 +118,9 @@ def test_what_check_says_of_topics(stage, exits):
     stage.handlers["one"] = {"topic": first, "sql": HANDLER}
     stage.handlers["none"] = {"topic": expression(stage, r"\.b"), "sql": HANDLER}
     stage.handlers["missing"] = {"topic": stage.topic("missing"), "sql": HANDLER}
+    stage.handlers["misspelt"] = {"topic": stage.topic("a11"), "sql": HANDLER}
     told = check(stage)
-    assert told.status == 0, told
+    assert told.status == exits["EXIT_FINDINGS"] and "3 of 5 handlers have no topic to read" in told.output, told
     for line in (f'handler "some" reads topic "{first}": 1 partition\n',
                  f'handler "some" reads topic "{second}": 3 partitions\n',
                  f'handler "one" reads topic "{first}": 1 partition\n'):
@@ -127,6 +128,12 @@ def test_what_check_says_of_topics(stage, exits):
     assert told.output.count("reads topic") == 3
     assert re.search("no topic matches a handler's regular expression now.*none", told.output), told
     assert re.search("a handler's topic isn't there now.*missing", told.output), told
+    assert re.search(f"misspelt.*Did you mean .*{re.escape(first)}", told.output), told
+    assert told.output.count("Did you mean") == 1, told
+    for name in ("none", "missing", "misspelt"):
+        del stage.handlers[name]
+    told = check(stage)
+    assert told.status == 0 and told.output.count("reads topic") == 3, told
 
     # Handlers that disagree about a topic that is there.
     stage.handlers["some"]["dedupe"] = "id"
@@ -136,7 +143,8 @@ def test_what_check_says_of_topics(stage, exits):
     # Nobody to ask.
     del stage.handlers["one"]
     told = check(stage, **{"kafka.bootstrap.servers": "127.0.0.1:1"})
-    assert told.status == 0 and "could not ask Kafka" in told.output, told
+    assert told.status == exits["EXIT_BUG"] and "could not ask Kafka" in told.output, told
+    assert "kafka.bootstrap.servers" in told.output and "127.0.0.1:1" in told.output, told
     told = check(stage, **{"kafka.bootstrap.servers": None})
     assert told.status == 0 and "could not" not in told.output, told
 

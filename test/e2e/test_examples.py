@@ -40,9 +40,9 @@ def put(stage, kind, *events):
     feed.flush()
 
 
-def test_the_warehouse(stage):
+def test_the_warehouse(stage, exits):
     checked = run_once(consumer(stage, "check"))
-    assert checked.status == 0 and checked.output.count(": ok") == 5, checked
+    assert checked.status == exits["EXIT_FINDINGS"] and checked.output.count(": ok") == 5, checked
     put(stage, "driver", ("7", "moved", b'{"lat": 1, "lon": 2}'), ("8", "moved", b'{"lat": 3, "lon": 4}'),
         ("7", "moved", b'{"lat": 5, "lon": 6}'), ("8", "gone", None))
     put(stage, "order", ("a", "created", b'{"total": 10}'), ("b", "created", b'{"total": 20}'),
@@ -69,3 +69,5 @@ def test_the_warehouse(stage):
     redriven = run_once(consumer(stage, "redrive"))
     assert "applied: 1," in redriven.output and "stay: 1" in redriven.output, redriven
     assert stage.target_sql("SELECT * FROM stock ORDER BY 1") == [("bolt", 3), ("nut", 3)]
+    checked = run_once(consumer(stage, "check"))
+    assert checked.status == 0 and checked.output.count("reads topic") == 5, checked

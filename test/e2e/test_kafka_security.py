@@ -190,9 +190,11 @@ def test_what_is_wrong_is_said(scene, stranger, exits, case):
     assert len(relay.problems()) == 1, relay.problems()
     consumer = scene.consumer(**options).start(ready=False)
     assert consumer.wait_exit(40) == exits["EXIT_PERMISSION"], consumer.log()
+    check = run_once(scene.consumer("check", command=("check",), **options))
+    assert check.status == exits["EXIT_PERMISSION"], check
     doctor = run_once(scene.relay("doctor", command=("doctor",), **options))
     assert doctor.status == exits["EXIT_FINDINGS"], doctor
-    for text in (done.output, relay.log(), consumer.log(), doctor.output):
+    for text in (done.output, relay.log(), consumer.log(), check.output, doctor.output):
         for word in words:
             assert re.search(word, text), (case, word, text)
         assert "wrong" not in text and scene.broker.passwords["relay"] not in text
