@@ -107,9 +107,14 @@ sim:
 	@$(SUBMAKE) -C test/sim
 	@$(BUILD)/test/sim/sim --seeds=$(SEEDS) --counts
 
-## fuzz               libFuzzer on every decoder of bytes from outside: FUZZ_SECONDS=10 each
+## fuzz               libFuzzer on every decoder of bytes from outside, two at a time: TIME=10 seconds each, NAMES="http json"
+fuzz: TIME ?= 10
 fuzz:
-	@$(SUBMAKE) -C test/fuzz fuzz
+	@$(SUBMAKE) -C test/fuzz fuzz TIME=$(TIME) $(if $(NAMES),NAMES="$(NAMES)")
+
+## coverage           branches of the pure modules that unit tests and simulations take: at least 95 per cent of each
+coverage:
+	@test/coverage/run
 
 ## check-asan         unit, sim, fuzz and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer (20 minutes)
 check-asan: bootstrap-check install-extension
@@ -213,5 +218,5 @@ help:
 
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
-	sim fuzz check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
+	sim fuzz coverage check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
 	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help

@@ -2,23 +2,10 @@
  * fuzz_options.c
  *	  Any bytes as a configuration file of outbox-relay.
  */
-#include "fuzz.h"
-
-#include <sys/mman.h>
-#include <unistd.h>
+#include "fuzz_file.h"
 
 #include "exit_codes.h"
 #include "relay_options.h"
-
-/* A file in memory, which only its owner may read. */
-static int
-make_file(const uint8_t *data, size_t size)
-{
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-
-	FUZZ_ASSERT(fd >= 0 && write(fd, data, size) == (ssize_t) size);
-	return fd;
-}
 
 /* What it comes to is printed in each form, and taken as a change of nothing. */
 static void
@@ -41,19 +28,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Options *options = options_create(&relay_option_table);
-	int fd = make_file(data, size);
-	char path[32];
+	FuzzFile file = fuzz_file(data, size);
 	Error error;
 
 	FUZZ_ASSERT(options != NULL);
 	error_clear(&error);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (options_load_file(options, path, &error))
+	if (options_load_file(options, file.path, &error))
 		use(options);
 	else
 		FUZZ_ASSERT(error.error_class == ERROR_CLASS_PERMANENT && error.exit_code == EXIT_CONFIG &&
 					error.message[0] != '\0');
 	options_free(options);
-	close(fd);
+	close(file.fd);
 	return 0;
 }
