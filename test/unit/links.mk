@@ -2,6 +2,7 @@
 #
 #	LINK_<test> = objects, named as their source folder: relay/window.o
 #	PKGS_<test> = pkg-config names of libraries, if any
+#	WRAP_<test> = functions that the test stands in for (scarce.h)
 #
 # <test> is the file without ".c" ("test_window").  One line each, sorted.
 
@@ -61,6 +62,8 @@ LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/reques
 LINK_test_location = compare/location.o
 LINK_test_membership = consumer/membership.o consumer/kafka_inbox.o consumer/kafka_event.o consumer/kafka_member.o consumer/kafka_hurry.o consumer/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o consumer/consumer_options.o consumer/dead_letter.o consumer/topic_match.o consumer/raw_headers.o
 LINK_test_message = relay/message.o
+LINK_test_no_memory = $(PUMP) $(ROUTER) relay/id_set.o relay/repartition_plan.o relay/route_record.o relay/relay_check.o
+LINK_test_no_memory_consumer = consumer/batch.o consumer/record.o consumer/raw_headers.o consumer/partitions.o consumer/positions.o consumer/pg_arrays.o consumer/pg_encode.o consumer/pg_encode_ids.o consumer/pg_params.o consumer/handlers.o consumer/handler_topics.o consumer/topic_match.o consumer/handler_sql.o consumer/sql_scan.o
 LINK_test_partitions = consumer/partitions.o consumer/positions.o
 LINK_test_peek_line = relay/peek_line.o
 LINK_test_pg_arrays = consumer/raw_headers.o consumer/pg_arrays.o consumer/pg_encode.o consumer/pg_encode_ids.o consumer/pg_params.o consumer/handlers.o consumer/handler_topics.o consumer/topic_match.o consumer/handler_sql.o consumer/sql_scan.o consumer/batch.o
@@ -80,7 +83,10 @@ LINK_test_relay_check_delivery = relay/relay_check_delivery.o relay/timeline.o
 LINK_test_relay_options = relay/relay_options.o $(ROUTER)
 LINK_test_repartition_plan = relay/repartition_plan.o relay/route_record.o relay/relay_check.o $(ROUTER)
 LINK_test_report = $(SCENARIO) compare/report.o compare/verdict.o compare/report_json.o compare/inventory_json.o compare/timeline.o compare/sample.o compare/percentile.o compare/path_result.o compare/compare_options.o compare/ingest_options.o compare/files.o compare/load.o compare/schedule.o compare/walk.o compare/location.o compare/http_client.o compare/request_id.o
+LINK_test_report = $(SCENARIO) compare/report.o compare/report_json.o compare/inventory_json.o compare/timeline.o compare/sample.o compare/percentile.o compare/path_result.o compare/compare_options.o compare/ingest_options.o compare/files.o compare/load.o compare/schedule.o compare/walk.o compare/location.o compare/http_client.o compare/request_id.o
+LINK_test_report_chart = compare/report_chart.o compare/report_words.o
 LINK_test_report_read = compare/report_read.o
+LINK_test_report_text = compare/report_csv.o compare/report_md.o compare/report_read.o compare/report_words.o
 LINK_test_report_words = compare/report_words.o
 LINK_test_retrier = compare/retrier.o compare/retry_policy.o
 LINK_test_retry = consumer/retry.o
@@ -99,6 +105,7 @@ LINK_test_shop_books = $(addprefix compare/,shop_books.o shop_order.o shop.o led
 LINK_test_sizer = consumer/sizer.o
 LINK_test_sql_scan = consumer/sql_scan.o
 LINK_test_sqlstate = consumer/sqlstate.o
+LINK_test_status_report = relay/status_report.o
 LINK_test_sync_names = relay/sync_names.o
 LINK_test_timeline = relay/timeline.o
 LINK_test_topic_map = relay/topic_map.o
@@ -116,6 +123,7 @@ PKGS_test_kafka_transactions = rdkafka
 PKGS_test_location = jansson
 PKGS_test_log = jansson
 PKGS_test_membership = rdkafka
+PKGS_test_no_memory = jansson
 PKGS_test_peek_line = jansson
 PKGS_test_pg_error = libpq
 PKGS_test_place = rdkafka
@@ -123,5 +131,11 @@ PKGS_test_repartition_plan = jansson
 PKGS_test_inventory_report = jansson
 PKGS_test_report = jansson
 PKGS_test_report_read = jansson
+PKGS_test_report_text = jansson
 PKGS_test_route_record = jansson
+PKGS_test_status_report = jansson
 PKGS_test_walk = jansson
+# What allocates.
+SCARCE = malloc calloc realloc strdup strndup
+WRAP_test_no_memory = $(SCARCE)
+WRAP_test_no_memory_consumer = $(SCARCE)
