@@ -1,6 +1,6 @@
 /*
  * buffer.h
- *	  A growing byte buffer whose limit is given at its birth.
+ *	  A growing byte buffer whose limit is given at its birth.  Pure.
  *
  * Appending past the limit, or running out of memory, sets "failed"; what was
  * there before stays, and later appends are ignored until buffer_reset().  Check

@@ -1,7 +1,7 @@
 /*
  * envelope.h
  *	  The message contract between relay and consumer: names of headers, and the
- *	  names in the source database's WAL.
+ *	  names in the source database's WAL.  Pure.
  *
  * Profile "debezium", the default: headers "id" (uuid text), "type" (when the event has one), then
  * the event's own in their order (traceparent and tracestate among them), then "outbox-position".

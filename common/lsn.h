@@ -1,6 +1,6 @@
 /*
  * lsn.h
- *	  WAL positions.
+ *	  WAL positions.  Pure.
  *
  * commit_lsn (where the commit record starts) and end_lsn (the first byte after
  * it) are different things and never share a name.  What is confirmed to the

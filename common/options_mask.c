@@ -1,6 +1,6 @@
 /*
  * options_mask.c
- *	  What must not be shown.  When in doubt it hides too much.
+ *	  What must not be shown.  When in doubt it hides too much.  Pure.
  */
 #include "options_intern.h"
 

@@ -1,6 +1,6 @@
 /*
  * options_suggest.c
- *	  "Did you mean": the nearest name in the table by edit distance.
+ *	  "Did you mean": the nearest name in the table by edit distance.  Pure.
  */
 #include "options_intern.h"
 

@@ -1,6 +1,6 @@
 /*
  * options_value.c
- *	  Values: text to number, and what is expected of a value in words.
+ *	  Values: text to number, and what is expected of a value in words.  Pure.
  *
  * Refuses everything that is not fully understood: trailing text, fractions,
  * units in another case where that could change the meaning, overflow.

@@ -1,6 +1,6 @@
 /*
  * position.c
- *	  Stable positions: order, text and back.
+ *	  Stable positions: order, text and back.  Pure.
  *
  * The parser takes exactly what the formatter writes, but for the case and
  * leading zeros of the LSN's digits.

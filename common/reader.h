@@ -1,6 +1,6 @@
 /*
  * reader.h
- *	  A bounded cursor over bytes that somebody else sent.
+ *	  A bounded cursor over bytes that somebody else sent.  Pure.
  *
  * Reading past the end sets "failed" and gives zero, and every later read does
  * the same: check once, at the end.  reader_bytes(reader, 0) gives an empty view,

@@ -1,6 +1,6 @@
 /*
  * ledger.h
- *	  What became of every request of one mode.
+ *	  What became of every request of one mode.  Pure.
  *
  *	offered  = accepted + rejected + unknown
  *	accepted = in the target + pending + lost

@@ -1,7 +1,7 @@
 /*
  * location.h
  *	  What a driver's phone reports: the body of POST /drivers/{id}/location, and
- *	  the payload of the event.
+ *	  the payload of the event.  Pure.
  *
  *	{"request_id":"…","driver_id":"driver-0007","latitude":52.520008,
  *	 "longitude":13.404954,"heading":271.5,"speed":8.30,"accuracy":5.1,

@@ -1,6 +1,6 @@
 /*
  * mode.h
- *	  The ways from a request to the target that are compared: the paths.
+ *	  The ways from a request to the target that are compared: the paths.  Pure.
  *
  *	direct			BEGIN … COMMIT in the target, 201
  *	direct-retry	the same, with retries within the client's patience and a circuit breaker, 201

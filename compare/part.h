@@ -1,6 +1,6 @@
 /*
  * part.h
- *	  The parts of the system that can fail, and the links between them.
+ *	  The parts of the system that can fail, and the links between them.  Pure.
  *
  *	app ──LINK_APP_TARGET──▶ target			(direct, direct-retry)
  *	app ──LINK_APP_SOURCE──▶ source ◀──LINK_RELAY_SOURCE── relay ──▶ broker

@@ -1,6 +1,6 @@
 /*
  * percentile.h
- *	  Percentiles of all samples (nearest rank), not of buckets.
+ *	  Percentiles of all samples (nearest rank), not of buckets.  Pure.
  */
 #ifndef OUTBOX_COMPARE_PERCENTILE_H
 #define OUTBOX_COMPARE_PERCENTILE_H

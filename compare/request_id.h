@@ -1,6 +1,6 @@
 /*
  * request_id.h
- *	  The id of a request, from which the ledger knows which request it was.
+ *	  The id of a request, from which the ledger knows which request it was.  Pure.
  *
  * A uuid of version 8 (RFC 9562: made by its own rule):
  *

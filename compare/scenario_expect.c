@@ -1,6 +1,6 @@
 /*
  * scenario_expect.c
- *	  Expectations: how they are written, and whether they held.
+ *	  Expectations: how they are written, and whether they held.  Pure.
  */
 #include <string.h>
 

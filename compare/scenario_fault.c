@@ -1,6 +1,6 @@
 /*
  * scenario_fault.c
- *	  What fails, and where: the middle of a line that begins with "at".
+ *	  What fails, and where: the middle of a line that begins with "at".  Pure.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
  * scenario_words.c
- *	  Words, numbers with units, and errors that say where.
+ *	  Words, numbers with units, and errors that say where.  Pure.
  *
  * Refuses control characters and bytes that are no UTF-8 text at the line in
  * which they stand, so that no error quotes them.

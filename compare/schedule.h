@@ -1,7 +1,7 @@
 /*
  * schedule.h
  *	  When requests are meant to start: an open loop with arrival rates that are
- *	  known beforehand.
+ *	  known beforehand.  Pure.
  *
  * The rate is a straight line in each of a few segments; request n starts
  * somewhere between the moments at which n and n + 1 requests are due, where

@@ -1,7 +1,7 @@
 /*
  * handler_sql.h
  *	  Reads a handler's statement and makes the one that is prepared.  For
- *	  handlers.c alone.
+ *	  handlers.c alone.  Pure.
  */
 #ifndef OUTBOX_CONSUMER_HANDLER_SQL_H
 #define OUTBOX_CONSUMER_HANDLER_SQL_H

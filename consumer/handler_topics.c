@@ -1,6 +1,6 @@
 /*
  * handler_topics.c
- *	  Which handlers a topic has, what its rules are, and what is subscribed.
+ *	  Which handlers a topic has, what its rules are, and what is subscribed.  Pure.
  *
  * Refuses handlers that disagree about a topic, and single topics that an expression
  * of another handler would hide.

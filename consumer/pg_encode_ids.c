@@ -1,6 +1,6 @@
 /*
  * pg_encode_ids.c
- *	  Ids of a batch as arrays: those that are recorded, and those that are judged.
+ *	  Ids of a batch as arrays: those that are recorded, and those that are judged.  Pure.
  *
  * Invariant: an event is recorded here or judged there, never both.
  */

@@ -1,7 +1,7 @@
 /*
  * doctor_connection.c
  *	  What doctor has to say about getting into PostgreSQL: the ordinary connection, the
- *	  replication connection, and reading the catalogs.
+ *	  replication connection, and reading the catalogs.  Pure.
  *
  * Refuses nothing.  What the server said is shown as it is; what mends it is guessed from
  * its SQLSTATE and, for pg_hba.conf, from its words.

@@ -1,7 +1,7 @@
 /*
  * doctor_database.c
  *	  What doctor has to say about the source database: extension, privileges, tables,
- *	  publication.
+ *	  publication.  Pure.
  *
  * Refuses nothing.
  */

@@ -1,7 +1,7 @@
 /*
  * doctor_events.c
  *	  What doctor has to say about events: who may forge them, how large they can be, where
- *	  those go that can't be published, and those that an accepted gap may have lost.
+ *	  those go that can't be published, and those that an accepted gap may have lost.  Pure.
  *
  * Refuses nothing.
  */

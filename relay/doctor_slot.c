@@ -1,6 +1,6 @@
 /*
  * doctor_slot.c
- *	  What doctor has to say about the registration, the slot, and the WAL that it keeps.
+ *	  What doctor has to say about the registration, the slot, and the WAL that it keeps.  Pure.
  *
  * Refuses nothing.  A gap is mended by accepting it, which whoever reads the line
  * decides: the words say what is lost.

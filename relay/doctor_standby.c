@@ -1,7 +1,7 @@
 /*
  * doctor_standby.c
  *	  What doctor has to say about standbys: whether the slot survives a promotion, and
- *	  whether commits wait for Kafka.
+ *	  whether commits wait for Kafka.  Pure.
  *
  * Refuses nothing.  What stands against a failover is said by outbox.failover_problem(),
  * here are the lines.

@@ -1,7 +1,7 @@
 /*
  * route_headers.h
  *	  The headers of a record: an event's own are read, and all are put in order.
- *	  Private to route.
+ *	  Private to route.  Pure.
  */
 #ifndef OUTBOX_RELAY_ROUTE_HEADERS_H
 #define OUTBOX_RELAY_ROUTE_HEADERS_H

@@ -1,6 +1,6 @@
 /*
  * topic_map.c
- *	  The recorded partition count of each topic, and what a topic may be called.
+ *	  The recorded partition count of each topic, and what a topic may be called.  Pure.
  *
  * Refuses a name that Kafka wouldn't take, a count of 0, another count for a topic
  * that is there (the place of an event must not change), and more topics than

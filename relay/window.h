@@ -1,6 +1,6 @@
 /*
  * window.h
- *	  What is in flight between PostgreSQL and Kafka, and what may be confirmed.
+ *	  What is in flight between PostgreSQL and Kafka, and what may be confirmed.  Pure.
  *
  * Transactions enter in commit order, events in order within the open one.
  * Events settle (Kafka acknowledged them) in any order.  In a Kafka transaction they are
