@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* What isspace() takes for it in the C locale, as libpq does. */
+#define SPACE " \t\r\n\v\f"
+
 static bool
 contains(const char *text, const char *word)
 {
@@ -38,11 +41,14 @@ option_section_key_is_secret(const char *key)
 	return contains(key, "password") || contains(key, "secret") || contains(key, "token");
 }
 
-/* Connection parameters that hold a secret.  "sslkey" is a path, "passfile" too. */
+/*
+ * Connection parameters that hold a secret.  "sslkey" is a path, "passfile" too.  In a URI any
+ * letter of a name may be percent-encoded.
+ */
 static bool
 parameter_is_secret(const char *name, size_t len)
 {
-	static const char *const words[] = {"password", "secret", "token", "_key"};
+	static const char *const words[] = {"password", "secret", "token", "_key", "%"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 	{
@@ -67,11 +73,14 @@ mask_uri(Buffer *out, const char *uri)
 	const char *at = memrchr(authority, '@', (size_t) (end - authority));
 	const char *colon;
 
-	/* A password with an unescaped '?' or '/': the last '@' of all ends it. */
+	/*
+	 * A password with an unescaped '?' or '/': the last '@' of all ends it.  Or that is within a
+	 * parameter; behind it there may be more of these in either case.
+	 */
 	if (at == NULL && query != NULL && strchr(authority, ':') != NULL &&
 		strchr(authority, ':') < query && (at = strrchr(query, '@')) != NULL)
 	{
-		query = strchr(at, '?');
+		query = strpbrk(at, "?&");
 		end = query != NULL ? query : at + strlen(at);
 	}
 
@@ -115,7 +124,7 @@ value_end(const char *value)
 			c++;
 		else if (quoted && *c == '\'')
 			return c + 1;
-		else if (!quoted && strchr(" \t\r\n", *c) != NULL)
+		else if (!quoted && strchr(SPACE, *c) != NULL)
 			return c;
 	}
 	return c;
@@ -125,7 +134,6 @@ value_end(const char *value)
 static void
 mask_keywords(Buffer *out, const char *conninfo)
 {
-	static const char space[] = " \t\r\n";
 	const char *c = conninfo;
 
 	while (*c != '\0')
@@ -135,9 +143,9 @@ mask_keywords(Buffer *out, const char *conninfo)
 		const char *end;
 		size_t name_len;
 
-		name = c + strspn(c, space);
-		name_len = strcspn(name, " \t\r\n=");
-		value = name + name_len + strspn(name + name_len, space);
+		name = c + strspn(c, SPACE);
+		name_len = strcspn(name, SPACE "=");
+		value = name + name_len + strspn(name + name_len, SPACE);
 		if (*value != '=')
 		{
 			/* Not a parameter: libpq will refuse it, and it may be part of a password. */
@@ -147,7 +155,7 @@ mask_keywords(Buffer *out, const char *conninfo)
 			return;
 		}
 		value++;
-		value += strspn(value, space);
+		value += strspn(value, SPACE);
 		end = value_end(value);
 		if (parameter_is_secret(name, name_len))
 		{
