@@ -248,7 +248,7 @@ write_amounts(Buffer *out, const json_t *amounts, const char *what, Word word_of
 		buffer_append_str(out, "<tr><th scope=\"row\">");
 		html_text(out, key);
 		buffer_printf(out, "</th><td>%s</td><td>%s</td></tr>\n", what,
-					  word_of(json_is_number(value) ? json_number_value(value) : NAN, word));
+					  word_of(report_value(value), word));
 	}
 }
 

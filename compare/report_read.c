@@ -35,11 +35,17 @@ report_load(const char *path, Error *error)
 }
 
 double
+report_value(const json_t *value)
+{
+	double number = json_is_number(value) ? json_number_value(value) : NAN;
+
+	return fabs(number) <= REPORT_NUMBER_MAX ? number : NAN;
+}
+
+double
 report_number(const json_t *object, const char *key)
 {
-	const json_t *member = json_object_get(object, key);
-
-	return json_is_number(member) ? json_number_value(member) : NAN;
+	return report_value(json_object_get(object, key));
 }
 
 const char *
@@ -57,10 +63,12 @@ report_true(const json_t *object, const char *key)
 }
 
 static void
-add(double *sum, const json_t *number)
+add(double *sum, const json_t *value)
 {
-	if (json_is_number(number))
-		*sum = (isnan(*sum) ? 0 : *sum) + json_number_value(number);
+	double number = report_value(value);
+
+	if (!isnan(number))
+		*sum = (isnan(*sum) ? 0 : *sum) + number;
 }
 
 double
@@ -72,7 +80,7 @@ report_sum(const json_t *numbers)
 	size_t i;
 
 	if (json_is_number(numbers))
-		return json_number_value(numbers);
+		return report_value(numbers);
 	/* The macro takes what it could change, and changes nothing. */
 	json_object_foreach((json_t *) numbers, key, value) add(&sum, value);
 	json_array_foreach(numbers, i, value) add(&sum, value);

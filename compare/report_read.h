@@ -2,8 +2,8 @@
  * report_read.h
  *	  What report.json (version 2) says, for those that render it.  Pure.
  *
- * Numbers are doubles; NAN stands for one that is null, absent or no number, and nobody
- * makes a 0 of it.  Strings that are not there are "".  All pointers are borrowed from the
+ * Numbers are doubles; NAN stands for one that is null, absent, no number or beyond
+ * REPORT_NUMBER_MAX, and nobody makes a 0 of it: sums and axes stay finite.  Strings that are not there are "".  All pointers are borrowed from the
  * document.
  */
 #ifndef OUTBOX_COMPARE_REPORT_READ_H
@@ -18,10 +18,12 @@
 
 #define REPORT_VERSION 2
 #define REPORT_PATHS_MAX 16
+#define REPORT_NUMBER_MAX 1e24 /* more than anything that is counted or measured */
 
 /* Refuses what is no report of version 2; the caller releases it with json_decref(). */
 extern MUST_CHECK json_t *report_load(const char *path, Error *error);
 
+extern double report_value(const json_t *value); /* NULL is allowed */
 extern double report_number(const json_t *object, const char *key);
 extern const char *report_string(const json_t *object, const char *key);
 extern bool report_true(const json_t *object, const char *key);

@@ -145,13 +145,55 @@ calm_is_by_name(void **state)
 	json_decref(report);
 }
 
+/* What no axis has room for is no number. */
+static void
+numbers_stay_finite(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		double number; /* NAN: none */
+	} cases[] = {{"1e24", 1e24}, {"-1e24", -1e24}, {"1.0001e24", NAN}, {"-1e308", NAN},
+				 {"0", 0},		 {"\"7\"", NAN},	   {"null", NAN},		{"true", NAN}};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		json_t *value = json_loads(cases[i].text, JSON_DECODE_ANY, NULL);
+		json_t *pair = json_pack("[O, O]", value, value);
+		double number = report_value(value);
+
+		assert_true(isnan(cases[i].number) ? isnan(number) : number == cases[i].number);
+		number = report_sum(pair);
+		assert_true(isnan(cases[i].number) ? isnan(number) : number == 2 * cases[i].number);
+		json_decref(pair);
+		json_decref(value);
+	}
+	assert_true(isnan(report_value(NULL)));
+	assert_true(isnan(report_sum(NULL)));
+}
+
+static void
+sums(void **state)
+{
+	json_t *values = json_loads("{\"a\": 1, \"b\": null, \"c\": 2.5}", 0, NULL);
+	json_t *number = json_integer(7);
+
+	(void) state;
+	assert_true(report_sum(values) == 3.5);
+	assert_true(report_sum(number) == 7);
+	json_decref(number);
+	json_decref(values);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_add_up),		 cmocka_unit_test(one_run_is_the_document),
 		cmocka_unit_test(the_worst_is_said), cmocka_unit_test(what_came_to_nothing),
-		cmocka_unit_test(calm_is_by_name),
+		cmocka_unit_test(calm_is_by_name),	 cmocka_unit_test(numbers_stay_finite),
+		cmocka_unit_test(sums),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
