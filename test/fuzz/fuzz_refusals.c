@@ -22,7 +22,8 @@ of_postgres(const char *text)
 		FUZZ_ASSERT(strlen(sqlstate) == 5 && strstr(text, sqlstate) != NULL);
 	(void) pg_sqlstate_class(sqlstate);
 	if (pg_refusal_hba_line(text, line, sizeof(line)))
-		FUZZ_ASSERT(strlen(line) < sizeof(line) && strncmp(line, "host", 4) == 0);
+		FUZZ_ASSERT(strlen(line) < sizeof(line) &&
+					(strncmp(line, "host \"", 6) == 0 || strncmp(line, "local \"", 7) == 0));
 	FUZZ_ASSERT(pg_refusal_encryption_hint(text) != NULL);
 	(void) pg_refusal_role_hint(text);
 	(void) pg_refusal_tls_hint(text);
