@@ -54,7 +54,6 @@ clock_format(UnixUsec at, char *text)
 	time_t seconds = (time_t) (at / USEC_PER_SEC);
 	int64_t usec = at % USEC_PER_SEC;
 	struct tm tm;
-	size_t len;
 
 	if (usec < 0)
 	{
@@ -62,8 +61,9 @@ clock_format(UnixUsec at, char *text)
 		seconds--;
 	}
 	gmtime_r(&seconds, &tm);
-	len = strftime(text, CLOCK_TEXT_SIZE - 5, "%Y-%m-%dT%H:%M:%S", &tm);
-	len += (size_t) snprintf(text + len, CLOCK_TEXT_SIZE - len, ".%03dZ",
+	/* strftime() writes the year 7 with one digit. */
+	return (size_t) snprintf(text, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+							 tm.tm_year + 1900, (tm.tm_mon + 1) % 100, tm.tm_mday % 100,
+							 tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100,
 							 (int) (usec / USEC_PER_MS) % 1000);
-	return len;
 }

@@ -8,6 +8,7 @@
 #include "http_client.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -59,10 +60,13 @@ content_length(const char *headers, size_t len)
 	{
 		if (strncasecmp(headers + i, name, name_len) == 0)
 		{
+			const char *digits = headers + i + name_len;
 			char *end;
-			long value = strtol(headers + i + name_len, &end, 10);
+			long value;
 
-			return end > headers + i + name_len && *end == '\r' ? value : -1;
+			digits += strspn(digits, " \t");
+			value = strtol(digits, &end, 10);
+			return isdigit((unsigned char) *digits) && *end == '\r' ? value : -1;
 		}
 	}
 	return -1;

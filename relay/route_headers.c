@@ -222,6 +222,19 @@ add_placed(const RouteRules *rules, const OutboxEvent *event, const OwnHeaders *
 	return true;
 }
 
+/* What RFC 3339 can't write, "infinity" among it, is as far away as it can write. */
+static UnixUsec
+written_at(const OutboxEvent *event)
+{
+	static const PgUsec first = INT64_C(-62135596800) * USEC_PER_SEC - PG_EPOCH_UNIX_USEC;
+	static const PgUsec behind = INT64_C(253402300800) * USEC_PER_SEC - PG_EPOCH_UNIX_USEC;
+	PgUsec at = event->created_at;
+
+	if (at < first)
+		at = first;
+	return (at < behind ? at : behind - 1) + PG_EPOCH_UNIX_USEC;
+}
+
 static void
 add_end(const OutboxEvent *event, RouteTexts *texts, RoutedEvent *routed)
 {
@@ -233,7 +246,7 @@ add_end(const OutboxEvent *event, RouteTexts *texts, RoutedEvent *routed)
 		routed->header_count++;
 		return;
 	}
-	clock_format(event->created_at + PG_EPOCH_UNIX_USEC, texts->created_at);
+	clock_format(written_at(event), texts->created_at);
 	next[0] = (RoutedHeader){view_of(ENVELOPE_HEADER_REPLAYED), event->replayed};
 	next[1] = (RoutedHeader){view_of(ENVELOPE_HEADER_CREATED_AT), view_of(texts->created_at)};
 	routed->header_count += 2;

@@ -254,13 +254,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (reader_remaining(&reader) > 0 && !reader.failed && batch.count < RECORDS_MAX)
 		add_record(&batch, &reader, &raw, &raw_count);
 	apply.count = batch_left(&batch);
-	check_handlers(&apply);
-	check_ids(&apply);
 	if (apply.count > 0)
+	{
+		check_handlers(&apply);
+		check_ids(&apply);
 		check_letter(&apply, raw, raw_count);
-	batch_take(&batch, apply.count / 2);
-	apply.count = batch_left(&batch);
-	check_handlers(&apply);
+		batch_take(&batch, apply.count / 2);
+		apply.count = batch_left(&batch);
+		check_handlers(&apply);
+	}
 	batch_free(&batch);
 	return 0;
 }

@@ -112,6 +112,34 @@ a_replayed_event_has_no_position(void **state)
 	assert_int_equal(fixture->routed.partition_count, partition_count);
 }
 
+/* "infinity" of PostgreSQL, and years that have five digits. */
+static void
+a_replayed_event_has_a_time_that_can_be_read(void **state)
+{
+	static const struct
+	{
+		PgUsec at;
+		const char *text;
+	} cases[] = {
+		{INT64_MAX, "9999-12-31T23:59:59.999Z"},
+		{INT64_MIN, "0001-01-01T00:00:00.000Z"},
+		{INT64_C(252455616000) * USEC_PER_SEC, "9999-12-31T23:59:59.999Z"},
+		{INT64_C(252455616000) * USEC_PER_SEC - 1000, "9999-12-31T23:59:59.999Z"},
+		{INT64_C(252455616000) * USEC_PER_SEC - 2000, "9999-12-31T23:59:59.998Z"},
+		{INT64_C(-63082281600) * USEC_PER_SEC, "0001-01-01T00:00:00.000Z"},
+		{INT64_C(-63082281600) * USEC_PER_SEC + 1000, "0001-01-01T00:00:00.001Z"},
+	};
+	Fixture *fixture = *state;
+
+	fixture->event.replayed = view_of("gap");
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		fixture->event.created_at = cases[i].at;
+		route(fixture);
+		expect_header(fixture, 3, "outbox-created-at", cases[i].text);
+	}
+}
+
 static void
 a_replayed_event_has_room_for_as_many_headers(void **state)
 {
@@ -203,6 +231,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_FIXTURE(a_replayed_event_has_no_position),
+		WITH_FIXTURE(a_replayed_event_has_a_time_that_can_be_read),
 		WITH_FIXTURE(a_replayed_event_has_room_for_as_many_headers),
 		WITH_FIXTURE(own_headers_keep_their_order_and_their_text),
 		WITH_FIXTURE(reserved_names_are_the_relay_s),
