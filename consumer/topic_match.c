@@ -7,6 +7,7 @@
  */
 #include "topic_match.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "buffer.h"
 #include "exit_codes.h"
 
+#define REPEAT_MAX 1000
 #define INTERNAL_PREFIX "__"
 /* Of dead_letter.topic as it is unless it is set: letters of other groups aren't read either. */
 #define LETTERS_PREFIX "outbox.dead-letter."
@@ -38,30 +40,68 @@ topic_is_legal(const char *topic)
 		   strcmp(topic, "..") != 0;
 }
 
-/* In brackets a backslash is a character. */
+/* Behind a set; NULL when it has no end.  "]" is a character where it begins, and so is a backslash in it. */
+static const char *
+behind_set(const char *set)
+{
+	set += set[1] == '^' ? 2 : 1;
+	set = *set != '\0' ? strchr(set + 1, ']') : NULL;
+	return set != NULL ? set + 1 : NULL;
+}
+
+/* The next character that isn't in a set, '\0' when there is none; a backslash before it isn't given. */
+static char
+next_character(const char **at, bool *escaped)
+{
+	const char *c = *at;
+
+	while (c != NULL && *c == '[')
+		c = behind_set(c);
+	if (c == NULL || *c == '\0')
+		return '\0';
+	*escaped = *c == '\\' && c[1] != '\0';
+	c += *escaped;
+	*at = c + 1;
+	return *c;
+}
+
 static bool
 has_back_reference(const char *expression)
 {
-	for (const char *at = expression; *at != '\0'; at++)
+	bool escaped;
+	char c;
+
+	while ((c = next_character(&expression, &escaped)) != '\0')
 	{
-		if (*at == '[')
-		{
-			/* "]" is a character where a set begins. */
-			at += at[1] == '^' ? 2 : 1;
-			at = *at != '\0' ? strchr(at + 1, ']') : NULL;
-			if (at == NULL)
-				return false;
-		}
-		else if (*at == '\\')
-		{
-			at++;
-			if (*at >= '1' && *at <= '9')
-				return true;
-			if (*at == '\0')
-				return false;
-		}
+		if (escaped && c >= '1' && c <= '9')
+			return true;
 	}
 	return false;
+}
+
+/*
+ * Each repetition within another one multiplies what it repeats, and regcomp() takes the memory
+ * for it: more than there is of (((a{250}){250}){250}).
+ */
+static bool
+repeats_too_often(const char *expression)
+{
+	unsigned long times = 1;
+	bool escaped;
+	char c;
+
+	while (times <= REPEAT_MAX && (c = next_character(&expression, &escaped)) != '\0')
+	{
+		unsigned long number;
+
+		if (escaped || c != '{' || !isdigit((unsigned char) *expression))
+			continue;
+		number = strtoul(expression, (char **) &expression, 10);
+		if (expression[0] == ',' && isdigit((unsigned char) expression[1]))
+			number = strtoul(expression + 1, (char **) &expression, 10);
+		times *= number > REPEAT_MAX ? REPEAT_MAX + 1 : number > 0 ? number : 1;
+	}
+	return times > REPEAT_MAX;
 }
 
 TopicMatch *
@@ -79,6 +119,12 @@ topic_match_create(const char *expression, Error *error)
 	if (has_back_reference(expression))
 	{
 		error_permanent(error, EXIT_CONFIG, "it has a back reference");
+		return NULL;
+	}
+	if (repeats_too_often(expression))
+	{
+		error_permanent(error, EXIT_CONFIG, "its {} repeat more than %d times together",
+						REPEAT_MAX);
 		return NULL;
 	}
 	match = malloc(sizeof(*match));

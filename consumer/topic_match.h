@@ -12,8 +12,8 @@
  * says where a name ends.  librdkafka compiles and searches the very text with the very
  * function when it subscribes; the two must agree.
  *
- * Refused: what regcomp refuses, and back references (\1), since expressions are joined
- * into one.
+ * Refused: what regcomp refuses, back references (\1), since expressions are joined
+ * into one, and {} that together repeat something more than a thousand times.
  */
 #ifndef OUTBOX_CONSUMER_TOPIC_MATCH_H
 #define OUTBOX_CONSUMER_TOPIC_MATCH_H

@@ -233,7 +233,11 @@ expressions_that_are_refused(void **state)
 				{"^a{2,1}", "nvalid"},
 				{"^(a)\\1", "back reference"},
 				{"^a\\\\\\2", "back reference"},
-				{"^a\\", "railing"}};
+				{"^a\\", "railing"},
+				/* Memory for 64,000 copies, and for more than there is. */
+				{"^((a{40}){40}){40}", "more than 1000"},
+				{"^a{1,40}b{26}", "more than 1000"},
+				{"^a{99999}", "more than 1000"}};
 	char longest[TOPIC_EXPRESSION_MAX + 2];
 
 	(void) state;
@@ -253,6 +257,9 @@ expressions_that_are_refused(void **state)
 	add("a", "^[\\1]a", NULL);
 	add("b", "^a\\\\1", NULL);
 	add("c", "^[]\\2]a", NULL);
+	/* Repetitions, as many as there may be, and what looks like some. */
+	add("often", "^a{0,40}b{5,25}c{0}d{2,}", NULL);
+	add("braces", "^[{9999}]a\\{9999}[^]{9999}]", NULL);
 	memset(longest, 'a', sizeof(longest));
 	longest[0] = '^';
 	longest[TOPIC_EXPRESSION_MAX] = '\0';
