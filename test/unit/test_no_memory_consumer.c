@@ -47,7 +47,6 @@ handlers_are_ready(Error *error)
 		assert_true(handlers.items[1].takes[2] && !handlers.items[0].takes[2]);
 	}
 	/* What was refused isn't in the list. */
-	assert_true(ok || handlers.count <= 3);
 	for (int i = 0; i < handlers.count; i++)
 		assert_non_null(handlers.items[i].sql);
 	handlers_free(&handlers);
@@ -196,8 +195,8 @@ batch_is_encoded(Error *error)
 	ok = pg_encode_moves(&params, "g", &apply) && ok;
 	pg_params_free(&params);
 	ok = pg_encode_positions(&params, "g", &apply) && ok;
+	ok = pg_encode_handler(&params, &handlers.items[0], &apply) && ok;
 	/* Whatever failed, the parameters are good for the next one. */
-	assert_true(pg_encode_handler(&params, &handlers.items[0], &apply) || !scarce_failed || ok);
 	assert_true(pg_encode_handler(&params, &handlers.items[0], &apply));
 	assert_int_equal(params.picked_count, 100);
 	pg_params_free(&params);
