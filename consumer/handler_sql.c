@@ -15,6 +15,7 @@
 #include "sql_scan.h"
 
 #define SQL_LIMIT ((size_t) 1024 * 1024)
+#define OWN_PART 4096 /* more than write_relation() ever writes */
 
 typedef struct ColumnRow
 {
@@ -194,7 +195,9 @@ handler_sql_build(Handler *handler, const char *origin, Error *error)
 	if (sql.failed)
 	{
 		buffer_free(&sql);
-		return refuse(handler, origin, "is too long", error);
+		return strlen(handler->user_sql) > SQL_LIMIT - OWN_PART
+				   ? refuse(handler, origin, "is too long", error)
+				   : error_bug(error, "out of memory");
 	}
 	handler->sql = sql.data;
 	return true;

@@ -47,5 +47,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		server = http_start("127.0.0.1:0", page, NULL, &error);
 	FUZZ_ASSERT(server != NULL);
 	(void) fuzz_talk(&talk, http_port(server), http_fd(server), turn, data, size);
+	fuzz_talk_check(&talk, http_port(server), http_fd(server), turn, "/healthz");
 	return 0;
 }

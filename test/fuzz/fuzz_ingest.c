@@ -91,5 +91,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ingest = ingest_start(&settings, &error);
 	FUZZ_ASSERT(ingest != NULL);
 	(void) fuzz_talk(&talk, ingest_port(ingest), -1, NULL, data, size);
+	fuzz_talk_check(&talk, ingest_port(ingest), -1, NULL, "/readyz");
 	return 0;
 }

@@ -35,7 +35,7 @@ start(void)
 	live = live_start(&(LiveConfig){"127.0.0.1:0", true}, &error);
 	FUZZ_ASSERT(live != NULL);
 	port = (int) strtol(strrchr(live_url(live), ':') + 1, NULL, 10);
-	from = strstr(fuzz_talk(&talk, port, -1, NULL, (const uint8_t *) get, sizeof(get) - 1), "<p>");
+	from = strstr(fuzz_talk_to_end(&talk, port, -1, NULL, get), "<p>");
 	FUZZ_ASSERT(from != NULL && strcspn(from + 3, "<") == 32);
 	snprintf(token, sizeof(token), "%.32s", from + 3);
 }
@@ -80,5 +80,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_ASSERT(memmem(request.data, request.len, token, strlen(token)) != NULL);
 	}
 	buffer_free(&request);
+	fuzz_talk_check(&talk, port, -1, NULL, "/live.css");
 	return 0;
 }
