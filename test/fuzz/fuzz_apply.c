@@ -158,7 +158,8 @@ check_ids(const TargetApply *apply)
 static void
 check_letter(const TargetApply *apply, ByteView raw_headers, size_t header_count)
 {
-	static const uint32_t types[] = {25, 23, 20, 25, 1184, 25, 25, 25, 25, 23, 20, 25, 17, 17, 17, 17};
+	static const uint32_t types[] = {25, 23, 20, 25, 1184, 25, 25, 25,
+									 25, 23, 20, 25, 17,   17, 17, 17};
 	const BatchRecord *record = &apply->batch->records[apply->batch->head];
 	TargetLetter letter = {.topic = "a",
 						   .offset = record->offset,
@@ -224,8 +225,8 @@ add_record(Batch *batch, Reader *reader, ByteView *raw, size_t *raw_count)
 	record_id(&record, to->id);
 	FUZZ_ASSERT(record_copy(&record, true, batch, to));
 	text = record_header_value(&record, ENVELOPE_HEADER_POSITION);
-	to->has_position = text.data != NULL && position_parse((const char *) text.data, text.len,
-														   source_id, &to->position);
+	to->has_position = text.data != NULL &&
+					   position_parse((const char *) text.data, text.len, source_id, &to->position);
 	if (to->has_position)
 		FUZZ_ASSERT(batch_copy(batch, text, &to->position_text));
 	to->topic = to->slot = flags % 3;

@@ -30,7 +30,8 @@ meet(Handlers *handlers, const char *topic)
 		check_refused(&error);
 		return;
 	}
-	FUZZ_ASSERT(index >= -1 && index < handlers->topic_count && handlers->topic_count <= before + 1);
+	FUZZ_ASSERT(index >= -1 && index < handlers->topic_count &&
+				handlers->topic_count <= before + 1);
 	if (index < 0)
 		return;
 	FUZZ_ASSERT(handlers_topic(handlers, topic) == index);

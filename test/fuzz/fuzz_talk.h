@@ -78,7 +78,8 @@ fuzz_talk_send(FuzzTalk *talk)
 static inline void
 fuzz_talk_receive(FuzzTalk *talk)
 {
-	ssize_t got = recv(talk->fd, talk->answer + talk->len, TALK_ANSWER_MAX - talk->len, MSG_DONTWAIT);
+	ssize_t got =
+		recv(talk->fd, talk->answer + talk->len, TALK_ANSWER_MAX - talk->len, MSG_DONTWAIT);
 
 	if (got > 0)
 		talk->len += (size_t) got;
@@ -92,9 +93,8 @@ fuzz_talk_receive(FuzzTalk *talk)
 static inline bool
 fuzz_talk_turn(FuzzTalk *talk, int server_fd, FuzzTurn turn, int patience_ms)
 {
-	struct pollfd fds[2] = {
-		{talk->fd, (short) (talk->left_len > 0 ? POLLIN | POLLOUT : POLLIN), 0},
-		{server_fd, POLLIN, 0}};
+	struct pollfd fds[2] = {{talk->fd, (short) (talk->left_len > 0 ? POLLIN | POLLOUT : POLLIN), 0},
+							{server_fd, POLLIN, 0}};
 	bool ready = poll(fds, server_fd >= 0 ? 2 : 1, patience_ms) > 0;
 
 	if (turn != NULL)
@@ -115,7 +115,8 @@ fuzz_talk(FuzzTalk *talk, int port, int server_fd, FuzzTurn turn, const uint8_t 
 
 	fuzz_talk_open(talk, port, data, size);
 	while (!talk->over && (talk->left_len > 0 || idle < TALK_IDLE_TURNS))
-		idle = fuzz_talk_turn(talk, server_fd, turn, turn != NULL ? 0 : TALK_IDLE_MS) ? 0 : idle + 1;
+		idle =
+			fuzz_talk_turn(talk, server_fd, turn, turn != NULL ? 0 : TALK_IDLE_MS) ? 0 : idle + 1;
 	close(talk->fd);
 	if (turn != NULL)
 		turn();

@@ -80,8 +80,8 @@ position(const char *text, size_t len)
 		return;
 	FUZZ_ASSERT(source_id_valid(source_id, strlen(source_id)));
 	FUZZ_ASSERT(value.generation > 0 && value.timeline > 0);
-	FUZZ_ASSERT(position_parse(written, position_format(source_id, &value, written), source_id,
-							   &again));
+	FUZZ_ASSERT(
+		position_parse(written, position_format(source_id, &value, written), source_id, &again));
 	FUZZ_ASSERT(position_compare(&value, &again) == 0);
 }
 

@@ -329,10 +329,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_map_of_topics),	 cmocka_unit_test(a_plan),
-		cmocka_unit_test(a_router),				 cmocka_unit_test(settings_of_routing),
-		cmocka_unit_test(a_record),				 cmocka_unit_test(text_of_a_record),
-		cmocka_unit_test(a_window),				 cmocka_unit_test(an_assembler_and_ids),
+		cmocka_unit_test(the_map_of_topics),
+		cmocka_unit_test(a_plan),
+		cmocka_unit_test(a_router),
+		cmocka_unit_test(settings_of_routing),
+		cmocka_unit_test(a_record),
+		cmocka_unit_test(text_of_a_record),
+		cmocka_unit_test(a_window),
+		cmocka_unit_test(an_assembler_and_ids),
 		cmocka_unit_test(heartbeats_are_forgotten),
 	};
 

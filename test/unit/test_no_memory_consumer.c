@@ -25,9 +25,10 @@ handlers_are_ready(Error *error)
 	bool ok;
 
 	handlers_init(&handlers);
-	ok = handlers_add(&handlers, "a", "topic-a", "jsonb", "SELECT headers FROM batch", "x", error) &&
-		 handlers_add(&handlers, "b", "^topic-[b-z]", NULL, "TABLE batch_latest", "x", error) &&
-		 handlers_add(&handlers, "c", NULL, NULL, "SELECT id FROM batch", "x", error);
+	ok =
+		handlers_add(&handlers, "a", "topic-a", "jsonb", "SELECT headers FROM batch", "x", error) &&
+		handlers_add(&handlers, "b", "^topic-[b-z]", NULL, "TABLE batch_latest", "x", error) &&
+		handlers_add(&handlers, "c", NULL, NULL, "SELECT id FROM batch", "x", error);
 	if (ok && !handlers_subscribe(&handlers, "letters", error))
 	{
 		ok = false;
@@ -109,7 +110,8 @@ batch_fills(Error *error)
 {
 	static const uint8_t large[200000];
 	static const char parent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-	InboxHeader headers[] = {{view_of("own"), view_of("x")}, {view_of("traceparent"), view_of(parent)}};
+	InboxHeader headers[] = {{view_of("own"), view_of("x")},
+							 {view_of("traceparent"), view_of(parent)}};
 	InboxRecord record = {.topic = "t",
 						  .key = view_of("k"),
 						  .value = {large, sizeof(large)},
@@ -278,8 +280,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(handlers_and_topics), cmocka_unit_test(expressions),
-		cmocka_unit_test(a_batch),			   cmocka_unit_test(parameters),
+		cmocka_unit_test(handlers_and_topics),
+		cmocka_unit_test(expressions),
+		cmocka_unit_test(a_batch),
+		cmocka_unit_test(parameters),
 		cmocka_unit_test(partitions_and_positions),
 	};
 

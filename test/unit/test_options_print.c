@@ -276,7 +276,8 @@ connection_strings_lose_their_passwords(void **state)
 		/* An at sign of a parameter isn't the end of what is hidden. */
 		{"postgresql://h:5432/db?user=u@realm&password=x",
 		 "postgresql://h:********@realm&password=********"},
-		{"postgresql://u:p?q@h/db?user=a@b&password=x", "postgresql://u:********@b&password=********"},
+		{"postgresql://u:p?q@h/db?user=a@b&password=x",
+		 "postgresql://u:********@b&password=********"},
 		{"postgresql://h?p%61ssword=x&user=y", "postgresql://h?p%61ssword=********&user=y"},
 		{"host=h\vpassword=x\fuser=y", "host=h\vpassword=********\fuser=y"},
 	};

@@ -54,9 +54,10 @@ ticks_are_round(void **state)
 		double max;
 		ChartUnit unit;
 		double step, high;
-	} cases[] = {{9, UNIT_MS, 5, 10},		{3, UNIT_MS, 1, 3.09},	  {6, UNIT_MS, 2, 6.18},
-				 {27, UNIT_MS, 10, 30},		{0.3, UNIT_MS, 0.1, 0.309}, {0.3, UNIT_COUNT, 1, 1},
-				 {0, UNIT_SECONDS, 0.5, 1.03}, {NAN, UNIT_COUNT, 1, 1.03},	{-3, UNIT_COUNT, 1, 1.03}};
+	} cases[] = {
+		{9, UNIT_MS, 5, 10},		  {3, UNIT_MS, 1, 3.09},	  {6, UNIT_MS, 2, 6.18},
+		{27, UNIT_MS, 10, 30},		  {0.3, UNIT_MS, 0.1, 0.309}, {0.3, UNIT_COUNT, 1, 1},
+		{0, UNIT_SECONDS, 0.5, 1.03}, {NAN, UNIT_COUNT, 1, 1.03}, {-3, UNIT_COUNT, 1, 1.03}};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH(cases); i++)
@@ -75,8 +76,8 @@ decades(void **state)
 	static const struct
 	{
 		double min, max, low, high, step;
-	} cases[] = {{0.3, 70, 0.1, 100, 10},	 {1, 1e7, 1, 1e7, 1000}, {0, 5, 1, 10, 10},
-				 {NAN, NAN, 1, 10, 10},		 {5, 2, 1, 100, 10},	 {10, 10, 10, 100, 10}};
+	} cases[] = {{0.3, 70, 0.1, 100, 10}, {1, 1e7, 1, 1e7, 1000}, {0, 5, 1, 10, 10},
+				 {NAN, NAN, 1, 10, 10},	  {5, 2, 1, 100, 10},	  {10, 10, 10, 100, 10}};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH(cases); i++)
@@ -159,7 +160,8 @@ a_band_between_two_series(void **state)
 		   "100.0H0.0Z\"/>");
 	/* Down to the bottom. */
 	chart_band(&out, &frame, &scale, NULL, to, "c");
-	expect("<path class=\"band c\" d=\"M0.0 50.0H0.0L250.0 50.0H250.0L500.0 50.0H500.0V100H0.0Z\"/>");
+	expect(
+		"<path class=\"band c\" d=\"M0.0 50.0H0.0L250.0 50.0H250.0L500.0 50.0H500.0V100H0.0Z\"/>");
 }
 
 static void
@@ -241,10 +243,10 @@ faults_that_touch_have_lines_of_their_own(void **state)
 	frame.fault_count = 3;
 	chart_faults(&out, &frame);
 	assert_non_null(strstr(out.data, "style=\"height:3.00rem\""));
-	assert_non_null(strstr(
-		out.data, "<b style=\"left:0.00%;width:50.00%;top:0.00rem\"><span>a&lt;b</span></b>"
-				  "<b style=\"left:25.00%;width:0.30%;top:1.50rem\"><span>c</span></b>"
-				  "<b style=\"left:75.00%;width:25.00%;top:0.00rem\"><span>d</span></b>"));
+	assert_non_null(
+		strstr(out.data, "<b style=\"left:0.00%;width:50.00%;top:0.00rem\"><span>a&lt;b</span></b>"
+						 "<b style=\"left:25.00%;width:0.30%;top:1.50rem\"><span>c</span></b>"
+						 "<b style=\"left:75.00%;width:25.00%;top:0.00rem\"><span>d</span></b>"));
 }
 
 static void

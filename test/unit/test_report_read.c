@@ -154,7 +154,7 @@ numbers_stay_finite(void **state)
 		const char *text;
 		double number; /* NAN: none */
 	} cases[] = {{"1e24", 1e24}, {"-1e24", -1e24}, {"1.0001e24", NAN}, {"-1e308", NAN},
-				 {"0", 0},		 {"\"7\"", NAN},	   {"null", NAN},		{"true", NAN}};
+				 {"0", 0},		 {"\"7\"", NAN},   {"null", NAN},	   {"true", NAN}};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH(cases); i++)
@@ -190,9 +190,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(runs_add_up),		 cmocka_unit_test(one_run_is_the_document),
-		cmocka_unit_test(the_worst_is_said), cmocka_unit_test(what_came_to_nothing),
-		cmocka_unit_test(calm_is_by_name),	 cmocka_unit_test(numbers_stay_finite),
+		cmocka_unit_test(runs_add_up),
+		cmocka_unit_test(one_run_is_the_document),
+		cmocka_unit_test(the_worst_is_said),
+		cmocka_unit_test(what_came_to_nothing),
+		cmocka_unit_test(calm_is_by_name),
+		cmocka_unit_test(numbers_stay_finite),
 		cmocka_unit_test(sums),
 	};
 

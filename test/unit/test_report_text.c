@@ -65,12 +65,12 @@ line_of(const char *text, int n)
 static void
 a_row_for_each_path_of_each_run(void **state)
 {
-	const char *csv =
-		render(report_csv,
-			   "{\"paths\": [{\"name\": \"a\"}, {\"name\": \"b\"}], \"scenarios\": [{\"name\": \"s\", "
-			   "\"runs\": [{\"seed\": 7, \"repeat\": 1, \"paths\": {\"a\": {\"closes\": true, "
-			   "\"offered\": 10, \"lost\": null, \"rates\": {\"accepted\": 99.5}, \"latency_ms\": "
-			   "{\"p50\": 1.25}, \"drain_s\": 0.5}}}, {\"seed\": 8, \"paths\": {\"b\": {}}}]}]}");
+	const char *csv = render(
+		report_csv,
+		"{\"paths\": [{\"name\": \"a\"}, {\"name\": \"b\"}], \"scenarios\": [{\"name\": \"s\", "
+		"\"runs\": [{\"seed\": 7, \"repeat\": 1, \"paths\": {\"a\": {\"closes\": true, "
+		"\"offered\": 10, \"lost\": null, \"rates\": {\"accepted\": 99.5}, \"latency_ms\": "
+		"{\"p50\": 1.25}, \"drain_s\": 0.5}}}, {\"seed\": 8, \"paths\": {\"b\": {}}}]}]}");
 
 	(void) state;
 	assert_memory_equal(csv, "scenario,seed,repeat,path,run,closes,offered,", 45);
@@ -90,9 +90,9 @@ text_is_no_formula(void **state)
 		const char *name;
 		const char *cell;
 	} cases[] = {
-		{"=1+1", "\"'=1+1\""},	 {"+1", "\"'+1\""},		  {"-1", "\"'-1\""},	   {"@x", "\"'@x\""},
-		{"\\tx", "\"'\tx\""},	 {"a\\\"b", "\"a\"\"b\""}, {"a=1", "\"a=1\""},	   {"", "\"\""},
-		{"a,b", "\"a,b\""},
+		{"=1+1", "\"'=1+1\""}, {"+1", "\"'+1\""},	 {"-1", "\"'-1\""},
+		{"@x", "\"'@x\""},	   {"\\tx", "\"'\tx\""}, {"a\\\"b", "\"a\"\"b\""},
+		{"a=1", "\"a=1\""},	   {"", "\"\""},		 {"a,b", "\"a,b\""},
 	};
 
 	(void) state;
@@ -126,11 +126,13 @@ the_matrix(void **state)
 {
 	const char *md = render(
 		report_md,
-		"{\"interrupted\": true, \"paths\": [{\"name\": \"a\", \"title\": \"A|*\"}, {\"name\": \"b\", "
+		"{\"interrupted\": true, \"paths\": [{\"name\": \"a\", \"title\": \"A|*\"}, {\"name\": "
+		"\"b\", "
 		"\"title\": \"B\"}], \"machine\": {\"cpus\": 2, \"cpu\": \"x_y\", \"memory_mb\": 100, "
 		"\"os\": \"O\\nS\"}, \"commit\": \"c\", \"started_at\": \"t\", \"scenarios\": [{\"name\": "
 		"\"s\", \"title\": \"S\", \"runs\": [{\"seed\": 7, \"paths\": {\"a\": {\"closes\": true, "
-		"\"offered\": 10, \"accepted\": 10, \"lost\": 2, \"in_target\": 8, \"rates\": {\"visible\": "
+		"\"offered\": 10, \"accepted\": 10, \"lost\": 2, \"in_target\": 8, \"rates\": "
+		"{\"visible\": "
 		"80}, \"latency_ms\": {\"p99\": 12.5}}}, \"expectations\": [{\"path\": \"a\", \"text\": "
 		"\"lost = 0\", \"held\": false, \"measured\": 2}, {\"path\": \"a\", \"text\": \"x\", "
 		"\"held\": true}]}]}]}");
@@ -140,8 +142,9 @@ the_matrix(void **state)
 										"was interrupted.");
 	assert_string_equal(line_of(md, 4), "| scenario | A\\|\\* | B |");
 	assert_string_equal(line_of(md, 5), "|---|---|---|");
-	assert_string_equal(line_of(md, 6), "| S | **2 lost**, 1 of 2 not as expected; visible 80.0" THIN
-										"%, p99 12.5" THIN "ms | not run |");
+	assert_string_equal(line_of(md, 6),
+						"| S | **2 lost**, 1 of 2 not as expected; visible 80.0" THIN
+						"%, p99 12.5" THIN "ms | not run |");
 	assert_string_equal(line_of(md, 8), "What did not hold:");
 	assert_string_equal(line_of(md, 10), "- s, seed 7: a lost = 0, measured 2");
 	assert_string_equal(line_of(md, 12),
@@ -153,7 +156,8 @@ the_inventory(void **state)
 {
 	const char *md =
 		render(report_md,
-			   "{\"paths\": [], \"scenarios\": [], \"inventory\": [{\"name\": \"i\", \"runs\": [{\"seed\": "
+			   "{\"paths\": [], \"scenarios\": [], \"inventory\": [{\"name\": \"i\", \"runs\": "
+			   "[{\"seed\": "
 			   "3, \"shop\": {\"sync\": {\"accepted\": 5, \"offered\": 12345, \"everywhere\": 4, "
 			   "\"partial\": 1}}, \"replay\": {\"orders\": 9, \"seconds\": 2, \"different\": 0}, "
 			   "\"expectations\": [{\"path\": \"sync\", \"service\": \"audit\", \"text\": \"lost = "
@@ -161,10 +165,10 @@ the_inventory(void **state)
 
 	(void) state;
 	assert_string_equal(line_of(md, 2), "0 of 1 expectations held, 0 of 0 cells measured.");
-	assert_non_null(strstr(md, "One order, several services:\n\n- i, sync: 5 of 12" THIN
-							   "345 orders accepted, 4 in every service, 1 in some only\n- a service "
-							   "that came last replayed 9 orders in 2" THIN
-							   "s, 0 of them different\n"));
+	assert_non_null(
+		strstr(md, "One order, several services:\n\n- i, sync: 5 of 12" THIN
+				   "345 orders accepted, 4 in every service, 1 in some only\n- a service "
+				   "that came last replayed 9 orders in 2" THIN "s, 0 of them different\n"));
 	assert_non_null(strstr(md, "- i, seed 3: sync audit lost = 0, measured 1.5\n"));
 }
 

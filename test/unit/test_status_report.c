@@ -31,9 +31,11 @@ static const SlotStatus full = {.slot = "shop",
 								.gap_open = true,
 								.routing = "as recorded"};
 
-static const SlotStatus bare = {
-	.slot = "shop", .source_id = "shop-1", .generation = 1, .registration = "creating",
-	.slot_state = "missing"};
+static const SlotStatus bare = {.slot = "shop",
+								.source_id = "shop-1",
+								.generation = 1,
+								.registration = "creating",
+								.slot_state = "missing"};
 
 /* To be freed. */
 static char *
@@ -124,8 +126,8 @@ static void
 machines_get_numbers_and_nulls(void **state)
 {
 	static const char *const unknown[] = {
-		"wal_status", "invalidation_reason", "confirmed_lsn",	 "mark_lsn", "mark_at",
-		"safe_wal_size", "last_position",	 "failover_problem", "routing"};
+		"wal_status",	 "invalidation_reason", "confirmed_lsn",	"mark_lsn", "mark_at",
+		"safe_wal_size", "last_position",		"failover_problem", "routing"};
 	json_t *known = parse(&full);
 	json_t *none = parse(&bare);
 
