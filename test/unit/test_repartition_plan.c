@@ -133,6 +133,50 @@ refuses_requests_that_make_no_sense(void **state)
 	assert_false(topic_requests_add(&requests, "b", &error));
 }
 
+static char *
+printed(const RepartitionPlan *plan)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	repartition_plan_print(plan, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void
+says_what_it_changes(void **state)
+{
+	TopicPlan topics[] = {{"a", 3, 5, 5}, {"b", 2, 2, 2}, {"c", 4, 7, 4}};
+	RouteRecord recorded;
+	RouteRecord wanted;
+	RepartitionPlan plan = {&recorded, &wanted, 6, topics, 3};
+	Error error;
+	char *text;
+
+	(void) state;
+	assert_true(route_record_make(&recorded, &(RouteSettings){.key = "aggregateid"}, &error));
+	assert_true(route_record_make(&wanted, &(RouteSettings){.key = "tenant"}, &error));
+	text = printed(&plan);
+	assert_string_equal(text, "setting table.field.event.key: \"aggregateid\" -> \"tenant\"\n"
+							  "topic a: 3 -> 5 partitions\n"
+							  "topic b: 2 partitions, as it is\n"
+							  "topic c: 4 partitions, as it is (Kafka has 7)\n"
+							  "generation: 6 -> 7\n");
+	free(text);
+	plan.wanted = &recorded;
+	plan.topics = &topics[1];
+	plan.topic_count = 1;
+	text = printed(&plan);
+	assert_string_equal(text, "topic b: 2 partitions, as it is\n"
+							  "nothing is to be changed: generation 6 stays\n");
+	free(text);
+	route_record_free(&recorded);
+	route_record_free(&wanted);
+}
+
 int
 main(void)
 {
@@ -140,6 +184,7 @@ main(void)
 		cmocka_unit_test(decides_by_what_kafka_has_and_who_asks),
 		cmocka_unit_test(settings_alone_are_a_change),
 		cmocka_unit_test(refuses_requests_that_make_no_sense),
+		cmocka_unit_test(says_what_it_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

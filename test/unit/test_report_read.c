@@ -4,6 +4,7 @@
  */
 #include "unit.h"
 
+#include "exit_codes.h"
 #include "report_read.h"
 
 /* A scenario with a path "p" in each run, whose members are given. */
@@ -186,6 +187,98 @@ sums(void **state)
 	json_decref(values);
 }
 
+/* NULL, or the report in a file of its own; whatever is wrong names the file. */
+static json_t *
+load(const char *text, Error *error)
+{
+	char path[] = "/tmp/outbox-report-XXXXXX";
+	int fd = mkstemp(path);
+	json_t *report;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	error_clear(error);
+	report = report_load(path, error);
+	unlink(path);
+	assert_true(report != NULL || strstr(error->message, path) != NULL);
+	return report;
+}
+
+static void
+what_is_a_report(void **state)
+{
+	static const char *const none[] = {
+		"",
+		"[]",
+		"7",
+		"{\"version\": 2}",
+		"{\"version\": 2, \"scenarios\": []}",
+		"{\"version\": 2, \"scenarios\": {}, \"paths\": []}",
+		"{\"version\": 2, \"scenarios\": [], \"paths\": {}}",
+		"{\"version\": 1, \"scenarios\": [], \"paths\": []}",
+		"{\"version\": \"2\", \"scenarios\": [], \"paths\": []}",
+		"{\"version\": 2, \"scenarios\": [], \"paths\": [], \"paths\": []}",
+		"{\"version\": 2, \"scenarios\": [], \"paths\": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
+	};
+	json_t *report;
+	Error error;
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(none); i++)
+	{
+		if (load(none[i], &error) != NULL)
+			fail_msg("%s was taken", none[i]);
+		assert_int_equal(error.exit_code, EXIT_CONFIG);
+	}
+	assert_null(load("{\n  x", &error));
+	assert_non_null(strstr(error.detail, "Line 2, column"));
+	error_clear(&error);
+	assert_null(report_load("/nonexistent/report.json", &error));
+	assert_string_equal(error.detail, "");
+	report = load("{\"version\": 2, \"scenarios\": [], \"paths\": "
+				  "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}",
+				  &error);
+	assert_non_null(report);
+	json_decref(report);
+}
+
+static void
+all_that_was_measured(void **state)
+{
+	json_t *report = json_loads(
+		"{\"paths\": [{\"name\": \"p\"}, {\"name\": \"q\"}], \"inventory\": [{\"runs\": "
+		"[{\"expectations\": [{\"held\": true}, {}]}]}], \"scenarios\": [{\"faults\": [1]}, "
+		"{\"runs\": [{\"paths\": {\"p\": {\"offered\": 4, \"accepted\": 2, \"closes\": true, "
+		"\"latency_ms\": {\"p99\": 5}}, \"q\": 7}, \"expectations\": [{\"held\": true}]}, "
+		"{\"paths\": {\"p\": {\"offered\": 6, \"accepted\": 3, \"latency_ms\": {\"p99\": "
+		"3}}}}]}, {\"runs\": [{\"paths\": {\"p\": {\"offered\": 10, \"accepted\": 10, "
+		"\"closes\": true}}}]}]}",
+		0, NULL);
+	Tally tally;
+	Cell cell;
+
+	(void) state;
+	assert_non_null(report);
+	report_tally(report, &tally);
+	assert_int_equal(tally.scenarios, 3);
+	assert_int_equal(tally.paths, 2);
+	assert_int_equal(tally.runs, 4);
+	assert_int_equal(tally.cells, 6);
+	assert_int_equal(tally.cells_run, 2);
+	assert_int_equal(tally.expected, 3);
+	assert_int_equal(tally.held, 2);
+	report_cell_overall(report, "p", &cell);
+	assert_int_equal(cell.runs, 3);
+	assert_true(cell.offered == 20 && cell.accepted_percent == 75 && cell.p99_ms == 5);
+	assert_false(cell.closes);
+	report_cell_overall(report, "q", &cell);
+	assert_int_equal(cell.runs, 0);
+	/* The first without faults. */
+	assert_ptr_equal(report_calm(report), json_array_get(json_object_get(report, "scenarios"), 1));
+	json_decref(report);
+}
+
 int
 main(void)
 {
@@ -197,6 +290,8 @@ main(void)
 		cmocka_unit_test(calm_is_by_name),
 		cmocka_unit_test(numbers_stay_finite),
 		cmocka_unit_test(sums),
+		cmocka_unit_test(what_is_a_report),
+		cmocka_unit_test(all_that_was_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
