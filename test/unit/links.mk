@@ -64,6 +64,7 @@ LINK_test_location = compare/location.o
 LINK_test_membership = consumer/membership.o consumer/kafka_inbox.o consumer/kafka_event.o consumer/kafka_member.o consumer/kafka_hurry.o consumer/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o consumer/consumer_options.o consumer/dead_letter.o consumer/topic_match.o consumer/raw_headers.o
 LINK_test_message = relay/message.o
 LINK_test_no_memory = $(PUMP) $(ROUTER) relay/id_set.o relay/repartition_plan.o relay/route_record.o relay/relay_check.o
+LINK_test_no_memory_compare = $(LINK_test_shop_books) compare/versions.o compare/schedule.o
 LINK_test_no_memory_consumer = consumer/batch.o consumer/record.o consumer/raw_headers.o consumer/partitions.o consumer/positions.o consumer/pg_arrays.o consumer/pg_encode.o consumer/pg_encode_ids.o consumer/pg_params.o consumer/handlers.o consumer/handler_topics.o consumer/topic_match.o consumer/handler_sql.o consumer/sql_scan.o
 LINK_test_partitions = consumer/partitions.o consumer/positions.o
 LINK_test_peek_line = relay/peek_line.o
@@ -140,4 +141,5 @@ PKGS_test_walk = jansson
 # What allocates.
 SCARCE = malloc calloc realloc strdup strndup
 WRAP_test_no_memory = $(SCARCE)
+WRAP_test_no_memory_compare = $(SCARCE)
 WRAP_test_no_memory_consumer = $(SCARCE)

@@ -120,10 +120,33 @@ what_is_written_is_read_again(void **state)
 	}
 }
 
+/* Each beginning of a time is none, and so is one with another character in any place. */
+static void
+every_character_counts(void **state)
+{
+	static const char time[] = "2019-03-24T20:52:59+01:00";
+	char text[sizeof(time)];
+	PgUsec at;
+
+	(void) state;
+	assert_true(event_time_parse(view_of(time), &at));
+	for (size_t n = 0; n < sizeof(time) - 1; n++)
+	{
+		memcpy(text, time, sizeof(time));
+		text[n] = 'x';
+		if (event_time_parse(view_of(text), &at))
+			fail_msg("%s", text);
+		text[n] = '\0';
+		/* A number, and what has no zone or hours of one alone, is a time as well. */
+		assert_true(event_time_parse(view_of(text), &at) == ((n >= 1 && n <= 4) || n == 19 || n == 22));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_character_counts),
 		cmocka_unit_test(reads_what_postgresql_writes),
 		cmocka_unit_test(refuses_what_is_no_time),
 		cmocka_unit_test(what_is_written_is_read_again),

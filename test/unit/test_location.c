@@ -90,10 +90,35 @@ wrong_members(void **state)
 	assert_false(parse(GOOD "x", &report));
 }
 
+static void
+edges_of_members(void **state)
+{
+	static const char *const ids[] = {"", "a b", "a/b"};
+	char longest[DRIVER_ID_SIZE + 1];
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(ids); i++)
+		assert_false(driver_id_valid(ids[i], strlen(ids[i])));
+	memset(longest, 'A', sizeof(longest));
+	assert_true(driver_id_valid(longest, DRIVER_ID_SIZE - 1));
+	assert_false(driver_id_valid(longest, DRIVER_ID_SIZE));
+	assert_true(driver_id_valid("a-_9", 4));
+	refuse_with("\"driver-0007\"", "7");
+	refuse_with("8.30", "true");
+	refuse_with("8.30", "-0.01");
+	refuse_with("5.1", "10000.1");
+	refuse_with("13.404954", "180.1");
+	refuse_with("52.520008", "-90.1");
+	refuse_with("271.5", "360.1");
+	refuse_with("2026-", "2026/");
+	refuse_with("2026", "202x");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(edges_of_members),
 		cmocka_unit_test(written_is_read),
 		cmocka_unit_test(wrong_members),
 	};

@@ -85,10 +85,33 @@ knows_what_another_form_may_mend(void **state)
 		assert_false(poison_form_is_refused(waited_for[i]));
 }
 
+static void
+says_what_else_there_is_to_do(void **state)
+{
+	Error error;
+
+	(void) state;
+	error_clear(&error);
+	(void) error_permanent(&error, EXIT_POISON, "x");
+	poison_hint(&error, POISON_DEAD_LETTER);
+	assert_string_equal(error.hint, "");
+	poison_hint(&error, POISON_STOP);
+	assert_memory_equal(error.hint, "Or set poison.policy = dead-letter", 34);
+	(void) error_permanent(&error, EXIT_POISON, "x");
+	error_hint(&error, "Mend it.");
+	poison_hint(&error, POISON_STOP);
+	assert_memory_equal(error.hint, "Mend it. Or set poison.policy", 29);
+	(void) error_permanent(&error, EXIT_CONFIG, "x");
+	error.hint[0] = '\0';
+	poison_hint(&error, POISON_STOP);
+	assert_string_equal(error.hint, "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_what_else_there_is_to_do),
 		cmocka_unit_test(names_every_cause_differently),
 		cmocka_unit_test(knows_the_names_of_kafka),
 		cmocka_unit_test(takes_only_what_is_about_one_event),

@@ -268,10 +268,53 @@ names_the_file_that_is_missing(void **state)
 	assert_null(strstr(error.message, "opened"));
 }
 
+static void
+mends_what_a_server_refuses(void **state)
+{
+	static const char *const incomplete[] = {
+		"pg_hba.conf",			 "pg_hba.conf \"h",			"pg_hba.conf \"h\"",
+		"pg_hba.conf \"h\" \"u", "pg_hba.conf \"h\" \"u\"", "\"h\" \"u\" \"d\"",
+	};
+	char line[100];
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(incomplete); i++)
+		assert_false(pg_refusal_hba_line(incomplete[i], line, sizeof(line)));
+	assert_true(pg_refusal_hba_line("pg_hba.conf \"h\" \"u\" \"d\"", line, sizeof(line)));
+	assert_string_equal(line, "host \"d\" \"u\" h/32 scram-sha-256");
+	assert_string_equal(pg_refusal_encryption_hint("SSL encryption"), "");
+	assert_string_not_equal(pg_refusal_encryption_hint("host \"h\", no encryption"), "");
+	assert_null(pg_refusal_role_hint("database \"d\" does not exist"));
+	assert_null(pg_refusal_role_hint("role \"r\" is tired"));
+	assert_non_null(strstr(pg_refusal_role_hint("role \"r\" does not exist"), "user="));
+	assert_string_equal(pg_refusal_role_hint("role \"r\" is not permitted to log in"),
+						"ALTER ROLE ... LOGIN.");
+}
+
+static void
+keeps_only_what_is_about_a_certificate(void **state)
+{
+	char kept[KAFKA_CERTIFICATE_TEXT] = "before";
+
+	(void) state;
+	kafka_certificate_note(kept, "SSLCERTVRFY", "something else");
+	assert_string_equal(kept, "before");
+	kafka_certificate_note(kept, "FAIL", "callback failed: x");
+	assert_string_equal(kept, "before");
+	kafka_certificate_note(kept, "SSLCERTVRFY", "callback failed: x");
+	assert_string_equal(kept, "x");
+	assert_true(
+		refused(KAFKA_TROUBLE_SSL, "tlsv1 alert unknown ca: SSL alert number 48", "", V2_6_1));
+	assert_false(refused(KAFKA_TROUBLE_SSL, "decode error: SSL alert number 50", "", V2_6_1));
+	assert_false(refused(KAFKA_TROUBLE_SSL, "certificate", "", V2_6_1));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mends_what_a_server_refuses),
+		cmocka_unit_test(keeps_only_what_is_about_a_certificate),
 		cmocka_unit_test(names_what_a_certificate_lacks),
 		cmocka_unit_test(tells_a_refused_client),
 		cmocka_unit_test(tells_a_refused_login),

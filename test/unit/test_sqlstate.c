@@ -81,10 +81,43 @@ values_stay_out_of_messages(void **state)
 	}
 }
 
+static void
+messages_end_where_the_room_does(void **state)
+{
+	char told[8] = "before";
+
+	(void) state;
+	sqlstate_message("22P02", "a \"b\" c", told, 0);
+	assert_string_equal(told, "before");
+	sqlstate_message("22P02", "a \"b\" c", told, 5);
+	assert_string_equal(told, "a \".");
+	sqlstate_message("22P02", "a \"b\" c", told, 7);
+	assert_string_equal(told, "a \"...");
+	sqlstate_message("22P02", "a \"b", told, sizeof(told));
+	assert_string_equal(told, "a \"b");
+	sqlstate_message("08006", "a \"b\"", told, sizeof(told));
+	assert_string_equal(told, "a \"b\"");
+}
+
+static void
+classes_of_nobody_and_of_users(void **state)
+{
+	static const char *const data[] = {"5X000", "90000", "I0000", "ZZ999", "P0001"};
+	static const char *const others[] = {"4X000", "HV000", "A0000"};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(data); i++)
+		assert_int_equal(sqlstate_class(data[i]), FAILURE_DATA);
+	for (size_t i = 0; i < LENGTH(others); i++)
+		assert_int_equal(sqlstate_class(others[i]), FAILURE_INFRASTRUCTURE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_end_where_the_room_does),
+		cmocka_unit_test(classes_of_nobody_and_of_users),
 		cmocka_unit_test(classes_are_those_of_the_contract),
 		cmocka_unit_test(values_stay_out_of_messages),
 	};
