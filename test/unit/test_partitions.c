@@ -193,10 +193,40 @@ a_rival_is_found(void **state)
 	assert_false(partition_yields(&partition, 3000 * second, 10 * second));
 }
 
+/* That reading ends before the progress means something only of a partition that is read as usual. */
+static void
+an_end_before_the_progress(void **state)
+{
+	Partition partition = {.state = PARTITION_ACTIVE, .received = 10};
+
+	(void) state;
+	partition_ended(&partition, 9);
+	assert_true(partition.short_of_progress);
+	assert_int_equal(partition.eof_offset, 9);
+	partition_ended(&partition, 10);
+	assert_false(partition.short_of_progress);
+	partition.rewind = true;
+	partition_ended(&partition, 9);
+	assert_false(partition.short_of_progress);
+	partition.rewind = false;
+	partition.verify = true;
+	partition_ended(&partition, 9);
+	assert_false(partition.short_of_progress);
+	partition.verify = false;
+	partition.look_back = true;
+	partition_ended(&partition, 9);
+	assert_false(partition.short_of_progress);
+	partition.look_back = false;
+	partition.state = PARTITION_KNOWN;
+	partition_ended(&partition, 9);
+	assert_false(partition.short_of_progress);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_end_before_the_progress),
 		cmocka_unit_test(slots_are_found_and_used_again),
 		cmocka_unit_test(lag_is_what_the_target_lacks),
 		cmocka_unit_test(a_record_that_was_there_before_another),

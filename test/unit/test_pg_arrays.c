@@ -291,10 +291,86 @@ letters(void **state)
 	pg_params_free(&params);
 }
 
+static void
+positions(void **state)
+{
+	TargetPosition items[] = {{"a", 0, "s", {1, 2, 0x16B374D8, 7}}, {"b", 2, "t", {3, 4, 5, 6}}};
+	TargetApply apply = {.positions = items, .position_count = 2};
+	static const uint8_t lsn[] = {0, 0, 0, 8, 0, 0, 0, 0, 0x16, 0xB3, 0x74, 0xD8};
+	PgParams params;
+
+	(void) state;
+	pg_params_init(&params);
+	assert_true(pg_encode_positions(&params, "group", &apply));
+	assert_int_equal(params.count, 8);
+	expect_texts(&params, 1, "a b");
+	expect_texts(&params, 3, "s t");
+	assert_memory_equal(params.values[6] + 20, lsn, sizeof(lsn));
+	pg_params_free(&params);
+}
+
+/* Every column of a record that has all, and of one that has none. */
+static void
+all_columns(void **state)
+{
+	static const uint32_t types[] = {20, 2950, 25, 23, 20, 25, 25, 3802, 3802, 25, 1184};
+	Handlers handlers;
+	Batch batch;
+	PgParams params;
+	TargetApply apply = {.batch = &batch, .count = 2, .place = place};
+	BatchRecord *full;
+	Error error;
+
+	(void) state;
+	handlers_init(&handlers);
+	error_clear(&error);
+	assert_true(handlers_add(&handlers, "t", NULL, "jsonb", "TABLE batch", "", &error));
+	batch_init(&batch, 100, 100000);
+	add(&batch, 0, "k", "1", false);
+	add(&batch, 0, NULL, NULL, false);
+	full = &batch.records[0];
+	full->has_uuid = true;
+	full->type = view_of("made");
+	full->headers = view_of("{}");
+	full->position_text = view_of("s/1.1/0/1/0");
+	full->timestamp_ms = 7;
+	batch.records[1].timestamp_ms = -1;
+	pg_params_init(&params);
+	assert_true(pg_encode_handler(&params, &handlers.items[0], &apply));
+	assert_int_equal(params.count, BATCH_COLUMNS);
+	for (int i = 0; i < params.count; i++)
+	{
+		bool nullable = i != COLUMN_ORDINALITY && i != COLUMN_TOPIC && i != COLUMN_PARTITION &&
+						i != COLUMN_KAFKA_OFFSET;
+		Reader reader;
+
+		reader_init(&reader, params.values[i], (size_t) params.lengths[i]);
+		assert_int_equal(reader_u32(&reader), 1);
+		assert_int_equal(reader_u32(&reader), nullable);
+		assert_int_equal(reader_u32(&reader), types[i]);
+		assert_int_equal(reader_u32(&reader), 2);
+		assert_int_equal(reader_u32(&reader), 1);
+		(void) reader_bytes(&reader, reader_u32(&reader));
+		if (nullable)
+			assert_true(reader_u32(&reader) == UINT32_MAX);
+		else
+			(void) reader_bytes(&reader, reader_u32(&reader));
+		assert_true(reader_done(&reader));
+	}
+	/* No server knows a time that far away. */
+	full->timestamp_ms = INT64_MAX;
+	assert_true(pg_encode_handler(&params, &handlers.items[0], &apply));
+	assert_int_equal(params.lengths[COLUMN_EVENT_TIME], 20 + 2 * 4);
+	pg_params_free(&params);
+	batch_free(&batch);
+	handlers_free(&handlers);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(positions),		 cmocka_unit_test(all_columns),
 		cmocka_unit_test(bytes_of_an_array), cmocka_unit_test(an_empty_array_has_no_dimension),
 		cmocka_unit_test(elements),			 cmocka_unit_test(latest_keeps_the_last_of_each_key),
 		cmocka_unit_test(many_keys),		 cmocka_unit_test(moves_and_places),

@@ -307,10 +307,116 @@ names(void **state)
 	assert_string_equal(scenario.name, "\xc3\xa4.b");
 }
 
+/* Each load and each fault without what belongs to it, and characters that are none. */
+static void
+cut_short(void **state)
+{
+	static const char *const lines[] = {
+		"load =",
+		"load = bursts",
+		"load = bursts every",
+		"load = bursts every 5s",
+		"load = bursts every 5s for",
+		"load = bursts every 5s for 1s",
+		"load = bursts every 5s for 1s times",
+		"load = bursts every 5s for 1s times 0",
+		"load = bursts every 5 for 1s times 4",
+		"load = bursts every 5s for 1 times 4",
+		"load = bursts often 5s for 1s times 4",
+		"load = bursts every 5s at 1s times 4",
+		"load = rush-hour",
+		"load = rush-hour peak",
+		"load = rush-hour peak 1001",
+		"load = ramp",
+		"load = ramp from",
+		"load = ramp from 10",
+		"load = ramp from 10 to",
+		"load = ramp from x to 200",
+		"load = ramp from 10 to 5001",
+		"load = constant 5",
+		"rate =",
+		"rate = 5 6",
+		"kind = shop",
+		"at",
+		"at 30%",
+		"at x% crash target until 70%",
+		"at 101% crash target until 70%",
+		"at 30% crash",
+		"at 30% crash target",
+		"at 30% crash target until",
+		"at 30% crash target until x",
+		"at 30% latency target",
+		"at 30% latency target 300",
+		"at 30% latency target 300ms jitter",
+		"at 30% latency target 300ms jitter 301ms until 70%",
+		"at 30% bandwidth target 0.5kB/s until 70%",
+		"at 30% bandwidth target 1000001kB/s until 70%",
+		"at 30% bandwidth target 64MB/s until 70%",
+		"at 30% bandwidth target fast until 70%",
+		"at 30% disk-full source until 70%",
+		"at 30% away pricing until 70%",
+		"at 30% reset a-place-with-a-name-of-more-than-forty-characters until 70%",
+		"at 30% crash target until 70% again",
+		"expect",
+		"expect outbox",
+		"expect outbox lost",
+		"expect outbox lost =",
+		"expect outbox lost = x",
+		"expect outbox lost = 5ms",
+		"expect outbox lost = 101%",
+		"expect outbox lost + p50 = 5",
+		"expect outbox p50 + lost = 5ms",
+		"expect outbox lost + lost = 5",
+		"expect outbox lost = 5,",
+		"expect outbox lost ! 5",
+		"expect a-path-with-a-name-of-more-than-forty-characters lost = 5",
+		"expect outbox a-measure-with-a-name-of-more-than-forty-letters = 5",
+		"a-word-that-has-more-than-forty-characters-in-it = 5",
+		"title = \xe2\x82",
+		"title = \xe2\x82z",
+		"title = \xc3z",
+		"title = \xf0\x9f\x98",
+		"title = \xf5\x9f\x98\x80",
+		"title = \xc1\x80",
+		"title = \x80",
+		"title = \x7f",
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(lines); i++)
+	{
+		char text[300];
+		Error error;
+
+		snprintf(text, sizeof(text), "%s%s\n", strncmp(lines[i], "title", 5) == 0 ? "" : HEAD,
+				 lines[i]);
+		if (parse(text, &error))
+			fail_msg("%s was taken", lines[i]);
+		assert_int_equal(error.exit_code, EXIT_CONFIG);
+		if (strncmp(error.message, "some/dir/x.scenario:", 20) != 0)
+			fail_msg("%s: %s", lines[i], error.message);
+	}
+}
+
+/* Three and four bytes for a character; a column counts bytes. */
+static void
+characters_of_several_bytes(void **state)
+{
+	Error error;
+
+	(void) state;
+	assert_true(parse("title = \xe2\x82\xac \xf0\x9f\x98\x80\nduration\t= 20s\r\n", &error));
+	assert_string_equal(scenario.title, "\xe2\x82\xac \xf0\x9f\x98\x80");
+	assert_false(parse("title = \xe2\x82\xac\xc3\xa9 \x01\n", &error));
+	assert_non_null(strstr(error.message, ":1:15: "));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cut_short),
+		cmocka_unit_test(characters_of_several_bytes),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(faults_beside_each_other),

@@ -245,10 +245,54 @@ orders(void **state)
 	assert_non_null(strstr(sql, "NULL)"));
 }
 
+/* What no books were made for counts nowhere. */
+static void
+beyond_the_books(void **state)
+{
+	int64_t behind[3];
+	ShopOrder order = order_of(0);
+
+	(void) state;
+	fill(SHOP_OUTBOX);
+	shop_books_offer(books, ORDERS, OUTCOME_ACCEPTED, 1, 1);
+	order.product = SHOP_PRODUCTS;
+	shop_books_stored(books, 0, &order);
+	shop_books_heard(books, SERVICE_PRICING, ORDERS, &order, 1);
+	shop_books_total(books, SERVICE_PRICING, SHOP_PRODUCTS, 1, 1);
+	/* Each second has those that are accepted and not there yet: 10 ms, 1010 ms, ... */
+	shop_books_behind(books, SERVICE_PRICING, behind, 3);
+	assert_int_equal(behind[0], 1);
+	assert_int_equal(behind[1], 2);
+	assert_int_equal(behind[2], 4); /* the last one has what is later, too */
+	shop_books_behind(books, SERVICE_PRICING, behind, 0);
+	assert_int_equal(behind[0], 1);
+	shop_books_offer(books, 3, OUTCOME_REJECTED, 0, 0);
+	shop_books_offer(books, 2, OUTCOME_ACCEPTED, 0, 0);
+	shop_books_behind(books, SERVICE_PRICING, behind, 3);
+	assert_int_equal(behind[0], 2);
+	assert_int_equal(behind[2], 3);
+	shop_books_free(books);
+}
+
+static void
+schemas(void **state)
+{
+	Buffer sql;
+
+	(void) state;
+	buffer_init(&sql, 1 << 20);
+	shop_source_schema(&sql);
+	assert_false(sql.failed);
+	for (int path = 0; path < SHOP_PATH_COUNT; path++)
+		assert_non_null(strstr(sql.data, shop_path_name((ShopPath) path)));
+	buffer_free(&sql);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(beyond_the_books),	   cmocka_unit_test(schemas),
 		cmocka_unit_test(all_is_well),		   cmocka_unit_test(one_is_late),
 		cmocka_unit_test(never_drained),	   cmocka_unit_test(refused_halfway),
 		cmocka_unit_test(says_something_else), cmocka_unit_test(orders),

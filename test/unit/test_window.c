@@ -457,6 +457,7 @@ limits_change_while_nothing_is_in_flight(void **state)
 	const WindowLimits small = {1, 1, 1000};
 	const WindowLimits large = {8, 8, 1000};
 	const WindowLimits none = {0, 1, 1000};
+	const WindowLimits no_transactions = {1, 0, 1000};
 	DeliveryToken old;
 	DeliveryToken token;
 	Error error;
@@ -467,6 +468,7 @@ limits_change_while_nothing_is_in_flight(void **state)
 	assert_false(window_resize(window, &large, &error));
 	assert_true(window_settle(window, old, NULL));
 	assert_false(window_resize(window, &none, &error));
+	assert_false(window_resize(window, &no_transactions, &error));
 	/* The open transaction goes on: its ordinals, its position, its end. */
 	assert_true(window_resize(window, &small, &error));
 	assert_true(window_in_transaction(window));
@@ -555,10 +557,32 @@ a_resume_point_is_before_what_is_written(void **state)
 	window_free(window);
 }
 
+/* Neither what is written, nor a transaction that waits for its events, may be forgotten. */
+static void
+limits_stay_while_something_is_written(void **state)
+{
+	DeliveryWindow *window = create(4, 4, 1000);
+	const WindowLimits large = {8, 8, 1000};
+	DeliveryToken token;
+	Error error;
+
+	(void) state;
+	begin(window, 100);
+	token = add(window, 0);
+	assert_true(window_write(window, token, NULL));
+	commit(window, 110);
+	assert_false(window_resize(window, &large, &error));
+	assert_int_equal(error.error_class, ERROR_CLASS_BUG);
+	window_settle_written(window, NULL, NULL);
+	assert_true(window_resize(window, &large, &error));
+	window_free(window);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_stay_while_something_is_written),
 		cmocka_unit_test(is_empty_at_first),
 		cmocka_unit_test(needs_room_for_something),
 		cmocka_unit_test(confirms_the_settled_prefix_alone),
