@@ -33,6 +33,7 @@ LINK_test_debezium_messages = relay/assemble.o relay/relcache.o relay/pgoutput.o
 LINK_test_debezium_router = $(ROUTER)
 LINK_test_debezium_values = $(ROUTER)
 LINK_test_doctor_broker = relay/doctor_broker.o relay/finding.o relay/relay_check.o relay/relay_options.o $(ROUTER)
+LINK_test_doctor_causes = $(LINK_test_doctor_server)
 LINK_test_doctor_delivery = relay/doctor_delivery.o relay/finding.o relay/relay_check.o relay/relay_check_delivery.o relay/timeline.o
 LINK_test_doctor_report = relay/doctor_report.o relay/finding.o
 LINK_test_doctor_server = relay/doctor_server.o relay/doctor_connection.o relay/doctor_database.o relay/doctor_events.o relay/doctor_slot.o relay/doctor_standby.o relay/finding.o relay/relay_check.o relay/sync_names.o
