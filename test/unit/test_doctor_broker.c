@@ -327,10 +327,104 @@ is_content_with_other_position_topics(void **state)
 	assert_int_equal(look(&facts), 0);
 }
 
+/* What is found of that check; "" when nothing is. */
+static const char *
+found_of(const BrokerFacts *facts, const char *words)
+{
+	(void) look(facts);
+	for (int i = 0; i < count; i++)
+	{
+		if (strstr(findings[i].found, words) != NULL)
+			return findings[i].found;
+	}
+	return "";
+}
+
+/* One broker, two and three: in words, and what topics could do about it. */
+static void
+small_clusters(void **state)
+{
+	BrokerFacts facts = good();
+
+	(void) state;
+	assert_string_equal(found_of(&facts, "from k:9092"), "3 brokers, from k:9092");
+	facts.brokers = 1;
+	facts.default_replicas = 1;
+	topics[0].replicas = topics[0].in_sync = topics[1].replicas = topics[1].in_sync = 1;
+	topics[0].min_insync_replicas = topics[1].min_insync_replicas = 1;
+	facts.min_insync_replicas = 1;
+	assert_string_equal(found_of(&facts, "from k:9092"), "1 broker, from k:9092");
+	assert_string_equal(found_of(&facts, "acknowledged events are lost"),
+						"1 broker: acknowledged events are lost with its disk");
+	/* Neither topics nor settings can mend it. */
+	assert_string_equal(found_of(&facts, "there are 1 brokers"), "");
+	assert_string_equal(found_of(&facts, "min.insync.replicas is 1"), "");
+	facts.topic_replicas = 2;
+	assert_string_equal(found_of(&facts, "none can be made"),
+						"with 2 replicas, and there is 1 broker: none can be made");
+	facts.topic_replicas = 3;
+	facts.brokers = 2;
+	assert_string_equal(found_of(&facts, "none can be made"),
+						"with 3 replicas, and there are 2 brokers: none can be made");
+	assert_string_equal(found_of(&facts, "acknowledged events are lost"),
+						"2 brokers: acknowledged events are lost with their disks");
+	assert_string_equal(found_of(&facts, "\"t\" has 1"), "\"t\" has 1, and there are 2 brokers");
+	facts.brokers = 3;
+	facts.topic_replicas = 1;
+	assert_string_equal(found_of(&facts, "with 1 replica"),
+						"with 1 replica, and there are 3 brokers");
+	assert_string_equal(found_of(&facts, "with one disk"),
+						"\"t\" has 1, and there are 3 brokers: events are lost with one disk");
+	topics[0].replicas = topics[1].replicas = 2;
+	assert_string_equal(found_of(&facts, "with two disks"),
+						"\"t\" has 2, and there are 3 brokers: events are lost with two disks");
+	facts.topic_replicas = 2;
+	assert_string_equal(found_of(&facts, "with 2 replicas"),
+						"with 2 replicas, and there are 3 brokers");
+	assert_string_equal(found_of(&facts, "min.insync.replicas is 1: an event"),
+						"min.insync.replicas is 1: an event may be acknowledged that a single "
+						"broker has");
+}
+
+static void
+sizes_that_are_not_known(void **state)
+{
+	BrokerFacts facts = good();
+
+	(void) state;
+	facts.max_message_bytes = 5;
+	topics[0].max_message_bytes = 5;
+	assert_int_equal(look(&facts), 2);
+	facts.max_message_bytes = BROKER_VALUE_UNKNOWN;
+	topics[0].max_message_bytes = BROKER_VALUE_UNKNOWN;
+	assert_int_equal(look(&facts), 0);
+	facts.max_message_bytes = 5;
+	topics[0].max_message_bytes = 5;
+	facts.max_event_bytes = EVENT_BYTES_UNKNOWN;
+	assert_string_equal(found_of(&facts, "are accepted"), "");
+}
+
+static void
+no_broker(void **state)
+{
+	BrokerFacts facts = good();
+
+	(void) state;
+	error_permanent(&facts.reach, EXIT_PERMISSION, "refused");
+	(void) look(&facts);
+	assert_non_null(strstr(findings[count - 1].remedy, "start the brokers"));
+	error_hint(&facts.reach, "Mend it.");
+	(void) look(&facts);
+	assert_string_equal(findings[count - 1].remedy, "Mend it.");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_clusters),
+		cmocka_unit_test(sizes_that_are_not_known),
+		cmocka_unit_test(no_broker),
 		cmocka_unit_test(is_content_with_what_is_as_it_must_be),
 		cmocka_unit_test(knows_what_a_library_lacks),
 		cmocka_unit_test(knows_what_becomes_of_a_large_event),
