@@ -143,10 +143,91 @@ a_slot_that_is_gone(void **state)
 	assert_null(find(&found, "failover"));
 }
 
+static void
+events(void **state)
+{
+	ServerFacts facts = good();
+	const Finding *finding;
+
+	(void) state;
+	for (int messages = 0; messages < 2; messages++)
+	{
+		for (int superuser = 0; superuser < 2; superuser++)
+		{
+			bool said = false;
+
+			facts.messages_public = true;
+			facts.relay.wal_messages = messages == 1;
+			facts.superuser = superuser == 1;
+			look(&facts);
+			for (int i = 0; i < found.count; i++)
+			{
+				finding = &found.all[i];
+				if (strstr(finding->found, messages ? "can forge one" : "almost 1 GB") == NULL)
+					continue;
+				said = true;
+				assert_int_equal(finding->severity, FINDING_WARNING);
+				assert_non_null(strstr(finding->remedy, "init --revoke-messages"));
+				assert_true((strstr(finding->remedy, "superuser") == NULL) == (superuser == 1));
+			}
+			assert_true(said);
+		}
+	}
+}
+
+static void
+versions_and_rows(void **state)
+{
+	ServerFacts facts = good();
+
+	(void) state;
+	SET(extension_available, "");
+	assert_int_equal(finding_of(&facts, "extension")->severity, FINDING_OK);
+	facts.relay.backfill = true;
+	assert_non_null(strstr(finding_of(&facts, "registration")->found, "rows from before the slot"));
+}
+
+/* Each size in the unit that makes it shortest. */
+static void
+sizes(void **state)
+{
+	static const struct
+	{
+		int64_t bytes;
+		const char *text;
+	} cases[] = {{100, "now 100 bytes"},
+				 {10240, "now 10 kB"},
+				 {INT64_C(10240) * 1024, "now 10 MB"},
+				 {INT64_C(10240) * 1024 * 1024, "now 10 GB"},
+				 {INT64_C(10240) * 1024 * 1024 * 1024, "now 10 TB"},
+				 {INT64_C(102400) * 1024 * 1024 * 1024 * 1024, "now 102400 TB"}};
+	ServerFacts facts = good();
+
+	(void) state;
+	facts.slot_keep_mb = -1;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		bool said = false;
+
+		facts.retained_bytes = cases[i].bytes;
+		look(&facts);
+		for (int n = 0; n < found.count; n++)
+			said |= strstr(found.all[n].found, cases[i].text) != NULL;
+		if (!said)
+			fail_msg("nothing says \"%s\"", cases[i].text);
+	}
+	facts = good();
+	facts.safe_wal_known = false;
+	assert_string_equal(finding_of(&facts, "max_slot_wal_keep_size")->found, "4096 MB");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events),
+		cmocka_unit_test(versions_and_rows),
+		cmocka_unit_test(sizes),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(replication),
 		cmocka_unit_test(a_standby),

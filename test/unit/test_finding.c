@@ -68,10 +68,32 @@ never_shows_half_a_line(void **state)
 	assert_int_equal(finding.place, REMEDY_SQL);
 }
 
+static void
+each_severity_has_a_name(void **state)
+{
+	char long_name[1100];
+	DoctorSetup other = setup;
+	Finding finding;
+
+	(void) state;
+	assert_string_equal(finding_severity_name(FINDING_OK), "ok");
+	assert_string_equal(finding_severity_name(FINDING_WARNING), "warning");
+	assert_string_equal(finding_severity_name(FINDING_ERROR), "error");
+	/* A file whose name has no room: words in its place. */
+	memset(long_name, 'x', sizeof(long_name));
+	long_name[sizeof(long_name) - 1] = '\0';
+	other.config_file = long_name;
+	finding_begin(&finding, "check");
+	finding_mend_by_relay(&finding, &other, "init");
+	assert_int_equal(finding.place, REMEDY_ADVICE);
+	assert_string_equal(finding.remedy, "outbox-relay init, with the same configuration");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_severity_has_a_name),
 		cmocka_unit_test(runs_its_commands_with_the_same_file),
 		cmocka_unit_test(makes_one_word_of_any_text),
 		cmocka_unit_test(never_shows_half_a_line),

@@ -113,10 +113,37 @@ looks_for_the_last_that_were_read_in_every_session(void **state)
 	heartbeats_free(&heartbeats);
 }
 
+/* What is no snapshot sees nothing, and is asked for again. */
+static void
+snapshots_that_are_none(void **state)
+{
+	static const char *const snapshots[] = {"", "x", "10", "10:", "10:x"};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(snapshots); i++)
+	{
+		Heartbeats heartbeats = {0};
+
+		heartbeats_read(&heartbeats, 15);
+		assert_false(heartbeats_take(&heartbeats, snapshots[i], 100, 1));
+		heartbeats_free(&heartbeats);
+	}
+	for (int listed = 0; listed < 2; listed++)
+	{
+		Heartbeats heartbeats = {0};
+
+		heartbeats_read(&heartbeats, 15);
+		assert_true(heartbeats_take(&heartbeats, listed ? "10:20:12,15" : "10:20:12,", 100, 1) ==
+					(listed == 0));
+		heartbeats_free(&heartbeats);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(snapshots_that_are_none),
 		cmocka_unit_test(waits_until_its_lsn_is_confirmed),
 		cmocka_unit_test(keeps_the_first_and_the_last),
 		cmocka_unit_test(refuses_one_without_an_lsn),

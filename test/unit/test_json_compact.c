@@ -201,10 +201,28 @@ random_documents(void **state)
 	buffer_free(&twice);
 }
 
+static void
+each_character_of_numbers_and_escapes(void **state)
+{
+	static const char *const good[] = {"1E5", "1e+5",		 "1e-5",	   "0.5",
+									   "-0",  "\"\\u09aF\"", "\"\\uAf90\""};
+	static const char *const bad[] = {"1e",			 "1e+",			"1e*5",		   "1.",
+									  "fals",		 "falsy",		"tru",		   "nul",
+									  "\"\\u09a\"",	 "\"\\u09ag\"", "\"\\u09a/\"", "\"\\u09a:\"",
+									  "\"\\u09a@\"", "\"\\u09a`\"", "\"\\u09aG\""};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(good); i++)
+		expect(good[i], good[i]);
+	for (size_t i = 0; i < LENGTH(bad); i++)
+		expect(bad[i], NULL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_character_of_numbers_and_escapes),
 		cmocka_unit_test(white_space_goes_and_spelling_stays),
 		cmocka_unit_test(members_are_dropped_and_elements_stay),
 		cmocka_unit_test(what_is_no_json_is_refused),

@@ -265,10 +265,42 @@ always_closes(void **state)
 	}
 }
 
+/* Requests that it wasn't made for, and what each wrong comes to. */
+static void
+beyond_it(void **state)
+{
+	Ledger *ledger = ledger_create(0, 0);
+	LedgerTotals totals;
+	__typeof__(totals.lost) *const wrongs[] = {&totals.pending,			 &totals.lost,
+											   &totals.unknown_missing,	 &totals.duplicates,
+											   &totals.order_violations, &totals.invented};
+
+	(void) state;
+	assert_non_null(ledger);
+	ledger_offer(ledger, 0, OUTCOME_ACCEPTED);
+	ledger_stored(ledger, 7);
+	totals = close_ledger(ledger, true);
+	assert_int_equal(totals.offered, 0);
+	/* What is stored and nobody offered is invented. */
+	assert_int_equal(totals.invented, 1);
+	totals.invented = 0;
+	assert_true(ledger_is_clean(&totals));
+	for (size_t i = 0; i < LENGTH(wrongs); i++)
+	{
+		*wrongs[i] = 1;
+		assert_false(ledger_is_clean(&totals));
+		*wrongs[i] = 0;
+	}
+	assert_true(ledger_is_clean(&totals));
+	totals.closes = false;
+	assert_false(ledger_is_clean(&totals));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(beyond_it),
 		cmocka_unit_test(clean_run),
 		cmocka_unit_test(pending_or_lost),
 		cmocka_unit_test(unknown_may_be_stored),

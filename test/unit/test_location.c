@@ -114,10 +114,26 @@ edges_of_members(void **state)
 	refuse_with("2026", "202x");
 }
 
+static void
+members_of_any_type(void **state)
+{
+	static char large[DRIVER_ID_SIZE + 1];
+	LocationReport report;
+
+	(void) state;
+	refuse_with("\"2026-01-31T12:34:56.789Z\"", "7");
+	refuse_with("on_trip", "on\\u0000trip");
+	memset(large, 'x', DRIVER_ID_SIZE);
+	refuse_with("driver-0007", large);
+	assert_false(parse("7", &report));
+	assert_false(parse("\"x\"", &report));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_of_any_type),
 		cmocka_unit_test(edges_of_members),
 		cmocka_unit_test(written_is_read),
 		cmocka_unit_test(wrong_members),

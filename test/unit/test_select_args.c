@@ -99,10 +99,43 @@ knows_its_own_arguments(void **state)
 	assert_true(args.gap);
 }
 
+static void
+too_much_is_refused(void **state)
+{
+	static char type[300] = "--aggregate=";
+	size_t len = strlen("--id=");
+	char *ids = malloc((size_t) 17 << 20);
+	char *of_type[] = {type};
+	char *of_ids[] = {ids};
+	SelectArgs args;
+	Error error;
+
+	(void) state;
+	assert_non_null(ids);
+	memset(type + strlen(type), 'x', TOPIC_NAME_MAX + 1);
+	assert_int_equal(take(&args, 1, of_type, &error), ARG_WRONG);
+	select_args_free(&args);
+	type[strlen("--aggregate=") + TOPIC_NAME_MAX] = '\0';
+	assert_int_equal(take(&args, 1, of_type, &error), ARG_TAKEN);
+	select_args_free(&args);
+	memcpy(ids, "--id=", len);
+	while (len < (size_t) 17 << 20 && len + sizeof(ID1) < (size_t) 17 << 20)
+	{
+		memcpy(ids + len, ID1 ",", sizeof(ID1));
+		len += sizeof(ID1);
+	}
+	ids[len - 1] = '\0';
+	assert_int_equal(take(&args, 1, of_ids, &error), ARG_WRONG);
+	assert_non_null(strstr(error.message, "too many ids"));
+	select_args_free(&args);
+	free(ids);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(too_much_is_refused),
 		cmocka_unit_test(takes_what_goes_together),
 		cmocka_unit_test(an_aggregate_type_goes_alone),
 		cmocka_unit_test(refuses_what_selects_nothing),

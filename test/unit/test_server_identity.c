@@ -66,10 +66,24 @@ what_says_nothing_changes_nothing(void **state)
 	}
 }
 
+static void
+numbers_that_are_none(void **state)
+{
+	static const char *const systems[] = {"", "x", "12AB", "18446744073709551616", "-1", "0"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(systems) / sizeof(systems[0]); i++)
+		assert_int_equal(server_identity_parse(systems[i], "00000001").system, 0);
+	assert_int_equal(server_identity_parse("7", "0000000g").system, 0);
+	assert_int_equal(server_identity_parse("7", "1").system, 0);
+	assert_int_equal(server_identity_parse("7", "00000000").system, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_that_are_none),
 		cmocka_unit_test(timelines_only_rise),
 		cmocka_unit_test(another_cluster_begins_anew),
 		cmocka_unit_test(what_says_nothing_changes_nothing),
