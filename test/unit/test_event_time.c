@@ -138,7 +138,8 @@ every_character_counts(void **state)
 			fail_msg("%s", text);
 		text[n] = '\0';
 		/* A number, and what has no zone or hours of one alone, is a time as well. */
-		assert_true(event_time_parse(view_of(text), &at) == ((n >= 1 && n <= 4) || n == 19 || n == 22));
+		assert_true(event_time_parse(view_of(text), &at) ==
+					((n >= 1 && n <= 4) || n == 19 || n == 22));
 	}
 }
 
