@@ -247,10 +247,35 @@ topics_are_named_after_the_group(void **state)
 	}
 }
 
+/* What has no room is refused as a whole. */
+static void
+there_may_be_no_room(void **state)
+{
+	static char message[9000];
+	DeadLetterReason long_one = reason;
+	Buffer out;
+
+	(void) state;
+	memset(message, 'x', sizeof(message) - 1);
+	long_one.message = message;
+	buffer_init(&out, 1 << 20);
+	dead_letter_headers(&long_one, (ByteView){NULL, 0}, DEAD_LETTER_FULL, &out);
+	assert_true(out.failed);
+	buffer_reset(&out);
+	dead_letter_headers(&long_one, (ByteView){NULL, 0}, DEAD_LETTER_SHORT, &out);
+	assert_false(out.failed);
+	buffer_free(&out);
+	buffer_init(&out, 40);
+	dead_letter_headers(&reason, (ByteView){NULL, 0}, DEAD_LETTER_FULL, &out);
+	assert_true(out.failed);
+	buffer_free(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(there_may_be_no_room),
 		cmocka_unit_test(headers_come_back_as_they_were),
 		cmocka_unit_test(the_full_form_says_all),
 		cmocka_unit_test(a_message_cut_within_a_character_is_text),

@@ -116,10 +116,20 @@ bad_settings_are_refused_by_name(void **state)
 											 "x:envelope:\xff",
 											 "type:Header"};
 
+	char many[40 * 16] = "m0:header";
+	char longest[600] = "x:header:";
+
 	(void) state;
 	for (size_t i = 0; i < LENGTH(placements); i++)
 		bench_refuse((RouteSettings){.placement = placements[i]},
 					 "table.fields.additional.placement");
+	for (int i = 1; i < 32; i++)
+		snprintf(many + strlen(many), sizeof(many) - strlen(many), ",type:header:m%d", i);
+	bench_refuse((RouteSettings){.placement = many}, "table.fields.additional.placement");
+	memset(longest + strlen(longest), 'x', 300);
+	bench_refuse((RouteSettings){.placement = longest}, "table.fields.additional.placement");
+	memset(longest, 'x', 300);
+	bench_refuse((RouteSettings){.placement = longest}, "table.fields.additional.placement");
 	bench_refuse((RouteSettings){.regex = " [[a-z]"}, "route.topic.regex");
 	bench_refuse((RouteSettings){.regex = "(.*)"}, "route.topic.regex"); /* no routedByValue */
 	bench_refuse((RouteSettings){.replacement = "${x}"}, "route.topic.replacement");

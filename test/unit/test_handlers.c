@@ -264,10 +264,42 @@ policies_are_each_handlers_own(void **state)
 	assert_false(handlers_set_policy(&handlers, NULL, "stop", &error));
 }
 
+static void
+more_than_one_semicolon(void **state)
+{
+	(void) state;
+	prepared_as(
+		"SELECT key FROM batch;; -- end\n;",
+		"WITH \"batch\" AS (SELECT * FROM unnest($1::text[]) AS b(\"key\"))\nSELECT key FROM "
+		"batch");
+	/* Neither "count" without a parenthesis nor a parenthesis without it is count(*). */
+	assert_int_equal(add("json", "SELECT count * FROM batch")->columns,
+					 COLUMN_BIT(BATCH_COLUMNS) - 1);
+	assert_int_equal(add("json", "SELECT f(*) FROM batch")->columns, COLUMN_BIT(BATCH_COLUMNS) - 1);
+	assert_int_equal(add("json", "SELECT count(*) FROM batch")->columns,
+					 COLUMN_BIT(COLUMN_ORDINALITY));
+}
+
+static void
+a_place_behind_the_end(void **state)
+{
+	const Handler *handler = add("json", "SELECT key\nFROM batch;\n");
+	int line = 0;
+	int column = 0;
+
+	(void) state;
+	assert_true(handler_locate(handler, 100000, &line, &column));
+	assert_int_equal(line, 2);
+	assert_int_equal(column, 11);
+	assert_false(handler_locate(handler, 0, &line, &column));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(more_than_one_semicolon, start, end),
+		cmocka_unit_test_setup_teardown(a_place_behind_the_end, start, end),
 		cmocka_unit_test_setup_teardown(only_named_columns_are_sent, start, end),
 		cmocka_unit_test_setup_teardown(a_star_is_everything, start, end),
 		cmocka_unit_test_setup_teardown(names_in_strings_do_not_count, start, end),

@@ -129,10 +129,25 @@ members_of_any_type(void **state)
 	assert_false(parse("\"x\"", &report));
 }
 
+static void
+whole_numbers_are_numbers(void **state)
+{
+	LocationReport report;
+
+	(void) state;
+	assert_true(
+		parse("{\"request_id\":\"0190b2c4-1111-7222-8333-444455556666\",\"driver_id\":\"d\","
+			  "\"latitude\":52,\"longitude\":-13,\"heading\":0,\"speed\":8,\"accuracy\":5,"
+			  "\"status\":\"on_trip\",\"time\":\"2026-01-31T12:34:56.789Z\"}",
+			  &report));
+	assert_true(report.latitude == 52 && report.longitude == -13);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_numbers_are_numbers),
 		cmocka_unit_test(members_of_any_type),
 		cmocka_unit_test(edges_of_members),
 		cmocka_unit_test(written_is_read),

@@ -276,15 +276,45 @@ partitions_and_positions(void **state)
 	scarce_each(positions_are_noted);
 }
 
+/* Each part of a record has a block of its own to fail for. */
+static bool
+large_parts_are_copied(Error *error)
+{
+	static uint8_t large[200000];
+	InboxHeader headers[] = {{view_of("type"), {large, sizeof(large)}},
+							 {view_of("own"), {large, sizeof(large)}}};
+	InboxRecord record = {.topic = "t",
+						  .key = {large, sizeof(large)},
+						  .value = {large, sizeof(large)},
+						  .headers = headers,
+						  .header_count = 2};
+	Batch batch;
+	bool ok;
+
+	(void) error;
+	memset(large, 'x', sizeof(large));
+	batch_init(&batch, 10, sizeof(large) * 20);
+	ok = record_is_copied(&batch, &record);
+	if (!ok)
+		assert_int_equal(batch_left(&batch), 0);
+	batch_free(&batch);
+	return ok;
+}
+
+static void
+a_large_record(void **state)
+{
+	(void) state;
+	scarce_each(large_parts_are_copied);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(handlers_and_topics),
-		cmocka_unit_test(expressions),
-		cmocka_unit_test(a_batch),
-		cmocka_unit_test(parameters),
-		cmocka_unit_test(partitions_and_positions),
+		cmocka_unit_test(a_large_record), cmocka_unit_test(handlers_and_topics),
+		cmocka_unit_test(expressions),	  cmocka_unit_test(a_batch),
+		cmocka_unit_test(parameters),	  cmocka_unit_test(partitions_and_positions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -366,14 +366,61 @@ all_columns(void **state)
 	handlers_free(&handlers);
 }
 
+/* A large transaction's memory is given back by the next one. */
+static void
+large_memory_is_given_back(void **state)
+{
+	static const size_t size = (size_t) 9 << 20;
+	char *text = malloc(size + 1);
+	PgParams params;
+
+	(void) state;
+	assert_non_null(text);
+	memset(text, 'x', size);
+	text[size] = '\0';
+	pg_params_init(&params);
+	pg_params_start(&params);
+	pg_params_put_text(&params, text);
+	assert_true(pg_params_finish(&params));
+	assert_int_equal(params.lengths[0], size);
+	pg_params_start(&params);
+	assert_int_equal(params.scratch.capacity, 0);
+	pg_params_put_text(&params, "a");
+	assert_true(pg_params_finish(&params));
+	assert_int_equal(params.lengths[0], 1);
+	pg_params_free(&params);
+	free(text);
+}
+
+static void
+headers_end_where_they_are_cut(void **state)
+{
+	static const uint8_t bytes[] = {0, 0, 0, 1, 'a', 0, 0, 0, 9, 'b'};
+	InboxHeader header;
+	Reader reader;
+
+	(void) state;
+	reader_init(&reader, bytes, sizeof(bytes));
+	assert_false(raw_headers_next(&reader, &header));
+	assert_true(reader.failed);
+	/* And stay so. */
+	assert_false(raw_headers_next(&reader, &header));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(positions),		 cmocka_unit_test(all_columns),
-		cmocka_unit_test(bytes_of_an_array), cmocka_unit_test(an_empty_array_has_no_dimension),
-		cmocka_unit_test(elements),			 cmocka_unit_test(latest_keeps_the_last_of_each_key),
-		cmocka_unit_test(many_keys),		 cmocka_unit_test(moves_and_places),
+		cmocka_unit_test(large_memory_is_given_back),
+		cmocka_unit_test(headers_end_where_they_are_cut),
+		cmocka_unit_test(positions),
+		cmocka_unit_test(all_columns),
+		cmocka_unit_test(bytes_of_an_array),
+		cmocka_unit_test(an_empty_array_has_no_dimension),
+		cmocka_unit_test(elements),
+		cmocka_unit_test(latest_keeps_the_last_of_each_key),
+		cmocka_unit_test(many_keys),
+		cmocka_unit_test(moves_and_places),
 		cmocka_unit_test(letters),
 	};
 

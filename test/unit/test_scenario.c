@@ -411,10 +411,32 @@ characters_of_several_bytes(void **state)
 	assert_non_null(strstr(error.message, ":1:15: "));
 }
 
+/* As many expectations as there is room for, and one more. */
+static void
+too_many_expectations(void **state)
+{
+	static char text[SCENARIO_EXPECTATIONS_MAX * 40 + 200];
+	Error error;
+
+	(void) state;
+	memcpy(text, HEAD, sizeof(HEAD));
+	for (int i = 0; i < SCENARIO_EXPECTATIONS_MAX; i++)
+		strncat(text, "expect outbox lost = 0\n", 30);
+	assert_true(parse(text, &error));
+	assert_int_equal(scenario.expectation_count, SCENARIO_EXPECTATIONS_MAX);
+	strncat(text, "expect outbox lost = 0\n", 30);
+	assert_false(parse(text, &error));
+	memcpy(text, SHOP HEAD, sizeof(SHOP HEAD));
+	for (int i = 0; i <= SCENARIO_EXPECTATIONS_MAX; i++)
+		strncat(text, "expect outbox partial = 0\n", 30);
+	assert_false(parse(text, &error));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(too_many_expectations),
 		cmocka_unit_test(cut_short),
 		cmocka_unit_test(characters_of_several_bytes),
 		cmocka_unit_test(everything),

@@ -288,14 +288,44 @@ schemas(void **state)
 	buffer_free(&sql);
 }
 
+/* Whatever of an order is another one makes it different. */
+static void
+differs_in_one_thing(void **state)
+{
+	(void) state;
+	for (int what = 0; what < 5; what++)
+	{
+		ShopOrder order = order_of(0);
+
+		fill(SHOP_OUTBOX);
+		hear_all(SERVICE_INVENTORY);
+		add_up(SERVICE_INVENTORY);
+		order.product += what == 0;
+		order.version += what == 1;
+		order.quantity += what == 2;
+		order.cents += what == 3;
+		shop_books_heard(books, SERVICE_INVENTORY, 0, &order, 5 * MS);
+		shop_books_heard(books, SERVICE_INVENTORY, ORDERS, &order, 5 * MS);
+		shop_books_stored(books, ORDERS, &order);
+		assert_true(shop_books_close(books, &(ShopMoments){.quiet = true}, &result));
+		shop_books_free(books);
+		assert_int_equal(result.services[SERVICE_INVENTORY].different, what < 4);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(beyond_the_books),	   cmocka_unit_test(schemas),
-		cmocka_unit_test(all_is_well),		   cmocka_unit_test(one_is_late),
-		cmocka_unit_test(never_drained),	   cmocka_unit_test(refused_halfway),
-		cmocka_unit_test(says_something_else), cmocka_unit_test(orders),
+		cmocka_unit_test(differs_in_one_thing),
+		cmocka_unit_test(beyond_the_books),
+		cmocka_unit_test(schemas),
+		cmocka_unit_test(all_is_well),
+		cmocka_unit_test(one_is_late),
+		cmocka_unit_test(never_drained),
+		cmocka_unit_test(refused_halfway),
+		cmocka_unit_test(says_something_else),
+		cmocka_unit_test(orders),
 	};
 
 	return cmocka_run_group_tests_name("shop_books", tests, NULL, NULL);
