@@ -23,6 +23,7 @@
 #include "error.h"
 #include "position.h"
 #include "reader.h"
+#include "unjudged.h"
 
 #define BATCH_ID_TEXT_MAX 63 /* bytes of the header "id" or "ce_id" that are kept */
 
@@ -37,7 +38,8 @@ typedef struct BatchRecord
 	bool by_id;			  /* has an id, and the target judges it by that */
 	bool flagged;		  /* sent again, out of order */
 	bool known;			  /* the target has its id */
-	bool dead; /* a dead letter: it moves progress and position, and reaches no handler */
+	bool dead;		   /* a dead letter: it moves progress and position, and reaches no handler */
+	Unjudged unjudged; /* it can only become a dead letter */
 	bool has_uuid;
 	bool has_position; /* one that counts as reached */
 	uint8_t uuid[UUID_SIZE];

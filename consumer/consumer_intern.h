@@ -137,6 +137,11 @@ extern MUST_CHECK bool consumer_keep_headers(Consumer *consumer, const InboxReco
 											 Batch *batch, BatchRecord *to);
 /* Of the first record that waits: false when the consumer has to stop there. */
 extern MUST_CHECK bool consumer_letter_begin(Lane *lane, const TargetFailure *failure);
+/*
+ * How many of the first so many records come before one that can only become a dead letter; when
+ * that is the first that waits it begins to be one, and there are none.
+ */
+extern size_t consumer_letter_before(Lane *lane, size_t count);
 extern void consumer_letter_step(Lane *lane);
 /* Nothing is applied in the lane until it has a place. */
 extern bool consumer_letter_waits(const Lane *lane);

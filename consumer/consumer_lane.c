@@ -199,8 +199,9 @@ next_records(Lane *lane, bool probe)
 		lane->filling = swap;
 		sizer_forget(&lane->sizer);
 	}
-	return sizer_next(&lane->sizer, batch_left(lane->applying),
-					  probe ? lane->consumer->config->probe_records : 0);
+	return consumer_letter_before(lane,
+								  sizer_next(&lane->sizer, batch_left(lane->applying),
+											 probe ? lane->consumer->config->probe_records : 0));
 }
 
 static void

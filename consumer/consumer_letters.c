@@ -2,7 +2,8 @@
  * consumer_letters.c
  *	  An event that can't be applied becomes a dead letter: docs/decisions/0150, 0151.
  *
- * Refuses handlers whose policy is to stop.
+ * Refuses handlers whose policy is to stop.  So does one that can't be judged, before
+ * it is given to the target.
  *
  * Invariants: a record is "dead" only when its letter has a place, acknowledged by
  * Kafka or in the row that is to come; the row is written in the transaction that
@@ -84,25 +85,56 @@ mend_text(char *text)
 	}
 }
 
+static void
+begin(Lane *lane, const BatchRecord *record, int handler, const Error *error)
+{
+	ConsumerLetter *letter = &lane->letter;
+
+	letter->phase = LETTER_TO_SEND;
+	letter->form = DEAD_LETTER_FULL;
+	letter->slot = record->slot;
+	letter->offset = record->offset;
+	letter->handler = handler;
+	letter->retry_at = 0;
+	letter->error = *error;
+	mend_text(letter->error.message);
+	backoff_reset(&letter->backoff);
+}
+
 bool
 consumer_letter_begin(Lane *lane, const TargetFailure *failure)
 {
-	ConsumerLetter *letter = &lane->letter;
 	const BatchRecord *record = &lane->applying->records[lane->applying->head];
 
 	if (record->dead ||
 		handlers_policy(lane->consumer->handlers, record->topic, failure->handler) == HANDLER_STOP)
 		return false;
-	letter->phase = LETTER_TO_SEND;
-	letter->form = DEAD_LETTER_FULL;
-	letter->slot = record->slot;
-	letter->offset = record->offset;
-	letter->handler = failure->handler;
-	letter->retry_at = 0;
-	letter->error = failure->error;
-	mend_text(letter->error.message);
-	backoff_reset(&letter->backoff);
+	begin(lane, record, failure->handler, &failure->error);
 	return true;
+}
+
+static bool
+is_put_aside(const BatchRecord *record)
+{
+	return record->unjudged != UNJUDGED_NOT && !record->dropped && !record->dead;
+}
+
+size_t
+consumer_letter_before(Lane *lane, size_t count)
+{
+	const BatchRecord *records = &lane->applying->records[lane->applying->head];
+	size_t before = 0;
+	Error error;
+
+	while (before < count && !is_put_aside(&records[before]))
+		before++;
+	if (before > 0 || count == 0)
+		return before;
+	error_clear(&error);
+	error_permanent(&error, EXIT_DATA, "the record %s", unjudged_reason(records->unjudged));
+	snprintf(error.sqlstate, sizeof(error.sqlstate), "%s", UNJUDGED_SQLSTATE);
+	begin(lane, records, -1, &error);
+	return 0;
 }
 
 bool

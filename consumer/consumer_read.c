@@ -6,7 +6,7 @@
  * A record counts once: below what was received it is dropped here.  Of those
  * that go by position, one at or below the highest of its source goes on without
  * its bytes, as a repetition; those that go by id are judged by the target.  What
- * can't be judged stops the consumer.
+ * can't be judged is put aside, or stops the consumer: see unjudged.h.
  */
 #include "consumer_intern.h"
 
@@ -74,6 +74,19 @@ stop_at(Consumer *consumer, const InboxRecord *record, int exit_code, const char
 	consumer->finishing = true;
 }
 
+/* A dead letter, where every handler of its topic makes those; false: the consumer has to stop. */
+static bool
+put_aside(Consumer *consumer, const InboxRecord *record, Unjudged unjudged, BatchRecord *to)
+{
+	if (handlers_policy(consumer->handlers, to->topic, -1) == HANDLER_STOP)
+	{
+		stop_at(consumer, record, EXIT_DATA, unjudged_reason(unjudged), unjudged_hint(unjudged));
+		return false;
+	}
+	to->unjudged = unjudged;
+	return true;
+}
+
 /* The record isn't of the topic that the progress speaks of. */
 static void
 stop_at_another(Consumer *consumer, const Partition *partition, const InboxRecord *record,
@@ -128,17 +141,6 @@ look_back(Consumer *consumer, Partition *partition, const InboxRecord *record)
 					"is newer than what was applied behind it, which is gone");
 }
 
-/* Reads the header of that position; false when it is none. */
-static bool
-parse_position(const InboxHeader *found, char *source_id, Position *position)
-{
-	ByteView text = found->value;
-
-	return text.data != NULL &&
-		   position_parse((const char *) text.data, text.len, source_id, position) &&
-		   position->ordinal <= INT64_MAX;
-}
-
 /*
  * Takes a position as reached, or says that it was: "repeated".  Then it goes on
  * without its bytes where "by_position" says that this counts.  False without
@@ -182,7 +184,7 @@ judge_flagged(Consumer *consumer, const InboxRecord *record, BatchRecord *to)
 		(created.data != NULL && memchr(created.data, '\0', created.len) != NULL))
 		created = (ByteView){NULL, 0};
 	if (!batch_copy(filling(consumer, to), created, &to->created_at) ||
-		(found != NULL && parse_position(found, source_id, &position) &&
+		(found != NULL && record_position(found, source_id, &position) &&
 		 !batch_copy(filling(consumer, to), found->value, &to->position_text)))
 		return error_bug(&consumer->failure, "out of memory");
 	return true;
@@ -207,19 +209,13 @@ judge(Consumer *consumer, Partition *partition, const InboxRecord *record, Batch
 	}
 	else if (found != NULL)
 	{
-		if (parse_position(found, source_id, &to->position))
+		if (record_position(found, source_id, &to->position))
 		{
 			if (!reach(consumer, partition, found->value, source_id, dedupe == DEDUPE_POSITION, to))
 				return false;
 		}
 		else if (dedupe == DEDUPE_POSITION)
-		{
-			stop_at(consumer, record, EXIT_DATA,
-					"has an invalid header \"" ENVELOPE_HEADER_POSITION "\"",
-					"Only outbox-relay may use that name; with \"dedupe\" id or none it isn't "
-					"looked at.");
-			return false;
-		}
+			return put_aside(consumer, record, UNJUDGED_POSITION, to);
 	}
 	switch (dedupe)
 	{
@@ -234,11 +230,11 @@ judge(Consumer *consumer, Partition *partition, const InboxRecord *record, Batch
 	}
 	if (to->by_id || (dedupe == DEDUPE_POSITION && !flagged))
 		return true;
-	stop_at(
-		consumer, record, EXIT_DATA,
-		flagged ? "is a replayed event without an id to judge it by" : "has no id to judge it by",
-		"An id is a header \"id\" or \"ce_id\" of 1 to 63 bytes of UTF-8. With \"dedupe = none\" "
-		"every record of the topic is applied.");
+	if (flagged)
+		return put_aside(consumer, record, UNJUDGED_REPLAYED, to);
+	/* The topic isn't what its setting says, and this may be true of every record. */
+	stop_at(consumer, record, EXIT_DATA, "has no id to judge it by",
+			unjudged_hint(UNJUDGED_REPLAYED));
 	return false;
 }
 

@@ -33,6 +33,16 @@ record_header_value(const InboxRecord *record, const char *name)
 	return found != NULL ? found->value : (ByteView){NULL, 0};
 }
 
+bool
+record_position(const InboxHeader *header, char *source_id, Position *position)
+{
+	ByteView text = header->value;
+
+	return text.data != NULL &&
+		   position_parse((const char *) text.data, text.len, source_id, position) &&
+		   position->ordinal <= INT64_MAX;
+}
+
 /* Of the profile cloudevents; see envelope.h for why nobody can make it look like one. */
 static bool
 is_cloudevent(const InboxRecord *record)

@@ -14,6 +14,9 @@ extern const InboxHeader *record_header(const InboxRecord *record, const char *n
 /* Its value, as a view; the NULL view when there is none, or it is null. */
 extern ByteView record_header_value(const InboxRecord *record, const char *name);
 
+/* Reads the header of a position; false when it is none. */
+extern bool record_position(const InboxHeader *header, char *source_id, Position *position);
+
 /* An id that can be kept as text; "" for others.  id has BATCH_ID_TEXT_MAX + 1. */
 extern void record_id(const InboxRecord *record, char *id);
 

@@ -105,6 +105,8 @@ fill_batch(Redrive *redrive, const WaitingLetter *letter, const LetterRecord *re
 						.key = record->key,
 						.value = record->value};
 	const InboxHeader *position;
+	char source_id[SOURCE_ID_MAX + 1];
+	Position parsed;
 	BatchRecord *to;
 
 	batch_clear(&redrive->batch);
@@ -118,7 +120,9 @@ fill_batch(Redrive *redrive, const WaitingLetter *letter, const LetterRecord *re
 	record_id(&from, to->id);
 	position = record_header(&from, ENVELOPE_HEADER_POSITION);
 	if (!record_copy(&from, redrive->handlers->topic_headers[topic], &redrive->batch, to) ||
-		(position != NULL && !batch_copy(&redrive->batch, position->value, &to->position_text)))
+		/* One that is none may be anything, and no text. */
+		(position != NULL && record_position(position, source_id, &parsed) &&
+		 !batch_copy(&redrive->batch, position->value, &to->position_text)))
 		return false;
 	batch_commit(&redrive->batch);
 	return true;

@@ -21,6 +21,8 @@ static const SqlstateRule rules[] = {
 	{"55P03", FAILURE_TRANSIENT}, /* lock_not_available */
 	{"55006", FAILURE_TRANSIENT}, /* object_in_use */
 	{"40002", FAILURE_DATA},	  /* transaction_integrity_constraint_violation */
+	{"54000", FAILURE_DATA},	  /* program_limit_exceeded: a key that is too long for an index */
+	{"54001", FAILURE_DATA},	  /* statement_too_complex: JSON that is nested too deeply */
 
 	{"0A", FAILURE_CONFIGURATION},	  /* feature_not_supported */
 	{"21", FAILURE_CONFIGURATION},	  /* cardinality_violation */
@@ -30,7 +32,7 @@ static const SqlstateRule rules[] = {
 	{"3D", FAILURE_CONFIGURATION},	  /* invalid_catalog_name */
 	{"3F", FAILURE_CONFIGURATION},	  /* invalid_schema_name */
 	{"42", FAILURE_CONFIGURATION},	  /* syntax_error_or_access_rule_violation */
-	{"54", FAILURE_CONFIGURATION},	  /* program_limit_exceeded */
+	{"54", FAILURE_CONFIGURATION},	  /* too many columns, too many arguments */
 
 	{"22", FAILURE_DATA}, /* data_exception */
 	{"23", FAILURE_DATA}, /* integrity_constraint_violation */

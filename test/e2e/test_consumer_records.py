@@ -4,6 +4,7 @@ import uuid
 import pytest
 from confluent_kafka import Producer
 
+from harness.daemon import run_once
 from harness.feed import Feed
 from harness.wait import until
 
@@ -55,19 +56,56 @@ def test_records_by_other_producers(stage):
         assert not consumer.problems()
 
 
-@pytest.mark.parametrize("position", [
-    b"", b"x", b"elsewhere/1.1/0/100", b"elsewhere/0.1/0/100/0", b"elsewhere/1.1/0/100/-1",
-    b"elsewhere/1.1/0/100/99999999999999999999", b"\xff\xfe/1.1/0/1/0", b"a" * 5000,
-    b"elsewhere/1.1/0/100/0\x00", None])
-def test_a_malformed_position(stage, exits, position):
+# "feed" is the source of the feed's own, which go up to 0/FF: none of these may count as reached.
+NONSENSE = [
+    b"", b"x", b"elsewhere/1.1/0/100", b"elsewhere/0.1/0/100/0", b"elsewhere/1.1/0/100/-1", b"feed/1.1/0/-100/0",
+    b"feed/-1.1/0/100/0", b"feed/1.1/FFFFFFFFF/0/0", b"feed/1.1/0/FFFFFFFFF/0", b"feed/99999999999.1/0/1/0",
+    b"feed/1.1/0/100/9223372036854775808", b"elsewhere/1.1/0/100/99999999999999999999", b"\xff\xfe/1.1/0/1/0", b"a" * 5000,
+    b"feed/1.1/0/100/0\x00", b"feed/1.1/0/100/0 ", b"feed /1.1/0/100/0", b"'/1.1/0/100/0", None]
+
+
+def test_a_malformed_position(stage, exits):
+    """The record becomes a dead letter that says so, and nobody behind it waits; redrive applies it after all."""
     feed = Feed(stage, partitions=1)
     feed.send(3)
-    feed.put(0, b"x", headers=[("id", new_id(1)), ("outbox-position", position)])
+    for number, position in enumerate(NONSENSE):
+        feed.put(0, b"%d" % number, headers=[("id", new_id(number)), ("outbox-position", position)])
+    feed.put(0, b"flagged", headers=[("outbox-replayed", b"gap")])
+    feed.send(3)
+    consumer = stage.consumer().start()
+    feed.wait_applied()
+    letters = stage.target_sql("SELECT event_id, sqlstate, message, letter_topic FROM outbox_inbox.dead_letter ORDER BY number")
+    reason = "the record has an invalid header \"outbox-position\""
+    assert letters == [(new_id(number), "OBX05", reason, stage.letters()) for number in range(len(NONSENSE))] + [
+        (None, "OBX05", "the record is a replayed event without an id to judge it by", stage.letters())]
+    records = stage.broker.read(stage.letters())
+    assert [dict(record.headers).get("outbox-position") for record in records] == NONSENSE + [None]
+    assert {dict(record.headers)["outbox-error-sqlstate"] for record in records} == {b"OBX05"}
+    assert consumer.metric("outbox_consumer_dead_lettered_events_total") == len(NONSENSE) + 1
+    feed.send(3)
+    feed.wait_applied()
+    assert consumer.stop() == 0 and not consumer.problems()
+    # Whoever looked at them may have them applied: also where a handler wants the position.
+    stage.handlers[feed.topic]["sql"] = stage.handlers[feed.topic]["sql"].replace("payload::text", "payload || coalesce(position, '-')")
+    done = run_once(stage.consumer("redrive", command=("redrive",)))
+    assert done.status == 0, done
+    assert stage.payloads()[-len(NONSENSE) - 1:] == [f"{number}-" for number in range(len(NONSENSE))] + ["flagged-"]
+
+
+@pytest.mark.parametrize("headers, words", [
+    ([("outbox-position", b"x")], "invalid header \"outbox-position\""),
+    ([("outbox-replayed", b"x")], "replayed event without an id"),
+])
+def test_a_record_that_cannot_be_judged_stops_who_wants_to_stop(stage, exits, headers, words):
+    feed = Feed(stage, partitions=1)
+    stage.handlers[feed.topic]["on_error"] = "stop"
+    feed.send(3)
+    feed.put(0, b"x", headers=headers)
     feed.flush()
     consumer = stage.consumer().start(ready=False)
     assert consumer.wait_exit() == exits["EXIT_DATA"], consumer.log()
     problem, = consumer.problems()
-    assert "outbox-position" in problem["msg"] and "offset 3" in problem["msg"]
+    assert words in problem["msg"] and "offset 3" in problem["msg"] and problem["hint"]
     feed.check()
 
 

@@ -32,6 +32,10 @@ mutant("judged-nothing-by-id", "judged", "consumer_read.c", "\t\tcase DEDUPE_NON
        "\t\tcase DEDUPE_NONE:\n\t\t\tto->by_id = to->id[0] != '\\0';\n\t\t\treturn true;", f"{JUDGE}:by_nothing")
 mutant("judged-without-an-id", "judged", "consumer_read.c", "if (to->by_id || (dedupe == DEDUPE_POSITION && !flagged))", "if (to->id[0] != 1)",
        f"{JUDGE}:what_cannot_be_judged")
+mutant("judged-nobody-stops", "judged", "consumer_read.c", "if (handlers_policy(consumer->handlers, to->topic, -1) == HANDLER_STOP)\n\t{\n\t\tstop_at(",
+       "if (false)\n\t{\n\t\tstop_at(", f"{JUDGE}:what_cannot_be_judged")
+mutant("judged-with-the-batch", "judged", "consumer_letters.c", "while (before < count && !is_put_aside(&records[before]))", "while (before < count)",
+       f"{JUDGE}:what_cannot_be_judged_is_put_aside")
 mutant("ids-of-repetitions", "ids", "batch.h", "return !record->repeated && !record->known", "return !record->known",
        f"{IDS}:ids_applied_by_position_are_recorded")
 mutant("ids-known-and-handled", "ids", "batch.h", "return !record->repeated && !record->known && ", "return !record->repeated && ",

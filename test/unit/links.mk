@@ -19,7 +19,7 @@ LINK_test_batch = consumer/batch.o
 LINK_test_cloudevents = $(ROUTER)
 LINK_test_command_args = relay/command_args.o
 # The conductor of the consumer, over fakes.
-CONDUCTOR = consumer/consumer.o consumer/consumer_apply.o consumer/consumer_breaker.o consumer/consumer_lag.o consumer/consumer_lane.o consumer/consumer_letters.o consumer/consumer_places.o consumer/consumer_progress.o consumer/consumer_read.o consumer/record.o consumer/batch.o consumer/dead_letter.o consumer/raw_headers.o consumer/handlers.o consumer/handler_topics.o consumer/topic_match.o consumer/handler_sql.o consumer/partitions.o consumer/pg_arrays.o consumer/positions.o consumer/retry.o consumer/sizer.o consumer/sql_scan.o consumer/sqlstate.o consumer/stats.o
+CONDUCTOR = consumer/consumer.o consumer/consumer_apply.o consumer/consumer_breaker.o consumer/consumer_lag.o consumer/consumer_lane.o consumer/consumer_letters.o consumer/consumer_places.o consumer/consumer_progress.o consumer/consumer_read.o consumer/record.o consumer/unjudged.o consumer/batch.o consumer/dead_letter.o consumer/raw_headers.o consumer/handlers.o consumer/handler_topics.o consumer/topic_match.o consumer/handler_sql.o consumer/partitions.o consumer/pg_arrays.o consumer/positions.o consumer/retry.o consumer/sizer.o consumer/sql_scan.o consumer/sqlstate.o consumer/stats.o
 LINK_test_consumer_breaker = $(CONDUCTOR)
 LINK_test_consumer_gone = $(CONDUCTOR)
 LINK_test_consumer_judge = $(CONDUCTOR)

@@ -20,7 +20,9 @@ static Scene scene;
 static const FakeRecord *given;
 static BatchRecord applied[RECORDS_MAX]; /* bytes aren't valid any more */
 static size_t applied_count;
-static int64_t reached; /* commit LSN of the position that moved; -1: none */
+static int64_t reached;				   /* commit LSN of the position that moved; -1: none */
+static const char *on_error;		   /* of the handler; NULL: the default */
+static char letters[RECORDS_MAX * 64]; /* offset and message of each */
 
 static void
 add_headers(InboxRecord *record)
@@ -49,6 +51,10 @@ judge_and_keep(FakeTarget *target, const TargetApply *apply)
 		assert_true(applied_count < RECORDS_MAX);
 		applied[applied_count++] = *record;
 	}
+	if (apply->letter != NULL)
+		snprintf(letters + strlen(letters), sizeof(letters) - strlen(letters), "%lld %s %s; ",
+				 (long long) apply->letter->offset, apply->letter->sqlstate,
+				 apply->letter->message);
 	if (apply->position_count > 0)
 		reached = (int64_t) apply->positions[0].position.commit_lsn;
 }
@@ -66,10 +72,12 @@ consume(const char *dedupe, const FakeRecord *records, size_t count)
 	scene.target.look = judge_and_keep;
 	given = records;
 	applied_count = 0;
+	letters[0] = '\0';
 	reached = -1;
 	scene.config.inbox_retention_usec = 7200 * SEC;
 	scene.config.lag_interval_usec = 3600 * SEC;
 	assert_true(handlers_set_rules(&scene.handlers, 0, dedupe, NULL, &error));
+	assert_true(handlers_set_policy(&scene.handlers, on_error, NULL, &error));
 	scene_start(&scene);
 	(void) scene_run(&scene, 5 * SEC);
 }
@@ -82,10 +90,12 @@ finish(void)
 	scene_close(&scene);
 }
 
-/* One record: n new by its own, r a repetition, i judged by id, k the same and known. */
+/* One record: n new by its own, r a repetition, i judged by id, k the same and known, d a dead letter. */
 static char
 verdict(const BatchRecord *record)
 {
+	if (record->dead)
+		return 'd';
 	if (record->repeated)
 		return 'r';
 	if (record->known)
@@ -156,6 +166,33 @@ by_nothing(void **state)
 	finish();
 }
 
+/* Where letters are made they go on; nothing of such a record moves a position or is judged. */
+static void
+what_cannot_be_judged_is_put_aside(void **state)
+{
+	static const FakeRecord records[] = {
+		{{{"id", ID}, {"outbox-position", "s/1.1/0/5/0"}}},
+		{{{"id", "a"}, {"outbox-position", "s/1.1/0/FFFFFFFFFFFFFFFFF/0"}}},
+		{{{"id", "b"}, {"outbox-position", "s/1.1/0/-6/0"}}},
+		{{{"outbox-replayed", "gap"}, {"outbox-position", "s/1.1/0/9/0"}}},
+		{{{"id", "c"}, {"outbox-position", "s/1.1/0/7/0"}}},
+		{{{"outbox-position", ""}}},
+	};
+
+	(void) state;
+	consume("position", records, LENGTH(records));
+	expect("ndddnd", 7);
+	assert_string_equal(letters,
+						"1 OBX05 the record has an invalid header \"outbox-position\"; "
+						"2 OBX05 the record has an invalid header \"outbox-position\"; "
+						"3 OBX05 the record is a replayed event without an id to judge it by; "
+						"5 OBX05 the record has an invalid header \"outbox-position\"; ");
+	assert_int_equal(scene.consumer->stats.applied, 2);
+	assert_int_equal(scene.consumer->dead_lettered[scene.handlers.count], 4);
+	assert_int_equal(scene.target.next, LENGTH(records));
+	finish();
+}
+
 /* Each stops at its second record, with the first applied. */
 static void
 what_cannot_be_judged(void **state)
@@ -163,16 +200,18 @@ what_cannot_be_judged(void **state)
 	static const struct
 	{
 		const char *dedupe;
+		const char *on_error;
 		FakeRecord records[2];
 		const char *words;
 	} rows[] = {
-		{"position", {{{{"id", "a"}}}, {{{"outbox-replayed", "gap"}}}}, "without an id"},
+		{"position", "stop", {{{{"id", "a"}}}, {{{"outbox-replayed", "gap"}}}}, "without an id"},
 		{"position",
+		 "stop",
 		 {{{{NULL, NULL}}}, {{{"id", ""}, {"outbox-replayed", "gap"}}}},
 		 "without an id"},
-		{"position", {{{{"id", "a"}}}, {{{"outbox-position", "x"}}}}, "invalid header"},
-		{"id", {{{{"id", "a"}}}, {{{"outbox-position", "s/1.1/0/5/0"}}}}, "has no id"},
-		{"id", {{{{"id", "a"}}}, {{{NULL, NULL}}}}, "has no id"},
+		{"position", "stop", {{{{"id", "a"}}}, {{{"outbox-position", "x"}}}}, "invalid header"},
+		{"id", NULL, {{{{"id", "a"}}}, {{{"outbox-position", "s/1.1/0/5/0"}}}}, "has no id"},
+		{"id", NULL, {{{{"id", "a"}}}, {{{NULL, NULL}}}}, "has no id"},
 	};
 
 	(void) state;
@@ -180,7 +219,9 @@ what_cannot_be_judged(void **state)
 	{
 		const Error *error;
 
+		on_error = rows[i].on_error;
 		consume(rows[i].dedupe, rows[i].records, 2);
+		on_error = NULL;
 		assert_int_equal(applied_count, 1);
 		assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
 		if (strstr(error->message, rows[i].words) == NULL ||
@@ -197,6 +238,7 @@ main(void)
 		cmocka_unit_test(by_position),
 		cmocka_unit_test(by_id),
 		cmocka_unit_test(by_nothing),
+		cmocka_unit_test(what_cannot_be_judged_is_put_aside),
 		cmocka_unit_test(what_cannot_be_judged),
 	};
 
