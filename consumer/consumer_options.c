@@ -122,6 +122,10 @@ static const OptionSpec consumer_specs[] = {
 	{"log.level", OPTION_ENUM, "info", 0, 0, "debug|info|warning|error", "", 0, "What is logged."},
 	{"log.format", OPTION_ENUM, "auto", 0, 0, "auto|text|json", "", 0,
 	 "auto: text on a terminal, JSON elsewhere."},
+	{"process.core_dumps", OPTION_BOOL, "off", 0, 0, NULL, "", 0,
+	 "off: a crash leaves no core file, and nobody but root reads the memory and the environment "
+	 "of "
+	 "this process: passwords and events are in both. on: as the system has it, for debugging."},
 	{NULL, OPTION_TEXT, NULL, 0, 0, NULL, NULL, 0, NULL}};
 
 const OptionTable consumer_option_table = {.program = "outbox-consumer",

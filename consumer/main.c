@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "consumer.h"
 #include "consumer_metrics.h"
+#include "core_dump.h"
 #include "exit_codes.h"
 #include "http.h"
 #include "kafka_conf.h"
@@ -429,6 +430,8 @@ main(int argc, char **argv)
 	Error error;
 	int status;
 
+	/* Before a secret is read. */
+	core_dump_forbid();
 	error_clear(&error);
 	log_init("consumer", LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
 	for (int i = 1; i < argc; i++)
@@ -451,6 +454,8 @@ main(int argc, char **argv)
 		status = report(&error);
 	else
 	{
+		if (options_bool(options, "process.core_dumps"))
+			core_dump_allow();
 		start_log(options);
 		options_warn(options, warn, NULL);
 		/* What is left are the command and what nobody knows: options may come before it. */

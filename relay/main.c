@@ -3,6 +3,7 @@
  *	  outbox-relay: commands, exit status.  The only file that exits; daemon.c has the loop.
  */
 #include "command_line.h"
+#include "core_dump.h"
 #include "daemon.h"
 #include "exit_codes.h"
 #include "kafka_conf.h"
@@ -196,6 +197,8 @@ main(int argc, char **argv)
 	Error error;
 	int status;
 
+	/* Before a secret is read. */
+	core_dump_forbid();
 	error_clear(&error);
 	log_init("relay", LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
 	options = options_create(&relay_option_table);
@@ -209,6 +212,8 @@ main(int argc, char **argv)
 		config_source_free(&source);
 		return status;
 	}
+	if (options_bool(options, "process.core_dumps"))
+		core_dump_allow();
 	daemon_start_log(options);
 	options_warn(options, warn, NULL);
 	status = EXIT_OK;

@@ -189,7 +189,10 @@ class Daemon:
             return int(re.search(field + r":\s+(\d+) kB", file.read()).group(1)) * 1024
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except PermissionError:     # nobody but root may look; it may look at itself
+            return int(self.metric("process_open_fds"))
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
