@@ -7,7 +7,8 @@
  * read and dropped, up to HTTP_REQUEST_MAX.  A POST is an order, and taken from
  * this machine alone, wherever the server listens.  One that a browser sends from
  * another site's page (its Origin is not the Host) is refused; a site whose name
- * somebody made lead here shows itself by that name in Host.
+ * somebody made lead here shows itself by that name in Host.  Where the server listens on
+ * the loopback alone, such a name gets no page either.
  */
 #include "http.h"
 
@@ -16,14 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "http_clients.h"
 #include "http_listen.h"
 #include "http_peer.h"
+#include "loopback.h"
 
 #define HTTP_REQUEST_MAX (64 * 1024)
 #define HTTP_RESPONSE_MAX ((size_t) 64 * 1024 * 1024)
-#define HTTP_CONNECTIONS_MAX 64
 #define HTTP_IDLE_SECONDS 15
 
 struct HttpServer
@@ -33,6 +36,8 @@ struct HttpServer
 	void *arg;
 	int fd;
 	int port;
+	bool on_loopback; /* nobody from outside reaches it */
+	HttpClients clients;
 };
 
 /* What is kept between the calls for one request. */
@@ -81,8 +86,11 @@ respond_text(struct MHD_Connection *connection, int status, const char *text)
 
 /* The status to refuse a request with, from its head, and why; 0 to go on. */
 static int
-refuse_head(struct MHD_Connection *connection, const char *method, const char **why)
+refuse_head(const HttpServer *server, struct MHD_Connection *connection, const char *method,
+			const char **why)
 {
+	const char *host =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 	const char *length;
 	bool is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
 
@@ -100,6 +108,11 @@ refuse_head(struct MHD_Connection *connection, const char *method, const char **
 	if (is_post && !http_same_origin(connection))
 	{
 		*why = "refused: sent from another site's page";
+		return MHD_HTTP_FORBIDDEN;
+	}
+	if (server->on_loopback && host != NULL && !loopback_host(host))
+	{
+		*why = "refused: this is localhost, 127.0.0.1 or [::1], and has no other name";
 		return MHD_HTTP_FORBIDDEN;
 	}
 	*why = "request too large";
@@ -149,7 +162,7 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 	if (request == NULL)
 	{
 		const char *why;
-		int status = refuse_head(connection, method, &why);
+		int status = refuse_head(server, connection, method, &why);
 
 		request = calloc(1, sizeof(*request));
 		if (request == NULL)
@@ -174,11 +187,60 @@ static void
 on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 			 enum MHD_RequestTerminationCode reason)
 {
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	HttpClient *client = info != NULL ? info->socket_context : NULL;
+
 	(void) cls;
-	(void) connection;
 	(void) reason;
 	free(*con_cls);
 	*con_cls = NULL;
+	if (client != NULL)
+		client->since = clock_mono();
+}
+
+/* The library sees the end of the connection, and closes it. */
+static void
+cut_off(HttpServer *server, MonoUsec now)
+{
+	const HttpClient *client;
+
+	while ((client = http_clients_next_to_go(&server->clients, now)) != NULL)
+		shutdown(client->fd, SHUT_RDWR);
+}
+
+/* The library calls this when somebody comes, and when they have gone. */
+static void
+on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	HttpServer *server = cls;
+	const union MHD_ConnectionInfo *info;
+	MonoUsec now;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+	{
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		now = clock_mono();
+		*socket_context =
+			info != NULL ? http_clients_add(&server->clients, info->connect_fd, now) : NULL;
+		cut_off(server, now);
+	}
+	else if (*socket_context != NULL)
+	{
+		http_clients_remove(&server->clients, *socket_context);
+		*socket_context = NULL;
+	}
+}
+
+static bool
+is_on_loopback(int listen_fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	return getsockname(listen_fd, (struct sockaddr *) &address, &len) == 0 &&
+		   loopback_address((const struct sockaddr *) &address);
 }
 
 HttpServer *
@@ -200,12 +262,14 @@ http_start(const char *listen_at, HttpHandler handler, void *arg, Error *error)
 	server->handler = handler;
 	server->arg = arg;
 	server->port = http_listen_port(listen_fd);
+	server->on_loopback = is_on_loopback(listen_fd);
+	http_clients_init(&server->clients);
 	/* From here on the library owns the socket, whether it starts or not. */
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int) HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int) HTTP_IDLE_SECONDS, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, server, MHD_OPTION_CONNECTION_LIMIT, (unsigned int) HTTP_CLIENTS_ROOM,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) HTTP_IDLE_SECONDS, MHD_OPTION_END);
 	info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
 								  : NULL;
 	if (info == NULL)
@@ -245,6 +309,8 @@ http_wake_at(const HttpServer *server, MonoUsec now)
 void
 http_run(HttpServer *server)
 {
+	if (server->clients.count > 0)
+		cut_off(server, clock_mono());
 	MHD_run(server->daemon);
 }
 

@@ -4,6 +4,9 @@
  *	  the program's own loop (libmicrohttpd with an external epoll descriptor;
  *	  no thread of its own).
  *
+ * Nobody keeps others out or grows it: bodies are dropped, and connections are few and short
+ * (http_clients.h).
+ *
  * The handler is called from http_run() and must not block.
  */
 #ifndef OUTBOX_COMMON_HTTP_H
@@ -29,7 +32,8 @@ typedef struct HttpResponse
  * method is "GET" (for HEAD too) or "POST"; path has no query.  The handler may
  * set any status, 405 for a page that takes no POST.  It is not called for other
  * methods, nor for a POST that isn't from this machine (peer and Host are the
- * loopback's) or whose Origin is another site.  Returns false for "no such page" (404).
+ * loopback's) or whose Origin is another site, nor, where only the loopback is listened
+ * on, for a Host that isn't its name.  Returns false for "no such page" (404).
  */
 typedef bool (*HttpHandler)(const char *method, const char *path, HttpResponse *response,
 							void *arg);

@@ -5,7 +5,8 @@
  * A request is read completely, checked, and given to its mode's path while its
  * connection is suspended; a thread of the path resumes it with the result.  So no
  * mode can take the HTTP threads away from the others.  Refuses bodies over
- * BODY_LIMIT and drivers whose id is not that of the body.
+ * BODY_LIMIT, drivers whose id is not that of the body, and reports that a browser sends
+ * from a page of another site.
  */
 #include "ingest.h"
 
@@ -20,6 +21,7 @@
 
 #include "buffer.h"
 #include "exit_codes.h"
+#include "http_peer.h"
 #include "location.h"
 #include "path.h"
 
@@ -332,6 +334,8 @@ on_request(void *arg, struct MHD_Connection *connection, const char *path, const
 		return answer_page(ingest, connection, path, method);
 	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
 		return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST is for this page");
+	if (!http_from_this_machine(connection) || !http_same_origin(connection))
+		return answer_error(connection, MHD_HTTP_FORBIDDEN, "sent from another site's page");
 	if (!mode_of_query(ingest, connection, &request->mode))
 		return answer_error(connection, MHD_HTTP_BAD_REQUEST, "there is no such mode");
 	return submit(ingest, request, driver, driver_len);

@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from harness import paths
+from harness.attack import Attack, talk
 from harness.ports import free_port
 from harness.proxy import Proxy
 from harness.wait import until
@@ -309,3 +310,26 @@ def test_dual_write_crashes_between(start_app, database, target, own_broker):
         ids = {record.id for record in reader.to_end()}
     assert first[2] in ids
     assert not ids & set(accepted)
+
+
+def test_clients_that_want_no_answer(start_app, database, proxy, seed):
+    """Beside them what is answered with 201 is in the database once; another site's page gets nothing in."""
+    other_site = "Host: evil.example:80\r\nOrigin: http://evil.example:80\r\n"
+    app = start_app(modes="direct", target_conninfo=proxy.conninfo(database.name))
+    attack = Attack(app.port, seed, slow=300).start()
+    try:
+        stored = [app.post("direct", f"driver-{n:04}") for n in range(100)]
+        assert [status for status, _, _ in stored] == [201] * 100
+        report = json.dumps({"request_id": str(uuid.uuid4()), "driver_id": "driver-0001", "latitude": 1, "longitude": 1, "heading": 1, "speed": 1,
+                             "accuracy": 1, "status": "on_trip", "time": "2026-01-31T12:34:56.789Z"})
+        for headers, expected in ((other_site, 403), ("Host: localhost\r\nOrigin: null\r\n", 403), ("Host: evil.example\r\n", 403),
+                                  (f"Host: 127.0.0.1:{app.port}\r\nOrigin: http://127.0.0.1:{app.port}\r\n", 201)):
+            answer = talk(app.port, f"POST /drivers/driver-0001/location?mode=direct HTTP/1.1\r\n{headers}Content-Type: text/plain\r\n"
+                                    f"Content-Length: {len(report)}\r\nConnection: close\r\n\r\n{report}".encode())
+            assert int(answer.split(None, 2)[1]) == expected, answer
+        attack.check()
+    finally:
+        attack.stop()
+    rows = [request_id for _, request_id, _ in database.rows()]
+    assert len(rows) == len(set(rows)) == 101 and set(rows) >= {request_id for _, _, request_id in stored}
+    assert app.process.poll() is None

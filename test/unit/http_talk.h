@@ -132,19 +132,27 @@ turn(HttpServer *server, int fd, Talk *talk, MonoUsec deadline)
 	return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
-/* Sends a request and reads until the server closes. */
+/* Sends the rest of a request and reads until the server closes. */
 static inline int
-ask_bytes(HttpServer *server, const char *request, size_t len)
+ask_more(HttpServer *server, int fd, const char *request, size_t len)
 {
 	Talk talk = {request, len, 0};
 	MonoUsec deadline = clock_mono() + PATIENCE;
-	int fd = connect_to(server);
 
 	answer_len = 0;
 	while (turn(server, fd, &talk, deadline))
 		;
-	close(fd);
 	return talk.rounds;
+}
+
+static inline int
+ask_bytes(HttpServer *server, const char *request, size_t len)
+{
+	int fd = connect_to(server);
+	int rounds = ask_more(server, fd, request, len);
+
+	close(fd);
+	return rounds;
 }
 
 static inline int

@@ -93,7 +93,7 @@ refuses_pages_and_methods(void **state)
 static void
 keeps_connections_and_does_not_spin(void **state)
 {
-	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	HttpServer *server = start("127.0.0.1:0");
 	struct pollfd idle = {http_fd(server), POLLIN, 0};
 	int fd = connect_to(server);

@@ -147,6 +147,114 @@ orders_from_another_address_are_refused(void **state)
 	http_stop(server);
 }
 
+/* More than there is room for, each within its request: the one that comes is answered, the first hangs up. */
+static void
+slow_clients_keep_nobody_out(void **state)
+{
+	static const char half[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+	static const char rest[] = "x\r\nConnection: close\r\n\r\n";
+	HttpServer *server = start("127.0.0.1:0");
+	MonoUsec deadline = clock_mono() + PATIENCE;
+	Talk nothing = {NULL, 0, 0};
+	int fds[200];
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(fds); i++)
+	{
+		Talk talk = {half, sizeof(half) - 1, 0};
+
+		fds[i] = connect_to(server);
+		answer_len = 0;
+		while (talk.left > 0 && turn(server, fds[i], &talk, deadline))
+			;
+	}
+	ask(server, "GET", "/healthz", "");
+	assert_int_equal(status(), 200);
+	answer_len = 0;
+	while (turn(server, fds[0], &nothing, deadline))
+		;
+	assert_int_equal(answer_len, 0);
+	/* The last of them may go on. */
+	ask_more(server, fds[LENGTH(fds) - 1], rest, sizeof(rest) - 1);
+	assert_int_equal(status(), 200);
+	for (size_t i = 0; i < LENGTH(fds); i++)
+		close(fds[i]);
+	http_stop(server);
+}
+
+/* A page that a name of somebody else's leads to is no page, unless the whole network may ask. */
+static void
+other_names_get_nothing(void **state)
+{
+	static const char request[] = "GET /status HTTP/1.1\r\nHost: evil.example\r\n"
+								  "Connection: close\r\n\r\n";
+	static const char without[] = "GET /status HTTP/1.0\r\n\r\n";
+	HttpServer *server = start("127.0.0.1:0");
+
+	(void) state;
+	ask_bytes(server, request, sizeof(request) - 1);
+	assert_int_equal(status(), 403);
+	assert_int_equal(calls, 0);
+	ask_bytes(server, without, sizeof(without) - 1);
+	assert_int_equal(status(), 200);
+	http_stop(server);
+	server = start("0.0.0.0:0");
+	ask_bytes(server, request, sizeof(request) - 1);
+	assert_int_equal(status(), 200);
+	http_stop(server);
+}
+
+/* Many requests in one piece are answered one by one, in order. */
+static void
+requests_may_come_together(void **state)
+{
+	static const char one[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	static const char last[] =
+		"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	HttpServer *server = start("127.0.0.1:0");
+	char request[100 * sizeof(one) + sizeof(last)];
+	size_t len = 0;
+	int found = 0;
+
+	(void) state;
+	for (int i = 0; i < 100; i++)
+	{
+		memcpy(request + len, one, sizeof(one) - 1);
+		len += sizeof(one) - 1;
+	}
+	memcpy(request + len, last, sizeof(last) - 1);
+	ask_bytes(server, request, len + sizeof(last) - 1);
+	for (const char *at = answer; (at = strstr(at, "HTTP/1.1 200 ")) != NULL; at++)
+		found++;
+	assert_int_equal(found, 100);
+	assert_non_null(strstr(answer, "HTTP/1.1 404 "));
+	http_stop(server);
+}
+
+/* Larger than what the library keeps for one. */
+static void
+heads_have_an_end(void **state)
+{
+	static char request[2 * 1024 * 1024];
+	HttpServer *server = start("127.0.0.1:0");
+	int head;
+
+	(void) state;
+	memset(request, 'x', sizeof(request));
+	memcpy(request, "GET /", 5);
+	ask_bytes(server, request, sizeof(request));
+	assert_true(answer_len == 0 || status() >= 400);
+	head =
+		snprintf(request, sizeof(request), "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Large: ");
+	request[head] = 'x';
+	ask_bytes(server, request, sizeof(request));
+	assert_true(answer_len == 0 || status() >= 400);
+	assert_int_equal(calls, 0);
+	ask(server, "GET", "/healthz", "");
+	assert_int_equal(status(), 200);
+	http_stop(server);
+}
+
 static void
 survives_rubbish(void **state)
 {
@@ -197,6 +305,10 @@ main(void)
 		cmocka_unit_test(posts_from_other_sites_are_refused),
 		cmocka_unit_test(orders_are_for_this_machine),
 		cmocka_unit_test(orders_from_another_address_are_refused),
+		cmocka_unit_test(slow_clients_keep_nobody_out),
+		cmocka_unit_test(other_names_get_nothing),
+		cmocka_unit_test(requests_may_come_together),
+		cmocka_unit_test(heads_have_an_end),
 		cmocka_unit_test(survives_rubbish),
 	};
 
