@@ -92,6 +92,7 @@ kafka_explain(rd_kafka_t *handle, Error *error)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(handle);
 	char certificate[KAFKA_CERTIFICATE_TEXT] = "";
+	char room[KAFKA_TEXT_SIZE];
 	rd_kafka_event_t *event;
 	Error why;
 
@@ -104,7 +105,7 @@ kafka_explain(rd_kafka_t *handle, Error *error)
 		else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
 				 rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__TRANSPORT &&
 				 why.error_class == ERROR_CLASS_NONE)
-			error_detail(error, "%s", rd_kafka_event_error_string(event));
+			error_detail(error, "%s", kafka_text(rd_kafka_event_error_string(event), room));
 		rd_kafka_event_destroy(event);
 	}
 	rd_kafka_queue_destroy(queue);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,13 +76,33 @@ kafka_certificate_note(char kept[KAFKA_CERTIFICATE_TEXT], const char *facility, 
 		snprintf(kept, KAFKA_CERTIFICATE_TEXT, "%s", words + strlen(before));
 }
 
+const char *
+kafka_text(const char *text, char room[KAFKA_TEXT_SIZE])
+{
+	/* Behind them stand a word of it, or all of its rest. */
+	static const char *const before[] = {"sasl.oauthbearer.config", "SASL/OAUTHBEARER extension"};
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+	{
+		const char *found = strstr(text, before[i]);
+
+		if (found == NULL)
+			continue;
+		snprintf(room, KAFKA_TEXT_SIZE, "%.*s: what is wrong with it isn't shown",
+				 (int) (found - text + (ptrdiff_t) strlen(before[i])), text);
+		return room;
+	}
+	return text;
+}
+
 /* Without "(after 300ms in state AUTH_REQ)". */
 static void
 shorten(const char *text, char reason[REASON_SIZE])
 {
+	char room[KAFKA_TEXT_SIZE];
 	char *end;
 
-	snprintf(reason, REASON_SIZE, "%s", text);
+	snprintf(reason, REASON_SIZE, "%s", kafka_text(text, room));
 	end = strstr(reason, " (after ");
 	if (end != NULL)
 		*end = '\0';
@@ -199,7 +220,10 @@ open_problem(const char *path)
 bool
 kafka_setup_refusal(Error *error, const char *reason, KafkaPropertyFn get, void *conf)
 {
-	error_permanent(error, EXIT_CONFIG, "could not set up the Kafka client: %s", reason);
+	char room[KAFKA_TEXT_SIZE];
+
+	error_permanent(error, EXIT_CONFIG, "could not set up the Kafka client: %s",
+					kafka_text(reason, room));
 	for (size_t i = 0; i < sizeof(file_properties) / sizeof(file_properties[0]); i++)
 	{
 		const char *name = file_properties[i];

@@ -43,6 +43,13 @@ extern bool kafka_refusal(Error *error, KafkaTrouble trouble, const char *text,
 						  const char *certificate, uint32_t library_version);
 
 /*
+ * What librdkafka says, or in room the same without what it quotes of sasl.oauthbearer.config,
+ * which may be a secret.
+ */
+#define KAFKA_TEXT_SIZE 512
+extern const char *kafka_text(const char *text, char room[KAFKA_TEXT_SIZE]);
+
+/*
  * What is the same in each line about one trouble: the library says it once with the name of its
  * thread and once without, of a broker by its number or "bootstrap", and after how long.
  */

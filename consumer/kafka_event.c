@@ -186,7 +186,8 @@ static bool
 take_error(KafkaInbox *inbox, InboxEvent *event)
 {
 	rd_kafka_resp_err_t code = rd_kafka_event_error(inbox->event);
-	const char *text = rd_kafka_event_error_string(inbox->event);
+	char room[KAFKA_TEXT_SIZE];
+	const char *text = kafka_text(rd_kafka_event_error_string(inbox->event), room);
 
 	inbox->event_place = rd_kafka_event_topic_partition(inbox->event);
 	if (inbox->event_place != NULL)
@@ -250,6 +251,7 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 static bool
 take_log(KafkaInbox *inbox, InboxEvent *event)
 {
+	char room[KAFKA_TEXT_SIZE];
 	const char *facility;
 	const char *text;
 	int level;
@@ -258,7 +260,7 @@ take_log(KafkaInbox *inbox, InboxEvent *event)
 		return false;
 	kafka_certificate_note(inbox->certificate, facility, text);
 	event->type = level <= 4 ? INBOX_TROUBLE : INBOX_NOTE;
-	error_transient(&event->error, "librdkafka: %s: %s", facility, text);
+	error_transient(&event->error, "librdkafka: %s: %s", facility, kafka_text(text, room));
 	return true;
 }
 

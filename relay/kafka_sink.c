@@ -288,6 +288,7 @@ static void
 take_error(KafkaSink *sink, rd_kafka_event_t *event)
 {
 	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+	char room[KAFKA_TEXT_SIZE];
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event))
 	{
@@ -301,12 +302,13 @@ take_error(KafkaSink *sink, rd_kafka_event_t *event)
 	if (kafka_event_refusal(event, sink->certificate, &sink->refusal))
 		return;
 	if (sink->hooks.log != NULL)
-		sink->hooks.log(4, rd_kafka_event_error_string(event), sink->hooks.arg);
+		sink->hooks.log(4, kafka_text(rd_kafka_event_error_string(event), room), sink->hooks.arg);
 }
 
 static void
 take_log(KafkaSink *sink, rd_kafka_event_t *event)
 {
+	char room[KAFKA_TEXT_SIZE];
 	const char *facility;
 	const char *text;
 	int level;
@@ -316,7 +318,7 @@ take_log(KafkaSink *sink, rd_kafka_event_t *event)
 		return;
 	/* It calls the property experimental each time; docs/decisions/0030 has what it does. */
 	if (strstr(text, "enable.gapless.guarantee") == NULL)
-		sink->hooks.log(level, text, sink->hooks.arg);
+		sink->hooks.log(level, kafka_text(text, room), sink->hooks.arg);
 }
 
 int

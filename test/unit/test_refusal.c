@@ -207,6 +207,32 @@ takes_one_trouble_for_one_kind(void **state)
 	assert_int_equal(strlen(kind), 7);
 }
 
+/* As librdkafka has them; nothing of what it quotes is left. */
+static void
+quotes_no_token(void **state)
+{
+	static const char *const texts[] = {
+		"Failed to acquire SASL OAUTHBEARER token: Unrecognized sasl.oauthbearer.config beginning "
+		"at: secret=1",
+		"Invalid sasl.oauthbearer.config: non-integral 'life' in secret: secret",
+		"SASL/OAUTHBEARER extension keys must only consist of A-Z or a-z characters: secret (1)",
+	};
+	char room[KAFKA_TEXT_SIZE];
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(texts); i++)
+	{
+		const char *told = kafka_text(texts[i], room);
+
+		assert_null(strstr(told, "secret"));
+		assert_non_null(strcasestr(told, "oauthbearer"));
+		error_clear(&error);
+		assert_true(kafka_refusal(&error, KAFKA_TROUBLE_AUTHENTICATION, texts[i], "", 0));
+		assert_null(strstr(error.message, "secret"));
+	}
+	assert_string_equal(kafka_text("anything else: secret", room), "anything else: secret");
+}
+
 static void
 hints_at_the_role(void **state)
 {
@@ -320,6 +346,7 @@ main(void)
 		cmocka_unit_test(tells_a_refused_login),
 		cmocka_unit_test(lets_pass_what_may_pass),
 		cmocka_unit_test(hints_at_what_libpq_lacks),
+		cmocka_unit_test(quotes_no_token),
 		cmocka_unit_test(hints_at_the_role),
 		cmocka_unit_test(names_the_file_that_is_missing),
 		cmocka_unit_test(takes_one_trouble_for_one_kind),
