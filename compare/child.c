@@ -41,6 +41,29 @@ is_hidden(const char *variable)
 	return false;
 }
 
+void
+child_forget_environment(void)
+{
+	char name[64];
+	char **variable = environ;
+
+	while (*variable != NULL)
+	{
+		size_t len = strcspn(*variable, "=");
+
+		/* The one by which the server is found. */
+		if (!is_hidden(*variable) || (*variable)[len] != '=' || len >= sizeof(name) ||
+			strncmp(*variable, "PG_CONFIG=", 10) == 0)
+		{
+			variable++;
+			continue;
+		}
+		snprintf(name, sizeof(name), "%.*s", (int) len, *variable);
+		unsetenv(name);
+		variable = environ;
+	}
+}
+
 /* Our environment without what is hidden, and what the spec adds; the strings are borrowed. */
 static const char **
 make_environment(const char *const *added)

@@ -41,6 +41,12 @@ typedef struct Child
 	int status; /* exit status, or 128 + signal, once it has ended */
 } Child;
 
+/*
+ * Takes out of our own environment what children don't get: libpq would take it for the servers
+ * that they are, a PGPASSWORD before the password file.  Before there are threads.
+ */
+extern void child_forget_environment(void);
+
 extern MUST_CHECK bool child_start(Child *child, const ChildSpec *spec, Error *error);
 
 /* Looks without waiting. */

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "compare_options.h"
 #include "exit_codes.h"
 #include "files.h"
@@ -339,6 +340,7 @@ main(int argc, char **argv)
 		fputs("outbox-compare: out of memory\n", stderr);
 		return EXIT_BUG;
 	}
+	child_forget_environment();
 	status = command(options, argc, argv);
 	options_free(options);
 	return status;

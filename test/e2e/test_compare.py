@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import paths
-from harness.comparison import Comparison
+from harness.comparison import Comparison, processes_of
 from harness.wait import until
 
 
@@ -32,6 +32,8 @@ def wrong(path):
 @pytest.mark.slow
 def test_verdict_and_report(compare):
     run = compare("target-crash", "--duration=10s", "--seed=3")
+    until(lambda: len(run.passwords()) == 2, "its servers have a password")
+    assert not [line for line in processes_of("") if any(word in line for word in run.passwords())]
     run.finish(0)
     report = run.report()
     assert report["version"] == 2 and report["passed"] and not report["interrupted"]

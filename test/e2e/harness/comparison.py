@@ -1,6 +1,7 @@
 """outbox-compare as a process: what it says, its report, and that it leaves nothing behind."""
 import json
 import os
+import secrets
 import subprocess
 
 import psycopg
@@ -30,13 +31,18 @@ class Comparison:
     def __init__(self, base, name, reap, *options, command="run"):
         """options: scenarios, and settings"""
         self.dir = os.path.join(base, name)
+        self.own = None
         self.report_path = os.path.join(base, name + ".json")
         self.log_path = os.path.join(base, name + ".log")
+        # Of somebody else's servers: nothing of it is wanted, and nothing is told.
+        self.canary = "Canary" + secrets.token_hex(8)
+        planted = {"PGPASSWORD": self.canary, "PGUSER": self.canary, "PGSSLMODE": "require", "OUTBOX_RELAY_POSTGRES_PASSWORD": self.canary,
+                   "OUTBOX_CONSUMER_KAFKA_SASL_PASSWORD": self.canary, "OUTBOX_INGEST_SOURCE_CONNINFO": f"password={self.canary}"}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [os.path.join(paths.BIN, "outbox-compare"), command, f"--dir={self.dir}",
                  f"--report={self.report_path}", *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+                env={**os.environ, **planted}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         reap.process(self.process.pid)
 
     def log(self):
@@ -56,6 +62,25 @@ class Comparison:
             self.process.kill()
         until(lambda: not processes_of(self.dir), lambda: f"gone: {processes_of(self.dir)}", 10)
         assert not os.path.exists(self.dir)
+        self.check_told()
+
+    def passwords(self):
+        """Of its own servers, while they run, with that of the environment."""
+        try:
+            with open(os.path.join(self.dir, "pgpass"), encoding="ascii") as file:
+                self.own = file.read().strip().rsplit(":", 1)[1]
+        except OSError:
+            pass
+        return [self.canary] + ([self.own] if self.own else [])
+
+    def check_told(self):
+        """No password is in the log, nor in what was written at the end."""
+        stem = self.report_path.removesuffix(".json")
+        for path in [self.log_path] + [stem + ending for ending in (".json", ".html", ".md", ".csv")]:
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    text = file.read()
+                assert not [word for word in self.passwords() if word in text], path
 
     def pids(self, what):
         return [pid for pid, command in processes_of(self.dir).items() if f" {what} " in command]
