@@ -10,7 +10,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS := -std=c11 -O2 -g $(WARNINGS) $(HARDENING) $(CFLAGS_EXTRA)
 CPPFLAGS := -D_GNU_SOURCE
-LDFLAGS := -pie -Wl,-z,relro,-z,now
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 LDLIBS :=
 ifneq ($(SANITIZE),)
 # The sanitizers' own branches make gcc warn of what cannot be; the plain build stays strict.
