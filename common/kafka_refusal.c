@@ -88,7 +88,7 @@ kafka_text(const char *text, char room[KAFKA_TEXT_SIZE])
 
 		if (found == NULL)
 			continue;
-		snprintf(room, KAFKA_TEXT_SIZE, "%.*s: what is wrong with it isn't shown",
+		snprintf(room, KAFKA_TEXT_SIZE, "%.*s: the rest isn't shown",
 				 (int) (found - text + (ptrdiff_t) strlen(before[i])), text);
 		return room;
 	}
