@@ -5,11 +5,15 @@ BUILD ?= $(TOP)/build
 ifeq ($(filter /%,$(BUILD)),)
 override BUILD := $(TOP)/$(BUILD)
 endif
+# FAILPOINTS=1 is another build (common/failpoint.h), beside the plain one.
+ifneq ($(FAILPOINTS),)
+override BUILD := $(BUILD:%/failpoints=%)/failpoints
+endif
 CC := gcc
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wpointer-arith
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS := -std=c11 -O2 -g $(WARNINGS) $(HARDENING) $(CFLAGS_EXTRA)
-CPPFLAGS := -D_GNU_SOURCE
+CPPFLAGS := -D_GNU_SOURCE $(if $(FAILPOINTS),-DOUTBOX_FAILPOINTS)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 LDLIBS :=
 ifneq ($(SANITIZE),)

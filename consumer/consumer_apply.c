@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #define LOG_INTERVAL_USEC (10 * USEC_PER_SEC)
 #define KNOWN_LOG_USEC (60 * USEC_PER_SEC)
@@ -314,6 +315,8 @@ consumer_settle(Lane *lane)
 	}
 	if (consumer->places.count > 0)
 	{
+		if (FAILPOINT_ERROR("batch-settled", &consumer->failure))
+			return;
 		consumer->inbox->methods->store(consumer->inbox, consumer->places.items,
 										consumer->places.count);
 		stats->batches++;

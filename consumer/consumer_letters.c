@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "raw_headers.h"
 
 #define HEADERS_MAX ((size_t) 16 * 1024 * 1024)
@@ -275,7 +276,12 @@ send(Lane *lane, BatchRecord *record)
 				   .headers = buffer_view(&consumer->raw),
 				   .timestamp_ms = record->timestamp_ms};
 	lane->letter.phase = LETTER_SENT;
-	if (!consumer->letters->methods->send(consumer->letters, &out, &report))
+	if (FAILPOINT_ERROR("letter-due", &report.error))
+	{
+		report.outcome = LETTER_FAILED;
+		take_report(lane, record, &report);
+	}
+	else if (!consumer->letters->methods->send(consumer->letters, &out, &report))
 		take_report(lane, record, &report);
 }
 
@@ -323,6 +329,8 @@ consumer_letter_settled(Lane *lane)
 	Error error;
 
 	if (letter->phase != LETTER_PLACED || record == NULL)
+		return;
+	if (FAILPOINT_ERROR("letter-settled", &consumer->failure))
 		return;
 	letter->phase = LETTER_NONE;
 	consumer->dead_lettered[index]++;

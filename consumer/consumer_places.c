@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #define ENDS_TIMEOUT_MS 4000
 #define HANDLER_NAMES_MAX ((size_t) 64 * 1024) /* in a line of the log */
@@ -116,7 +117,7 @@ consumer_assigned(Consumer *consumer, const InboxEvent *event)
 								   event->places[i].partition);
 		int lane;
 
-		if (topic < 0)
+		if (topic < 0 || FAILPOINT_ERROR("partition-assigned", &consumer->failure))
 			return;
 		/* It went without a word: what was read then isn't from this assignment. */
 		lane = slot >= 0 ? consumer->partitions.items[slot].lane : lane_choose(consumer);
@@ -170,6 +171,8 @@ consumer_finish_revoked(Consumer *consumer)
 		partitions_release(&consumer->partitions, slot);
 	}
 	error_clear(&error);
+	if (FAILPOINT_ERROR("partitions-released", &consumer->failure))
+		return;
 	if (!consumer->inbox->methods->finish(consumer->inbox, consumer->revoked.items,
 										  consumer->revoked.count, &error))
 		log_error(LOG_LEVEL_WARNING, &error, NULL);

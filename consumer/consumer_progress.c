@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 void
 consumer_forget_progress(Lane *lane)
@@ -260,6 +261,8 @@ consumer_take_progress(Lane *lane)
 {
 	Consumer *consumer = lane->consumer;
 
+	if (FAILPOINT_ERROR("progress-read", &consumer->failure))
+		return;
 	lane->target->methods->visit(lane->target, take_row, take_position, consumer);
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{

@@ -15,6 +15,7 @@
 
 #include "envelope.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "record.h"
 
 #define ROUND_RECORDS 2000
@@ -292,6 +293,8 @@ admit(Consumer *consumer, const InboxRecord *record)
 		error_bug(&consumer->failure, "out of memory");
 		return;
 	}
+	if (FAILPOINT_ERROR("record-copied", &consumer->failure))
+		return;
 	batch_commit(batch);
 	partition->received = record->offset + 1;
 	partition->short_of_progress = false;

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "kafka_conf.h"
 #include "kafka_intern.h"
 #include "kafka_setup.h"
@@ -101,6 +102,8 @@ kafka_poll(Inbox *base, InboxEvent *event)
 			continue;
 		if (event->type == INBOX_REJOINING)
 			renew(inbox, event);
+		if (event->type == INBOX_RECORD && FAILPOINT_ERROR("record-fetched", &event->error))
+			event->type = INBOX_FATAL;
 		if (event->type == INBOX_RECORD)
 			kafka_hurry_took(&inbox->hurry, event->record.key.len + event->record.value.len,
 							 inbox->rk, inbox->begun);
@@ -117,7 +120,8 @@ kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
 	KafkaInbox *inbox = (KafkaInbox *) base;
 	rd_kafka_topic_partition_list_t *list = list_of(places, count);
-	bool ok = kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list),
+	bool ok = !FAILPOINT_ERROR("partitions-known", error) &&
+			  kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list),
 							  "start reading partitions", error);
 
 	for (size_t i = 0; ok && i < count; i++)
@@ -297,7 +301,8 @@ kafka_store(Inbox *base, const InboxPlace *places, size_t count)
 	rd_kafka_topic_partition_list_t *list = list_of(places, count);
 
 	/* Partitions that went meanwhile are refused, as they should be. */
-	(void) rd_kafka_offsets_store(inbox->rk, list);
+	if (!FAILPOINT("offset-due"))
+		(void) rd_kafka_offsets_store(inbox->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -368,6 +373,11 @@ kafka_close(Inbox *base)
 	if (inbox->closing)
 		return;
 	inbox->closing = true;
+	if (FAILPOINT("group-left"))
+	{
+		inbox->left = true;
+		return;
+	}
 	failed = rd_kafka_consumer_close_queue(inbox->rk, inbox->queue);
 	if (failed == NULL)
 		return;

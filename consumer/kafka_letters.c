@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "kafka_conf.h"
 #include "kafka_setup.h"
 #include "kafka_trust.h"
@@ -232,6 +233,13 @@ produce(KafkaLetters *letters, const Letter *letter, LetterReport *report)
 	fields[n++].u.headers = headers;
 	failed = rd_kafka_produceva(letters->rk, fields, n);
 	letters->waiting = failed == NULL;
+	if (failed == NULL && FAILPOINT_ERROR("letter-produced", &report->error))
+	{
+		/* On its way, and nobody waits for it. */
+		letters->waiting = false;
+		report->outcome = LETTER_FAILED;
+		return false;
+	}
 	if (failed == NULL)
 		return true;
 	rd_kafka_headers_destroy(headers);
@@ -275,6 +283,8 @@ take_delivery(KafkaLetters *letters, rd_kafka_event_t *event, LetterReport *repo
 		report->offset = message->offset;
 		if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 			report->outcome = classify(letters, message->err, &report->error);
+		if (FAILPOINT_ERROR("letter-stored", &report->error))
+			report->outcome = LETTER_FAILED;
 	}
 }
 

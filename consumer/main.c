@@ -15,6 +15,7 @@
 #include "consumer_metrics.h"
 #include "core_dump.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "http.h"
 #include "kafka_conf.h"
 #include "kafka_inbox.h"
@@ -434,6 +435,10 @@ main(int argc, char **argv)
 	core_dump_forbid();
 	error_clear(&error);
 	log_init("consumer", LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
+	if (failpoints_listed(argc, argv))
+		return EXIT_OK;
+	if (!failpoints_arm(&error))
+		return report(&error);
 	for (int i = 1; i < argc; i++)
 	{
 		if (strcmp(argv[i], "--help") == 0)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "pg_failure.h"
 
 const char *
@@ -199,7 +200,39 @@ take_success(PgTarget *target, const PgStep *step, PGresult *result)
 	PQclear(result);
 }
 
-static void
+/* An error is the end of the connection, before the answer is seen. */
+static bool
+is_missed(PgStepKind kind)
+{
+	switch (kind)
+	{
+		case PG_STEP_SETTINGS:
+			return FAILPOINT("session-set-up");
+		case PG_STEP_BEGIN:
+			return FAILPOINT("begin-answered");
+		case PG_STEP_ADVANCE:
+			return FAILPOINT("progress-moved");
+		case PG_STEP_RECORD:
+			return FAILPOINT("ids-recorded");
+		case PG_STEP_CLAIM:
+			return FAILPOINT("ids-judged");
+		case PG_STEP_HANDLER:
+			return FAILPOINT("handler-run");
+		case PG_STEP_POSITIONS:
+			return FAILPOINT("positions-moved");
+		case PG_STEP_FORGET:
+			return FAILPOINT("ids-forgotten");
+		case PG_STEP_LETTER:
+			return FAILPOINT("letter-written");
+		case PG_STEP_COMMIT:
+			return FAILPOINT("commit-answered");
+		default:
+			return false;
+	}
+}
+
+/* false: the connection is gone. */
+static bool
 take(PgTarget *target, PGresult *result)
 {
 	const PgStep *step = &target->steps[target->at];
@@ -209,8 +242,13 @@ take(PgTarget *target, PGresult *result)
 	{
 		case PGRES_COMMAND_OK:
 		case PGRES_TUPLES_OK:
+			if (is_missed(step->kind))
+			{
+				PQclear(result);
+				return false;
+			}
 			take_success(target, step, result);
-			return;
+			return true;
 		case PGRES_PIPELINE_ABORTED:
 			break;
 		default:
@@ -218,6 +256,7 @@ take(PgTarget *target, PGresult *result)
 			break;
 	}
 	PQclear(result);
+	return true;
 }
 
 /* The connection is gone in the middle of something, or of nothing. */
@@ -331,7 +370,9 @@ pg_receive(PgTarget *target, TargetFailure *failure)
 			alive = false;
 			break;
 		}
-		take(target, result);
+		alive = take(target, result);
+		if (!alive)
+			break;
 	}
 	if (!alive || PQstatus(target->conn) == CONNECTION_BAD)
 		return lost(target, failure);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "failpoint.h"
 #include "pg_handler.h"
 #include "traceparent.h"
 
@@ -223,7 +224,7 @@ pg_send_read(PgTarget *target, const TargetPlace *places, size_t count)
 	return pg_encode_places(&target->params, target->config.group, places, count) &&
 		   send_prepared(target, PG_STEP_READ_PROGRESS, -1, "outbox_read_progress") &&
 		   send_prepared(target, PG_STEP_READ_POSITIONS, -1, "outbox_read_positions") &&
-		   end_pipeline(target);
+		   end_pipeline(target) && !FAILPOINT("progress-asked");
 }
 
 /* Whether a batch has something for a handler. */
@@ -255,7 +256,7 @@ send_handlers(PgTarget *target, const TargetApply *apply)
 			continue;
 		pg_handler_name(name, i);
 		if (!pg_encode_handler(&target->params, &handlers->items[i], apply) ||
-			!send_prepared(target, PG_STEP_HANDLER, i, name))
+			!send_prepared(target, PG_STEP_HANDLER, i, name) || FAILPOINT("handler-queued"))
 			return false;
 	}
 	return true;
@@ -359,7 +360,8 @@ send_rest(PgTarget *target)
 		(!pg_encode_letter(&target->params, target->config.group, apply->letter) ||
 		 !send_prepared(target, PG_STEP_LETTER, -1, letter_statement.name)))
 		return false;
-	return send_text(target, PG_STEP_COMMIT, "COMMIT", 0, NULL) && end_pipeline(target);
+	return !FAILPOINT("commit-due") && send_text(target, PG_STEP_COMMIT, "COMMIT", 0, NULL) &&
+		   end_pipeline(target) && !FAILPOINT("commit-sent");
 }
 
 bool
@@ -370,7 +372,7 @@ pg_send_apply(PgTarget *target, const TargetApply *apply)
 	target->claiming = begin_judging(apply);
 	target->claim_dropped = count_dropped(apply);
 	if (!send_text(target, PG_STEP_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED", 0, NULL) ||
-		!send_trace(target, apply) ||
+		!send_trace(target, apply) || FAILPOINT("begin-queued") ||
 		!pg_encode_moves(&target->params, target->config.group, apply) ||
 		!send_prepared(target, PG_STEP_ADVANCE, -1, "outbox_advance") ||
 		!send_records(target, apply))
@@ -379,7 +381,8 @@ pg_send_apply(PgTarget *target, const TargetApply *apply)
 		return send_rest(target);
 	return pg_encode_claims(&target->params, target->config.group, target->config.retention_usec,
 							target->config.handlers, apply) &&
-		   send_prepared(target, PG_STEP_CLAIM, -1, "outbox_claim") && end_pipeline(target);
+		   send_prepared(target, PG_STEP_CLAIM, -1, "outbox_claim") && end_pipeline(target) &&
+		   !FAILPOINT("ids-sent");
 }
 
 bool

@@ -23,6 +23,7 @@
 #include "assemble.h"
 #include "buffer.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "hex.h"
 #include "message.h"
 #include "relcache.h"
@@ -431,7 +432,8 @@ assembler_take(Assembler *assembler, const PgoutputMessage *message, Assembled *
 		case PGOUTPUT_RELATION:
 			return relcache_take(&assembler->relations, message, error);
 		case PGOUTPUT_INSERT:
-			return take_insert(assembler, message, out, error);
+			return !FAILPOINT_ERROR("event-assembled", error) &&
+				   take_insert(assembler, message, out, error);
 		case PGOUTPUT_MESSAGE:
 			return take_message(assembler, message, out, error);
 		case PGOUTPUT_OTHER:

@@ -11,6 +11,7 @@
 #include "backfill.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "pg_row.h"
 
 #include <string.h>
@@ -159,6 +160,8 @@ backfill_take(Backfill *backfill, const RegistryReply *reply, Pump *pump, EventS
 	}
 	if (row == NULL)
 		return ask_for_more(backfill, pump, error);
+	if (FAILPOINT_ERROR("row-fetched", error))
+		return PUMP_SOURCE_LOST;
 
 	*event = pg_row_event(row);
 	event->position = backfill->position;

@@ -10,6 +10,7 @@
 #include "kafka_position.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "kafka_reader.h"
 
 #include <librdkafka/rdkafka.h>
@@ -187,7 +188,7 @@ kafka_position_step(KafkaPosition *position, MonoUsec now, Error *error)
 		{
 			case IO_OK:
 				if (position->found || position->from <= position->low)
-					return IO_OK;
+					return FAILPOINT_ERROR("position-read", error) ? IO_FAILED : IO_OK;
 				return read_from(position, position->span * SPAN_GROWTH, error) ? IO_AGAIN
 																				: IO_FAILED;
 			case IO_FULL:

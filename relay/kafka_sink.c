@@ -14,6 +14,7 @@
 #include "kafka_sink_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "kafka_partition.h"
 #include "kafka_trust.h"
 
@@ -207,9 +208,13 @@ kafka_sink_publish(EventSink *base, const RoutedEvent *event, DeliveryToken toke
 	/* In a transaction, too: what is acknowledged and wasn't written would be committed as a hole. */
 	if (!kafka_sink_may_follow(run, sink->now))
 		return IO_FULL;
+	if (FAILPOINT_ERROR("event-offered", error))
+		return IO_FAILED;
 	io = kafka_sink_take(sink, topic->handle, partition, event, token, error);
 	if (io == IO_OK)
 		run->in_flight++;
+	/* The producer breaks under it. */
+	sink->failed |= io == IO_OK && FAILPOINT("event-given");
 	return io;
 }
 
@@ -233,7 +238,7 @@ report(KafkaSink *sink, const rd_kafka_message_t *message, DeliveryFn deliver, v
 	if (run != NULL && run->in_flight > 0)
 		run->in_flight--;
 	delivery.token = (DeliveryToken) (uintptr_t) message->_private;
-	delivery.delivered = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+	delivery.delivered = message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !FAILPOINT("report-taken");
 	if (delivery.delivered)
 	{
 		sink->cut_off = false;

@@ -20,6 +20,7 @@
 #include "kafka_sink_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,8 @@ hand_over(KafkaSink *sink, const SinkMessage *message, int flags)
 	rd_kafka_resp_err_t code;
 	int n = 0;
 
+	if (FAILPOINT("message-handed-over"))
+		return RD_KAFKA_RESP_ERR__FAIL;
 	fields[n].vtype = RD_KAFKA_VTYPE_RKT;
 	fields[n++].u.rkt = message->topic;
 	fields[n].vtype = RD_KAFKA_VTYPE_PARTITION;

@@ -11,6 +11,7 @@
 #include "kafka_sink_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,7 @@ write_position(KafkaSink *sink, const Position *before, Error *error)
 		RD_KAFKA_V_HEADER(POSITION_HEADER_WRITER, sink->transactional_id, -1), RD_KAFKA_V_END);
 
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return IO_OK;
+		return FAILPOINT_ERROR("position-written", error) ? IO_FAILED : IO_OK;
 	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || kafka_sink_takes_end(sink, code))
 		return IO_AGAIN;
 	kafka_error_fill(error, code, "write the position of a transaction");
@@ -188,6 +189,8 @@ kafka_sink_drain_thread(KafkaSink *sink, DeliveryFn deliver, void *arg)
 
 	if (txn_thread_take(sink->thread, &result))
 	{
+		if (result.done && FAILPOINT_ERROR("commit-told", &result.error))
+			result.done = false;
 		if (!result.done)
 		{
 			sink->fenced = result.fenced;

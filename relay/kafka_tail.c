@@ -12,6 +12,7 @@
  */
 #include "kafka_tail.h"
 
+#include "failpoint.h"
 #include "kafka_scan.h"
 
 #include <stdio.h>
@@ -225,5 +226,7 @@ kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error)
 		error_bug(error, "out of memory");
 		return IO_FAILED;
 	}
+	if (io == IO_OK && FAILPOINT_ERROR("tail-read", error))
+		return IO_FAILED;
 	return io == IO_OK ? look_further(tail, error) : io;
 }

@@ -11,6 +11,7 @@
 #include "kafka_topics.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "kafka_conf.h"
 #include "kafka_sink.h"
 
@@ -292,6 +293,8 @@ topic_maker_step(TopicMaker *maker, MonoUsec now, uint32_t *partitions, Error *e
 			return io;
 		}
 		maker->phase = MAKER_LOOK_AGAIN;
+		if (FAILPOINT_ERROR("topic-made", error))
+			return IO_FAILED;
 	}
 	return look(maker, now, partitions, error);
 }

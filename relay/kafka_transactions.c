@@ -9,6 +9,7 @@
  */
 #include "kafka_transactions.h"
 
+#include "failpoint.h"
 #include "kafka_conf.h"
 
 #include <errno.h>
@@ -107,6 +108,35 @@ pause_a_moment(void)
 	(void) nanosleep(&moment, NULL);
 }
 
+static bool
+fails_before(TxnJob job, Error *error)
+{
+	switch (job)
+	{
+		case TXN_INIT:
+			return FAILPOINT_ERROR("kafka-init", error);
+		case TXN_COMMIT:
+			return FAILPOINT_ERROR("kafka-commit", error);
+		default:
+			return FAILPOINT_ERROR("kafka-abort", error);
+	}
+}
+
+/* It is done, and nobody is told. */
+static bool
+fails_after(TxnJob job, Error *error)
+{
+	switch (job)
+	{
+		case TXN_INIT:
+			return FAILPOINT_ERROR("kafka-initialized", error);
+		case TXN_COMMIT:
+			return FAILPOINT_ERROR("kafka-committed", error);
+		default:
+			return FAILPOINT_ERROR("kafka-aborted", error);
+	}
+}
+
 /* false: given up. */
 static bool
 work(TxnThread *thread, TxnJob job, TxnResult *result)
@@ -115,6 +145,11 @@ work(TxnThread *thread, TxnJob job, TxnResult *result)
 
 	*result = (TxnResult){.job = job, .done = true};
 	error_clear(&result->error);
+	if (fails_before(job, &result->error))
+	{
+		result->done = false;
+		return true;
+	}
 	while ((failure = call(thread, job)) != NULL && rd_kafka_error_is_retriable(failure))
 	{
 		bool timed_out = rd_kafka_error_code(failure) == RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -125,10 +160,17 @@ work(TxnThread *thread, TxnJob job, TxnResult *result)
 		if (!timed_out)
 			pause_a_moment();
 	}
+	if (failure == NULL && fails_after(job, &result->error))
+	{
+		result->done = false;
+		return true;
+	}
 	if (failure == NULL && job != TXN_ABORT)
 		failure = rd_kafka_begin_transaction(thread->handle);
 	if (failure != NULL)
 		fill_result(thread, job, failure, result);
+	else if (FAILPOINT_ERROR("kafka-begun", &result->error))
+		result->done = false;
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include "core_dump.h"
 #include "daemon.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "kafka_conf.h"
 #include "kafka_probe.h"
 #include "log.h"
@@ -201,6 +202,10 @@ main(int argc, char **argv)
 	core_dump_forbid();
 	error_clear(&error);
 	log_init("relay", LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
+	if (failpoints_listed(argc, argv))
+		return EXIT_OK;
+	if (!failpoints_arm(&error))
+		return fail(&error);
 	options = options_create(&relay_option_table);
 	if (options == NULL || !config_source_keep(&source, argc, argv))
 		return EXIT_BUG;

@@ -382,7 +382,7 @@ start_job(PgRegistry *registry, MonoUsec now, Error *error)
 	registry->job_failed = false;
 	registry->output_waits = true;
 	registry->deadline = rows ? MONO_NEVER : now + JOB_TIMEOUT_USEC;
-	return true;
+	return !registry_loses_job(job, error);
 }
 
 /* IO_OK: a reply; IO_END: the job is over and had none; IO_AGAIN; IO_FAILED. */

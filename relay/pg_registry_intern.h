@@ -63,6 +63,12 @@ struct PgRegistry
 extern MUST_CHECK bool registry_add_job(PgRegistry *registry, RegistryJob kind, const char *sql,
 										int leaf, const char *const *params, int param_count);
 extern void registry_free_job(Job *job);
+/* Only where failpoints are: the connection ends, with the statement on its way. */
+#ifdef OUTBOX_FAILPOINTS
+extern bool registry_loses_job(const Job *job, Error *error);
+#else
+#define registry_loses_job(job, error) ((void) (error), false)
+#endif
 
 /* pg_registry_letters.c */
 extern void registry_read_last_letter(PgRegistry *registry, const struct pg_result *result);

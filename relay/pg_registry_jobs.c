@@ -8,6 +8,7 @@
  */
 #include "pg_registry_intern.h"
 
+#include "failpoint.h"
 #include "pg_registry_sql.h"
 
 #include <stdio.h>
@@ -62,6 +63,32 @@ registry_add_job(PgRegistry *registry, RegistryJob kind, const char *sql, int le
 	registry->count++;
 	return true;
 }
+
+#ifdef OUTBOX_FAILPOINTS
+bool
+registry_loses_job(const Job *job, Error *error)
+{
+	switch (job->kind)
+	{
+		case REGISTRY_MARK:
+			return FAILPOINT_ERROR("mark-sent", error);
+		case REGISTRY_HEARTBEAT:
+			return FAILPOINT_ERROR("heartbeat-sent", error);
+		case REGISTRY_DEAD_LETTER:
+			return FAILPOINT_ERROR("letter-sent", error);
+		case REGISTRY_ROUTING:
+			return FAILPOINT_ERROR("routing-sent", error);
+		case REGISTRY_DELIVERY:
+			return FAILPOINT_ERROR("delivery-sent", error);
+		case REGISTRY_TOPIC:
+			return FAILPOINT_ERROR("topic-sent", error);
+		case REGISTRY_READY:
+			return FAILPOINT_ERROR("backfill-sent", error);
+		default:
+			return false;
+	}
+}
+#endif
 
 bool
 registry_ask_facts(PgRegistry *registry)

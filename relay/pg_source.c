@@ -12,6 +12,7 @@
 
 #include "buffer.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "pg_error.h"
 #include "pg_link.h"
 #include "pg_registry_sql.h"
@@ -253,7 +254,9 @@ advance(PgSource *source, MonoUsec now, Error *error)
 			ok = take_copy(source, result, error);
 			break;
 		default:
-			if (PQresultStatus(result) == PGRES_COPY_BOTH)
+			if (FAILPOINT_ERROR("stream-started", error))
+				ok = false;
+			else if (PQresultStatus(result) == PGRES_COPY_BOTH)
 				source->phase = SOURCE_STREAMING;
 			else
 				ok = pg_error_result(error, result, "start replication");
@@ -398,6 +401,8 @@ source_next(ReplSource *base, ByteView *frame, Error *error)
 	}
 	if (len > 0)
 	{
+		if (FAILPOINT_ERROR("frame-read", error))
+			return IO_FAILED;
 		*frame = (ByteView){(const uint8_t *) source->frame, (size_t) len};
 		return IO_OK;
 	}
@@ -413,7 +418,7 @@ source_gather(ReplSource *base, size_t *bytes, Error *error)
 	/* An estimate: libpq reads as much as its buffer has room for, and under TLS it is something else. */
 	*bytes = ioctl(pg_link_fd(&source->link), FIONREAD, &waiting) == 0 ? (size_t) waiting : 0;
 	if (PQconsumeInput(source->link.conn) == 1)
-		return IO_OK;
+		return FAILPOINT_ERROR("stream-gathered", error) ? IO_FAILED : IO_OK;
 	pg_error_lost(error, source->link.conn, "read the replication stream");
 	return IO_FAILED;
 }
@@ -423,6 +428,8 @@ source_send_status(ReplSource *base, ByteView message, Error *error)
 {
 	PgSource *source = (PgSource *) base;
 
+	if (FAILPOINT_ERROR("status-due", error))
+		return IO_FAILED;
 	switch (PQputCopyData(source->link.conn, (const char *) message.data, (int) message.len))
 	{
 		case 1:
@@ -452,6 +459,8 @@ source_flush(ReplSource *base, Error *error)
 		return IO_FAILED;
 	}
 	source->output_waits = rest > 0;
+	if (rest == 0 && FAILPOINT_ERROR("status-sent", error))
+		return IO_FAILED;
 	return rest > 0 ? IO_AGAIN : IO_OK;
 }
 

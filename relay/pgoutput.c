@@ -19,6 +19,7 @@
  */
 #include "pgoutput.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 
 static bool
 malformed(const char *what, Error *error)
@@ -162,6 +163,8 @@ pgoutput_decode(ByteView bytes, PgoutputMessage *message, Error *error)
 
 	reader_init(&reader, bytes.data, bytes.len);
 	message->tag = (char) reader_u8(&reader);
+	if (FAILPOINT_ERROR("frame-decoded", error))
+		return false;
 	if (reader.failed)
 		return malformed("it is empty", error);
 	switch (message->tag)

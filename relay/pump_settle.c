@@ -14,6 +14,7 @@
 #include "pump_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #define DELIVERIES_PER_ROUND 16384
 
@@ -92,6 +93,7 @@ take_delivery(const Delivery *delivery, void *arg)
 	}
 	if (!window_settle(pump->window, delivery->token, &settled))
 		return;
+	pump->failed |= FAILPOINT_ERROR("event-settled", &pump->failure);
 	pump->stats.events_settled++;
 	pump->stats.bytes_settled += bytes - window_bytes(pump->window);
 	if (settled.commit_time != 0)
@@ -180,6 +182,7 @@ pump_is_behind(Pump *pump, const DeadLetterReceipt *receipt)
 void
 pump_take_written(Pump *pump, StreamPoint point)
 {
+	pump->failed |= FAILPOINT_ERROR("event-written", &pump->failure);
 	if (point_before(pump->kafka.written, point))
 		pump->kafka.written = point;
 }
@@ -210,6 +213,7 @@ pump_take_end(Pump *pump, PgUsec wall)
 	pump->stats.kafka_commits++;
 	kafka->open = kafka->ending = kafka->due = false;
 	kafka->amid_events = 0;
+	pump->failed |= FAILPOINT_ERROR("transaction-settled", &pump->failure);
 }
 
 void

@@ -9,6 +9,8 @@
  */
 #include "relay_intern.h"
 
+#include "failpoint.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +36,7 @@ relay_start_mark(Relay *relay, bool force, MonoUsec now)
 		position_format(relay->facts.source_id, &relay->mark.last, position);
 		request.last_position = position;
 	}
-	relay->mark_in_flight = registry_mark(relay->registry, &request);
+	relay->mark_in_flight = !FAILPOINT("mark-due") && registry_mark(relay->registry, &request);
 	return relay->mark_in_flight;
 }
 
@@ -161,11 +163,48 @@ take_mark(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	pump_marked(relay->pump, &relay->mark, now);
 	relay_server_at(relay, reply->u.server_end, now);
 	relay->memory.mark_lsn = pump_durable(relay->pump);
+	if (FAILPOINT_ERROR("mark-taken", &error))
+		relay_fail(relay, &error, now);
+}
+
+/* An error is the end of the connection, before the answer is seen. */
+static bool
+misses_answer(const RegistryReply *reply, Error *error)
+{
+	switch (reply->job)
+	{
+		case REGISTRY_MARK:
+			return FAILPOINT_ERROR("mark-committed", error);
+		case REGISTRY_HEARTBEAT:
+			return FAILPOINT_ERROR("heartbeat-committed", error);
+		case REGISTRY_DEAD_LETTER:
+			return FAILPOINT_ERROR("letter-committed", error);
+		case REGISTRY_ROUTING:
+			return FAILPOINT_ERROR("routing-committed", error);
+		case REGISTRY_DELIVERY:
+			return FAILPOINT_ERROR("delivery-committed", error);
+		case REGISTRY_TOPIC:
+			return FAILPOINT_ERROR("topic-committed", error);
+		case REGISTRY_READY:
+			return FAILPOINT_ERROR("backfill-committed", error);
+		case REGISTRY_FACTS:
+			return FAILPOINT_ERROR("facts-read", error);
+		default:
+			return false;
+	}
 }
 
 void
 relay_take_reply(Relay *relay, const RegistryReply *reply, MonoUsec now)
 {
+	Error missed;
+
+	error_clear(&missed);
+	if (misses_answer(reply, &missed))
+	{
+		relay_fail(relay, &missed, now);
+		return;
+	}
 	switch (reply->job)
 	{
 		case REGISTRY_MARK:

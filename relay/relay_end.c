@@ -12,6 +12,8 @@
  */
 #include "relay_intern.h"
 
+#include "failpoint.h"
+
 #include <stdio.h>
 
 #define LAST_MARK_USEC (5 * USEC_PER_SEC)
@@ -93,7 +95,9 @@ static void
 end_step(Relay *relay, MonoUsec now, PgUsec wall)
 {
 	char left[16];
+	Error error;
 
+	error_clear(&error);
 	if (relay->state == RELAY_DRAINING)
 	{
 		if (!relay_finishes(relay))
@@ -109,6 +113,11 @@ end_step(Relay *relay, MonoUsec now, PgUsec wall)
 		}
 		relay->drain_deadline = now + LAST_MARK_USEC;
 		relay_set_state(relay, RELAY_MARKING, now);
+		if (FAILPOINT_ERROR("stop-drained", &error))
+		{
+			relay_fail(relay, &error, now);
+			return;
+		}
 	}
 	if (relay->state == RELAY_MARKING)
 	{
@@ -127,6 +136,11 @@ end_step(Relay *relay, MonoUsec now, PgUsec wall)
 		pg_source_end(relay->source);
 		relay->drain_deadline = now + CLOSING_USEC;
 		relay_set_state(relay, RELAY_CLOSING, now);
+		if (FAILPOINT_ERROR("stop-marked", &error))
+		{
+			relay_fail(relay, &error, now);
+			return;
+		}
 	}
 	if (!relay_flush_source(relay, now))
 		return;

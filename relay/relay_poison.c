@@ -13,6 +13,7 @@
 #include "relay_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #include <stdio.h>
 
@@ -83,7 +84,8 @@ relay_bury(Relay *relay, const Error *error, MonoUsec now)
 		relay->burial_retry_at = now + LOOK_USEC;
 		return true;
 	}
-	if (registry_dead_letter(relay->registry, pump_poison(relay->pump), relay->burial_form))
+	if (!FAILPOINT("letter-due") &&
+		registry_dead_letter(relay->registry, pump_poison(relay->pump), relay->burial_form))
 		relay->burial = BURIAL_WRITING;
 	else
 		wait_to_bury(relay, now);
@@ -149,4 +151,6 @@ relay_take_burial(Relay *relay, const RegistryReply *reply, MonoUsec now)
 	relay_drop_burial(relay);
 	relay->burial_failed = false;
 	log_burial(relay, pump_poison(relay->pump));
+	if (FAILPOINT_ERROR("letter-settled", &error))
+		relay_fail(relay, &error, now);
 }

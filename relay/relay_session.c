@@ -12,6 +12,7 @@
 #include "relay_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -390,8 +391,9 @@ relay_backfill_step(Relay *relay, MonoUsec now)
 	}
 	if (relay->state == RELAY_BACKFILLING && relay->backfill.published && !relay->backfill_ready &&
 		pump_in_flight(relay->pump) == 0)
-		relay->backfill_ready =
-			need(registry_ready(relay->registry, relay->facts.generation), relay, now);
+		relay->backfill_ready = need(!FAILPOINT("backfill-published") &&
+										 registry_ready(relay->registry, relay->facts.generation),
+									 relay, now);
 	/* Rows that libpq has read already make no descriptor readable. */
 	return more || relay->state == RELAY_STREAMING;
 }

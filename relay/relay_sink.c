@@ -10,6 +10,8 @@
  */
 #include "relay_intern.h"
 
+#include "failpoint.h"
+
 #include <stdio.h>
 
 #define BATCH_BYTES_FIRST 524288 /* half of librdkafka's default */
@@ -69,7 +71,10 @@ relay_open_sink(Relay *relay, MonoUsec now)
 	relay->sinks++;
 	relay->sink_at = now;
 	relay->sink_answered = false;
-	return true;
+	if (!FAILPOINT_ERROR("producer-opened", &error))
+		return true;
+	relay_lose_sink(relay, &error, now);
+	return false;
 }
 
 void

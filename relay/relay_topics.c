@@ -13,6 +13,7 @@
 #include "relay_intern.h"
 
 #include "exit_codes.h"
+#include "failpoint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +51,8 @@ open_topic(Relay *relay, uint32_t partitions, MonoUsec now)
 
 	relay_drop_topic(relay);
 	error_clear(&error);
-	if (!topic_map_add(relay->topics, relay->topic_name, partitions, &error))
+	if (FAILPOINT_ERROR("topic-opened", &error) ||
+		!topic_map_add(relay->topics, relay->topic_name, partitions, &error))
 	{
 		relay_fail(relay, &error, now);
 		return;

@@ -18,6 +18,7 @@
 #include "route.h"
 #include "event_time.h"
 #include "exit_codes.h"
+#include "failpoint.h"
 #include "route_headers.h"
 #include "route_rules.h"
 
@@ -362,5 +363,5 @@ router_route(Router *router, const OutboxEvent *event, RoutedEvent *routed, Erro
 	if (!route_headers_make(rules, event, &router->own, &router->texts, routed, error))
 		return ROUTE_REJECTED;
 	routed->size = size_of(routed);
-	return ROUTE_OK;
+	return FAILPOINT_ERROR("event-routed", error) ? ROUTE_REJECTED : ROUTE_OK;
 }

@@ -23,6 +23,7 @@
  */
 #include "window.h"
 
+#include "failpoint.h"
 #include "ring.h"
 
 #include <stdlib.h>
@@ -284,6 +285,11 @@ window_add(DeliveryWindow *window, uint64_t ordinal, uint32_t bytes, DeliveryTok
 	window->ordinal_before = window->next_ordinal;
 	window->next_ordinal = ordinal + 1;
 	*token = window->newest = (DeliveryToken) event->generation << 32 | slot;
+	if (FAILPOINT_ERROR("event-in-window", error))
+	{
+		window_retract(window, *token);
+		return IO_FAILED;
+	}
 	return IO_OK;
 }
 
