@@ -107,6 +107,16 @@ sim:
 	@$(SUBMAKE) -C test/sim
 	@$(BUILD)/test/sim/sim --seeds=$(SEEDS) --counts
 
+## failpoints         relay and consumer with failpoints (common/failpoint.h), into build/failpoints
+failpoints:
+	@$(MAKE) --no-print-directory FAILPOINTS=1 relay consumer
+
+## check-failpoints   each failpoint with each of its actions and in each mode of delivery (10 minutes)
+check-failpoints: bootstrap-check install-extension
+	@$(MAKE) --no-print-directory relay consumer
+	@$(MAKE) --no-print-directory failpoints
+	@FAILPOINTS=all $(PYTHON) -m pytest -q -n $(WORKERS) --dist loadgroup test/e2e/test_failpoints*.py
+
 ## fuzz               libFuzzer on every decoder of bytes from outside, two at a time: TIME=10 seconds each, NAMES="http json"
 fuzz: TIME ?= 10
 fuzz:
@@ -219,4 +229,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	sim fuzz coverage check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
-	check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help
+	failpoints check-failpoints check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help

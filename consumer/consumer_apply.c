@@ -179,9 +179,10 @@ consumer_request_apply(Lane *lane, size_t count, TargetFailure *failure)
 	lane->request_count = count;
 	if (!build_moves(lane, count))
 	{
-		error_bug(&consumer->failure, "out of memory");
+		/* They stay where they are: what comes behind them must not be applied without them. */
 		lane->move_count = 0;
-		return true;
+		*failure = (TargetFailure){.failure = FAILURE_CONFIGURATION, .handler = -1};
+		return error_bug(&failure->error, "out of memory");
 	}
 	/* All of it was dropped: nothing to say to the target. */
 	if (lane->move_count == 0)

@@ -48,7 +48,7 @@ registry_open(const RelayConfig *config, MonoUsec now, Error *error)
 		 !registry_add_job(registry, REGISTRY_SETUP, SQL_SHARE_REGISTRATION, -1, params, 1)))
 	{
 		error_bug(error, "out of memory");
-		free(registry);
+		registry_free(registry);
 		return NULL;
 	}
 	snprintf(registry->slot, sizeof(registry->slot), "%s", config->slot);

@@ -14,6 +14,7 @@ import tempfile
 import pytest
 
 from harness.cluster import Cluster
+from harness import failpoints  # noqa: F401, all workers of a run take the same
 from harness.comparison import Comparison
 from harness.kafka import Broker
 from harness.paths import exit_codes

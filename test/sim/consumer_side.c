@@ -12,6 +12,7 @@
 #include "consumer_world.h"
 
 #include "exit_codes.h"
+#include "short_memory.h"
 
 #include <stdio.h>
 
@@ -178,6 +179,7 @@ static void
 start(Member *member)
 {
 	Target *targets[CONNECTIONS];
+	bool refused = short_memory_refused();
 
 	inbox_init(member);
 	letters_init(member);
@@ -188,7 +190,11 @@ start(Member *member)
 	}
 	member->consumer = consumer_create(&member->config, the_handlers(), &member->inbox, targets,
 									   member->session_count, random_next(&sim.random));
-	SIM_CHECK(member->consumer != NULL, "no consumer");
+	member->starved = short_memory_refused() && !refused;
+	SIM_CHECK(member->consumer != NULL || member->starved, "no consumer");
+	member->start_at = sim.now + USEC_PER_SEC;
+	if (member->consumer == NULL)
+		return;
 	if (sim_chance(80))
 		consumer_set_letters(member->consumer, &member->letters);
 	member->next_at = sim.now;
@@ -235,7 +241,7 @@ take_end(Member *member)
 	int code = consumer_exit(member->consumer, &error);
 
 	SIM_TRACE("member %d: ends with %d: %s", member->number, code, error->message);
-	SIM_CHECK(member->stopping && code == EXIT_OK, "C6: a member ended with %d: %s", code,
+	SIM_CHECK((member->stopping && code == EXIT_OK) || (member->starved && code == EXIT_BUG), "C6: a member ended with %d: %s", code,
 			  error->message);
 	end(member);
 	group_leave(member);
@@ -277,6 +283,9 @@ check_memory(const Member *member)
 static void
 step(Member *member)
 {
+	bool refused = short_memory_refused();
+	bool goes_on;
+
 	if (member->consumer == NULL)
 	{
 		start(member);
@@ -286,7 +295,9 @@ step(Member *member)
 	member->steps++;
 	land->counts->steps++;
 	SIM_CHECK(member->steps < STEPS_MAX, "C6: member %d turns without an end", member->number);
-	if (!consumer_step(member->consumer, sim.now))
+	goes_on = consumer_step(member->consumer, sim.now);
+	member->starved |= short_memory_refused() && !refused;
+	if (!goes_on)
 	{
 		take_end(member);
 		return;

@@ -112,6 +112,7 @@ typedef struct Member
 	MonoUsec paused_until;
 	MonoUsec fetch_at;
 	bool stopping;
+	bool starved; /* an allocation was refused to it */
 	bool closing;
 	Reading readings[PARTITIONS];
 	Told told[TOLD_MAX];

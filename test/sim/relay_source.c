@@ -12,6 +12,8 @@
  */
 #include "relay_source.h"
 
+#include "short_memory.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -21,10 +23,8 @@
  */
 
 static IoResult
-next(ReplSource *base, ByteView *frame, Error *error)
+make_frame(PgSource *source, ByteView *frame, Error *error)
 {
-	PgSource *source = (PgSource *) base;
-
 	source->looks++;
 	if (source->silent)
 		return IO_AGAIN;
@@ -47,6 +47,18 @@ next(ReplSource *base, ByteView *frame, Error *error)
 		source->ready_at = sim.now + some_time();
 	*frame = buffer_view(&source->bytes);
 	return IO_OK;
+}
+
+static IoResult
+next(ReplSource *base, ByteView *frame, Error *error)
+{
+	IoResult io;
+
+	/* The server's memory isn't the relay's. */
+	short_memory_hush(true);
+	io = make_frame((PgSource *) base, frame, error);
+	short_memory_hush(false);
+	return io;
 }
 
 static void

@@ -160,6 +160,7 @@ typedef struct SimRelay
 	struct PgSource *source;
 	FakeSink *sink;
 	bool stopping;
+	bool starved; /* an allocation was refused to it */
 	MonoUsec started_at;
 	unsigned stopped_life; /* of the server, when it was told to stop */
 	PgLsn published;	   /* the highest commit LSN of which it sent something */

@@ -2,14 +2,18 @@
  * sim.c
  *	  Runs seeds through the simulations, and tells of the first that fails.
  *
- *	sim [--relay | --consumer] [--seeds=1..N] [--trace] [--counts]
+ *	sim [--relay | --consumer] [--seeds=1..N] [--trace] [--counts] [--refuse[=N]]
  *
- * The last line is "N passed, N failed", of seeds.  A seed that fails is run again with its
+ * --refuse runs each seed again and again, and refuses another allocation of the programs each time, from the
+ * first to the last; with a number that one alone.
+ *
+ * The last line is "N passed, N failed", of runs.  A run that fails is made again with its
  * trace, of which the end is printed, with the command that repeats it; then it is over.
  */
 #include "sim.h"
 
 #include "log.h"
+#include "short_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +50,7 @@ static char broken_rule[LINE_SIZE];
 static char tail[TAIL_LINES][LINE_SIZE];
 static uint64_t told;
 static bool tells_all;
+static uint64_t refused; /* allocation of the run; 0: none */
 
 /* -------------------------------------------------------------------------
  * what the linker puts in the place of the programs' own (Makefile)
@@ -265,17 +270,24 @@ sim_fail(const char *fmt, ...)
 
 /* false: a rule was broken.  The world that is left behind is lost: one seed fails, then it is over. */
 static bool
-run_seed(const SimSide *side, uint64_t seed, bool tracing, SimCounts *counts)
+run_seed(const SimSide *side, uint64_t seed, bool tracing, bool is_warm, SimCounts *counts)
 {
+	static int64_t held;
+
 	sim = (Sim){.seed = seed, .now = BEGIN_AT, .tracing = tracing};
 	random_seed(&sim.random, seed * UINT64_C(0x9E3779B97F4A7C15) + 1);
 	entries = 0;
 	entered = 0;
 	memory_used = 0;
 	told = 0;
+	short_memory_begin(refused);
+	held = short_memory_held();
 	if (setjmp(escape) != 0)
 		return false;
 	side->run(counts);
+	/* What both sides make once is made in the first run. */
+	SIM_CHECK(short_memory_held() == held || !is_warm, "%lld blocks of memory were left behind",
+			  (long long) (short_memory_held() - held));
 	return true;
 }
 
@@ -288,13 +300,16 @@ tell_failure(const SimSide *side, uint64_t seed, const char *program)
 
 	snprintf(rule, sizeof(rule), "%s", broken_rule);
 	printf("not ok: %s, seed %llu: %s\n", side->name, (unsigned long long) seed, rule);
-	if (run_seed(side, seed, true, &counts) || strcmp(rule, broken_rule) != 0)
+	if (run_seed(side, seed, true, true, &counts) || strcmp(rule, broken_rule) != 0)
 		printf("... and the second time: %s\n", broken_rule);
 	first = told > TAIL_LINES ? told - TAIL_LINES : 0;
 	for (uint64_t i = first; i < told; i++)
 		printf("    %s\n", tail[i % TAIL_LINES]);
-	printf("To repeat it: %s --%s --seeds=%llu..%llu --trace\n", program, side->name,
+	printf("To repeat it: %s --%s --seeds=%llu..%llu --trace", program, side->name,
 		   (unsigned long long) seed, (unsigned long long) seed);
+	if (refused > 0)
+		printf(" --refuse=%llu", (unsigned long long) refused);
+	printf("\n");
 }
 
 static void
@@ -318,6 +333,38 @@ take_range(const char *text, uint64_t *first, uint64_t *last)
 	return *rest == '\0' && *first > 0 && *first <= *last;
 }
 
+/* One run, or with --refuse one for each allocation; false: the last one failed. */
+static bool
+run_all(const SimSide *side, uint64_t seed, bool refuses, SimCounts *counts, uint64_t *passed)
+{
+	static bool warm[2];
+	bool *is_warm = &warm[side == &sim_consumer_side];
+	uint64_t only = refused;
+
+	/* What is made once, and how it goes when nothing is refused. */
+	refused = 0;
+	if (!*is_warm || only == 0)
+	{
+		if (!run_seed(side, seed, tells_all && only == 0, *is_warm, counts))
+			return false;
+		*is_warm = true;
+		*passed += only == 0;
+	}
+	refused = only;
+	if (!refuses)
+		return true;
+	for (refused = only > 0 ? only : 1;; refused++)
+	{
+		if (!run_seed(side, seed, tells_all, true, counts))
+			return false;
+		*passed += short_memory_refused();
+		if (!short_memory_refused() || only > 0)
+			break;
+	}
+	refused = only;
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -327,7 +374,9 @@ main(int argc, char **argv)
 	uint64_t last = 1000;
 	uint64_t passed = 0;
 	uint64_t failed = 0;
+	uint64_t ignored;
 	bool wants_counts = false;
+	bool refuses = false;
 
 	for (int i = 1; i < argc; i++)
 	{
@@ -339,10 +388,14 @@ main(int argc, char **argv)
 			tells_all = true;
 		else if (strcmp(argv[i], "--counts") == 0)
 			wants_counts = true;
+		else if (strcmp(argv[i], "--refuse") == 0)
+			refuses = true;
+		else if (strncmp(argv[i], "--refuse=", 9) == 0 && take_range(argv[i] + 9, &refused, &ignored))
+			refuses = true;
 		else if (strncmp(argv[i], "--seeds=", 8) != 0 || !take_range(argv[i] + 8, &first, &last))
 		{
 			fprintf(stderr,
-					"usage: sim [--relay | --consumer] [--seeds=1..N] [--trace] [--counts]\n");
+					"usage: sim [--relay | --consumer] [--seeds=1..N] [--trace] [--counts] [--refuse[=N]]\n");
 			return 2;
 		}
 	}
@@ -355,9 +408,7 @@ main(int argc, char **argv)
 			continue;
 		for (uint64_t seed = first; seed <= last && failed == 0; seed++)
 		{
-			if (run_seed(sides[i], seed, tells_all, &counts))
-				passed++;
-			else
+			if (!run_all(sides[i], seed, refuses, &counts, &passed))
 			{
 				failed++;
 				tell_failure(sides[i], seed, argv[0]);

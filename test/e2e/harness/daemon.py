@@ -26,6 +26,7 @@ class Daemon:
         self.command = list(command)
         self.options = options
         self.variables = {}     # of its environment, besides the settings
+        self.directory = paths.BIN
         self.http_port = free_port()
         self.log_path = os.path.join(scene.base, name + ".log")
         self._reap = scene.reap
@@ -47,7 +48,7 @@ class Daemon:
         return kept
 
     def arguments(self):
-        return [*paths.RUNNER, os.path.join(paths.BIN, self.program), *self.command]
+        return [*paths.RUNNER, os.path.join(self.directory, self.program), *self.command]
 
     # -- life ---------------------------------------------------------------
 

@@ -1,0 +1,67 @@
+"""Daemons with failpoints (common/failpoint.h): which there are, and one of them armed.
+
+They are another build, build/failpoints, which `make FAILPOINTS=1` makes.
+"""
+import os
+import random
+import subprocess
+import time
+
+from . import paths
+from .wait import until
+
+BIN = os.path.join(os.path.dirname(paths.BIN), "failpoints", "bin")
+ACTIONS = ("crash", "error", "pause")
+# Of error and pause one of so many rounds takes each; FAILPOINTS=all takes them all.
+ROUNDS = 3
+# In the environment, so that all workers of a run have the same.
+os.environ.setdefault("FAILPOINTS", str(int(time.time() // 86400) % ROUNDS))
+
+
+def listed(program):
+    """The names of all its failpoints, as it says itself."""
+    path = os.path.join(BIN, program)
+    assert os.path.exists(path), f"there is no {path}: make FAILPOINTS=1"
+    return subprocess.run([path, "--list-failpoints"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+
+
+def chosen(number, action):
+    """Whether this run takes it: a crash always, the others in turns."""
+    if os.environ["FAILPOINTS"] == "all" or action == "crash":
+        return True
+    return (number + ACTIONS.index(action)) % ROUNDS == int(os.environ["FAILPOINTS"])
+
+
+def arm(daemon, name, action, at=1, besides=()):
+    """Before its start; besides: others that lead there, "name=action@N"."""
+    daemon.directory = BIN
+    daemon.variables["OUTBOX_FAILPOINTS"] = ",".join([*besides, f"{name}={action}@{at}"])
+
+
+def has_fired(daemon, name):
+    return f'{{"failpoint":"{name}",' in daemon.log()
+
+
+def is_stopped(daemon):
+    """By SIGSTOP."""
+    with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as file:
+        return file.read().rpartition(") ")[2].startswith("T")
+
+
+def wait_fired(daemon, name, action, meanwhile=lambda: None, timeout=30):
+    """Until it did what it is to do; meanwhile() is called now and then, for what may be needed to get there."""
+    def done():
+        if not has_fired(daemon, name):
+            assert daemon.running(), f"it ended before it came to {name}:\n{daemon.log()[-3000:]}"
+            meanwhile()
+            return has_fired(daemon, name)
+        return {"crash": lambda: not daemon.running(), "pause": lambda: is_stopped(daemon),
+                "error": lambda: True}[action]()
+    until(done, f"{name} is reached", timeout)
+    if action == "crash":
+        assert daemon.wait_exit() == -9, daemon.log()
+
+
+def hit(seed, name, action, most):
+    """Which pass it is to be, of so many that are sure to come; the same for the same seed."""
+    return random.Random(f"{seed}/{name}/{action}").randint(1, most)
