@@ -147,7 +147,7 @@ consumer_revoked(Consumer *consumer, const InboxEvent *event)
 		{
 			free(topic);
 			no_memory(consumer);
-			return;
+			break; /* the group is answered all the same */
 		}
 	}
 	consumer->revoking = true;

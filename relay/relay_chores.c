@@ -36,7 +36,9 @@ relay_start_mark(Relay *relay, bool force, MonoUsec now)
 		position_format(relay->facts.source_id, &relay->mark.last, position);
 		request.last_position = position;
 	}
-	relay->mark_in_flight = !FAILPOINT("mark-due") && registry_mark(relay->registry, &request);
+	if (FAILPOINT("mark-due"))
+		return false;
+	relay->mark_in_flight = registry_mark(relay->registry, &request);
 	return relay->mark_in_flight;
 }
 

@@ -269,6 +269,8 @@ window_add(DeliveryWindow *window, uint64_t ordinal, uint32_t bytes, DeliveryTok
 	if (window->in_flight > 0 &&
 		(bytes > window->limits.max_bytes || window->bytes > window->limits.max_bytes - bytes))
 		return IO_FULL;
+	if (FAILPOINT_ERROR("event-in-window", error))
+		return IO_FAILED;
 
 	slot = ring_slot(ring, ring->used++);
 	event = &window->events[slot];
@@ -285,11 +287,6 @@ window_add(DeliveryWindow *window, uint64_t ordinal, uint32_t bytes, DeliveryTok
 	window->ordinal_before = window->next_ordinal;
 	window->next_ordinal = ordinal + 1;
 	*token = window->newest = (DeliveryToken) event->generation << 32 | slot;
-	if (FAILPOINT_ERROR("event-in-window", error))
-	{
-		window_retract(window, *token);
-		return IO_FAILED;
-	}
 	return IO_OK;
 }
 
