@@ -24,14 +24,14 @@ buffer_init(Buffer *buffer, size_t limit)
 	buffer->len = 0;
 	buffer->capacity = 0;
 	buffer->limit = limit < SIZE_MAX ? limit : SIZE_MAX - 1;
-	buffer->failed = false;
+	buffer->failed = buffer->no_memory = false;
 }
 
 void
 buffer_reset(Buffer *buffer)
 {
 	buffer->len = 0;
-	buffer->failed = false;
+	buffer->failed = buffer->no_memory = false;
 	if (buffer->capacity > 0)
 		buffer->data[0] = '\0';
 }
@@ -73,7 +73,7 @@ reserve(Buffer *buffer, size_t more)
 	data = realloc(buffer->capacity > 0 ? buffer->data : NULL, capacity);
 	if (data == NULL)
 	{
-		buffer->failed = true;
+		buffer->failed = buffer->no_memory = true;
 		return false;
 	}
 	buffer->data = data;

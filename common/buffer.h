@@ -26,6 +26,7 @@ typedef struct Buffer
 	size_t capacity;
 	size_t limit;
 	bool failed;
+	bool no_memory; /* that is why it failed, and not the limit */
 } Buffer;
 
 extern void buffer_init(Buffer *buffer, size_t limit);

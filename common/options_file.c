@@ -469,6 +469,8 @@ read_file(Options *options, const char *path, Buffer *file, Error *error)
 		buffer_append(file, chunk, (size_t) got);
 	}
 	close(fd);
+	if (file->no_memory)
+		return error_bug(error, "out of memory");
 	if (file->failed)
 		return error_permanent(error, EXIT_CONFIG, "file \"%s\" is larger than 1 MB", path);
 	return true;

@@ -80,6 +80,8 @@ read_descriptor(int fd, const OptionValue *value, const char *name, Buffer *text
 			return refuse_file(value, name, reason, error);
 		}
 		buffer_append(text, chunk, (size_t) got);
+		if (text->no_memory)
+			return error_bug(error, "out of memory");
 		if (text->failed)
 			return refuse_file(value, name, "is larger than 64 kB", error);
 	}
@@ -236,15 +238,21 @@ join_password(Options *options, OptionValue *value, const OptionSpec *spec, cons
 	conninfo = options_text(options, other);
 	if (conninfo == NULL)
 		conninfo = "";
-	if (options_conninfo_has_secret(conninfo))
+	buffer_init(&joined, SECRET_SIZE_MAX * 4);
+	options_mask_conninfo(&joined, conninfo);
+	if (!joined.no_memory && (joined.failed || strcmp(joined.data, conninfo) != 0))
 	{
+		buffer_free(&joined);
 		error_permanent(error, EXIT_CONFIG, "\"%s\" has a password, and \"%s\" is set", other,
 						name);
 		return error_hint(error, "Take one of them away (%s, %s).", options_origin(options, other),
 						  value->origin);
 	}
-	buffer_init(&joined, SECRET_SIZE_MAX * 4);
-	add_password(&joined, conninfo, value->text);
+	if (!joined.no_memory)
+	{
+		buffer_reset(&joined);
+		add_password(&joined, conninfo, value->text);
+	}
 	free(options->conninfo);
 	options->conninfo = joined.failed ? NULL : strdup(joined.data);
 	options->conninfo_of = target;

@@ -110,6 +110,7 @@ bool
 dead_letter_topic(const char *pattern, const char *group, char *out, Error *error)
 {
 	Buffer name;
+	bool no_memory;
 	bool ok;
 
 	out[0] = '\0';
@@ -126,9 +127,12 @@ dead_letter_topic(const char *pattern, const char *group, char *out, Error *erro
 	ok = !name.failed && topic_is_legal(name.data);
 	if (ok)
 		snprintf(out, DEAD_LETTER_TOPIC_MAX + 1, "%s", name.data);
+	no_memory = name.no_memory;
 	buffer_free(&name);
 	if (ok)
 		return true;
+	if (no_memory)
+		return error_bug(error, "out of memory");
 	error_permanent(error, EXIT_CONFIG, "\"dead_letter.topic\" makes no legal topic of \"%s\"",
 					pattern);
 	return error_hint(error, "Topics have 1 to 249 of A-Z a-z 0-9 . _ -; the group is \"%s\".",

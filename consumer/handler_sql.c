@@ -15,7 +15,6 @@
 #include "sql_scan.h"
 
 #define SQL_LIMIT ((size_t) 1024 * 1024)
-#define OWN_PART 4096 /* more than write_relation() ever writes */
 
 typedef struct ColumnRow
 {
@@ -194,10 +193,12 @@ handler_sql_build(Handler *handler, const char *origin, Error *error)
 				  (size_t) (reading.end - handler->user_sql) - reading.skip);
 	if (sql.failed)
 	{
+		bool no_memory = sql.no_memory;
+
 		buffer_free(&sql);
-		return strlen(handler->user_sql) > SQL_LIMIT - OWN_PART
-				   ? refuse(handler, origin, "is too long", error)
-				   : error_bug(error, "out of memory");
+		if (no_memory)
+			return error_bug(error, "out of memory");
+		return refuse(handler, origin, "is too long", error);
 	}
 	handler->sql = sql.data;
 	return true;

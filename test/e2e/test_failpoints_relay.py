@@ -159,7 +159,7 @@ class Stage:
         if self.once:
             check_once(books.records)
             assert not torn(books, books.records)
-        letters = [str(row[0]) for row in self.scene.sql("SELECT event_id FROM outbox.dead_letter")]
+        letters = [str(row[0]) for row in self.scene.sql("SELECT id FROM outbox.dead_letter")]
         assert sorted(letters) == sorted(books.given_up)
 
     def finish(self):

@@ -91,10 +91,14 @@ load(const OptionTable *table, char **given, int count, char **envp, Options **o
 	return options_load(*options, &argc, argv, envp, &path, error);
 }
 
+static char file_path[] = "/tmp/test_refused_memory-XXXXXX";
+static char secret_word[160];
+
 static char *relay_words[] = {"outbox-relay",
 							  "--kafka.client.rack=there",
 							  "--postgres.slot=here",
-							  "--postgres.conninfo=dbname=x password=secret",
+							  "--postgres.conninfo=dbname=x",
+							  secret_word,
 							  "--route.topic.regex=(.*)-v[0-9]+",
 							  "--route.topic.replacement=t.$1",
 							  "--table.fields.additional.placement=tenant:header:t"};
@@ -113,14 +117,28 @@ relay_settings(Error *error)
 	return ok;
 }
 
+/* A file of this text. */
+static void
+make_file(const char *text)
+{
+	int fd;
+
+	snprintf(file_path, sizeof(file_path), "/tmp/test_refused_memory-XXXXXX");
+	fd = mkstemp(file_path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
 static void
 settings_of_a_relay(void **state)
 {
 	(void) state;
+	make_file("secret");
+	snprintf(secret_word, sizeof(secret_word), "--postgres.password_file=%s", file_path);
 	refuse_each(relay_settings, 100);
+	unlink(file_path);
 }
-
-static char file_path[] = "/tmp/test_refused_memory-XXXXXX";
 
 static const char file_text[] =
 	"[consumer]\n"
@@ -164,12 +182,8 @@ consumer_settings(Error *error)
 static void
 settings_and_handlers_of_a_consumer(void **state)
 {
-	int fd = mkstemp(file_path);
-
 	(void) state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, file_text, strlen(file_text)), strlen(file_text));
-	close(fd);
+	make_file(file_text);
 	refuse_each(consumer_settings, 100);
 	unlink(file_path);
 }
@@ -197,8 +211,7 @@ static bool
 route(Error *error)
 {
 	static const char headers[] = "{\"tenant\": \"acme\", \"more\": \"x\"}";
-	RouteSettings settings = {.topic_pattern = "{routedByValue}",
-							  .by_field = "aggregatetype",
+	RouteSettings settings = {.by_field = "aggregatetype",
 							  .regex = "(.*)-v[0-9]+",
 							  .replacement = "t.$1",
 							  .placement = "tenant:header:t,type:envelope",
