@@ -24,9 +24,8 @@
 extern Failpoint *const __start_outbox_failpoints[] __attribute__((weak, visibility("hidden")));
 extern Failpoint *const __stop_outbox_failpoints[] __attribute__((weak, visibility("hidden")));
 
-static const char *const action_names[] = {[FAILPOINT_FAIL] = "error",
-										   [FAILPOINT_CRASH] = "crash",
-										   [FAILPOINT_PAUSE] = "pause"};
+static const char *const action_names[] = {
+	[FAILPOINT_FAIL] = "error", [FAILPOINT_CRASH] = "crash", [FAILPOINT_PAUSE] = "pause"};
 
 #define ACTIONS (sizeof(action_names) / sizeof(action_names[0]))
 

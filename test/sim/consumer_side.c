@@ -241,8 +241,8 @@ take_end(Member *member)
 	int code = consumer_exit(member->consumer, &error);
 
 	SIM_TRACE("member %d: ends with %d: %s", member->number, code, error->message);
-	SIM_CHECK((member->stopping && code == EXIT_OK) || (member->starved && code == EXIT_BUG), "C6: a member ended with %d: %s", code,
-			  error->message);
+	SIM_CHECK((member->stopping && code == EXIT_OK) || (member->starved && code == EXIT_BUG),
+			  "C6: a member ended with %d: %s", code, error->message);
 	end(member);
 	group_leave(member);
 	member->start_at = sim.now + sim_between(5, 1500) * USEC_PER_MS;

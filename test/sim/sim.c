@@ -390,12 +390,13 @@ main(int argc, char **argv)
 			wants_counts = true;
 		else if (strcmp(argv[i], "--refuse") == 0)
 			refuses = true;
-		else if (strncmp(argv[i], "--refuse=", 9) == 0 && take_range(argv[i] + 9, &refused, &ignored))
+		else if (strncmp(argv[i], "--refuse=", 9) == 0 &&
+				 take_range(argv[i] + 9, &refused, &ignored))
 			refuses = true;
 		else if (strncmp(argv[i], "--seeds=", 8) != 0 || !take_range(argv[i] + 8, &first, &last))
 		{
-			fprintf(stderr,
-					"usage: sim [--relay | --consumer] [--seeds=1..N] [--trace] [--counts] [--refuse[=N]]\n");
+			fprintf(stderr, "usage: sim [--relay | --consumer] [--seeds=1..N] [--trace] [--counts] "
+							"[--refuse[=N]]\n");
 			return 2;
 		}
 	}

@@ -102,16 +102,17 @@ static char *relay_words[] = {"outbox-relay",
 							  "--route.topic.regex=(.*)-v[0-9]+",
 							  "--route.topic.replacement=t.$1",
 							  "--table.fields.additional.placement=tenant:header:t"};
-static char *environment[] = {"OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=here:1", "OUTBOX_RELAY_LOG_LEVEL=debug", NULL};
+static char *environment[] = {"OUTBOX_RELAY_KAFKA_BOOTSTRAP_SERVERS=here:1",
+							  "OUTBOX_RELAY_LOG_LEVEL=debug", NULL};
 
 static bool
 relay_settings(Error *error)
 {
 	Options *options = NULL;
 	RelayConfig config;
-	bool ok = load(&relay_option_table, relay_words, LENGTH(relay_words), environment, &options,
-				   error) &&
-			  relay_config_fill(&config, options, error);
+	bool ok =
+		load(&relay_option_table, relay_words, LENGTH(relay_words), environment, &options, error) &&
+		relay_config_fill(&config, options, error);
 
 	options_free(options);
 	return ok;
@@ -268,7 +269,10 @@ poison(void)
 static bool
 statements(Error *error)
 {
-	MarkRequest mark = {.generation = 1, .mark_lsn = 1, .last_position = "a/1.1/0/1/0", .heartbeat_snapshot = "1:1:"};
+	MarkRequest mark = {.generation = 1,
+						.mark_lsn = 1,
+						.last_position = "a/1.1/0/1/0",
+						.heartbeat_snapshot = "1:1:"};
 	RelayConfig config = {.slot = "s", .publication = "p"};
 	Poison dead = poison();
 	char conninfo[128];
