@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kafka_refusal.h"
+
 /*
  * Called by librdkafka's threads: only here is it known what is wrong with a certificate.  What is
  * written to reason comes through the log's queue.
