@@ -7,6 +7,8 @@
  *	blackhole			nothing passes and nobody is told; what is held back goes on
  *						when it is over, as packets do that are sent again
  *	refuse				connections are reset, and new ones refused
+ *	cut					of the next bytes that either end sends half passes, and the
+ *						connection is closed: whoever reads has a part of a message
  *	proxy_reset()		connections are reset (RST); new ones are taken
  *
  * One listener at 127.0.0.1 for each link, one thread for all of them.  Functions are for one
@@ -29,6 +31,7 @@ typedef struct ProxyToxics
 	int64_t bytes_per_s; /* 0: as many as there are */
 	bool blackhole;
 	bool refuse;
+	bool cut;
 } ProxyToxics;
 
 typedef struct Proxy Proxy;

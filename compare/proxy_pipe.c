@@ -192,15 +192,33 @@ take_bytes(PipeEnd *from, PipeEnd *to, bool downstream, const ProxyToxics *toxic
 	return true;
 }
 
+/* Half of what is first in line, and nothing behind it. */
+static void
+give_half(PipeEnd *to)
+{
+	const Chunk *chunk = to->first;
+
+	/* How much of it the socket takes is no matter: it is a part at most. */
+	if (send(to->fd, chunk->data + chunk->sent, (chunk->len - chunk->sent) / 2, MSG_NOSIGNAL) >= 0)
+		shutdown(to->fd, SHUT_WR);
+	to->pipe->dead = true;
+}
+
 /* False when the connection is broken; *blocked: the socket takes no more at the moment. */
 static bool
-give_bytes(PipeEnd *to, MonoUsec now, bool *blocked)
+give_bytes(PipeEnd *to, const ProxyToxics *toxics, MonoUsec now, bool *blocked)
 {
 	while (to->first != NULL && to->first->due <= now)
 	{
 		Chunk *chunk = to->first;
-		ssize_t len =
-			send(to->fd, chunk->data + chunk->sent, chunk->len - chunk->sent, MSG_NOSIGNAL);
+		ssize_t len;
+
+		if (toxics->cut)
+		{
+			give_half(to);
+			return true;
+		}
+		len = send(to->fd, chunk->data + chunk->sent, chunk->len - chunk->sent, MSG_NOSIGNAL);
 
 		if (len < 0)
 		{
@@ -223,9 +241,10 @@ static bool
 turn_way(PipeEnd *from, PipeEnd *to, bool downstream, const ProxyToxics *toxics, Random *random,
 		 MonoUsec now, bool *blocked)
 {
-	if (!take_bytes(from, to, downstream, toxics, random, now) || !give_bytes(to, now, blocked))
+	if (!take_bytes(from, to, downstream, toxics, random, now) ||
+		!give_bytes(to, toxics, now, blocked))
 		return false;
-	if (from->at_end && to->first == NULL && !to->shut)
+	if (!to->pipe->dead && from->at_end && to->first == NULL && !to->shut)
 	{
 		shutdown(to->fd, SHUT_WR);
 		to->shut = true;
@@ -311,11 +330,13 @@ pipe_turn(Pipe *pipe, const ProxyToxics *toxics, Random *random, MonoUsec now)
 		return due;
 	}
 	if (!turn_way(client, server, false, toxics, random, now, &server_blocked) ||
-		!turn_way(server, client, true, toxics, random, now, &client_blocked))
+		(!pipe->dead && !turn_way(server, client, true, toxics, random, now, &client_blocked)))
 	{
 		pipe_reset(pipe);
 		return due;
 	}
+	if (pipe->dead)
+		return due;
 	if (client->shut && server->shut)
 	{
 		pipe->dead = true;

@@ -353,6 +353,30 @@ refuse(void **state)
 }
 
 static void
+cut(void **state)
+{
+	char byte;
+	int fd = join();
+
+	(void) state;
+	round_trip(fd);
+	set((ProxyToxics){.latency_usec = 300 * USEC_PER_MS});
+	say(fd, "0123456789");
+	/* It is on its way back. */
+	assert_false(readable(fd, 100));
+	set((ProxyToxics){.latency_usec = 300 * USEC_PER_MS, .cut = true});
+	hear(fd, "01234");
+	assert_true(readable(fd, PATIENCE_MS));
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+	await_connections(0);
+	set((ProxyToxics){0});
+	fd = join();
+	round_trip(fd);
+	close(fd);
+}
+
+static void
 nobody_behind_it(void **state)
 {
 	int closed = 1; /* nobody listens there */
@@ -384,6 +408,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(blackhole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reset, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuse, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(cut, set_up, tear_down),
 		cmocka_unit_test(nobody_behind_it),
 	};
 
