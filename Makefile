@@ -150,6 +150,13 @@ check-outage: bootstrap-check install-extension
 	@$(MAKE) --no-print-directory build
 	@test/soak/run --outage=$(OUTAGE) $(GIVEN_RATE)
 
+## chaos              the whole pipeline under faults at random, a run for each seed: SEEDS=1..20 TIME=60, AT_ONCE=1, into build/chaos
+AT_ONCE ?= 1
+chaos: TIME ?= 60
+chaos: bootstrap-check install-extension
+	@$(MAKE) --no-print-directory build
+	@test/chaos/campaign --seeds=$(if $(filter file,$(origin SEEDS)),1..20,$(SEEDS)) --time=$(TIME) --jobs=$(AT_ONCE)
+
 ## chaos-consumer     3 consumers under FAULTS=20 random faults in TIME=300 seconds at RATE=1000: SEED=1, into build/chaos
 chaos-consumer: TIME ?= 300
 chaos-consumer: FAULTS ?= 20
@@ -229,4 +236,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	sim fuzz coverage check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
-	failpoints check-failpoints check-asan check-valgrind check-mutants check-soak soak check-outage chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help
+	failpoints check-failpoints check-asan check-valgrind check-mutants check-soak soak check-outage chaos chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help

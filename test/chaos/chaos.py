@@ -43,6 +43,10 @@ class Chaos:
     def elapsed(self):
         return time.monotonic() - self._began
 
+    def undone(self):
+        """The faults that happened and are over."""
+        return [carried.fault for carried in self._faults if carried.undone]
+
     def note(self, text):
         self.done.append((round(self.elapsed(), 1), text))
         self.say(f"{self.elapsed():8.1f} s  {text}")

@@ -10,9 +10,14 @@ from chaos import Chaos
 from faults import BrokerCrash, Crash, Freeze, Kill, Rebalance
 from harness import scene
 from harness.feed import Feed
+from harness.kafka import Broker as broker      # of a run: an ordinary one
 from harness.wait import until
 from members import Counters, Member
+from schedule import draw
 
+DEFAULTS = {"time": 300, "rate": 1000, "faults": 20}
+SOURCE = None
+TARGET = {"wal_level": "replica"}
 MEMBERS = ("first", "second", "third")
 MORE = "fourth"
 PARTITIONS = 12
@@ -40,6 +45,14 @@ def kinds(back=lambda: None):
             Crash({"immediate": ("target",), "kill": ("target",)}, 0.5, 8),
             BrokerCrash({"": ("broker",)}, 0.5, SESSION + 2, back),
             Rebalance({"leave": MEMBERS, "join": (MORE,)}, 0.5, 8)]
+
+
+def plan(options):
+    return draw(options.seed, options.time, options.faults, kinds())
+
+
+def make(stage, schedule, options, say):
+    return Run(stage, schedule, options.time, options.rate, say, options.dedupe, options.static)
 
 
 class Run:
@@ -127,7 +140,7 @@ class Run:
         def total(metric):
             return sum(m.total("outbox_consumer_" + metric) for m in members)
         gap, of_one = self._gap(""), self._gap("PARTITION BY partition")
-        undone = Counter(text.split(" ", 1)[0] for _, text in self.chaos.done if text.endswith(": undone"))
+        undone = Counter(fault.kind for fault in self.chaos.undone())
         self.totals = {
             "faults": dict(sorted(undone.items())),
             "schedule": [vars(fault) for fault in self.schedule],

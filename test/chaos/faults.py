@@ -6,6 +6,8 @@ members.Member have.
 """
 import signal
 
+from harness.background import Background
+
 
 class Kind:
     """One kind; it lasts between shortest and longest, in seconds."""
@@ -47,7 +49,7 @@ class Freeze(Kind):
 
 
 class Crash(Kind):
-    """A PostgreSQL server without a checkpoint: ways are immediate (as pg_ctl does) and kill (kill -9 of all of it)."""
+    """A PostgreSQL server goes: ways are those of pg_ctl (immediate is without a checkpoint) and kill (kill -9 of all of it)."""
 
     name = "database"
 
@@ -55,7 +57,7 @@ class Crash(Kind):
         if way == "kill":
             subject.kill()
         else:
-            subject.stop("immediate")
+            subject.stop(way)
 
     def end(self, subject, way):
         subject.start()
@@ -77,6 +79,131 @@ class BrokerCrash(Kind):
     def end(self, subject, way):
         subject.restart()
         self.back()
+
+
+class BrokerFreeze(Kind):
+    """A broker that stands still, with its connections open."""
+
+    name = "standstill"
+
+    def begin(self, subject, way):
+        subject.pause()
+
+    def end(self, subject, way):
+        subject.resume()
+
+
+class Limit(Kind):
+    """message.max.bytes of a broker is lowered.
+
+    Ways: batches (what is sent together is too large, each message by itself is not) and events (some messages are too
+    large, too: a relay stops with status 15, and is started again when the limit is what it was).
+    """
+
+    name = "limit"
+    BYTES = {"batches": 4000, "events": 1000}
+    USUAL = 1048588
+    POISON = 15
+
+    def __init__(self, ways, shortest, longest, relays=list):
+        """relays: gives the members that may stop."""
+        super().__init__(ways, shortest, longest)
+        self.relays = relays
+
+    def begin(self, subject, way):
+        if way == "events":
+            for relay in self.relays():
+                relay.tolerated = (self.POISON,)
+        subject.configure(message_max_bytes=str(self.BYTES[way]))
+
+    def end(self, subject, way):
+        subject.configure(message_max_bytes=str(self.USUAL))
+        for relay in self.relays():
+            relay.operator()
+
+
+class Walsenders(Kind):
+    """pg_terminate_backend() of what sends WAL, again and again."""
+
+    name = "walsenders"
+    END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'walsender'"
+
+    def __init__(self, ways, shortest, longest):
+        super().__init__(ways, shortest, longest)
+        self._repeated = {}
+
+    def begin(self, subject, way):
+        self._repeated[subject] = Repeated(lambda: subject.query("postgres", self.END), 0.5).start()
+
+    def end(self, subject, way):
+        repeated = self._repeated.pop(subject)
+        repeated.stop()
+        repeated.check()
+
+
+class Repeated(Background):
+    """The same, so many seconds after each other."""
+
+    def __init__(self, what, every):
+        super().__init__()
+        self.what, self.every = what, every
+
+    def run(self):
+        while True:
+            self.what()
+            if self.ending.wait(self.every):
+                return
+
+
+class Line(Kind):
+    """A bad link: ways are latency, trickle (few bytes a second), reset, blackhole, refuse and cut (within a message)."""
+
+    name = "link"
+    TOXICS = {"latency": {"latency": 300, "jitter": 200}, "trickle": {"bandwidth": 20000}, "reset": {},
+              "blackhole": {"blackhole": 1}, "refuse": {"refuse": 1}, "cut": {"cut": 1}}
+
+    def begin(self, subject, way):
+        subject.set(**self.TOXICS[way])
+        if way == "reset":
+            subject.reset()
+
+    def end(self, subject, way):
+        subject.heal()
+        if way == "reset":
+            subject.reset()
+
+
+class Ill(Kind):
+    """A target that is there and no good: ways are what the subject has, as ill(way) and well()."""
+
+    name = "illness"
+
+    def begin(self, subject, way):
+        subject.ill(way)
+
+    def end(self, subject, way):
+        subject.well()
+
+
+class Reload(Kind):
+    """SIGHUP with other settings, one after the other while it lasts; the way says which."""
+
+    name = "reload"
+
+    def __init__(self, ways, shortest, longest, settings=None):
+        """settings: {way: [changes, one after the other]}; a text is a file that has to be refused."""
+        super().__init__(ways, shortest, longest)
+        self.settings = settings or {}
+
+    def begin(self, subject, way):
+        for changes in self.settings[way]:
+            if isinstance(changes, str):
+                subject.reload(changes)
+            else:
+                subject.reload(**changes)
+
+    def end(self, subject, way):
+        subject.reload()
 
 
 class Rebalance(Kind):

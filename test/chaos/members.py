@@ -19,6 +19,8 @@ class Member:
         self.up = False
         self.frozen = False
         self.statuses = []      # of the lives that ended in order
+        self.tolerated = ()     # statuses with which it may end by itself, for now
+        self.stops = []         # those with which it did
         self.counters = []      # of each life, as last seen: {series: value}
         self._lock = threading.Lock()
 
@@ -45,12 +47,24 @@ class Member:
         self.frozen = number == signal.SIGSTOP
         self.daemon.signal(number)
 
+    def operator(self):
+        """Somebody has mended what stopped it, if that did, and starts it again."""
+        self.check()
+        self.tolerated = ()
+        if not self.up:
+            self.start()
+
     # -- what it says -------------------------------------------------------
 
     def check(self):
-        """It ends when it is told to, and at no other time."""
-        if self.up and not self.daemon.running() and self.up:
-            raise AssertionError(f"{self.name} ended by itself:\n{self.daemon.log()[-3000:]}")
+        """It ends when it is told to, and at no other time but for a reason that is expected."""
+        if not self.up or self.daemon.running() or not self.up:
+            return
+        status = self.daemon.wait_exit()
+        if status not in self.tolerated:
+            raise AssertionError(f"{self.name} ended by itself, with {status}:\n{self.daemon.log()[-3000:]}")
+        self.up = False
+        self.stops.append(status)
 
     def look(self):
         if not self.up or self.frozen:
@@ -72,6 +86,18 @@ class Member:
     def entries(self, message):
         """What its log says of that, over all lives."""
         return [entry for entry in self.daemon.entries(whole=True) if entry.get("msg") == message]
+
+
+class Configured(Member):
+    """A relay with a file of settings (harness.settings_file.File) that can be read again."""
+
+    def __init__(self, file):
+        super().__init__(file.relay)
+        self.file = file
+
+    def reload(self, text=None, **changes):
+        """Its answer; None when it isn't there to give one."""
+        return self.file.reload(text, **changes) if self.daemon.running() else None
 
 
 class Counters(Background):

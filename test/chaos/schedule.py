@@ -22,7 +22,7 @@ class Fault:
     lasts: float    # seconds until it is undone
 
     def __str__(self):
-        return f"{self.number:3}  {self.at:6.1f} s  {self.kind:10} {self.way:10} {self.subject:10} for {self.lasts:4.1f} s"
+        return f"{self.number:3}  {self.at:6.1f} s  {self.kind:20} {self.way:11} {self.subject:15} for {self.lasts:4.1f} s"
 
 
 def draw(seed, seconds, count, kinds):

@@ -4,8 +4,9 @@ import time
 import pytest
 from confluent_kafka import Producer
 
+from harness.settings_file import File, LOADED
 from harness.wait import until
-from test_reload import File, LOADED, settings
+from test_reload import settings
 
 BOTH = ("at-least-once", "exactly-once")
 

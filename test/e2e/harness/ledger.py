@@ -8,14 +8,10 @@ from collections import defaultdict
 
 from .wait import until
 
-# id, key and type of an event as test_decoding prints them, cut on the server.
-_TRUTH = r"""
-SELECT (m)[1], (m)[2], (m)[3], end_lsn
+_DECODED = r"""
+SELECT m, end_lsn
   FROM (SELECT n,
-               CASE WHEN data LIKE 'table outbox.event%%: INSERT:%%' THEN
-               regexp_match(left(data, 2000),
-               'id\[uuid\]:''([^'']*)'' aggregatetype\[text\]:''([^'']*)'' aggregateid\[text\]:(?:''((?:[^'']|'''')*)''|null)')
-               END AS m,
+               CASE WHEN data LIKE %s THEN regexp_match(left(data, 2000), %s) END AS m,
                CASE WHEN data LIKE 'COMMIT%%' THEN lsn - '0/0'::pg_lsn END AS end_lsn
           FROM pg_logical_slot_get_changes(%s, NULL, NULL, 'include-xids', 'off',
                                            'skip-empty-xacts', 'on')
@@ -24,15 +20,40 @@ SELECT (m)[1], (m)[2], (m)[3], end_lsn
  ORDER BY n
 """
 
+# id, type and key of an event as test_decoding prints them, cut on the server.
+_EVENT = (r"id\[uuid\]:'([^']*)' aggregatetype\[text\]:'([^']*)'"
+          r" aggregateid\[text\]:(?:'((?:[^']|'')*)'|null)")
+
+
+def create_decoding_slot(scene, slot):
+    scene.sql("SELECT pg_create_logical_replication_slot(%s, 'test_decoding')", (slot,))
+
+
+def decoded(scene, slot, table, pattern):
+    """[(end LSN, [groups of each row])] of what was inserted into that table, in commit order.
+
+    table: a pattern of LIKE.  After a crash of the server the slot may say again what it said before.
+    """
+    transactions, opened = [], []
+    for groups, end_lsn in scene.sql(_DECODED, (f"table {table}:%INSERT:%", pattern, slot)):
+        if end_lsn is None:
+            opened.append(groups)
+            continue
+        if opened:
+            transactions.append((int(end_lsn), opened))
+        opened = []
+    assert not opened, "a transaction without its commit"
+    return transactions
+
 
 class Committed:
     """An event that was committed; end_lsn is that of its transaction."""
 
-    def __init__(self, event_id, aggregate_type, key):
+    def __init__(self, event_id, aggregate_type, key, end_lsn=None):
         self.id = event_id
         self.type = aggregate_type
         self.key = key
-        self.end_lsn = None
+        self.end_lsn = end_lsn
 
     def __repr__(self):
         return f"<{self.id} {self.type}/{self.key}>"
@@ -45,26 +66,16 @@ class Ledger:
         self.scene = scene
         self.slot = scene.slot + "_truth"
         self.events = []
-        scene.source.query(
-            scene.database, "SELECT pg_create_logical_replication_slot(%s, 'test_decoding')",
-            (self.slot,))
+        create_decoding_slot(scene, self.slot)
 
     def committed(self):
         """Every event committed up to now, in commit order."""
-        rows = self.scene.source.query(self.scene.database, _TRUTH, (self.slot,))
-        # After a crash of the server the slot may say again what it said before.
         known = {event.id for event in self.events}
-        opened = []
-        for event_id, aggregate_type, key, end_lsn in rows:
-            if end_lsn is None:
-                opened.append(Committed(event_id, aggregate_type,
-                                        None if key is None else key.replace("''", "'")))
-                continue
-            for event in opened:
-                event.end_lsn = int(end_lsn)
-            self.events += [event for event in opened if event.id not in known]
-            opened = []
-        assert not opened, "a transaction without its commit"
+        for end_lsn, rows in decoded(self.scene, self.slot, "outbox.event%", _EVENT):
+            for event_id, aggregate_type, key in rows:
+                if event_id not in known:
+                    self.events.append(Committed(event_id, aggregate_type,
+                                                 None if key is None else key.replace("''", "'"), end_lsn))
         return self.events
 
     # -- the checks ---------------------------------------------------------

@@ -1,0 +1,80 @@
+"""What may happen to the whole pipeline, by name; a seed takes one of them or two.
+
+Relays are two on one slot, consumers three of one group and a fourth that comes and goes.  Times are short ones, and such
+that what has a time-out is over it: sessions of the group, the walsender, Kafka transactions.
+"""
+import random
+from itertools import combinations
+
+from faults import BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Limit, Line, Rebalance, Reload, Walsenders
+from patient import Patient
+from schedule import draw
+
+RELAYS = ("relay", "standby")
+CONSUMERS = ("first", "second", "third")
+MORE = "fourth"
+TO_SERVERS = ("relay-source", "consumer-target")
+TO_KAFKA = ("relay-kafka", "consumer-kafka")
+LINKS = (*TO_SERVERS, *TO_KAFKA)
+
+SESSION = 6             # seconds: the shortest that brokers allow
+WALSENDER = 5           # wal_sender_timeout
+TRANSACTION = 10        # transaction.timeout
+LONGEST = 12            # of a fault
+
+EVERY = 8               # seconds for each fault of a run, unless somebody says how many
+
+RELOADS = {"settings": [{"window.events": 50}, {"mark.interval": "50ms"}, {"window.events": 5000, "mark.interval": "200ms"}],
+           "producer": [{"kafka.linger.ms": 20}, {"kafka.compression.type": "lz4"}, {"kafka.linger.ms": 2}],
+           "bad": ["window.events = many\n", {"window.events": 3000}, "[nonsense\n"]}
+
+
+def _lines(links, longest=LONGEST):
+    return Line({way: links for way in Line.TOXICS}, 0.3, longest)
+
+
+def kinds(relays=list):
+    """{name: kind}; relays: as Limit wants it."""
+    found = {
+        "kill-relay": Kill({"": RELAYS}, 0.2, WALSENDER + 2),
+        "kill-consumer": Kill({"": CONSUMERS}, 0.2, SESSION + 2),
+        "freeze-relay": Freeze({"": RELAYS}, WALSENDER, LONGEST),
+        "freeze-consumer": Freeze({"": CONSUMERS}, SESSION + 1, LONGEST),
+        "walsenders": Walsenders({"": ("source",)}, 0.2, 4),
+        "source": Crash({"immediate": ("source",), "fast": ("source",), "kill": ("source",)}, 0.2, 6),
+        "target": Crash({"immediate": ("target",), "fast": ("target",), "kill": ("target",)}, 0.2, 8),
+        "broker": BrokerCrash({"": ("broker",)}, 0.2, SESSION + 2),
+        "standstill": BrokerFreeze({"": ("broker",)}, 3, LONGEST),
+        "limit": Limit({"batches": ("broker",), "events": ("broker",)}, 2, 6, relays),
+        "illness": Ill({way: ("target",) for way in Patient.WAYS}, 2, 8),
+        "rebalance": Rebalance({"leave": CONSUMERS, "join": (MORE,)}, 0.5, 6),
+        "reload": Reload({way: RELAYS for way in RELOADS}, 0.1, 2, RELOADS),
+    }
+    found.update({"link-" + link: _lines((link,)) for link in LINKS})
+    for name, kind in found.items():
+        kind.name = name
+    return found
+
+
+NAMES = tuple(kinds())
+
+
+def chosen(seed):
+    """Names of one nemesis or two: each alone and each pair comes once before any comes again."""
+    sets = [(name,) for name in NAMES] + list(combinations(NAMES, 2))
+    random.Random("nemeses").shuffle(sets)
+    return sets[(seed - 1) % len(sets)]
+
+
+def plan(seed, seconds, count=None, names=None):
+    """The schedule of a seed: as many faults as are asked for; else as many as the time has room for, within reason."""
+    found = kinds()
+    wanted = [found[name] for name in names or chosen(seed)]
+    if count is not None:
+        return draw(seed, seconds, count, wanted)
+    for fewer in range(max(len(wanted), seconds // EVERY), len(wanted), -1):
+        try:
+            return draw(seed, seconds, fewer, wanted)
+        except ValueError:
+            pass
+    return draw(seed, seconds, len(wanted), wanted)

@@ -1,0 +1,196 @@
+"""The whole pipeline under faults (make chaos): a short run, its schedules, its links and its campaigns."""
+import argparse
+import json
+import os
+import socket
+import stat
+import subprocess
+
+import pytest
+
+import anomalies
+import nemeses
+import pipeline
+from campaign import Campaign
+from harness.paths import TOP
+from links import Links
+from report import Report
+from schedule import LEAD, SETTLE
+
+SECONDS = 12
+# One of each part, and lines that are cut: what takes a dozen seconds in all.
+SHORT = ("kill-relay", "kill-consumer", "walsenders", "link-relay-kafka")
+
+
+@pytest.fixture
+def stage(own, make_scene, reap):
+    source, target = own.cluster("source", pipeline.SOURCE), own.cluster("target", pipeline.TARGET)
+    broker = pipeline.broker(own.base, "kafka", reap)
+    own.made.append((broker, broker.kill))
+    yield make_scene(source, target, broker)
+    broker.links.finish()
+
+
+def test_no_anomaly_whatever_fails(stage, seed):
+    """And then a history that lacks one, has one twice, and one of nobody's."""
+    schedule = nemeses.plan(seed, SECONDS, len(SHORT), SHORT)
+    run = pipeline.Run(stage, schedule, seed, SECONDS, 60, print, large=(500, 1000))
+    run.go()
+    report = Report(argparse.Namespace(check=True), "chaos")
+    run.judge(report)
+    assert report.status() == 0, report.lines
+    totals, history = run.totals, run.history
+    assert totals["events"] == totals["applied"] > 100 and set(totals["anomalies"].values()) == {0}
+    assert sum(totals["faults"].values()) == len(SHORT)
+    assert totals["transactions"]["rollback"] > 0 and totals["transactions"]["plain"] > 10
+    assert {event.topic for event in history.committed} >= {stage.topic(name) for name in ("order", "parcel", "stock")}
+    lost = history.records.pop()
+    history.records = [record for record in history.records if record.tag != lost.tag]
+    history.applied.append(history.applied[0])
+    history.applied.append(anomalies.Row("nobody", lost.topic, lost.partition))
+    found = anomalies.find(history)
+    assert {"topic/lost-write", "target/duplicate", "target/unexpected"} <= found.counts.keys(), found
+
+
+@pytest.mark.parametrize("seconds", (20, 60))
+def test_every_seed_has_a_schedule(seconds):
+    """Each nemesis alone and each pair comes before any comes again, and each schedule keeps its rules."""
+    count = len(nemeses.NAMES) * (len(nemeses.NAMES) + 1) // 2
+    kinds = nemeses.kinds()
+    sets = set()
+    for seed in range(1, count + 1):
+        names = nemeses.chosen(seed)
+        sets.add(names)
+        faults = nemeses.plan(seed, seconds)
+        assert faults == nemeses.plan(seed, seconds) and {f.kind for f in faults} == set(names)
+        for fault in faults:
+            kind = kinds[fault.kind]
+            assert fault.subject in kind.ways[fault.way]
+            assert LEAD <= fault.at and fault.at + fault.lasts + SETTLE <= seconds + 0.1
+    assert len(sets) == count
+    assert nemeses.chosen(count + 1) == nemeses.chosen(1)
+
+
+def test_a_dry_run_says_what_is_going_to_happen():
+    def dry_run(*options):
+        return subprocess.run([os.path.join(TOP, "test", "chaos", "run"), "pipeline", "--dry-run", *options], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    first = dry_run("--seed=7").stdout
+    assert first.splitlines() == [str(f) for f in nemeses.plan(7, 60)]
+    assert dry_run("--seed=7", "--rate=10", "--delivery=exactly-once").stdout == first
+    assert dry_run("--seed=8").stdout != first
+    assert [line.split()[3] for line in dry_run("--nemeses=source,target", "--faults=2").stdout.splitlines()] in (
+        ["source", "target"], ["target", "source"])
+    bad = dry_run("--nemeses=earthquake")
+    assert bad.returncode == 2 and "earthquake" in bad.stderr and "kill-relay" in bad.stderr
+
+
+def test_a_link_can_be_cut_and_made_whole(reap):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        links = Links(reap, there=server.getsockname()[1])
+
+        def connected():
+            client = socket.create_connection(("127.0.0.1", links["there"].port), 10)
+            return client, server.accept()[0]
+        client, end = connected()
+        client.sendall(b"whole")
+        assert end.recv(10) == b"whole"
+        links["there"].set(latency=1, cut=1)
+        end.sendall(b"12345678")
+        assert client.recv(10) == b"1234" and client.recv(10) == b""
+        links["there"].heal()
+        client, end = connected()
+        end.sendall(b"12345678")
+        assert client.recv(10) == b"12345678"
+        for order in (("set", 0, "latency=x"), ("set", 7, "cut=1"), ("bend", 0), ("set", 0, "jitter=5")):
+            with pytest.raises(AssertionError, match="can't be understood"):
+                links.order(*order)
+        links.finish()
+
+
+# -- campaigns ------------------------------------------------------------------
+
+FAKE = """#!/usr/bin/python3
+import json, os, sys
+seed = int(sys.argv[2].partition("=")[2])
+with open({ran!r}, "a", encoding="ascii") as file:
+    file.write("%d\\n" % seed)
+if seed == 3:
+    sys.exit("broken early")
+kept = seed != 2
+totals = {{"delivery": "exactly-once", "events": 10, "faults": {{"source kill": 2, "target fast": seed}}, "restarts": {{"relays": 1}},
+          "anomalies": {{"topic/lost-write": 0 if kept else 4, "topic/G1a": 0}}}}
+with open(os.path.join({out!r}, "pipeline-%d.json" % seed), "w", encoding="ascii") as file:
+    json.dump({{"totals": totals, "verdicts": [{{"verdict": "nothing is lost", "kept": kept}}]}}, file)
+sys.exit(0 if kept else 1)
+"""
+
+
+class Fake:
+    """A campaign over a program that runs nothing."""
+
+    def __init__(self, tmp_path):
+        self.out, self.ran, self.program = str(tmp_path / "out"), tmp_path / "ran", tmp_path / "run"
+        self.program.write_text(FAKE.format(ran=str(self.ran), out=self.out))
+        self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
+        self.said = []
+
+    def campaign(self, time=60):
+        return Campaign(self.out, {"time": time, "options": [], "programs": "abc"}, str(self.program), self.said.append)
+
+    def seeds_run(self):
+        found = [int(line) for line in self.ran.read_text().split()]
+        self.ran.write_text("")
+        return found
+
+    def summary(self):
+        with open(os.path.join(self.out, "summary.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+
+def test_what_a_campaign_comes_to(tmp_path):
+    fake = Fake(tmp_path)
+    campaign = fake.campaign()
+    campaign.go([1, 2, 3, 4], jobs=2)
+    summary = fake.summary()
+    assert sorted(fake.seeds_run()) == [1, 2, 3, 4]
+    assert (summary["seeds"], summary["passed"], summary["events"]) == (4, 2, 30)
+    assert summary["faults"] == {"source kill": 6, "target fast": 7} and summary["restarts"] == {"relays": 3}
+    assert summary["anomalies"] == {"topic/lost-write": 4, "topic/G1a": 0} and summary["deliveries"] == {"exactly-once": 3}
+    assert [(f["seed"], f["broken"]) for f in summary["failed"]] == [(2, ["nothing is lost"]), (3, ["broken early\n"])]
+    assert summary["failed"][0]["once_more"] == f"{fake.program} pipeline --seed=2 --time=60"
+    assert f"    once more: {fake.program} pipeline --seed=3 --time=60" in fake.said
+
+
+def test_a_campaign_goes_on_where_it_stopped(tmp_path):
+    fake = Fake(tmp_path)
+    fake.campaign().go([1, 2])
+    fake.seeds_run()
+    # More seeds of the same; then all of them are done, and it begins anew; and so does another campaign.
+    more = fake.campaign()
+    assert more.remember([1, 2, 4, 5]) == [4, 5]
+    more.go([4, 5])
+    assert fake.seeds_run() == [4, 5] and fake.summary()["seeds"] == 4
+    assert fake.campaign().remember([1, 2, 4]) == [1, 2, 4]
+    assert fake.campaign(time=61).remember([1, 2, 6]) == [1, 2, 6]
+    again = fake.campaign()
+    again.go(again.remember([1]))
+    assert fake.seeds_run() == [1] and fake.summary()["seeds"] == 1
+
+
+def test_a_campaign_that_is_interrupted(tmp_path):
+    """What was done before counts."""
+    fake = Fake(tmp_path)
+    campaign = fake.campaign()
+
+    def interrupt(text):
+        if "seed 2" in text:
+            raise KeyboardInterrupt
+    campaign.say = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        campaign.go([1, 2, 4, 5])
+    assert 5 not in fake.seeds_run() and fake.summary()["seeds"] == 2
+    rest = fake.campaign()
+    assert rest.remember([1, 2, 4, 5]) == [4, 5]
+    rest.go([4, 5])
+    assert fake.seeds_run() == [4, 5] and fake.summary()["seeds"] == 4
