@@ -3,17 +3,13 @@
 The writer is harness.feed; after a crash of the broker it writes its last records again, as a relay does.  Two members
 are dynamic, the first is static if that is wanted; a fourth joins for a while.
 """
-import time
-from collections import Counter
-
-from chaos import Chaos
 from faults import BrokerCrash, Crash, Freeze, Kill, Rebalance
 from harness import scene
 from harness.feed import Feed
 from harness.kafka import Broker as broker      # of a run: an ordinary one
-from harness.wait import until
-from members import Counters, Member
+from members import Member
 from schedule import draw
+from system import System
 
 DEFAULTS = {"time": 300, "rate": 1000, "faults": 20}
 SOURCE = None
@@ -24,7 +20,6 @@ PARTITIONS = 12
 KEYS = 8                # in each partition
 SESSION = 6             # seconds: the shortest that brokers allow
 REPEATED = 500          # records that are written again after a crash of the broker
-PATIENCE = 180          # seconds for what is left when the load is over
 
 # A transaction is under way most of the time, and COMMIT for a good part of that: what is killed, is killed within.
 HANDLER = scene.HANDLER.replace("FROM batch", "FROM batch CROSS JOIN (SELECT pg_sleep(0.02)) AS slow (x)")
@@ -55,75 +50,37 @@ def make(stage, schedule, options, say):
     return Run(stage, schedule, options.time, options.rate, say, options.dedupe, options.static)
 
 
-class Run:
+class Run(System):
     """One run in a scene whose target and broker are its own."""
 
     def __init__(self, stage, schedule, seconds, rate, say=lambda text: None, dedupe="position", static=False):
-        self.scene, self.seconds, self.rate = stage, seconds, rate
+        self.rate = rate
         stage.apply_all("t", sql=HANDLER)
         stage.handlers[stage.topic("t")]["dedupe"] = dedupe
         stage.target_sql(PREPARED)
         self.feed = Feed(stage, partitions=PARTITIONS, keys=KEYS)
-        self.members = {}
+        members = []
         for name in (*MEMBERS, MORE):
             instance = {"consumer.instance_id": name} if static and name == MEMBERS[0] else {}
-            self.members[name] = Member(stage.consumer(name, **OPTIONS, **instance))
-        self.schedule = schedule
-        self.chaos = Chaos(schedule, kinds(lambda: self.feed.repeat(REPEATED)),
-                           {**self.members, "target": stage.target, "broker": stage.broker}, say)
+            members.append(Member(stage.consumer(name, **OPTIONS, **instance)))
         self.books = None
-        self.totals = {}
-        self._counters = Counters(self.members.values())
+        super().__init__(stage, schedule, seconds, kinds(lambda: self.feed.repeat(REPEATED)), members, (MORE,),
+                         {"target": stage.target, "broker": stage.broker}, say)
 
-    def go(self):
-        """Load and faults, then rest; self.books and self.totals say what came of it."""
-        for name in MEMBERS:
-            self.members[name].start()
-        for name in MEMBERS:
-            self.members[name].daemon.wait_ready()
-        self._counters.start()
-        try:
-            self.feed.start(self.rate)
-            self.chaos.go(self.seconds, self.alive)
-            load_s = self.chaos.elapsed()
-            self.feed.stop()
-            drain_s = self._rest()
-        finally:
-            self.feed.give_up()
-            self._counters.stop()
-        self._counters.check()
-        for name in MEMBERS:
-            self.members[name].leave()
-        # Nobody is left who could apply anything.
-        self.books = self.feed.books()
-        self._sum_up(load_s, drain_s)
+    def begin_load(self):
+        self.feed.start(self.rate)
 
-    def alive(self):
+    def load_alive(self):
         self.feed.alive()
-        self._counters.check()
-        for member in self.members.values():
-            member.check()
 
-    def _rest(self):
-        """Seconds until all was there, nobody lagged and everybody was ready; None when that never came."""
-        began = time.monotonic()
+    def end_load(self):
+        self.feed.stop()
 
-        def at_rest():
-            self.alive()
-            members = [self.members[name].daemon for name in MEMBERS]
-            return all(m.is_ready() for m in members) and self._count() >= self.feed.total \
-                and sum(value for m in members for series, value in m.metrics().items()
-                        if series.startswith("outbox_consumer_lag_records")) == 0
-        try:
-            until(at_rest, "quiescence", PATIENCE, every=0.2)
-        except AssertionError as error:
-            if "quiescence" not in str(error):
-                raise
-            return None
-        return round(time.monotonic() - began, 1)
+    def give_up(self):
+        self.feed.give_up()
 
-    def _count(self):
-        return self.scene.target_sql("SELECT count(*) FROM applied")[0][0]
+    def all_there(self):
+        return self.scene.target_sql("SELECT count(*) FROM applied")[0][0] >= self.feed.total
 
     def _gap(self, window):
         """The longest time without anything applied: (its length, when it began), in seconds from the first record."""
@@ -134,13 +91,11 @@ class Run:
             f" WHERE before IS NOT NULL ORDER BY at - before DESC LIMIT 1")
         return rows[0] if rows else (0.0, 0.0)
 
-    def _sum_up(self, load_s, drain_s):
+    def sum_up(self, load_s, drain_s):
         members = list(self.members.values())
-
-        def total(metric):
-            return sum(m.total("outbox_consumer_" + metric) for m in members)
+        self.books = self.feed.books()
         gap, of_one = self._gap(""), self._gap("PARTITION BY partition")
-        undone = Counter(fault.kind for fault in self.chaos.undone())
+        undone = self.undone()
         self.totals = {
             "faults": dict(sorted(undone.items())),
             "schedule": [vars(fault) for fault in self.schedule],
@@ -150,14 +105,14 @@ class Run:
             **self.books.mistakes(),
             "offered_per_second": round(self.books.offered / load_s),
             "written_again": self.feed.repeated,
-            "duplicates_dropped": total("duplicate_events_total"),
+            "duplicates_dropped": self.total("consumer_duplicate_events_total"),
             "restarts": {"consumers": sum(m.lives for m in members) - len(MEMBERS),
                          "target": undone["database"], "broker": undone["broker"]},
-            "rebalances": total("rebalances_total"),
+            "rebalances": self.total("consumer_rebalances_total"),
             "partitions_lost": sum(entry.get("lost") == "yes" for m in members for entry in m.entries("partitions were revoked")),
             "fenced": sum(len(m.entries("another consumer moved the progress; reading on from it"))
                           for m in members),
-            "commits_without_an_answer": total("unknown_commits_total"),
+            "commits_without_an_answer": self.total("consumer_unknown_commits_total"),
             "breaker_opened": sum(e["to"] == "open" for m in members for e in m.entries("circuit breaker")),
             "longest_gap_s": gap[0], "longest_gap_at_s": gap[1],
             "longest_gap_of_a_partition_s": of_one[0], "longest_gap_of_a_partition_at_s": of_one[1],
@@ -166,7 +121,6 @@ class Run:
 
     def judge(self, report):
         books, totals = self.books, self.totals
-        members = list(self.members.values())
         report.verdict(f"lost 0: {books.offered} offered, {books.applied} applied"
                        + (f" (missing by partition: {books.missing})" if books.missing else ""), books.lost == 0)
         report.verdict(f"applied twice 0 ({books.twice})", books.twice == 0)
@@ -174,16 +128,10 @@ class Run:
                        books.foreign == 0 and books.moved == 0)
         report.verdict(f"order violations 0 ({books.partition_disorder} in a partition, {books.key_disorder} of a key)",
                        books.partition_disorder == 0 and books.key_disorder == 0)
-        report.verdict(f"all {len(self.schedule)} faults happened ({totals['faults']})",
-                       sum(totals["faults"].values()) == len(self.schedule))
-        report.verdict(f"it came to rest ({totals['drain_s']} s after the load)", totals["drain_s"] is not None)
         report.verdict("the load was offered "
                        f"({totals['offered_per_second']}/s of {self.rate})",
                        totals["offered_per_second"] >= 0.9 * self.rate)
-        statuses = sorted({status for m in members for status in m.statuses})
-        report.verdict(f"who is told to end ends with 0 ({statuses})", statuses == [0])
-        problems = [problem for m in members for problem in m.daemon.problems(whole=True)]
-        report.verdict(f"no errors in the logs ({problems[:2]})", not problems)
+        self.judge_end(report)
 
     def table(self):
         """[(what, figure)]"""

@@ -6,19 +6,18 @@ exactly-once it judges once more, before: both relays are killed under load, and
 """
 import json
 import random
-from collections import Counter
 
 import nemeses
 from anomalies import CLASSES, History, Record, Row, find
-from chaos import Chaos
 from harness.kafka import Position
 from harness.settings_file import File
 from harness.wait import until
 from harness.whole import exactly
 from links import LinkedBroker, Links
-from members import Configured, Counters, Member
+from members import Configured, Member
 from nemeses import CONSUMERS, MORE, RELAYS, TO_KAFKA
 from patient import Patient
+from system import System
 from truth import Truth
 from writers import Writers
 
@@ -26,7 +25,6 @@ DEFAULTS = {"time": 60, "rate": 120, "faults": None}
 SOURCE = {"wal_sender_timeout": f"{nemeses.WALSENDER}s"}
 TARGET = {"wal_level": "replica", "deadlock_timeout": "100ms"}
 DELIVERIES = ("at-least-once", "exactly-once")
-PATIENCE = 180          # seconds for what is left when the load is over
 WHOLE = 40              # seconds for Kafka to end what a killed relay left: transaction.timeout, and how often it looks
 
 STATE = """
@@ -62,11 +60,11 @@ def make(scene, schedule, options, say):
     return Run(scene, schedule, options.seed, options.time, options.rate, say, options.delivery)
 
 
-class Run:
+class Run(System):
     """One run in a scene whose servers are its own, and the broker of broker()."""
 
     def __init__(self, stage, schedule, seed, seconds, rate=DEFAULTS["rate"], say=lambda text: None, delivery=None, **writers):
-        self.scene, self.seconds, self.schedule, self.say = stage, seconds, schedule, say
+        self.scene = stage
         self.delivery = delivery or random.Random(f"delivery {seed}").choice(DELIVERIES)
         self.links = {**stage.broker.links.named,
                       **Links(stage.reap, **{"relay-source": stage.source.port, "consumer-target": stage.target.port}).named}
@@ -77,13 +75,11 @@ class Run:
         self.writers = Writers(stage, seed, rate=rate, **writers)
         self.relays = [self._relay(name) for name in RELAYS]
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, MORE)]
-        self.members = {member.name: member for member in (*self.relays, *self.consumers)}
-        subjects = {**self.members, **self.links, "source": stage.source, "target": Patient(stage, "state"), "broker": stage.broker}
-        self.chaos = Chaos(schedule, nemeses.kinds(lambda: self.relays).values(), subjects, say)
         self.anomalies = {}         # {when: Anomalies}
         self.history = None         # at rest
-        self.totals = {}
-        self._counters = Counters(self.members.values())
+        super().__init__(stage, schedule, seconds, nemeses.kinds(lambda: self.relays).values(), [*self.relays, *self.consumers],
+                         (MORE,), {**self.links, "source": stage.source, "target": Patient(stage, "state"),
+                                   "broker": stage.broker}, say)
 
     def _conninfo(self, link):
         return f"host=127.0.0.1 port={self.links[link].port} dbname={self.scene.database} user=postgres"
@@ -99,40 +95,24 @@ class Run:
             "target.conninfo": self._conninfo("consumer-target"),
             "kafka.bootstrap.servers": self.scene.broker.at("consumer-kafka")}))
 
-    # -- the run --------------------------------------------------------------
+    # -- the load ---------------------------------------------------------------
 
-    def go(self):
-        """Load and faults, then rest; self.anomalies and self.totals say what came of it."""
-        members = [member for member in self.members.values() if member.name != MORE]
-        for member in members:
-            member.start()
-        for member in members:
-            member.daemon.wait_ready()
-        self._counters.start()
-        try:
-            self.writers.start()
-            self.chaos.go(self.seconds, self.alive)
-            load_s = self.chaos.elapsed()
-            if self.delivery == "exactly-once":
-                self._interrupt()
-            self.writers.stop()
-            drain_s = self._rest()
-        finally:
-            self.writers.give_up()
-            self._counters.stop()
-        self._counters.check()
-        for member in members:
-            member.leave()
-        # Nobody is left who could publish or apply anything.
-        self.history = self._look(applied=True)
-        self.anomalies["at rest"] = find(self.history)
-        self._sum_up(load_s, drain_s)
+    def begin_load(self):
+        self.writers.start()
 
-    def alive(self):
+    def load_alive(self):
         self.writers.alive()
-        self._counters.check()
-        for member in self.members.values():
-            member.check()
+
+    def end_load(self):
+        if self.delivery == "exactly-once":
+            self._interrupt()
+        self.writers.stop()
+
+    def give_up(self):
+        self.writers.give_up()
+
+    def all_there(self):
+        return self.scene.target_sql("SELECT count(*) FROM applied")[0][0] >= self.truth.count()
 
     def _interrupt(self):
         """Both relays are killed under load: whoever reads finds each transaction whole or not at all."""
@@ -150,30 +130,6 @@ class Run:
         for relay in self.relays:
             relay.start()
 
-    def _rest(self):
-        """Seconds until all was there, nobody lagged and everybody was ready; None when that never came."""
-        began = self.chaos.elapsed()
-        members = [member.daemon for member in self.members.values() if member.name != MORE]
-
-        def at_rest():
-            self.alive()
-            return all(m.is_ready() for m in members) and self._applied() >= self.truth.count() \
-                and self._sum(members, "outbox_relay_in_flight_events") + self._sum(members, "outbox_consumer_lag_records") == 0
-        try:
-            until(at_rest, "quiescence", PATIENCE, every=0.2)
-        except AssertionError as error:
-            if "quiescence" not in str(error):
-                raise
-            return None
-        return round(self.chaos.elapsed() - began, 1)
-
-    @staticmethod
-    def _sum(daemons, metric):
-        return sum(value for daemon in daemons for series, value in daemon.metrics().items() if series.startswith(metric))
-
-    def _applied(self):
-        return self.scene.target_sql("SELECT count(*) FROM applied")[0][0]
-
     # -- what came of it --------------------------------------------------------
 
     def _look(self, complete=True, applied=False):
@@ -181,7 +137,7 @@ class Run:
         stage = self.scene
         topics = [topic for topic in map(stage.topic, Writers.TYPES) if stage.broker.partitions(topic)]
         records = [_record(record) for record in stage.broker.read(*topics)] if topics else []
-        history = History(self.truth.committed(), self.writers.tried(), records, once=self.delivery == "exactly-once",
+        history = History(self.truth.committed(complete), self.writers.tried(), records, once=self.delivery == "exactly-once",
                           complete=complete, split={Position(e["position"]).commit_lsn for relay in self.relays
                                                     for e in relay.entries(SPLIT)})
         if applied:
@@ -191,16 +147,14 @@ class Run:
                              in stage.target_sql("SELECT topic, key, events, tag FROM state")}
         return history
 
-    def _sum_up(self, load_s, drain_s):
-        members = list(self.members.values())
-        rest = self.anomalies["at rest"]
-
-        def total(metric):
-            return sum(member.total("outbox_" + metric) for member in members)
-        undone = self.chaos.undone()
+    def sum_up(self, load_s, drain_s):
+        """Nobody is left who could publish or apply anything."""
+        self.history = self._look(applied=True)
+        rest = self.anomalies["at rest"] = find(self.history)
+        undone = self.undone()
         self.totals = {
             "delivery": self.delivery,
-            "faults": dict(sorted(Counter(f"{fault.kind} {fault.way}".strip() for fault in undone).items())),
+            "faults": dict(sorted(self.undone(lambda fault: f"{fault.kind} {fault.way}".strip()).items())),
             "schedule": [vars(fault) for fault in self.schedule],
             "happened": self.chaos.done,
             "transactions": self.writers.counts(),
@@ -209,16 +163,15 @@ class Run:
             "applied": len(self.history.applied),
             "anomalies": {kind: sum(found.counts[kind] for found in self.anomalies.values()) for kind in CLASSES},
             "duplicates_on_topics": rest.duplicates,
-            "duplicates_suppressed": {"relay": total("relay_events_suppressed_total"),
-                                      "consumer": total("consumer_duplicate_events_total")},
+            "duplicates_suppressed": {"relay": self.total("relay_events_suppressed_total"),
+                                      "consumer": self.total("consumer_duplicate_events_total")},
             "restarts": {"relays": sum(m.lives for m in self.relays) - len(RELAYS),
                          "consumers": sum(m.lives for m in self.consumers) - len(CONSUMERS),
-                         **{server: sum(fault.kind == server for fault in undone)
-                            for server in ("source", "target", "broker")}},
-            "stopped_as_expected": sum(len(m.stops) for m in members),
-            "fenced": total("relay_fenced_total"),
-            "rebalances": total("consumer_rebalances_total"),
-            "commits_without_an_answer": total("consumer_unknown_commits_total"),
+                         **{server: undone[server] for server in ("source", "target", "broker")}},
+            "stopped_as_expected": sum(len(m.stops) for m in self.members.values()),
+            "fenced": self.total("relay_fenced_total"),
+            "rebalances": self.total("consumer_rebalances_total"),
+            "commits_without_an_answer": self.total("consumer_unknown_commits_total"),
             "split": len(self.history.split),
             "load_s": round(load_s, 1),
             "drain_s": drain_s,
@@ -230,15 +183,7 @@ class Run:
             report.verdict(f"{when}: no anomalies of {len(CLASSES)} classes ({found})", not found)
         report.verdict(f"each event was applied: {totals['events']} committed, {totals['applied']} applied",
                        totals["events"] == totals["applied"] > 0)
-        report.verdict(f"all {len(self.schedule)} faults happened ({totals['faults']})",
-                       sum(totals["faults"].values()) == len(self.schedule))
-        report.verdict(f"it came to rest ({totals['drain_s']} s after the load)", totals["drain_s"] is not None)
-        members = list(self.members.values())
-        statuses = sorted({status for m in members for status in m.statuses})
-        report.verdict(f"who is told to end ends with 0 ({statuses})", statuses == [0])
-        problems = [(m.name, problem) for m in members for problem in m.daemon.problems(whole=True)
-                    if not m.stops and not str(problem.get("job", "")).startswith("reload")]
-        report.verdict(f"no errors in the logs ({problems[:2]})", not problems)
+        self.judge_end(report, lambda member, problem: member.stops or str(problem.get("job", "")).startswith("reload"))
 
     def table(self):
         """[(what, figure)]"""
