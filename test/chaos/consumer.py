@@ -6,7 +6,7 @@ are dynamic, the first is static if that is wanted; a fourth joins for a while.
 from faults import BrokerCrash, Crash, Freeze, Kill, Rebalance
 from harness import scene
 from harness.feed import Feed
-from harness.kafka import Broker as broker      # of a run: an ordinary one
+from harness.kafka import Broker
 from members import Member
 from schedule import draw
 from system import System
@@ -40,6 +40,10 @@ def kinds(back=lambda: None):
             Crash({"immediate": ("target",), "kill": ("target",)}, 0.5, 8),
             BrokerCrash({"": ("broker",)}, 0.5, SESSION + 2, back),
             Rebalance({"leave": MEMBERS, "join": (MORE,)}, 0.5, 8)]
+
+
+def broker(base, name, reap, _):
+    return Broker(base, name, reap)
 
 
 def plan(options):

@@ -93,33 +93,87 @@ class BrokerFreeze(Kind):
         subject.resume()
 
 
-class Limit(Kind):
+class Leader(Kind):
+    """kill -9 of the broker that leads a topic's first partition; the other two go on."""
+
+    def __init__(self, ways, shortest, longest, run=None, topic=None):
+        super().__init__(ways, shortest, longest)
+        self.run, self.topic = run, topic
+
+    def begin(self, subject, way):
+        subject.lose_leader(self.run.scene.topic(self.topic))
+
+    def end(self, subject, way):
+        subject.find_again()
+
+
+class Refusal(Kind):
+    """What a broker refuses until somebody changes that; who has to stop for it is started again then."""
+
+    POISON, PERMISSION = 15, 13     # EXIT_... of common/exit_codes.h
+
+    def __init__(self, ways, shortest, longest, run=None):
+        """run: has relays, consumers and a scene."""
+        super().__init__(ways, shortest, longest)
+        self.run = run
+
+    def stops(self, way):
+        """[(member, statuses with which it may stop)]"""
+        raise NotImplementedError
+
+    def refuse(self, subject, way):
+        raise NotImplementedError
+
+    def allow(self, subject):
+        raise NotImplementedError
+
+    def begin(self, subject, way):
+        for member, statuses in self.stops(way):
+            member.tolerate(*statuses)
+        self.refuse(subject, way)
+
+    def end(self, subject, way):
+        self.allow(subject)
+        for member, _ in self.stops(way):
+            member.mended()
+
+
+class Limit(Refusal):
     """message.max.bytes of a broker is lowered.
 
     Ways: batches (what is sent together is too large, each message by itself is not) and events (some messages are too
-    large, too: a relay stops with status 15, and is started again when the limit is what it was).
+    large, too: relays stop).
     """
 
-    name = "limit"
     BYTES = {"batches": 4000, "events": 1000}
     USUAL = 1048588
-    POISON = 15
 
-    def __init__(self, ways, shortest, longest, relays=list):
-        """relays: gives the members that may stop."""
-        super().__init__(ways, shortest, longest)
-        self.relays = relays
+    def stops(self, way):
+        return [(relay, (self.POISON,)) for relay in self.run.relays] if way == "events" else []
 
-    def begin(self, subject, way):
-        if way == "events":
-            for relay in self.relays():
-                relay.tolerated = (self.POISON,)
+    def refuse(self, subject, way):
         subject.configure(message_max_bytes=str(self.BYTES[way]))
 
-    def end(self, subject, way):
+    def allow(self, subject):
         subject.configure(message_max_bytes=str(self.USUAL))
-        for relay in self.relays():
-            relay.operator()
+
+
+class Acl(Refusal):
+    """One topic is forbidden; ways are write and all.  It has an access list then, and who isn't named in that may do nothing."""
+
+    def __init__(self, ways, shortest, longest, run=None, topic=None):
+        super().__init__(ways, shortest, longest, run)
+        self.topic = topic
+
+    def stops(self, way):
+        return [(relay, (self.POISON, self.PERMISSION)) for relay in self.run.relays] \
+            + [(consumer, (self.PERMISSION,)) for consumer in self.run.consumers]
+
+    def refuse(self, subject, way):
+        subject.forbid(self.run.scene.topic(self.topic), way)
+
+    def allow(self, subject):
+        subject.allow(self.run.scene.topic(self.topic))
 
 
 class Walsenders(Kind):

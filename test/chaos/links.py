@@ -3,7 +3,7 @@ import os
 import subprocess
 import threading
 
-from harness.kafka import Broker
+from harness.kafka import ACCESS_LISTS, Broker
 from harness.paths import TOP
 from harness.ports import free_port
 
@@ -65,11 +65,11 @@ class Link:
 
 
 class LinkedBroker(Broker):
-    """A broker to which each of these leads a link, that is a listener of its own behind a proxy; links[name] is the way in."""
+    """A broker to which each of these leads a link, that is a listener of its own behind a proxy; links has them by name."""
 
     def __init__(self, base, name, reap, links):
         behind = {link: free_port() for link in links}
-        self.links = Links(reap, **behind)
+        self.links = Links(reap, **behind).named
         words = {link: f"LINK{number}" for number, link in enumerate(links)}
         listeners = "".join(f",{words[link]}://127.0.0.1:{behind[link]}" for link in links)
         advertised = "".join(f",{words[link]}://127.0.0.1:{self.links[link].port}" for link in links)
@@ -78,7 +78,8 @@ class LinkedBroker(Broker):
         with open(properties, "w", encoding="ascii") as file:
             file.write(f"listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER@{listeners}\n"
                        f"advertised.listeners=PLAINTEXT://127.0.0.1:@PORT@{advertised}\n"
-                       f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n")
+                       f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n"
+                       + ACCESS_LISTS)
         super().__init__(base, name, reap, {"KAFKA_PROPERTIES": properties})
 
     def at(self, link):

@@ -19,52 +19,65 @@ class Member:
         self.up = False
         self.frozen = False
         self.statuses = []      # of the lives that ended in order
-        self.tolerated = ()     # statuses with which it may end by itself, for now
-        self.stops = []         # those with which it did
+        self.stops = []         # of those that ended by themselves, as it was expected
         self.counters = []      # of each life, as last seen: {series: value}
+        self._tolerated = set()
+        self._mended = True     # an operator starts it again
+        self._stopped = False   # by itself
+        self._life = threading.RLock()
         self._lock = threading.Lock()
 
     # -- what faults do -----------------------------------------------------
 
     def start(self):
-        self.daemon.start(ready=False)
-        self.lives += 1
-        with self._lock:
-            self.counters.append({})
-        self.up = True
+        with self._life:
+            self._stopped = False
+            if self.daemon.running():
+                return
+            self.daemon.start(ready=False)
+            self.lives += 1
+            with self._lock:
+                self.counters.append({})
+            self.up = True
 
     def kill(self):
-        self.look()
-        self.up = False
-        self.daemon.kill()
+        with self._life:
+            self.look()
+            self.up = self._stopped = False
+            self.daemon.kill()
 
     def leave(self):
-        self.look()
-        self.up = False
-        self.statuses.append(self.daemon.stop())
+        with self._life:
+            self.look()
+            self.up = False
+            self.statuses.append(self.daemon.stop())
 
     def signal(self, number):
         self.frozen = number == signal.SIGSTOP
         self.daemon.signal(number)
 
-    def operator(self):
-        """Somebody has mended what stopped it, if that did, and starts it again."""
-        self.check()
-        self.tolerated = ()
-        if not self.up:
-            self.start()
+    def tolerate(self, *statuses):
+        """Something is wrong that only an operator can mend: it may end with these, and stays down."""
+        self._mended = False
+        self._tolerated.update(statuses)
+
+    def mended(self):
+        """Somebody has seen to it, and starts what ended because of it: also a moment later, when it hadn't ended yet."""
+        self._mended = True
 
     # -- what it says -------------------------------------------------------
 
     def check(self):
         """It ends when it is told to, and at no other time but for a reason that is expected."""
-        if not self.up or self.daemon.running() or not self.up:
-            return
-        status = self.daemon.wait_exit()
-        if status not in self.tolerated:
-            raise AssertionError(f"{self.name} ended by itself, with {status}:\n{self.daemon.log()[-3000:]}")
-        self.up = False
-        self.stops.append(status)
+        with self._life:
+            if self.up and not self.daemon.running():
+                status = self.daemon.wait_exit()
+                if status not in self._tolerated:
+                    raise AssertionError(f"{self.name} ended by itself, with {status}:\n{self.daemon.log()[-3000:]}")
+                self.stops.append(status)
+                self.up, self._stopped = False, True
+            if self._stopped and self._mended:
+                self.start()
 
     def look(self):
         if not self.up or self.frozen:

@@ -6,7 +6,7 @@ that what has a time-out is over it: sessions of the group, the walsender, Kafka
 import random
 from itertools import combinations
 
-from faults import BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Limit, Line, Rebalance, Reload, Walsenders
+from faults import Acl, BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Leader, Limit, Line, Rebalance, Reload, Walsenders
 from patient import Patient
 from schedule import draw
 
@@ -33,8 +33,8 @@ def _lines(links, longest=LONGEST):
     return Line({way: links for way in Line.TOXICS}, 0.3, longest)
 
 
-def kinds(relays=list):
-    """{name: kind}; relays: as Limit wants it."""
+def kinds(run=None):
+    """{name: kind}; run: the one that they happen to (pipeline.Run)."""
     found = {
         "kill-relay": Kill({"": RELAYS}, 0.2, WALSENDER + 2),
         "kill-consumer": Kill({"": CONSUMERS}, 0.2, SESSION + 2),
@@ -45,7 +45,9 @@ def kinds(relays=list):
         "target": Crash({"immediate": ("target",), "fast": ("target",), "kill": ("target",)}, 0.2, 8),
         "broker": BrokerCrash({"": ("broker",)}, 0.2, SESSION + 2),
         "standstill": BrokerFreeze({"": ("broker",)}, 3, LONGEST),
-        "limit": Limit({"batches": ("broker",), "events": ("broker",)}, 2, 6, relays),
+        "limit": Limit({"batches": ("broker",), "events": ("broker",)}, 2, 6, run),
+        "acl": Acl({"write": ("broker",), "all": ("broker",)}, 2, 6, run, "order"),
+        "leader": Leader({"": ("broker",)}, 0.5, SESSION, run, "order"),
         "illness": Ill({way: ("target",) for way in Patient.WAYS}, 2, 8),
         "rebalance": Rebalance({"leave": CONSUMERS, "join": (MORE,)}, 0.5, 6),
         "reload": Reload({way: RELAYS for way in RELOADS}, 0.1, 2, RELOADS),
@@ -57,17 +59,32 @@ def kinds(relays=list):
 
 
 NAMES = tuple(kinds())
+# These want a cluster of three brokers, and those don't go with it: they have one, or its links.
+OF_THREE = ("leader",)
+OF_ONE = ("broker", "standstill", "limit", "acl", *("link-" + link for link in TO_KAFKA))
+
+
+def together(names):
+    return not (set(names) & set(OF_THREE) and set(names) & set(OF_ONE))
+
+
+def sets():
+    """Each nemesis alone and each pair, in an order that is always the same."""
+    found = [names for count in (1, 2) for names in combinations(NAMES, count) if together(names)]
+    random.Random("nemeses").shuffle(found)
+    return found
 
 
 def chosen(seed):
     """Names of one nemesis or two: each alone and each pair comes once before any comes again."""
-    sets = [(name,) for name in NAMES] + list(combinations(NAMES, 2))
-    random.Random("nemeses").shuffle(sets)
-    return sets[(seed - 1) % len(sets)]
+    found = sets()
+    return found[(seed - 1) % len(found)]
 
 
 def plan(seed, seconds, count=None, names=None):
     """The schedule of a seed: as many faults as are asked for; else as many as the time has room for, within reason."""
+    if names and not together(names):
+        raise ValueError(f"{', '.join(OF_THREE)} can't go with {', '.join(OF_ONE)}")
     found = kinds()
     wanted = [found[name] for name in names or chosen(seed)]
     if count is not None:

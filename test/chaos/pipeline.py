@@ -18,6 +18,7 @@ from members import Configured, Member
 from nemeses import CONSUMERS, MORE, RELAYS, TO_KAFKA
 from patient import Patient
 from system import System
+from trio import Trio
 from truth import Truth
 from writers import Writers
 
@@ -25,6 +26,7 @@ DEFAULTS = {"time": 60, "rate": 120, "faults": None}
 SOURCE = {"wal_sender_timeout": f"{nemeses.WALSENDER}s"}
 TARGET = {"wal_level": "replica", "deadlock_timeout": "100ms"}
 DELIVERIES = ("at-least-once", "exactly-once")
+HUGE, HUGE_EVERY = 100000, 10       # events of one transaction, in each so many-th seed
 WHOLE = 40              # seconds for Kafka to end what a killed relay left: transaction.timeout, and how often it looks
 
 STATE = """
@@ -48,7 +50,10 @@ CONSUMER = {"breaker.reset": "1s", "reconnect.max": "1s", "kafka.session.timeout
 SPLIT = "a transaction was too much for one of Kafka and is published in parts"
 
 
-def broker(base, name, reap):
+def broker(base, name, reap, schedule):
+    """Three brokers where one is to be lost; to them there are no links."""
+    if any(fault.kind in nemeses.OF_THREE for fault in schedule):
+        return Trio(base, name, reap)
     return LinkedBroker(base, name, reap, TO_KAFKA)
 
 
@@ -57,7 +62,8 @@ def plan(options):
 
 
 def make(scene, schedule, options, say):
-    return Run(scene, schedule, options.seed, options.time, options.rate, say, options.delivery)
+    return Run(scene, schedule, options.seed, options.time, options.rate, say, options.delivery,
+               huge=0 if options.seed % HUGE_EVERY else HUGE)
 
 
 class Run(System):
@@ -66,7 +72,7 @@ class Run(System):
     def __init__(self, stage, schedule, seed, seconds, rate=DEFAULTS["rate"], say=lambda text: None, delivery=None, **writers):
         self.scene = stage
         self.delivery = delivery or random.Random(f"delivery {seed}").choice(DELIVERIES)
-        self.links = {**stage.broker.links.named,
+        self.links = {**stage.broker.links,
                       **Links(stage.reap, **{"relay-source": stage.source.port, "consumer-target": stage.target.port}).named}
         stage.initialize("--wal-messages=on")
         stage.target_sql(STATE)
@@ -77,7 +83,7 @@ class Run(System):
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, MORE)]
         self.anomalies = {}         # {when: Anomalies}
         self.history = None         # at rest
-        super().__init__(stage, schedule, seconds, nemeses.kinds(lambda: self.relays).values(), [*self.relays, *self.consumers],
+        super().__init__(stage, schedule, seconds, nemeses.kinds(self).values(), [*self.relays, *self.consumers],
                          (MORE,), {**self.links, "source": stage.source, "target": Patient(stage, "state"),
                                    "broker": stage.broker}, say)
 

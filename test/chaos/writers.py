@@ -17,6 +17,7 @@ OWN_KEYS = 6        # of each writer alone, for what stays open for long
 STOCK = 12          # rows of the captured table
 BULK_KEYS = 50
 ORDERS = ("order", "parcel")
+HUGE_AT = 200       # the attempt of the first writer that is the huge one
 
 SCHEMA = """
 CREATE TABLE counter (type text, key text, number bigint NOT NULL, PRIMARY KEY (type, key));
@@ -47,8 +48,8 @@ INSERT INTO truth SELECT %(tag)s, %(ordinal)s, 'stock', %(key)s, row_to_json(sto
 
 
 class Writers:
-    def __init__(self, scene, seed, count=4, rate=120, large=(2000, 8000)):
-        """rate: transactions a second, of all; large: between how many events the large transactions have."""
+    def __init__(self, scene, seed, count=4, rate=120, large=(2000, 8000), huge=0):
+        """rate: transactions a second, of all; large: between how many events the large transactions have; huge: one has so many."""
         self.scene = scene
         scene.sql(SCHEMA)
         with scene.source.connect(scene.database) as connection:
@@ -57,7 +58,7 @@ class Writers:
                                             [(type_, key) for type_ in ORDERS for key in keys])
             connection.cursor().executemany("INSERT INTO stock VALUES (%s, '', 0)", [(f"s-{n}",) for n in range(STOCK)])
             connection.execute(CAPTURE)
-        self._writers = [Writer(scene, number, random.Random(f"{seed}/{number}"), rate / count, large)
+        self._writers = [Writer(scene, number, random.Random(f"{seed}/{number}"), rate / count, large, 0 if number else huge)
                          for number in range(count)]
 
     TYPES = (*ORDERS, "stock", "bulk")
@@ -99,9 +100,10 @@ class Writers:
 class Writer(Background):
     """One connection after another."""
 
-    def __init__(self, scene, number, dice, rate, large):
+    def __init__(self, scene, number, dice, rate, large, huge):
         super().__init__()
-        self.scene, self.number, self.dice, self.rate, self.large = scene, number, dice, rate, large
+        self.scene, self.number, self.dice, self.rate = scene, number, dice, rate
+        self.large, self.huge = large, huge
         self.attempts = 0
         self.counts = Counter()
         self._ordinal = 0
@@ -111,7 +113,7 @@ class Writer(Background):
         kinds, weights = zip(*self.KINDS.items())
         while not self.ending.is_set():
             kind = self.dice.choices(kinds, weights)[0]
-            self._one(kind)
+            self._one("huge" if self.huge and self.attempts + 1 == HUGE_AT else kind)
             self.ending.wait(self.dice.expovariate(self.rate))
         if self._sql is not None:
             self._sql.close()
@@ -225,12 +227,18 @@ class Writer(Background):
         return "COMMIT"
 
     def _large(self):
-        count = self.dice.randint(*self.large)
+        self._bulk(self.dice.randint(*self.large))
+        return self.dice.choice(("COMMIT", "COMMIT", "COMMIT", "ROLLBACK"))
+
+    def _huge(self):
+        self._bulk(self.huge)
+        return "COMMIT"
+
+    def _bulk(self, count):
         self._some(own=True)
         self._sql.execute(_EMIT_BULK, {"tag": f"{self.number}-{self.attempts}", "name": f"b{self.number}", "keys": BULK_KEYS,
                                        "first": self._ordinal + 1, "count": count, "padding": self.dice.choice((0, 300))})
         self._ordinal += count
-        return self.dice.choice(("COMMIT", "COMMIT", "COMMIT", "ROLLBACK"))
 
     def settle(self, connection):
         """What was prepared and left."""

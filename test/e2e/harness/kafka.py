@@ -16,6 +16,9 @@ SCRIPT = os.path.join(paths.TOP, "scripts", "kafka")
 
 # Of the protocol's access lists.
 _TOPIC, _LITERAL, _DENY, _ANY = 2, 3, 2, 1
+# Properties of a broker whose access lists count; what has none is free for all.
+ACCESS_LISTS = ("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
+                "allow.everyone.if.no.acl.found=true\n")
 _OPERATIONS = {"all": 2, "read": 3, "write": 4, "describe": 8}
 
 
@@ -189,9 +192,7 @@ class Broker:
         """From now on access lists count; without one of its own a topic is free for all."""
         self._script("stop")
         with open(os.path.join(self.base, "server.properties"), "a", encoding="ascii") as file:
-            file.write("authorizer.class.name="
-                       "org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
-                       "allow.everyone.if.no.acl.found=true\n")
+            file.write(ACCESS_LISTS)
         self._script("restart")
 
     def edit(self, old, new):
