@@ -48,9 +48,12 @@ class Member:
 
     def leave(self):
         with self._life:
+            self.check()
             self.look()
-            self.up = False
-            self.statuses.append(self.daemon.stop())
+            self._stopped = False
+            if self.up:
+                self.up = False
+                self.statuses.append(self.daemon.stop())
 
     def signal(self, number):
         self.frozen = number == signal.SIGSTOP

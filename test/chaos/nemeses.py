@@ -26,7 +26,7 @@ EVERY = 8               # seconds for each fault of a run, unless somebody says 
 
 RELOADS = {"settings": [{"window.events": 50}, {"mark.interval": "50ms"}, {"window.events": 5000, "mark.interval": "200ms"}],
            "producer": [{"kafka.linger.ms": 20}, {"kafka.compression.type": "lz4"}, {"kafka.linger.ms": 2}],
-           "bad": ["window.events = many\n", {"window.events": 3000}, "[nonsense\n"]}
+           "bad": ["window.events = many\n", "[nonsense\n", {"window.events": 3000}]}
 
 
 def _lines(links, longest=LONGEST):

@@ -74,7 +74,8 @@ class Run(System):
         self.delivery = delivery or random.Random(f"delivery {seed}").choice(DELIVERIES)
         self.links = {**stage.broker.links,
                       **Links(stage.reap, **{"relay-source": stage.source.port, "consumer-target": stage.target.port}).named}
-        stage.initialize("--wal-messages=on")
+        self.mode = exactly(stage) if self.delivery == "exactly-once" else {}
+        stage.initialize("--wal-messages=on", **self.mode)
         stage.target_sql(STATE)
         stage.apply_all(*Writers.TYPES, sql=HANDLER)
         self.truth = Truth(stage)
@@ -91,8 +92,7 @@ class Run(System):
         return f"host=127.0.0.1 port={self.links[link].port} dbname={self.scene.database} user=postgres"
 
     def _relay(self, name):
-        settings = exactly(self.scene) if self.delivery == "exactly-once" else {}
-        return Configured(File(self.scene, name, **settings, **RELAY, **{
+        return Configured(File(self.scene, name, **self.mode, **RELAY, **{
             "postgres.conninfo": self._conninfo("relay-source"),
             "kafka.bootstrap.servers": self.scene.broker.at("relay-kafka")}))
 
