@@ -176,6 +176,25 @@ class Acl(Refusal):
         subject.allow(self.run.scene.topic(self.topic))
 
 
+class Slot(Refusal):
+    """The relays' slot is dropped, and they stop; in the end the gap is accepted and replayed, as docs/operations.md has it."""
+
+    GAP = 10
+
+    def stops(self, way):
+        return [(relay, (self.GAP,)) for relay in self.run.relays]
+
+    def refuse(self, subject, way):
+        self.run.drop_slot()
+
+    def allow(self, subject):
+        self.run.accept_gap()
+
+    def end(self, subject, way):
+        super().end(subject, way)
+        self.run.replay_gap()
+
+
 class Walsenders(Kind):
     """pg_terminate_backend() of what sends WAL, again and again."""
 

@@ -6,7 +6,7 @@ that what has a time-out is over it: sessions of the group, the walsender, Kafka
 import random
 from itertools import combinations
 
-from faults import Acl, BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Leader, Limit, Line, Rebalance, Reload, Walsenders
+from faults import Acl, BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Leader, Limit, Line, Rebalance, Reload, Slot, Walsenders
 from patient import Patient
 from schedule import draw
 
@@ -41,6 +41,7 @@ def kinds(run=None):
         "freeze-relay": Freeze({"": RELAYS}, WALSENDER, LONGEST),
         "freeze-consumer": Freeze({"": CONSUMERS}, SESSION + 1, LONGEST),
         "walsenders": Walsenders({"": ("source",)}, 0.2, 4),
+        "slot": Slot({"": ("source",)}, 1, 4, run),
         "source": Crash({"immediate": ("source",), "fast": ("source",), "kill": ("source",)}, 0.2, 6),
         "target": Crash({"immediate": ("target",), "fast": ("target",), "kill": ("target",)}, 0.2, 8),
         "broker": BrokerCrash({"": ("broker",)}, 0.2, SESSION + 2),
@@ -61,6 +62,8 @@ def kinds(run=None):
 NAMES = tuple(kinds())
 # These want a cluster of three brokers, and those don't go with it: they have one, or its links.
 OF_THREE = ("leader",)
+# What it loses is lost where events are in the WAL alone.
+OF_ROWS = ("slot",)
 OF_ONE = ("broker", "standstill", "limit", "acl", *("link-" + link for link in TO_KAFKA))
 
 

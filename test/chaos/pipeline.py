@@ -7,8 +7,11 @@ exactly-once it judges once more, before: both relays are killed under load, and
 import json
 import random
 
+import psycopg
+
 import nemeses
 from anomalies import CLASSES, History, Record, Row, find
+from harness.daemon import run_once
 from harness.kafka import Position
 from harness.settings_file import File
 from harness.wait import until
@@ -79,7 +82,8 @@ class Run(System):
         stage.target_sql(STATE)
         stage.apply_all(*Writers.TYPES, sql=HANDLER)
         self.truth = Truth(stage)
-        self.writers = Writers(stage, seed, rate=rate, **writers)
+        storages = {"storages": ("table",)} if any(fault.kind in nemeses.OF_ROWS for fault in schedule) else {}
+        self.writers = Writers(stage, seed, rate=rate, **storages, **writers)
         self.relays = [self._relay(name) for name in RELAYS]
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, MORE)]
         self.anomalies = {}         # {when: Anomalies}
@@ -136,6 +140,32 @@ class Run(System):
         for relay in self.relays:
             relay.start()
 
+    # -- what an operator does -----------------------------------------------------
+
+    def drop_slot(self):
+        """Whoever reads from it is faster than the next one that wants it, or not."""
+        def dropped():
+            with self.scene.source.connect(self.scene.database) as connection:
+                connection.execute("SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
+                                   " WHERE slot_name = %s AND active", (self.scene.slot,))
+                try:
+                    connection.execute("SELECT pg_drop_replication_slot(%s)", (self.scene.slot,))
+                except psycopg.errors.ObjectInUse:
+                    return False
+            return True
+        until(dropped, "the slot is dropped")
+
+    def accept_gap(self):
+        self.scene.initialize("--accept-gap", **self.mode)
+
+    def replay_gap(self):
+        """When a heartbeat of the new slot is through."""
+        now = self.scene.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0][0]
+        until(lambda: self.scene.sql("SELECT pg_snapshot_xmin(heartbeat_snapshot) >= %s::xid8 FROM outbox.relay", (now,))[0][0],
+              "a heartbeat has seen what was written before the gap was closed", 90)
+        replay = run_once(self.scene.relay(f"replay-{len(self.scene.daemons)}", command=("replay", "--gap"), **self.mode))
+        assert replay.status == 0, f"replay --gap: {replay}"
+
     # -- what came of it --------------------------------------------------------
 
     def _look(self, complete=True, applied=False):
@@ -178,6 +208,7 @@ class Run(System):
             "fenced": self.total("relay_fenced_total"),
             "rebalances": self.total("consumer_rebalances_total"),
             "commits_without_an_answer": self.total("consumer_unknown_commits_total"),
+            "replayed": sum(record.replayed for record in self.history.records),
             "split": len(self.history.split),
             "load_s": round(load_s, 1),
             "drain_s": drain_s,
@@ -212,4 +243,4 @@ def _text(data):
 def _record(record):
     position = record.header("outbox-position")
     return Record(_tag(_text(record.value)), record.topic, record.partition, record.offset, _text(record.key), _text(record.value),
-                  record.id, None if position is None else Position(position).order)
+                  record.id, None if position is None else Position(position).order, record.header("outbox-replayed") is not None)

@@ -48,8 +48,9 @@ INSERT INTO truth SELECT %(tag)s, %(ordinal)s, 'stock', %(key)s, row_to_json(sto
 
 
 class Writers:
-    def __init__(self, scene, seed, count=4, rate=120, large=(2000, 8000), huge=0):
-        """rate: transactions a second, of all; large: between how many events the large transactions have; huge: one has so many."""
+    def __init__(self, scene, seed, count=4, rate=120, large=(2000, 8000), huge=0, storages=("table", "wal")):
+        """rate: transactions a second, of all; large: between how many events the large transactions have; huge: one has so many;
+        storages: where events are written, one or the other for each transaction."""
         self.scene = scene
         scene.sql(SCHEMA)
         with scene.source.connect(scene.database) as connection:
@@ -58,7 +59,7 @@ class Writers:
                                             [(type_, key) for type_ in ORDERS for key in keys])
             connection.cursor().executemany("INSERT INTO stock VALUES (%s, '', 0)", [(f"s-{n}",) for n in range(STOCK)])
             connection.execute(CAPTURE)
-        self._writers = [Writer(scene, number, random.Random(f"{seed}/{number}"), rate / count, large, 0 if number else huge)
+        self._writers = [Writer(scene, number, random.Random(f"{seed}/{number}"), rate / count, large, 0 if number else huge, storages)
                          for number in range(count)]
 
     TYPES = (*ORDERS, "stock", "bulk")
@@ -100,10 +101,10 @@ class Writers:
 class Writer(Background):
     """One connection after another."""
 
-    def __init__(self, scene, number, dice, rate, large, huge):
+    def __init__(self, scene, number, dice, rate, large, huge, storages):
         super().__init__()
         self.scene, self.number, self.dice, self.rate = scene, number, dice, rate
-        self.large, self.huge = large, huge
+        self.large, self.huge, self.storages = large, huge, storages
         self.attempts = 0
         self.counts = Counter()
         self._ordinal = 0
@@ -145,7 +146,7 @@ class Writer(Background):
 
     def _storage(self):
         """Where what follows is written."""
-        self._sql.execute("SELECT set_config('pg_outbox.storage', %s, true)", (self.dice.choice(("table", "wal")),))
+        self._sql.execute("SELECT set_config('pg_outbox.storage', %s, true)", (self.dice.choice(self.storages),))
 
     # -- events --------------------------------------------------------------
 

@@ -92,6 +92,40 @@ def test_a_transaction_that_was_split_may_be_there_in_part():
     assert find(history).counts == {"topic/fractured-read": 1}
 
 
+def replay(history, *tags):
+    """They are missing, and come again at the end, in any order."""
+    records = [take(history.records, of) for of in tags]
+    rows = [take(history.applied, of) for of in tags]
+    history.records += [replace(r, position=None, replayed=True) for r in reversed(records)]
+    history.applied += rows[::-1]
+    for topic, key in {(r.topic, r.key) for r in records}:
+        history.state[topic, key] = history.state[topic, key][0], records[0].tag
+
+
+@pytest.mark.parametrize("once", (False, True))
+def test_what_was_replayed_has_no_place_and_is_not_doubled(once):
+    """What is promised of it is that it is there, as it was written, and applied once."""
+    history = sound(once=once)
+    replay(history, tag(3, 0), tag(3, 1), tag(3, 2), tag(7, 0))
+    history.records.append(replace(history.records[0], position=None, replayed=True))
+    assert not find(history)
+    change(history.records, tag(7, 0), value="{}")
+    assert find(history).counts == {"topic/corrupt": 1}
+    history.applied.append(history.applied[-1])
+    assert find(history).counts == {"topic/corrupt": 1, "target/duplicate": 1}
+    history.records.append(replace(history.records[0], tag=ABORTED, replayed=True))
+    assert find(history).counts["topic/G1a"] == 1
+
+
+def test_a_replay_excuses_nothing_else():
+    history = sound()
+    replay(history, tag(3, 0))
+    swap(history.records, tag(5, 0), tag(9, 0))
+    assert find(history).counts["topic/nonmonotonic-key"] == 1
+    history.state["b", "k1"] = (1, "w-0-1")
+    assert find(history).counts["target/inexact-replay"] == 1
+
+
 def test_the_order_of_events_without_a_key_is_that_of_their_partition():
     history = sound()
     for n, of in enumerate(history.committed):
