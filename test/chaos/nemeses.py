@@ -6,7 +6,8 @@ that what has a time-out is over it: sessions of the group, the walsender, Kafka
 import random
 from itertools import combinations
 
-from faults import Acl, BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Leader, Limit, Line, Rebalance, Reload, Slot, Walsenders
+from faults import (Acl, BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Leader, Limit, Line, Rebalance, Reload, Slot,
+                    Walsenders)
 from patient import Patient
 from schedule import draw
 

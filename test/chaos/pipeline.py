@@ -1,4 +1,4 @@
-"""The whole pipeline under faults: a source with its applications, relays, a broker, consumers and a target; and what it comes to.
+"""The whole pipeline under faults: a source with its applications, relays, a broker, consumers, a target; what it comes to.
 
 Everything goes over links that can be bad, but for the applications and whoever judges.  In the end it has to come to
 rest, and anomalies.py judges what was committed, what the topics have and what was applied.  With delivery =
@@ -46,8 +46,8 @@ SELECT topic, coalesce(key, ''), count(*), (array_agg(payload ->> 'tag' ORDER BY
     ON CONFLICT (topic, key) DO UPDATE SET events = s.events + excluded.events, tag = excluded.tag
 """
 
-RELAY = {"mark.interval": "200ms", "heartbeat.interval": "1s", "reconnect.max": "1s", "transaction.timeout": f"{nemeses.TRANSACTION}s",
-         "window.events": 5000, "kafka.linger.ms": 2}
+RELAY = {"mark.interval": "200ms", "heartbeat.interval": "1s", "reconnect.max": "1s",
+         "transaction.timeout": f"{nemeses.TRANSACTION}s", "window.events": 5000, "kafka.linger.ms": 2}
 CONSUMER = {"breaker.reset": "1s", "reconnect.max": "1s", "kafka.session.timeout.ms": nemeses.SESSION * 1000,
             "kafka.heartbeat.interval.ms": "500"}
 SPLIT = "a transaction was too much for one of Kafka and is published in parts"
@@ -242,5 +242,6 @@ def _text(data):
 
 def _record(record):
     position = record.header("outbox-position")
-    return Record(_tag(_text(record.value)), record.topic, record.partition, record.offset, _text(record.key), _text(record.value),
-                  record.id, None if position is None else Position(position).order, record.header("outbox-replayed") is not None)
+    value = _text(record.value)
+    return Record(_tag(value), record.topic, record.partition, record.offset, _text(record.key), value, record.id,
+                  None if position is None else Position(position).order, record.header("outbox-replayed") is not None)

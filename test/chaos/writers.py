@@ -49,8 +49,8 @@ INSERT INTO truth SELECT %(tag)s, %(ordinal)s, 'stock', %(key)s, row_to_json(sto
 
 class Writers:
     def __init__(self, scene, seed, count=4, rate=120, large=(2000, 8000), huge=0, storages=("table", "wal")):
-        """rate: transactions a second, of all; large: between how many events the large transactions have; huge: one has so many;
-        storages: where events are written, one or the other for each transaction."""
+        """rate: transactions a second, of all; large: between how many events the large transactions have; huge: one has
+        so many; storages: where events are written, one or the other for each transaction."""
         self.scene = scene
         scene.sql(SCHEMA)
         with scene.source.connect(scene.database) as connection:

@@ -119,8 +119,8 @@ with open({ran!r}, "a", encoding="ascii") as file:
 if seed == 3:
     sys.exit("broken early")
 kept = seed != 2
-totals = {{"delivery": "exactly-once", "events": 10, "faults": {{"source kill": 2, "target fast": seed}}, "restarts": {{"relays": 1}},
-          "anomalies": {{"topic/lost-write": 0 if kept else 4, "topic/G1a": 0}}}}
+totals = {{"delivery": "exactly-once", "events": 10, "faults": {{"source kill": 2, "target fast": seed}},
+          "restarts": {{"relays": 1}}, "anomalies": {{"topic/lost-write": 0 if kept else 4, "topic/G1a": 0}}}}
 with open(os.path.join({out!r}, "pipeline-%d.json" % seed), "w", encoding="ascii") as file:
     json.dump({{"totals": totals, "verdicts": [{{"verdict": "nothing is lost", "kept": kept}}]}}, file)
 sys.exit(0 if kept else 1)

@@ -203,7 +203,8 @@ def test_what_is_corrupt(what, value):
     assert find(history).counts["topic/corrupt"] == 1
 
 
-@pytest.mark.parametrize("what, value", (("partition", 5), ("key", "other"), ("value", "x"), ("id", "x"), ("position", ((1, 1), 5, 0))))
+@pytest.mark.parametrize("what, value", (("partition", 5), ("key", "other"), ("value", "x"), ("id", "x"),
+                                         ("position", ((1, 1), 5, 0))))
 def test_what_differs_in_a_repetition(what, value):
     history = sound()
     history.records.append(replace(history.records[4], **{what: value}))
