@@ -59,8 +59,8 @@ class Writers:
                                             [(type_, key) for type_ in ORDERS for key in keys])
             connection.cursor().executemany("INSERT INTO stock VALUES (%s, '', 0)", [(f"s-{n}",) for n in range(STOCK)])
             connection.execute(CAPTURE)
-        self._writers = [Writer(scene, number, random.Random(f"{seed}/{number}"), rate / count, large, 0 if number else huge, storages)
-                         for number in range(count)]
+        self._writers = [Writer(scene, number, random.Random(f"{seed}/{number}"), rate / count, large,
+                                0 if number else huge, storages) for number in range(count)]
 
     TYPES = (*ORDERS, "stock", "bulk")
 
