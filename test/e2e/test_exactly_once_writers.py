@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import ConfigResource
 
 from harness.daemon import run_once
+from harness.proxy import Proxy
 from harness.wait import until
 from harness.whole import check_complete, check_once, exactly, position, state
 from test_exactly_once import end_walsender, written
@@ -49,6 +50,32 @@ def test_a_zombie_with_another_transactional_id_is_fenced(scene):
     emit_many(scene, 20)
     check_complete(ledger)
     assert all(relay.running() for relay in relays)
+
+
+def test_two_relays_begin_at_once(scene):
+    """One of them reads the registration before the other begins with transactions, and Kafka afterwards."""
+    options = exactly(scene, **{**SLOW, "transaction.interval": "1min", "transaction.timeout": "3min"})
+    first = scene.start_relay(**options)
+    ledger = scene.ledger()
+    emit_many(scene, 20)
+    check_complete(ledger)
+    scene.stop_relay(first)
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap", **options)
+    proxy = Proxy(scene.broker.port)
+    proxy.vanish()
+    late = scene.relay("late", **{**options, "kafka.bootstrap.servers": f"127.0.0.1:{proxy.port}"}).start(ready=False)
+    until(lambda: state(late) == "comparing", "it knows the registration and waits for Kafka")
+    before = written(scene)
+    first.start()
+    emit_many(scene, 20)
+    until(lambda: written(scene) >= before + 20, "the other one has a transaction open")
+    proxy.heal()
+    late.wait_ready()
+    check_complete(ledger)
+    assert "looking again" in late.log() and not late.problems()
+    assert first.running() and first.stop() == late.stop() == 0
+    proxy.close()
 
 
 def test_at_least_once_takes_over_from_another_transactional_id(scene):
