@@ -106,7 +106,7 @@ struct Relay
 	DeliveryStep delivery;
 	DeliveryStart delivery_start;
 	bool refused_to_begin; /* by what may have been young: the registration was read before Kafka */
-	EventSink *fence; /* for a relay that publishes at least once, and follows another one */
+	EventSink *fence;	   /* for a relay that publishes at least once, and follows another one */
 	KafkaPosition *position;
 	TopicMaker *position_maker;
 	bool position_topic_is_there;
