@@ -13,6 +13,8 @@
  */
 #include "relay_intern.h"
 
+#include "exit_codes.h"
+
 #include <stdio.h>
 
 #define MISSING_USEC (10 * USEC_PER_SEC)
@@ -204,4 +206,21 @@ relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highes
 	kafka_tail_free(relay->tail);
 	relay->tail = NULL;
 	return true;
+}
+
+/*
+ * The registration was read before the tail, and nobody has the slot as yet: another relay may have begun
+ * with transactions in between.  Then all is read once more, before somebody has to do something.
+ */
+void
+relay_refuse_to_begin(Relay *relay, Error *error, MonoUsec now)
+{
+	bool again =
+		error->exit_code == EXIT_CONFIG && !relay->facts.exactly_once && !relay->refused_to_begin;
+
+	relay->refused_to_begin = again;
+	if (again)
+		error_transient(error, "Kafka has events behind the mark, looking again: another relay may "
+							   "have begun with transactions meanwhile");
+	relay_fail(relay, error, now);
 }

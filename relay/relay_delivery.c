@@ -251,23 +251,6 @@ knows_the_server(Relay *relay, MonoUsec now)
 	return false;
 }
 
-/*
- * The registration was read before the tail, and nobody has the slot as yet: another relay may have begun
- * with transactions in between.  Then all is read once more, before somebody has to do something.
- */
-static void
-refuse(Relay *relay, Error *error, MonoUsec now)
-{
-	bool again =
-		error->exit_code == EXIT_CONFIG && !relay->facts.exactly_once && !relay->refused_to_begin;
-
-	relay->refused_to_begin = again;
-	if (again)
-		error_transient(error, "Kafka has events behind the mark, looking again: another relay may "
-							   "have begun with transactions meanwhile");
-	relay_fail(relay, error, now);
-}
-
 static bool
 decide(Relay *relay, MonoUsec now)
 {
@@ -288,7 +271,7 @@ decide(Relay *relay, MonoUsec now)
 	error_clear(&error);
 	if (!relay_check_delivery(&relay->facts, &facts, &relay->delivery_start, &error))
 	{
-		refuse(relay, &error, now);
+		relay_refuse_to_begin(relay, &error, now);
 		return false;
 	}
 	relay->refused_to_begin = false;

@@ -292,6 +292,8 @@ extern bool relay_tail_is_fine(Relay *relay, MonoUsec now);
 /* The same of topics alone, which are borrowed until relay->tail is freed. */
 extern bool relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highest,
 								  bool *found, MonoUsec now);
+/* Ends, or reads everything once more: as relay_fail(), with an error that it may change. */
+extern void relay_refuse_to_begin(Relay *relay, Error *error, MonoUsec now);
 
 /* relay_delivery.c: Kafka transactions */
 extern TransactionLimits relay_transaction_limits(const RelayConfig *config);
