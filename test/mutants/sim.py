@@ -79,6 +79,9 @@ mutant("pump-reads-on-behind-what-is-held", "sim-pump", "relay/pump.c",
 mutant("pump-keeps-the-frame-of-a-lost-source", "sim-pump", "relay/pump_session.c",
        "\tpump->held = false;\n\tpump->listening = false;", "\tpump->listening = false;")
 
+mutant("pump-waits-for-what-it-does-not-read", "sim-pump", "relay/pump.c",
+       "pump_is_amid_transaction(pump))\n\t\t\treturn PUMP_HELD;", "pump_is_amid_transaction(pump))\n\t\t\treturn PUMP_IDLE;")
+
 # -- transactions ---------------------------------------------------------------------
 
 mutant("transaction-position-one-late", "sim-transactions", "relay/pump_transaction.c",
