@@ -4,13 +4,14 @@ The program says which failpoints there are; one that no play comes to is a fail
 them, and of error and pause a third, another one each day; make check-failpoints takes everything.
 """
 import os
+import random
 import signal
 import uuid
 
 import pytest
 
 from harness import failpoints
-from harness.failpoints import ACTIONS, arm, chosen, hit, listed, wait_fired
+from harness.failpoints import ACTIONS, Lanes, arm, chosen, hit, listed, wait_fired
 from harness.feed import Feed
 from harness.scene import Scene
 from harness.wait import until
@@ -103,15 +104,14 @@ class Stage:
 
 
 class Stages:
-    """One for all cases, and a new one after a case that failed."""
+    """One for each lane, and a new one after a case that failed."""
 
     def __init__(self, make):
         self.make = make
-        self.kept = None
+        self.kept = []
 
     def take(self):
-        stage, self.kept = self.kept, None
-        return stage or Stage(self.make())
+        return self.kept.pop() if self.kept else Stage(self.make())
 
     def give_back(self, stage, failed):
         for daemon in stage.scene.daemons:
@@ -120,18 +120,25 @@ class Stages:
             stage.finish()
         else:
             stage.scene.daemons.clear()
-            self.kept = stage
+            self.kept.append(stage)
 
     def finish(self):
-        if self.kept is not None:
-            self.kept.finish()
+        for stage in self.kept:
+            stage.finish()
 
 
 @pytest.fixture(scope="module")
-def stages(base, reap, target, broker):
-    made = Stages(lambda: Scene(base, "failpoints", reap, None, target, broker))
+def seed():
+    return int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+
+
+@pytest.fixture(scope="module")
+def lanes(request, base, reap, target, broker, seed):
+    stages = Stages(lambda: Scene(base, "failpoints", reap, None, target, broker))
+    made = Lanes(request, lambda *about, **of: play_case(stages, *about, **of), seed)
     yield made
     made.finish()
+    stages.finish()
 
 
 def take_over(stage, zombie, play):
@@ -146,14 +153,12 @@ def take_over(stage, zombie, play):
     return zombie
 
 
-@pytest.mark.xdist_group("failpoints-consumer")
-@pytest.mark.parametrize("name,action", cases())
-def test_failpoint(request, stages, seed, name, action):
-    assert name in listed(PROGRAM)
+def play_case(stages, seed, name, action):
+    """What went wrong in it, and its scene."""
     play = PLAY_OF.get(name, "stream")
-    stage = stages.take()
-    request.node.scenes = [stage.scene]
+    stage = error = None
     try:
+        stage = stages.take()
         consumer = stage.consumer("armed", "one")
         arm(consumer, name, action, hit(seed, name, action, PASSES.get(name, 1)))
         stage.write(play)
@@ -175,15 +180,23 @@ def test_failpoint(request, stages, seed, name, action):
         stage.check()
         assert consumer.stop() == 0, consumer.log()
         stage.check()
-        failed = False
-    except BaseException:
-        failed = True
-        raise
-    finally:
-        stages.give_back(stage, failed)
+    except Exception as went_wrong:  # pylint: disable=broad-except
+        error = went_wrong
+    if stage is None:
+        return error, None
+    stages.give_back(stage, error is not None)
+    return error, stage.scene
 
 
 def all_there(stage):
     sent = sum(len(ids) for ids in stage.feed.sent.values())
     return (len(stage.applied(stage.feed)) >= sent and len(stage.letters()) >= len(stage.bad_ids)
             and len(stage.applied(stage.by_id)) >= len(stage.ids) and len(stage.applied(stage.bad)) >= len(stage.good_ids))
+
+
+@pytest.mark.xdist_group("failpoints-consumer")
+@pytest.mark.parametrize("name,action", cases())
+def test_failpoint(request, lanes, seed, name, action):
+    assert name in listed(PROGRAM) and action in ACTIONS
+    print(f"SEED={seed}")
+    lanes.result(request.node)

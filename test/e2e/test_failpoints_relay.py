@@ -5,12 +5,13 @@ The program says which failpoints there are; one that no play comes to is a fail
 them, and of error and pause a third, another one each day; make check-failpoints takes everything, in both modes.
 """
 import os
+import random
 import signal
 
 import pytest
 
 from harness import failpoints
-from harness.failpoints import ACTIONS, arm, chosen, hit, listed, wait_fired
+from harness.failpoints import ACTIONS, Lanes, arm, chosen, hit, listed, wait_fired
 from harness.ledger import Ledger
 from harness.poison import emit
 from harness.scene import Scene
@@ -26,6 +27,7 @@ OPTIONS = {"reconnect.min": "10ms", "reconnect.max": "100ms", "mark.interval": "
 
 # Where a failpoint is come to; without a line it is the stream of a relay that has published before.
 PLAYS = {
+    "backlog": ("stream-gathered",),
     "topic": ("topic-made", "topic-sent", "topic-committed", "topic-opened"),
     "poison": ("letter-due", "letter-sent", "letter-committed", "letter-settled"),
     "backfill": ("row-fetched", "backfill-published", "backfill-sent", "backfill-committed"),
@@ -172,12 +174,12 @@ class Stages:
 
     def __init__(self, make):
         self.make = make
-        self.kept = {}
+        self.kept = {mode: [] for mode in MODES}
 
     def take(self, play, mode):
         if play in ("backfill", "first"):
             return Stage(self.make, mode, old_rows=30 if play == "backfill" else 0)
-        return self.kept.pop(mode, None) or Stage(self.make, mode).warm_up()
+        return self.kept[mode].pop() if self.kept[mode] else Stage(self.make, mode).warm_up()
 
     def give_back(self, play, mode, stage, failed):
         for daemon in stage.scene.daemons:
@@ -186,18 +188,25 @@ class Stages:
             stage.finish()
         else:
             stage.scene.daemons.clear()
-            self.kept[mode] = stage
+            self.kept[mode].append(stage)
 
     def finish(self):
-        for stage in self.kept.values():
+        for stage in sum(self.kept.values(), []):
             stage.finish()
 
 
 @pytest.fixture(scope="module")
-def stages(base, reap, source, broker):
-    made = Stages(lambda: Scene(base, "failpoints", reap, source, None, broker))
+def seed():
+    return int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+
+
+@pytest.fixture(scope="module")
+def lanes(request, base, reap, source, broker, seed):
+    stages = Stages(lambda: Scene(base, "failpoints", reap, source, None, broker))
+    made = Lanes(request, lambda *about, **of: play_case(stages, *about, **of), seed)
     yield made
     made.finish()
+    stages.finish()
 
 
 def bring_there(stage, play, relay, number):
@@ -205,6 +214,13 @@ def bring_there(stage, play, relay, number):
     if play == "topic":
         relay.start(ready=False)
         stage.write(12, f"new{number}", together=4)
+    elif play == "backlog":
+        # What has waited in the server for 100 ms is one (relay/pace.c).
+        stage.write(40)
+        began = stage.scene.sql("SELECT clock_timestamp()")[0][0]
+        until(lambda: stage.scene.sql("SELECT clock_timestamp() > %s + interval '200 ms'", (began,))[0][0], "it is old")
+        relay.start(ready=False)
+        return lambda: None
     elif play == "poison":
         stage.write_poison()
         relay.start(ready=False)
@@ -239,14 +255,12 @@ def take_over(stage, zombie):
     return zombie
 
 
-@pytest.mark.xdist_group("failpoints-relay")
-@pytest.mark.parametrize("name,action,mode", cases())
-def test_failpoint(request, stages, seed, name, action, mode):
-    assert name in listed(PROGRAM)
+def play_case(stages, seed, name, action, mode):
+    """What went wrong in it, and its scene."""
     play = PLAY_OF.get(name, "stream")
-    stage = stages.take(play, mode)
-    request.node.scenes = [stage.scene]
+    stage = error = None
     try:
+        stage = stages.take(play, mode)
         relay = stage.relay()
         besides = ["frame-read=error@400"] if play == "torn" else []
         arm(relay, name, action, hit(seed, name, action, PASSES.get(name, 1)), besides)
@@ -262,9 +276,17 @@ def test_failpoint(request, stages, seed, name, action, mode):
         if state(relay) == "streaming":
             assert relay.stop() == 0, relay.log()
         stage.check()
-        failed = False
-    except BaseException:
-        failed = True
-        raise
-    finally:
-        stages.give_back(play, mode, stage, failed)
+    except Exception as went_wrong:  # pylint: disable=broad-except
+        error = went_wrong
+    if stage is None:
+        return error, None
+    stages.give_back(play, mode, stage, error is not None)
+    return error, stage.scene
+
+
+@pytest.mark.xdist_group("failpoints-relay")
+@pytest.mark.parametrize("name,action,mode", cases())
+def test_failpoint(request, lanes, seed, name, action, mode):
+    assert name in listed(PROGRAM) and action in ACTIONS and mode in MODES
+    print(f"SEED={seed}")
+    lanes.result(request.node)

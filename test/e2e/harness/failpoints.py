@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from . import paths
 from .wait import until
@@ -14,6 +15,8 @@ BIN = os.path.join(os.path.dirname(paths.BIN), "failpoints", "bin")
 ACTIONS = ("crash", "error", "pause")
 # Of error and pause one of so many rounds takes each; FAILPOINTS=all takes them all.
 ROUNDS = 3
+# Cases at a time.
+LANES = 4
 # In the environment, so that all workers of a run have the same.
 os.environ.setdefault("FAILPOINTS", str(int(time.time() // 86400) % ROUNDS))
 
@@ -60,6 +63,28 @@ def wait_fired(daemon, name, action, meanwhile=lambda: None, timeout=30):
     until(done, f"{name} is reached", timeout)
     if action == "crash":
         assert daemon.wait_exit() == -9, daemon.log()
+
+
+class Lanes:
+    """Plays the cases of a module side by side: each waits for others more than it works.
+
+    play(seed, **parameters of the test) gives (error or None, scene or None).
+    """
+
+    def __init__(self, request, play, seed):
+        items = [item for item in request.session.items if item.module is request.module and hasattr(item, "callspec")]
+        self._pool = ThreadPoolExecutor(LANES)
+        self._plays = {item.nodeid: self._pool.submit(play, seed, **item.callspec.params) for item in items}
+
+    def result(self, node):
+        """Of the test: raises what went wrong in its play."""
+        error, scene = self._plays[node.nodeid].result()
+        node.scenes = [scene] if scene is not None else []
+        if error is not None:
+            raise error
+
+    def finish(self):
+        self._pool.shutdown(cancel_futures=True)
 
 
 def hit(seed, name, action, most):
