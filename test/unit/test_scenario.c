@@ -355,6 +355,8 @@ cut_short(void **state)
 		"at 30% bandwidth target fast until 70%",
 		"at 30% disk-full source until 70%",
 		"at 30% away pricing until 70%",
+		"kind = inventory\nat 30% away audit until 70%",
+		"kind = inventory\nat 30% away nowhere until 70%",
 		"at 30% reset a-place-with-a-name-of-more-than-forty-characters until 70%",
 		"at 30% crash target until 70% again",
 		"expect",

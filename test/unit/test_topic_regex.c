@@ -239,10 +239,60 @@ random_expressions_do_no_harm(void **state)
 	assert_true(taken > 100);
 }
 
+/* What is nearly something that POSIX lacks. */
+static void
+near_misses(void **state)
+{
+	static const struct
+	{
+		const char *regex, *replacement, *value, *topic; /* a NULL topic: refused */
+	} cases[] = {
+		{"[&a]+", "$0x", "&", NULL},
+		{"([&a]+)", "$1", "a&a", "a&a"},
+		{"(?<ab>x)(?<ac>y)", "${ac}${ab}", "xy", "yx"},
+		{"(?<ab>x)", "${abc}", "x", NULL},
+		{"(?<1a>x)", "${1a}", "x", NULL},
+		{"(?<a_b>x)", "$1", "x", NULL},
+		{"(?<>x)", "$1", "x", NULL},
+		{"a{2,3}b{1}", "x", "aaab", "x"},
+		{"a{1}b{1}c{1}", "x", "abc", NULL},
+		{"a{2,", "x", "aa", NULL},
+		{"a{2,3", "x", "aa", NULL},
+		{"a\\\xc3", "x", "a", NULL},
+		{"a\\", "x", "a", NULL},
+		{"(a)", "\\1", "a", "a"},
+		{"(a)", "\\:", "a", NULL},
+		{"(a)", "\\/", "a", NULL},
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		char topic[100] = "";
+		bool in_replacement;
+		Error error;
+		TopicRegex *regex;
+
+		error_clear(&error);
+		regex = topic_regex_create(cases[i].regex, cases[i].replacement, &in_replacement, &error);
+		if ((regex == NULL) != (cases[i].topic == NULL))
+			fail_msg("%s: %s", cases[i].regex, error.message);
+		if (regex != NULL)
+		{
+			assert_int_equal(
+				topic_regex_apply(regex, view_of(cases[i].value), topic, sizeof(topic)),
+				TOPIC_REGEX_OK);
+			assert_string_equal(topic, cases[i].topic);
+		}
+		topic_regex_free(regex);
+	}
+	(void) state;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(near_misses),
 		cmocka_unit_test(matches_the_whole_value),
 		cmocka_unit_test(takes_groups_by_number_and_name),
 		cmocka_unit_test(takes_java_s_classes),
