@@ -123,6 +123,9 @@ members_of_any_type(void **state)
 	(void) state;
 	refuse_with("\"2026-01-31T12:34:56.789Z\"", "7");
 	refuse_with("on_trip", "on\\u0000trip");
+	refuse_with("\"speed\"", "\"sped\"");
+	refuse_with("\"status\"", "\"stat\"");
+	refuse_with("\"time\"", "\"tim\"");
 	memset(large, 'x', DRIVER_ID_SIZE);
 	refuse_with("driver-0007", large);
 	assert_false(parse("7", &report));
