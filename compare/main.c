@@ -93,25 +93,6 @@ load_options(Options *options, int *argc, char **argv, Error *error)
 	return options_load(options, argc, argv, environ, &path, error);
 }
 
-/* libpq's defaults of somebody's shell (PGHOSTADDR, PGPASSWORD ...) aren't for our servers. */
-static void
-forget_libpq_defaults(void)
-{
-	for (char **variable = environ; *variable != NULL;)
-	{
-		size_t len = strcspn(*variable, "=");
-		char name[64];
-
-		snprintf(name, sizeof(name), "%.*s", (int) len, *variable);
-		/* PG_CONFIG isn't one of them. */
-		if (len < sizeof(name) && strncmp(name, "PG", 2) == 0 && name[2] != '_' &&
-			unsetenv(name) == 0)
-			variable = environ;
-		else
-			variable++;
-	}
-}
-
 static int
 run(const CompareConfig *config, const Suite *suite, const Places *places)
 {
@@ -127,7 +108,6 @@ run(const CompareConfig *config, const Suite *suite, const Places *places)
 	bool done;
 
 	error_clear(&error);
-	forget_libpq_defaults();
 	if (!interrupt_init(&interrupt, &error))
 		return fail(&error);
 	done = run_compare(&run_config, &interrupt, &passed, &error);
