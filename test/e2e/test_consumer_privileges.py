@@ -107,9 +107,8 @@ def test_each_is_needed(stage, exits):
             seen = work(stage, role, number)
             failed = [text for status, text in seen if status == exits["EXIT_PERMISSION"]]
             assert failed and all(status in (0, exits["EXIT_PERMISSION"], exits["EXIT_DATA"]) for status, _ in seen), (taken, seen)
-            name = "function" if "FUNCTIONS" in taken[1] else taken[2].removeprefix("outbox_inbox.")
+            name = "function" if "FUNCTIONS" in taken[1] else taken[2].rsplit(".", 1)[-1]
             for text in failed:
-                assert re.search(rf"permission denied for \w+ {name if name != 'function' else ''}", text), (taken, text)
-                assert "GRANT" in text, (taken, text)
+                assert re.search("permission denied", text) and re.search(rf"GRANT [^\n]*{re.escape(name)}", text, re.I), (taken, text)
         finally:
             role.drop()

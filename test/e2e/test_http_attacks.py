@@ -25,7 +25,7 @@ def check_answers(port):
 
 def test_relay_and_consumer(scene, seed):
     """Events go from the source to the target while both ports are under attack."""
-    relay, _ = scene.start_published()
+    relay, ledger = scene.start_published()
     scene.apply_all("t")
     consumer = scene.consumer().start()
     daemons = (relay, consumer)
@@ -35,7 +35,6 @@ def test_relay_and_consumer(scene, seed):
             daemon.http("/metrics")
     before = {daemon: daemon.memory("VmRSS") for daemon in daemons}
     attacks = [Attack(daemon.http_port, seed).start() for daemon in daemons]
-    ledger = scene.ledger()
     slowest = 0
     try:
         for number in range(20):
