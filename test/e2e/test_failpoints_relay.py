@@ -27,7 +27,6 @@ OPTIONS = {"reconnect.min": "10ms", "reconnect.max": "100ms", "mark.interval": "
 
 # Where a failpoint is come to; without a line it is the stream of a relay that has published before.
 PLAYS = {
-    "backlog": ("stream-gathered",),
     "topic": ("topic-made", "topic-sent", "topic-committed", "topic-opened"),
     "poison": ("letter-due", "letter-sent", "letter-committed", "letter-settled"),
     "backfill": ("row-fetched", "backfill-published", "backfill-sent", "backfill-committed"),
@@ -214,13 +213,6 @@ def bring_there(stage, play, relay, number):
     if play == "topic":
         relay.start(ready=False)
         stage.write(12, f"new{number}", together=4)
-    elif play == "backlog":
-        # What has waited in the server for 100 ms is one (relay/pace.c).
-        stage.write(40)
-        began = stage.scene.sql("SELECT clock_timestamp()")[0][0]
-        until(lambda: stage.scene.sql("SELECT clock_timestamp() > %s + interval '200 ms'", (began,))[0][0], "it is old")
-        relay.start(ready=False)
-        return lambda: None
     elif play == "poison":
         stage.write_poison()
         relay.start(ready=False)
