@@ -115,7 +115,7 @@ failpoints:
 check-failpoints: bootstrap-check install-extension
 	@$(MAKE) --no-print-directory relay consumer
 	@$(MAKE) --no-print-directory failpoints
-	@FAILPOINTS=all $(PYTHON) -m pytest -q -n $(WORKERS) --dist loadgroup test/e2e/test_failpoints*.py
+	@FAILPOINT_CASES=all $(PYTHON) -m pytest -q -n $(WORKERS) --dist loadgroup test/e2e/test_failpoints*.py
 
 ## fuzz               libFuzzer on every decoder of bytes from outside, two at a time: TIME=10 seconds each, NAMES="http json"
 fuzz: TIME ?= 10

@@ -5,7 +5,6 @@ They are another build, build/failpoints, which `make FAILPOINTS=1` makes.
 import os
 import random
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from . import paths
@@ -13,12 +12,11 @@ from .wait import until
 
 BIN = os.path.join(os.path.dirname(paths.BIN), "failpoints", "bin")
 ACTIONS = ("crash", "error", "pause")
-# Of error and pause one of so many rounds takes each; FAILPOINTS=all takes them all.
+# Of error and pause one of so many rounds takes each; FAILPOINT_CASES=all takes them all.
 ROUNDS = 3
 # Cases at a time.
 LANES = 4
-# In the environment, so that all workers of a run have the same.
-os.environ.setdefault("FAILPOINTS", str(int(time.time() // 86400) % ROUNDS))
+TAKEN = os.environ.get("FAILPOINT_CASES", "0")
 
 
 def listed(program):
@@ -30,9 +28,9 @@ def listed(program):
 
 def chosen(number, action):
     """Whether this run takes it: a crash always, the others in turns."""
-    if os.environ["FAILPOINTS"] == "all" or action == "crash":
+    if TAKEN == "all" or action == "crash":
         return True
-    return (number + ACTIONS.index(action)) % ROUNDS == int(os.environ["FAILPOINTS"])
+    return (number + ACTIONS.index(action)) % ROUNDS == int(TAKEN)
 
 
 def arm(daemon, name, action, at=1, besides=()):
