@@ -60,6 +60,6 @@ mutant("breaker-tells-twice", "told", "\tbreaker->queued--;\n\tmemmove(breaker->
 mutant("breaker-counts-nothing", "told", "breaker->transitions[breaker->state][to]++;", ";",
        f"{ORDERS}:every_state_and_input")
 mutant("orders-of-any-peer", "orders", "loopback_address(info->client_addr) &&", "true &&",
-       "test_http_hostile:orders_from_another_address_are_refused", "common/http.c")
-mutant("orders-of-any-host", "orders", "if (is_post && !from_this_machine(connection))", "if (false)",
+       "test_http_hostile:orders_from_another_address_are_refused", "common/http_peer.c")
+mutant("orders-of-any-host", "orders", "if (is_post && !http_from_this_machine(connection))", "if (false)",
        "test_http_hostile:orders_are_for_this_machine", "common/http.c")

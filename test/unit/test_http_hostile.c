@@ -90,7 +90,8 @@ orders_are_for_this_machine(void **state)
 {
 	static const char *const hosts[] = {"evil.example:1", "127.0.0.1.evil.example", "10.0.0.1:1",
 										""};
-	HttpServer *server = start("127.0.0.1:0");
+	/* For all addresses: there only orders need to be asked for by such a name. */
+	HttpServer *server = start("0.0.0.0:0");
 	char request[512];
 
 	(void) state;
