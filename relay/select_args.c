@@ -33,10 +33,13 @@ wrong(Error *error, const char *name, const char *value, const char *what)
 static ArgResult
 take_ids(SelectArgs *args, const char *value, Error *error)
 {
+	const char *end = value + strlen(value);
+
 	begin_ids(args);
 	for (;;)
 	{
-		size_t len = strcspn(value, ",");
+		const char *comma = memchr(value, ',', (size_t) (end - value));
+		size_t len = (size_t) ((comma != NULL ? comma : end) - value);
 		uint8_t id[UUID_SIZE];
 
 		if (!uuid_parse(value, len, id))

@@ -7,6 +7,7 @@ because it takes the longest to start.
 """
 import os
 import random
+import re
 import shutil
 import signal
 import tempfile
@@ -235,8 +236,9 @@ def compare(base, reap, request):
     runs = []
 
     def start(*options):
-        runs.append(Comparison(base, f"compare-{request.node.name[:20]}-{len(runs)}", reap,
-                               *options))
+        # Its servers' directory: there are characters that not all of them can take.
+        name = re.sub(r"\W+", "-", request.node.name[:20])
+        runs.append(Comparison(base, f"compare-{name}-{len(runs)}", reap, *options))
         return runs[-1]
     yield start
     for run in runs:

@@ -33,7 +33,7 @@ def wrong(path):
 def test_verdict_and_report(compare):
     run = compare("target-crash", "--duration=10s", "--seed=3")
     until(lambda: len(run.passwords()) == 2, "its servers have a password")
-    assert not [line for line in processes_of("") if any(word in line for word in run.passwords())]
+    assert not [line for line in processes_of("").values() if any(word in line for word in run.passwords())]
     run.finish(0)
     report = run.report()
     assert report["version"] == 2 and report["passed"] and not report["interrupted"]

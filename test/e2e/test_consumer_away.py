@@ -80,8 +80,8 @@ def test_a_rival_that_moves_the_progress(stage, exits, seed):
     count = len(stage.applied())
 
     def rival():
-        stage.target_sql("UPDATE outbox_inbox.progress SET next_offset = next_offset - 1,"
-                         " last_offset = NULL WHERE next_offset > 1")
+        until(lambda: stage.target_sql("UPDATE outbox_inbox.progress SET next_offset = next_offset - 1,"
+                                       " last_offset = NULL WHERE next_offset > 1 RETURNING 1"), "there is progress to move")
 
     def fenced():
         return consumer.metrics()['outbox_consumer_retries_total{class="fenced"}']

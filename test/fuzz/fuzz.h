@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "reader.h"
 
@@ -23,6 +24,19 @@
 	} while (0)
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* As text, to its end or the first NUL; strndup() would be said to read further.  The caller frees it. */
+static inline char *
+fuzz_text(const void *data, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	FUZZ_ASSERT(text != NULL);
+	if (size > 0)
+		memcpy(text, data, size);
+	text[size] = '\0';
+	return text;
+}
 
 /* Whether the inner view lies in the outer one; a view without data lies everywhere. */
 static inline bool

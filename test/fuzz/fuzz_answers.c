@@ -22,7 +22,7 @@ look(const char *text, size_t len)
 	for (size_t n = 0; n <= len; n++)
 	{
 		int status = -1;
-		char *part = strndup(text, n);
+		char *part = fuzz_text(text, n);
 		AnswerState state;
 
 		FUZZ_ASSERT(part != NULL);
@@ -37,7 +37,7 @@ look(const char *text, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = strndup((const char *) data, size);
+	char *text = fuzz_text(data, size);
 	double sum;
 
 	FUZZ_ASSERT(text != NULL);

@@ -58,7 +58,7 @@ use(const RouteRecord *record)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = strndup((const char *) data, size);
+	char *text = fuzz_text(data, size);
 	RouteRecord record;
 	Error error;
 

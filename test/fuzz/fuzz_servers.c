@@ -154,7 +154,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	text = strndup((const char *) data + 1, size - 1);
+	text = fuzz_text(data + 1, size - 1);
 	FUZZ_ASSERT(text != NULL);
 	switch (data[0])
 	{

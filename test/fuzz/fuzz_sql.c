@@ -69,7 +69,7 @@ check_prepared(const Handler *handler)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *sql = strndup((const char *) data, size);
+	char *sql = fuzz_text(data, size);
 	Handlers handlers;
 	Error error;
 

@@ -15,7 +15,7 @@
 static char *
 next_text(const uint8_t **data, size_t *size)
 {
-	char *text = strndup((const char *) *data, *size);
+	char *text = fuzz_text(*data, *size);
 	size_t len;
 
 	FUZZ_ASSERT(text != NULL);

@@ -233,7 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	text = strndup((const char *) view.data, view.len);
+	text = fuzz_text(view.data, view.len);
 	FUZZ_ASSERT(text != NULL);
 	switch (data[0])
 	{
