@@ -9,8 +9,8 @@ PYTHON ?= /usr/bin/python3
 
 # Compilers at once.
 JOBS ?= 2
-# Tests wait more than they work: two more than there are processors keep these busy.
-WORKERS ?= $(shell expr $$(nproc) + 2)
+# Tests wait more than they work: three more than there are processors keep these busy.
+WORKERS ?= $(shell expr $$(nproc) + 3)
 
 # Where the demo's live page is: a port that is free.
 LIVE ?= 127.0.0.1:0
