@@ -52,8 +52,10 @@ def is_stopped(daemon):
 def wait_fired(daemon, name, action, meanwhile=lambda: None, timeout=30):
     """Until it did what it is to do; meanwhile() is called now and then, for what may be needed to get there."""
     def done():
+        # First: it may come there, and end, while its log is read.
+        running = daemon.running()
         if not has_fired(daemon, name):
-            assert daemon.running(), f"it ended before it came to {name}:\n{daemon.log()[-3000:]}"
+            assert running, f"it ended before it came to {name}:\n{daemon.log()[-3000:]}"
             meanwhile()
             return has_fired(daemon, name)
         return {"crash": lambda: not daemon.running(), "pause": lambda: is_stopped(daemon),
