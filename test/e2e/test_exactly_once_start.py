@@ -309,15 +309,21 @@ def test_poison_becomes_a_dead_letter_behind_what_is_committed(scene, where):
     assert scene.sql("SELECT count(*) FROM outbox.dead_letter") == [(1,)]
 
 
-def test_a_forbidden_topic_is_found_out(make_scene, source, strict_broker):
-    """The whole transaction is refused for it: the one event is found, and becomes a dead letter."""
-    scene = make_scene(source, None, strict_broker)
+def with_two_topics(make_scene, source, broker):
+    """A relay that buries what is poison, and has published to both."""
+    scene = make_scene(source, None, broker)
     options = exactly(scene, **{"poison.policy": "dead-letter", "reconnect.min": "10ms", "reconnect.max": "200ms"})
     relay = scene.start_relay(**options)
     ledger = scene.ledger()
     for aggregate_type in ("good", "bad"):
         emit_many(scene, 3, aggregate_type)
     check_complete(ledger)
+    return scene, relay
+
+
+def test_a_forbidden_topic_is_found_out(make_scene, source, strict_broker):
+    """The whole transaction is refused for it: the one event is found, and becomes a dead letter."""
+    scene, relay = with_two_topics(make_scene, source, strict_broker)
     strict_broker.forbid(scene.topic("bad"))
     with scene.source.connect(scene.database, autocommit=False) as connection:
         for aggregate_type in ("good", "bad", "good"):
@@ -332,13 +338,7 @@ def test_a_forbidden_topic_is_found_out(make_scene, source, strict_broker):
 
 def test_a_forbidden_topic_is_found_out_however_much_follows(make_scene, source, strict_broker):
     """What follows is on its way, or waits for the end of a round, when the transaction is refused."""
-    scene = make_scene(source, None, strict_broker)
-    options = exactly(scene, **{"poison.policy": "dead-letter", "reconnect.min": "10ms", "reconnect.max": "200ms"})
-    relay = scene.start_relay(**options)
-    ledger = scene.ledger()
-    for aggregate_type in ("good", "bad"):
-        emit_many(scene, 3, aggregate_type)
-    check_complete(ledger)
+    scene, relay = with_two_topics(make_scene, source, strict_broker)
     scene.stop_relay(relay)
     strict_broker.forbid(scene.topic("bad"))
     emit_many(scene, 1, "bad")
