@@ -8,6 +8,7 @@
  */
 #include "kafka_producer.h"
 
+#include <jansson.h>
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,6 +30,7 @@ struct KafkaProducer
 	pthread_rwlock_t lock; /* of "kafka": its own thread alone replaces it */
 	pthread_t thread;
 	_Atomic bool connected;
+	bool numbered; /* a broker gave this producer its id: before that none takes a record of it */
 	_Atomic bool stopping;
 	bool started;
 };
@@ -65,6 +67,24 @@ on_error(rd_kafka_t *kafka, int code, const char *reason, void *arg)
 		producer->connected = false;
 }
 
+/* librdkafka says in its statistics alone how far an idempotent producer is. */
+static int
+on_statistics(rd_kafka_t *kafka, char *text, size_t len, void *arg)
+{
+	KafkaProducer *producer = arg;
+	const char *state = NULL;
+	json_t *statistics;
+
+	(void) kafka;
+	if (producer->numbered)
+		return 0;
+	statistics = json_loadb(text, len, 0, NULL);
+	json_unpack(statistics, "{s:{s:s}}", "eos", "idemp_state", &state);
+	producer->numbered = state != NULL && strcmp(state, "Assigned") == 0;
+	json_decref(statistics);
+	return 0;
+}
+
 /* Asks for the topic, until somebody answers. */
 static void
 look_for_broker(KafkaProducer *producer)
@@ -99,7 +119,7 @@ renew(KafkaProducer *producer)
 	pthread_rwlock_wrlock(&producer->lock);
 	renewed = open_producer(producer, &ignored);
 	pthread_rwlock_unlock(&producer->lock);
-	producer->connected = false;
+	producer->connected = producer->numbered = false;
 	if (renewed)
 		rd_kafka_destroy(old);
 }
@@ -113,7 +133,7 @@ run_producer(void *arg)
 	{
 		if (rd_kafka_fatal_error(producer->kafka, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
 			renew(producer);
-		if (!producer->connected)
+		if (!producer->connected && producer->numbered)
 			look_for_broker(producer);
 		rd_kafka_poll(producer->kafka, producer->connected ? POLL_MS : POLL_MS / 10);
 	}
@@ -150,6 +170,7 @@ configure(const KafkaProducerConfig *config, rd_kafka_conf_t *conf, Error *error
 		   set(conf, "reconnect.backoff.ms", "20", error) &&
 		   set(conf, "reconnect.backoff.max.ms", "200", error) &&
 		   set(conf, "log.connection.close", "false", error) &&
+		   set_number(conf, "statistics.interval.ms", POLL_MS, error) &&
 		   (config->timeout_usec == 0 ||
 			set_number(conf, "message.timeout.ms", config->timeout_usec / USEC_PER_MS, error));
 }
@@ -169,6 +190,7 @@ open_producer(KafkaProducer *producer, Error *error)
 	rd_kafka_conf_set_opaque(conf, producer);
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_stats_cb(conf, on_statistics);
 	kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof(reason));
 	if (kafka != NULL)
 	{

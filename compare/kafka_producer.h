@@ -35,7 +35,7 @@ extern MUST_CHECK KafkaProducer *kafka_producer_start(const KafkaProducerConfig 
 extern MUST_CHECK bool kafka_producer_send(KafkaProducer *producer, const LocationReport *report,
 										   int64_t version, void *arg);
 
-extern bool kafka_producer_connected(const KafkaProducer *producer); /* a broker answered */
+extern bool kafka_producer_connected(const KafkaProducer *producer); /* a broker knows it */
 extern int64_t kafka_producer_queued(KafkaProducer *producer);		 /* not acknowledged yet */
 
 /* Waits a while for what is unsent, gives it up then, and frees it; NULL is allowed. */
