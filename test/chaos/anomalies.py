@@ -98,6 +98,7 @@ class History:
     once: bool = False                          # exactly once is promised, to readers of committed records
     complete: bool = True                       # it is at rest: what isn't there never comes
     split: set = field(default_factory=set)     # commit LSNs of transactions that the relay said it publishes in parts
+    lost: set = field(default_factory=set)      # tags of what was committed and is lost with its server: it may be in a topic, or not
 
 
 class Anomalies:
@@ -136,14 +137,14 @@ def find(history):
     replayed = {record.tag for record in _replayed(history, known, found)}
     there = replayed | {record.tag for record in first}
     if history.complete:
-        for tag in known.keys() - there:
+        for tag in known.keys() - there - history.lost:
             found.add("topic/lost-write", tag)
     if history.once:
         _check_whole(history, there, _split_transactions(history, known), found)
     if history.applied is not None:
-        _check_target(history, known, replayed, found)
+        _check_target(history, known, there, replayed, found)
     if history.state is not None:
-        _check_state(history, known, replayed, found)
+        _check_state(history, known, there, replayed, found)
     return found
 
 
@@ -245,12 +246,14 @@ def _check_whole(history, there, split, found):
 
 # -- the target ----------------------------------------------------------------
 
-def _check_target(history, known, replayed, found):
+def _check_target(history, known, there, replayed, found):
     seen = set()
     first = []
     for row in history.applied:
         if row.tag not in known:
             found.add("target/" + _nobody_wrote(history, row.tag), row)
+        elif row.tag in history.lost and row.tag not in there:
+            found.add("target/unexpected", f"{row}, which no topic has")
         elif row.tag in seen:
             found.add("target/duplicate", row)
         else:
@@ -258,16 +261,18 @@ def _check_target(history, known, replayed, found):
             first.append(row)
     _check_order([row for row in first if row.tag not in replayed], known, found, "target")
     if history.complete:
-        for tag in known.keys() - seen:
+        for tag in known.keys() - seen - (history.lost - there):
             found.add("target/lost-write", tag)
 
 
-def _check_state(history, known, replayed, found):
+def _check_state(history, known, there, replayed, found):
     """It was made by folding; here the events are folded again, from what was committed alone."""
     wanted = {}
     # In several partitions, or out of order on purpose: which of them was the last doesn't matter.
     unordered = {(known[tag].topic, known[tag].key) for tag in replayed}
     for event in sorted(history.committed, key=lambda e: e.place):
+        if event.tag in history.lost and event.tag not in there:
+            continue
         place = event.topic, event.key
         wanted[place] = (wanted.get(place, (0,))[0] + 1, event.tag)
     for place in sorted(wanted.keys() | history.state.keys(), key=str):

@@ -13,7 +13,7 @@ PATIENCE = 900      # seconds beyond its time that a run may take
 
 # Of the totals of a run: figures that are added, by themselves or by name.
 _SUMS = ("events", "records", "applied", "duplicates_on_topics", "stopped_as_expected", "fenced", "rebalances",
-         "commits_without_an_answer", "replayed", "split")
+         "commits_without_an_answer", "replayed", "split", "lost_with_a_source", "of_them_published", "gone_with_a_topic")
 _SUMS_BY_NAME = ("faults", "transactions", "anomalies", "duplicates_suppressed", "restarts")
 
 

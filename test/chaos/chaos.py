@@ -43,9 +43,9 @@ class Chaos:
     def elapsed(self):
         return time.monotonic() - self._began
 
-    def undone(self):
-        """The faults that happened and are over."""
-        return [carried.fault for carried in self._faults if carried.undone]
+    def undone(self, effective=False):
+        """The faults that happened and are over; effective: and that were felt."""
+        return [carried.fault for carried in self._faults if carried.undone and (carried.effective or not effective)]
 
     def note(self, text):
         self.done.append((round(self.elapsed(), 1), text))
@@ -59,6 +59,7 @@ class Carried(Background):
         super().__init__()
         self.chaos, self.fault, self.kind, self.subject, self.lock = chaos, fault, kind, subject, lock
         self.undone = False
+        self.effective = False
 
     def run(self):
         what = f"{self.fault.kind} {self.fault.way} {self.fault.subject}".replace("  ", " ")
@@ -69,6 +70,6 @@ class Carried(Background):
             self.kind.begin(self.subject, self.fault.way)
             if self.ending.wait(self.fault.lasts):
                 return
-            self.kind.end(self.subject, self.fault.way)
-            self.chaos.note(f"{what}: undone")
+            self.effective = self.kind.end(self.subject, self.fault.way) is not False
+            self.chaos.note(f"{what}: undone" + ("" if self.effective else ", and nobody felt it"))
         self.undone = True

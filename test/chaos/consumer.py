@@ -46,6 +46,10 @@ def broker(base, name, reap, _):
     return Broker(base, name, reap)
 
 
+def furnish(_cluster, _schedule, _reap):
+    """Servers as they are."""
+
+
 def plan(options):
     return draw(options.seed, options.time, options.faults, kinds())
 

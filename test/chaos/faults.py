@@ -2,7 +2,7 @@
 
 A kind has ways, each with the names of what it may hit: {way: [subject]}.  begin() and end() are called with the
 subject itself and the way; what they ask of a subject is what harness.cluster.Cluster, harness.kafka.Broker and
-members.Member have.
+members.Member have.  Disks that are full are in disks.py.
 """
 import signal
 
@@ -21,6 +21,7 @@ class Kind:
         raise NotImplementedError
 
     def end(self, subject, way):
+        """False: nobody has felt it.  What can't be felt by accident alone raises instead."""
         raise NotImplementedError
 
 
@@ -177,7 +178,10 @@ class Acl(Refusal):
 
 
 class Slot(Refusal):
-    """The relays' slot is dropped, and they stop; in the end the gap is accepted and replayed, as docs/operations.md has it."""
+    """The relays' slot is gone, and they stop; in the end the gap is accepted and replayed, as docs/operations.md has it.
+
+    Ways: drop, and invalidate (the server no longer keeps what a relay that isn't there has yet to read).
+    """
 
     GAP = 10
 
@@ -185,14 +189,103 @@ class Slot(Refusal):
         return [(relay, (self.GAP,)) for relay in self.run.relays]
 
     def refuse(self, subject, way):
-        self.run.drop_slot()
+        if way == "drop":
+            self.run.drop_slot()
+        else:
+            self.run.invalidate_slot()
 
     def allow(self, subject):
         self.run.accept_gap()
 
     def end(self, subject, way):
         super().end(subject, way)
+        for relay in self.run.relays:
+            relay.check()
+            relay.start()
         self.run.replay_gap()
+
+
+class FailOverSource(Slot):
+    """The source is lost, with what its standby doesn't have yet, and so is the slot: that isn't copied (not before PostgreSQL 17)."""
+
+    def refuse(self, subject, way):
+        self.run.lose_source()
+
+    def allow(self, subject):
+        self.run.fail_over_source()
+        super().allow(subject)
+
+
+class FailOverTarget(Kind):
+    """The target is lost, and its standby takes its place.  Ways: caught-up, and behind (what was applied last is lost with it)."""
+
+    def __init__(self, ways, shortest, longest, run=None):
+        super().__init__(ways, shortest, longest)
+        self.run = run
+        self._lacking = True
+
+    def begin(self, subject, way):
+        self._lacking = self.run.lose_target(way == "behind")
+
+    def end(self, subject, way):
+        self.run.fail_over_target()
+        return self._lacking
+
+
+class TopicAgain(Refusal):
+    """A topic is deleted and made again, and what it held is sent again, as docs/operations.md has it.
+
+    Ways: at-once, and late (it is missing for the time of the fault).  A relay that finds it missing stops, a consumer always
+    does: none may pass over what is gone.
+    """
+
+    ROUTING, OFFSETS = 16, 22
+
+    def __init__(self, ways, shortest, longest, run=None, topic=None):
+        super().__init__(ways, shortest, longest, run)
+        self.topic = topic
+        self._held = set()
+
+    @property
+    def _name(self):
+        return self.run.scene.topic(self.topic)
+
+    def stops(self, way):
+        return [(relay, (self.ROUTING,)) for relay in self.run.relays] \
+            + [(consumer, (self.OFFSETS,)) for consumer in self.run.consumers]
+
+    def refuse(self, subject, way):
+        self._held = self.run.delete_topic(self._name)
+        if way == "at-once":
+            self.run.make_topic(self._name)
+
+    def allow(self, subject):
+        self.run.wait_consumers_stopped()
+        self.run.forget_progress(self._name)
+
+    def end(self, subject, way):
+        if way == "late":
+            self.run.make_topic(self._name)
+        super().end(subject, way)
+        return self.run.fill_topic(self._name, self._held) > 0
+
+
+class Step(Kind):
+    """A daemon's wall clock is an hour wrong for a while.  Ways: ahead and back."""
+
+    SECONDS = {"ahead": 3600, "back": -3600}
+
+    def __init__(self, ways, shortest, longest):
+        super().__init__(ways, shortest, longest)
+        self._told = {}
+
+    def begin(self, subject, way):
+        self._told[subject] = subject.clock.told()
+        subject.clock.step(self.SECONDS[way])
+
+    def end(self, subject, way):
+        subject.clock.step(0)
+        return subject.clock.told() > self._told.pop(subject)
 
 
 class Walsenders(Kind):

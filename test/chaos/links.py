@@ -64,10 +64,37 @@ class Link:
         self._links.order("reset", self._number)
 
 
+class Several:
+    """Links to one server or another, which are bad together."""
+
+    def __init__(self, links):
+        self.links = links
+
+    def set(self, **toxics):
+        for link in self.links:
+            link.set(**toxics)
+
+    def heal(self):
+        self.set()
+
+    def reset(self):
+        for link in self.links:
+            link.reset()
+
+    def conninfo(self):
+        """Whoever of them takes writes."""
+        ports = ",".join(str(link.port) for link in self.links)
+        if len(self.links) == 1:
+            return f"host=127.0.0.1 port={ports}"
+        hosts = ",".join("127.0.0.1" for _ in self.links)
+        return f"host={hosts} port={ports} target_session_attrs=read-write connect_timeout=3"
+
+
 class LinkedBroker(Broker):
     """A broker to which each of these leads a link, that is a listener of its own behind a proxy; links has them by name."""
 
-    def __init__(self, base, name, reap, links):
+    def __init__(self, base, name, reap, links, more=""):
+        """more: properties"""
         behind = {link: free_port() for link in links}
         self.links = Links(reap, **behind).named
         words = {link: f"LINK{number}" for number, link in enumerate(links)}
@@ -79,7 +106,7 @@ class LinkedBroker(Broker):
             file.write(f"listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER@{listeners}\n"
                        f"advertised.listeners=PLAINTEXT://127.0.0.1:@PORT@{advertised}\n"
                        f"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n"
-                       + ACCESS_LISTS)
+                       + ACCESS_LISTS + more)
         super().__init__(base, name, reap, {"KAFKA_PROPERTIES": properties})
 
     def at(self, link):

@@ -15,6 +15,7 @@ class Member:
     def __init__(self, daemon):
         self.daemon = daemon
         self.name = daemon.name
+        self.clock = None       # clock.Clock, where it can be stepped
         self.lives = 0
         self.up = False
         self.frozen = False

@@ -6,8 +6,9 @@ that what has a time-out is over it: sessions of the group, the walsender, Kafka
 import random
 from itertools import combinations
 
-from faults import (Acl, BrokerCrash, BrokerFreeze, Crash, Freeze, Ill, Kill, Leader, Limit, Line, Rebalance, Reload, Slot,
-                    Walsenders)
+from disks import BrokerFull, ServerFull
+from faults import (Acl, BrokerCrash, BrokerFreeze, Crash, FailOverSource, FailOverTarget, Freeze, Ill, Kill, Leader, Limit, Line,
+                    Rebalance, Reload, Slot, Step, TopicAgain, Walsenders)
 from patient import Patient
 from schedule import draw
 
@@ -42,7 +43,14 @@ def kinds(run=None):
         "freeze-relay": Freeze({"": RELAYS}, WALSENDER, LONGEST),
         "freeze-consumer": Freeze({"": CONSUMERS}, SESSION + 1, LONGEST),
         "walsenders": Walsenders({"": ("source",)}, 0.2, 4),
-        "slot": Slot({"": ("source",)}, 1, 4, run),
+        "slot": Slot({"drop": ("source",), "invalidate": ("source",)}, 1, 4, run),
+        "failover-source": FailOverSource({"": ("source",)}, 0.5, 4, run),
+        "failover-target": FailOverTarget({"caught-up": ("target",), "behind": ("target",)}, 0.5, 4, run),
+        "disk-source": ServerFull({"wal": ("source",)}, 1, 6),
+        "disk-target": ServerFull({"wal": ("target",), "tables": ("target",)}, 1, 8),
+        "disk-broker": BrokerFull({"": ("broker",)}, 1, SESSION + 2),
+        "clock": Step({way: (*RELAYS, *CONSUMERS) for way in Step.SECONDS}, 1, 2 * SESSION),
+        "topic": TopicAgain({"at-once": ("broker",), "late": ("broker",)}, 1, 5, run, "order"),
         "source": Crash({"immediate": ("source",), "fast": ("source",), "kill": ("source",)}, 0.2, 6),
         "target": Crash({"immediate": ("target",), "fast": ("target",), "kill": ("target",)}, 0.2, 8),
         "broker": BrokerCrash({"": ("broker",)}, 0.2, SESSION + 2),
@@ -64,18 +72,25 @@ NAMES = tuple(kinds())
 # These want a cluster of three brokers, and those don't go with it: they have one, or its links.
 OF_THREE = ("leader",)
 # What it loses is lost where events are in the WAL alone.
-OF_ROWS = ("slot",)
-OF_ONE = ("broker", "standstill", "limit", "acl", *("link-" + link for link in TO_KAFKA))
+OF_ROWS = ("slot", "failover-source", "topic")
+OF_ONE = ("broker", "standstill", "limit", "acl", "disk-broker", *("link-" + link for link in TO_KAFKA))
+# A server that takes another one's place has no disk of its own.
+FAILOVERS, OF_DISK = ("failover-source", "failover-target"), ("disk-source", "disk-target")
+APART = ((OF_THREE, OF_ONE), *(((failover,), (disk,)) for failover, disk in zip(FAILOVERS, OF_DISK)))
 
 
-def together(names):
-    return not (set(names) & set(OF_THREE) and set(names) & set(OF_ONE))
+def unlike(names):
+    """The two lists of which names has some each, that can't go with each other; None: there are none."""
+    return next((two for two in APART if all(set(names) & set(some) for some in two)), None)
 
 
 def sets():
-    """Each nemesis alone and each pair, in an order that is always the same."""
-    found = [names for count in (1, 2) for names in combinations(NAMES, count) if together(names)]
-    random.Random("nemeses").shuffle(found)
+    """Each nemesis alone, then each pair, in an order that is always the same."""
+    found = []
+    for count in (1, 2):
+        some = [names for names in combinations(NAMES, count) if not unlike(names)]
+        random.Random("nemeses").shuffle(some)
+        found += some
     return found
 
 
@@ -87,8 +102,8 @@ def chosen(seed):
 
 def plan(seed, seconds, count=None, names=None):
     """The schedule of a seed: as many faults as are asked for; else as many as the time has room for, within reason."""
-    if names and not together(names):
-        raise ValueError(f"{', '.join(OF_THREE)} can't go with {', '.join(OF_ONE)}")
+    if names and unlike(names):
+        raise ValueError(" can't go with ".join(", ".join(some) for some in unlike(names)))
     found = kinds()
     wanted = [found[name] for name in names or chosen(seed)]
     if count is not None:

@@ -6,20 +6,21 @@ import psycopg
 from harness.background import Background
 from harness.illness import failing
 from harness.wait import until
+from mending import Current
 
 # Asked once a statement: what harness.illness.failing() said it is.
 READ_ONLY = "default_transaction_read_only"
 
 
-class Patient:
-    """A target's server, and a table of whose rows other sessions may want two at a time."""
+class Patient(Current):
+    """The target's server, and a table of whose rows other sessions may want two at a time."""
 
     WAYS = ("slow", "refusing", "read-only", "locked", "deadlocking")
 
     def __init__(self, scene, table):
-        self.scene, self.table, self.server = scene, table, scene.target
+        super().__init__(scene, "target")
+        self.scene, self.table = scene, table
         self._other = None
-        self.stop, self.kill, self.start = self.server.stop, self.server.kill, self.server.start
         failing(scene, None)
 
     def ill(self, way):

@@ -5,19 +5,20 @@ rest, and anomalies.py judges what was committed, what the topics have and what 
 exactly-once it judges once more, before: both relays are killed under load, and what is there then has to be whole.
 """
 import json
+import os
 import random
 
-import psycopg
-
+import disks
 import nemeses
 from anomalies import CLASSES, History, Record, Row, find
-from harness.daemon import run_once
 from harness.kafka import Position
 from harness.settings_file import File
 from harness.wait import until
 from harness.whole import exactly
-from links import LinkedBroker, Links
+from clock import Clock
+from links import LinkedBroker, Links, Several
 from members import Configured, Member
+from mending import Current, Mending, Standbys
 from nemeses import CONSUMERS, MORE, RELAYS, TO_KAFKA
 from patient import Patient
 from system import System
@@ -28,6 +29,7 @@ from writers import Writers
 DEFAULTS = {"time": 60, "rate": 120, "faults": None}
 SOURCE = {"wal_sender_timeout": f"{nemeses.WALSENDER}s"}
 TARGET = {"wal_level": "replica", "deadlock_timeout": "100ms"}
+KEPT = "64MB"           # of WAL for standbys: of a server that has one
 DELIVERIES = ("at-least-once", "exactly-once")
 HUGE, HUGE_EVERY = 100000, 10       # events of one transaction, in each so many-th seed
 WHOLE = 40              # seconds for Kafka to end what a killed relay left: transaction.timeout, and how often it looks
@@ -57,7 +59,22 @@ def broker(base, name, reap, schedule):
     """Three brokers where one is to be lost; to them there are no links."""
     if any(fault.kind in nemeses.OF_THREE for fault in schedule):
         return Trio(base, name, reap)
-    return LinkedBroker(base, name, reap, TO_KAFKA)
+    if not any(fault.kind == "disk-broker" for fault in schedule):
+        return LinkedBroker(base, name, reap, TO_KAFKA)
+    disk = disks.Disk(os.path.join(base, "disk-broker"), reap)
+    found = LinkedBroker(base, name, reap, TO_KAFKA, f"log.dirs={disk.path}/data\n")
+    os.symlink(os.path.join(disk.path, "data"), os.path.join(found.base, "data"))
+    found.disks = {"": disk}
+    return found
+
+
+def furnish(cluster, schedule, reap):
+    """What a server has to have before it starts."""
+    happens = {fault.kind for fault in schedule}
+    if "disk-" + cluster.name in happens:
+        disks.for_server(cluster, nemeses.kinds()["disk-" + cluster.name].ways, reap)
+    if "failover-" + cluster.name in happens:
+        cluster.configure(wal_keep_size=KEPT)
 
 
 def plan(options):
@@ -69,31 +86,49 @@ def make(scene, schedule, options, say):
                huge=0 if options.seed % HUGE_EVERY else HUGE)
 
 
-class Run(System):
+class Run(Mending, System):
     """One run in a scene whose servers are its own, and the broker of broker()."""
 
     def __init__(self, stage, schedule, seed, seconds, rate=DEFAULTS["rate"], say=lambda text: None, delivery=None, **writers):
         self.scene = stage
+        happens = {fault.kind for fault in schedule}
         self.delivery = delivery or random.Random(f"delivery {seed}").choice(DELIVERIES)
-        self.links = {**stage.broker.links,
-                      **Links(stage.reap, **{"relay-source": stage.source.port, "consumer-target": stage.target.port}).named}
+        self.standbys = Standbys(stage, {role: settings for role, settings in (("source", SOURCE), ("target", TARGET))
+                                         if "failover-" + role in happens})
         self.mode = exactly(stage) if self.delivery == "exactly-once" else {}
         stage.initialize("--wal-messages=on", **self.mode)
         stage.target_sql(STATE)
+        self.links = {**stage.broker.links, **self._link_servers()}
         stage.apply_all(*Writers.TYPES, sql=HANDLER)
+        if "disk-target" in happens:
+            disks.tables_to(stage.target, stage.database, "applied", "state")
         self.truth = Truth(stage)
-        storages = {"storages": ("table",)} if any(fault.kind in nemeses.OF_ROWS for fault in schedule) else {}
+        storages = {"storages": ("table",)} if happens & set(nemeses.OF_ROWS) else {}
         self.writers = Writers(stage, seed, rate=rate, **storages, **writers)
         self.relays = [self._relay(name) for name in RELAYS]
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, MORE)]
         self.anomalies = {}         # {when: Anomalies}
         self.history = None         # at rest
         super().__init__(stage, schedule, seconds, nemeses.kinds(self).values(), [*self.relays, *self.consumers],
-                         (MORE,), {**self.links, "source": stage.source, "target": Patient(stage, "state"),
+                         (MORE,), {**self.links, "source": Current(stage, "source"), "target": Patient(stage, "state"),
                                    "broker": stage.broker}, say)
+        if "clock" in happens:
+            for member in self.members.values():
+                member.clock = Clock(member.daemon, stage.base)
+        self.refilled = 0           # events that went with a topic and were sent again
+
+    def _link_servers(self):
+        """Links to the source and to the target, and to what may take their place."""
+        ends = {"relay-source": [self.scene.source], "consumer-target": [self.scene.target]}
+        for role, standby in self.standbys.of.items():
+            ends[next(link for link in ends if link.endswith(role))].append(standby)
+        links = Links(self.scene.reap, **{f"{name} {number}": server.port for name, servers in ends.items()
+                                          for number, server in enumerate(servers)})
+        return {name: Several([links[f"{name} {number}"] for number in range(len(servers))])
+                for name, servers in ends.items()}
 
     def _conninfo(self, link):
-        return f"host=127.0.0.1 port={self.links[link].port} dbname={self.scene.database} user=postgres"
+        return f"{self.links[link].conninfo()} dbname={self.scene.database} user=postgres"
 
     def _relay(self, name):
         return Configured(File(self.scene, name, **self.mode, **RELAY, **{
@@ -121,8 +156,15 @@ class Run(System):
     def give_up(self):
         self.writers.give_up()
 
+    def finish(self):
+        self.standbys.finish()
+
     def all_there(self):
-        return self.scene.target_sql("SELECT count(*) FROM applied")[0][0] >= self.truth.count()
+        """What is lost with its server may have been applied, and isn't counted."""
+        lost = list(self.truth.lost)
+        beyond = self.scene.target_sql("SELECT count(*) FROM applied WHERE (payload::json ->> 'tag') = ANY (%s)",
+                                       (lost,))[0][0] if lost else 0
+        return self.scene.target_sql("SELECT count(*) FROM applied")[0][0] - beyond >= self.truth.count()
 
     def _interrupt(self):
         """Both relays are killed under load: whoever reads finds each transaction whole or not at all."""
@@ -140,32 +182,6 @@ class Run(System):
         for relay in self.relays:
             relay.start()
 
-    # -- what an operator does -----------------------------------------------------
-
-    def drop_slot(self):
-        """Whoever reads from it is faster than the next one that wants it, or not."""
-        def dropped():
-            with self.scene.source.connect(self.scene.database) as connection:
-                connection.execute("SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
-                                   " WHERE slot_name = %s AND active", (self.scene.slot,))
-                try:
-                    connection.execute("SELECT pg_drop_replication_slot(%s)", (self.scene.slot,))
-                except psycopg.errors.ObjectInUse:
-                    return False
-            return True
-        until(dropped, "the slot is dropped")
-
-    def accept_gap(self):
-        self.scene.initialize("--accept-gap", **self.mode)
-
-    def replay_gap(self):
-        """When a heartbeat of the new slot is through."""
-        now = self.scene.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")[0][0]
-        until(lambda: self.scene.sql("SELECT pg_snapshot_xmin(heartbeat_snapshot) >= %s::xid8 FROM outbox.relay", (now,))[0][0],
-              "a heartbeat has seen what was written before the gap was closed", 90)
-        replay = run_once(self.scene.relay(f"replay-{len(self.scene.daemons)}", command=("replay", "--gap"), **self.mode))
-        assert replay.status == 0, f"replay --gap: {replay}"
-
     # -- what came of it --------------------------------------------------------
 
     def _look(self, complete=True, applied=False):
@@ -174,7 +190,7 @@ class Run(System):
         topics = [topic for topic in map(stage.topic, Writers.TYPES) if stage.broker.partitions(topic)]
         records = [_record(record) for record in stage.broker.read(*topics)] if topics else []
         history = History(self.truth.committed(complete), self.writers.tried(), records, once=self.delivery == "exactly-once",
-                          complete=complete, split={Position(e["position"]).commit_lsn for relay in self.relays
+                          complete=complete, lost=set(self.truth.lost), split={Position(e["position"]).commit_lsn for relay in self.relays
                                                     for e in relay.entries(SPLIT)})
         if applied:
             history.applied = [Row(_tag(payload), *place) for payload, *place in stage.target_sql(
@@ -188,13 +204,17 @@ class Run(System):
         self.history = self._look(applied=True)
         rest = self.anomalies["at rest"] = find(self.history)
         undone = self.undone()
+        there = {record.tag for record in self.history.records}
         self.totals = {
             "delivery": self.delivery,
-            "faults": dict(sorted(self.undone(lambda fault: f"{fault.kind} {fault.way}".strip()).items())),
+            "faults": dict(sorted(self.effective(lambda fault: f"{fault.kind} {fault.way}".strip()).items())),
             "schedule": [vars(fault) for fault in self.schedule],
             "happened": self.chaos.done,
             "transactions": self.writers.counts(),
             "events": len(self.history.committed),
+            "lost_with_a_source": len(self.truth.lost),
+            "of_them_published": len(there & self.truth.lost.keys()),
+            "gone_with_a_topic": self.refilled,
             "records": len(self.history.records),
             "applied": len(self.history.applied),
             "anomalies": {kind: sum(found.counts[kind] for found in self.anomalies.values()) for kind in CLASSES},
@@ -218,8 +238,9 @@ class Run(System):
         totals = self.totals
         for when, found in self.anomalies.items():
             report.verdict(f"{when}: no anomalies of {len(CLASSES)} classes ({found})", not found)
-        report.verdict(f"each event was applied: {totals['events']} committed, {totals['applied']} applied",
-                       totals["events"] == totals["applied"] > 0)
+        nobodys = totals["lost_with_a_source"] - totals["of_them_published"]
+        report.verdict(f"each event was applied: {totals['events']} committed, {nobodys} lost with their source,"
+                       f" {totals['applied']} applied", totals["events"] - nobodys == totals["applied"] > 0)
         self.judge_end(report, lambda member, problem: member.stops or str(problem.get("job", "")).startswith("reload"))
 
     def table(self):

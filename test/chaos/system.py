@@ -45,6 +45,9 @@ class System:
         """When no member is left."""
         raise NotImplementedError
 
+    def finish(self):
+        """Ends what it has made beside the stage, whatever came of the run."""
+
     # -- the run ------------------------------------------------------------------
 
     def go(self):
@@ -101,11 +104,19 @@ class System:
         """How many faults happened and are over, of each kind."""
         return Counter(what(fault) for fault in self.chaos.undone())
 
+    def effective(self, what=lambda fault: fault.kind):
+        """The same of those that did something to what they hit; 0 of those that never did."""
+        found = Counter({what(fault): 0 for fault in self.schedule})
+        found.update(what(fault) for fault in self.chaos.undone(effective=True))
+        return found
+
     def judge_end(self, report, expected=lambda member, problem: False):
         """expected: says which errors in the logs are."""
         members = list(self.members.values())
         undone = self.undone()
         report.verdict(f"all {len(self.schedule)} faults happened ({dict(undone)})", sum(undone.values()) == len(self.schedule))
+        idle = sorted(kind for kind, count in self.effective().items() if count == 0)
+        report.verdict(f"each kind of fault did something at least once ({idle or 'all'})", not idle)
         report.verdict(f"it came to rest ({self.totals['drain_s']} s after the load)", self.totals["drain_s"] is not None)
         statuses = sorted({status for m in members for status in m.statuses})
         report.verdict(f"who is told to end ends with 0 ({statuses})", statuses == [0])

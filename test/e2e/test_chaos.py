@@ -2,21 +2,29 @@
 import argparse
 import json
 import os
+import select
 import socket
 import stat
 import subprocess
+import sys
+import time
 
 import pytest
 
 import anomalies
+import disks
 import nemeses
 import pipeline
 from campaign import Campaign
+from chaos import Chaos
+from clock import HOUR, Clock
+from faults import Kind
 from harness.paths import TOP
 from harness.wait import until
 from links import Links
 from report import Report
-from schedule import LEAD, SETTLE
+from schedule import LEAD, SETTLE, Fault
+from system import System
 
 SECONDS = 12
 # One of each part, and lines that are cut: what takes a dozen seconds in all.
@@ -55,7 +63,7 @@ def test_no_anomaly_whatever_fails(stage, seed):
 @pytest.mark.parametrize("seconds", (20, 60))
 def test_every_seed_has_a_schedule(seconds):
     """Each nemesis alone and each pair comes before any comes again, and each schedule keeps its rules."""
-    count = len(nemeses.NAMES) * (len(nemeses.NAMES) + 1) // 2 - len(nemeses.OF_THREE) * len(nemeses.OF_ONE)
+    count = len(nemeses.NAMES) * (len(nemeses.NAMES) + 1) // 2 - sum(len(some) * len(other) for some, other in nemeses.APART)
     kinds = nemeses.kinds()
     sets = set()
     for seed in range(1, count + 1):
@@ -69,6 +77,7 @@ def test_every_seed_has_a_schedule(seconds):
             assert LEAD <= fault.at and fault.at + fault.lasts + SETTLE <= seconds + 0.1
     assert len(sets) == count
     assert nemeses.chosen(count + 1) == nemeses.chosen(1)
+    assert {nemeses.chosen(seed + 1) for seed in range(len(nemeses.NAMES))} == {(name,) for name in nemeses.NAMES}
 
 
 def test_a_dry_run_says_what_is_going_to_happen():
@@ -83,6 +92,8 @@ def test_a_dry_run_says_what_is_going_to_happen():
         ["source", "target"], ["target", "source"])
     unlike = dry_run("--nemeses=leader,limit")
     assert unlike.returncode == 2 and "leader can't go with broker" in unlike.stderr
+    unlike = dry_run("--nemeses=disk-source,failover-source")
+    assert unlike.returncode == 2 and "failover-source can't go with disk-source" in unlike.stderr
     bad = dry_run("--nemeses=earthquake")
     assert bad.returncode == 2 and "earthquake" in bad.stderr and "kill-relay" in bad.stderr
 
@@ -118,6 +129,148 @@ def test_a_link_can_be_cut_and_made_whole(reap):
             with pytest.raises(AssertionError, match="can't be understood"):
                 links.order(*order)
         links.finish()
+
+
+class Hit(Kind):
+    """Its first fault does nothing."""
+
+    def __init__(self, name):
+        super().__init__({"": ("it",)}, 0, 0)
+        self.name, self.count = name, 0
+
+    def begin(self, subject, way):
+        self.count += 1
+
+    def end(self, subject, way):
+        return self.count > 1
+
+
+def test_faults_that_nobody_felt_are_not_counted():
+    faults = [Fault(1, 0, "one", "", "it", 0), Fault(2, 0, "one", "", "it", 0), Fault(3, 0, "other", "", "it", 0)]
+    chaos = Chaos(faults, [Hit("one"), Hit("other")], {"it": None})
+    chaos.go(0, lambda: None)
+    assert [len(chaos.undone()), len(chaos.undone(effective=True))] == [3, 1]
+    system = System.__new__(System)
+    system.schedule, system.chaos, system.members, system.totals = faults, chaos, {}, {"drain_s": 0.1}
+    assert system.undone() == {"one": 2, "other": 1} and system.effective() == {"one": 1, "other": 0}
+    report = Report(argparse.Namespace(check=True), "chaos")
+    system.judge_end(report)
+    assert [v["kept"] for v in report.verdicts if "did something" in v["verdict"]] == [False]
+
+
+# What a process sees of its clocks, whenever it is asked; before that, a wait of so many seconds for nobody.
+CLOCKS = """
+import ctypes, sys, time
+libc = ctypes.CDLL(None)
+libc.time.restype = ctypes.c_long
+condition, mutex, at = ctypes.create_string_buffer(64), ctypes.create_string_buffer(64), (ctypes.c_long * 2)()
+libc.cnd_init(condition)
+libc.mtx_init(mutex, 0)
+for line in sys.stdin:
+    began = time.monotonic()
+    if float(line) > 0:
+        libc.timespec_get(at, 1)
+        nsec = at[0] * 10**9 + at[1] + int(float(line) * 10**9)
+        at[0], at[1] = nsec // 10**9, nsec % 10**9
+        print("waits", flush=True)
+        libc.mtx_lock(mutex)
+        while libc.cnd_timedwait(condition, mutex, at) == 0:
+            pass
+        libc.mtx_unlock(mutex)
+    libc.timespec_get(at, 1)
+    print(libc.time(None) - at[0], at[0], time.time(), began, time.monotonic() - began, flush=True)
+"""
+
+
+class Watched:
+    """A process with a clock that can be stepped, as a daemon is one."""
+
+    def __init__(self, tmp_path, reap):
+        self.name, self.variables = "watched", {}
+        self.clock = Clock(self, str(tmp_path))
+        self._process = subprocess.Popen([sys.executable, "-c", CLOCKS], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, text=True, env={**os.environ, **self.variables})
+        reap.process(self._process.pid)
+
+    def say(self, seconds):
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+
+    def out(self):
+        return self._process.stdout
+
+    def answer(self):
+        return self.out().readline()
+
+    def ask(self):
+        """Seconds that time(), timespec_get() and clock_gettime() are ahead, and the monotonic clock."""
+        self.say(0)
+        differs, seconds, precise, mono, _ = map(float, self.answer().split())
+        assert abs(differs) <= 1 and abs(precise - seconds) < 2
+        return round((precise - time.time()) / 60) * 60, mono
+
+    def end(self):
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+@pytest.fixture
+def watched(tmp_path, reap):
+    process = Watched(tmp_path, reap)
+    yield process
+    process.end()
+
+
+def test_a_clock_that_is_stepped(watched):
+    ahead, mono = watched.ask()
+    assert ahead == 0 and abs(mono - time.monotonic()) < 60 and watched.clock.told() == 0
+    for seconds in (HOUR, -HOUR):
+        watched.clock.step(seconds)
+        told = watched.clock.told()
+        ahead, later = watched.ask()
+        assert ahead == seconds and mono <= later < mono + 60 and watched.clock.told() > told
+        mono = later
+    watched.clock.step(0)
+    told = watched.clock.told()
+    assert watched.ask()[0] == 0 and watched.clock.told() == told
+
+
+def test_a_wait_for_a_time_ends_with_a_step_ahead(watched):
+    watched.say(600)
+    assert watched.answer() == "waits\n"
+    watched.clock.step(HOUR)
+    assert float(watched.answer().split()[-1]) < 60
+
+
+def test_a_wait_for_a_time_outlasts_a_step_back(watched):
+    """And a step back to where it was ends it."""
+    watched.clock.step(HOUR)
+    watched.say(0.5)
+    assert watched.answer() == "waits\n"
+    watched.clock.step(0)
+    assert not select.select([watched.out()], [], [], 1.5)[0]
+    watched.clock.step(HOUR)
+    assert 1.5 < float(watched.answer().split()[-1]) < 60
+
+
+def test_a_disk_that_is_full(tmp_path, reap):
+    try:
+        disk = disks.Disk(str(tmp_path / "disk"), reap)
+    except ValueError as error:
+        pytest.skip(str(error))
+    try:
+        inside = tmp_path / "inside"
+        inside.mkdir()
+        (inside / "file").write_bytes(b"x" * 100000)
+        disk.take(str(inside))
+        disk.fill()
+        with pytest.raises(OSError, match="No space left"):
+            (inside / "other").write_bytes(b"x" * 100000)
+        assert (inside / "file").stat().st_size == 100000
+        disk.free()
+        (inside / "other").write_bytes(b"x" * 100000)
+    finally:
+        disk.finish()
 
 
 # -- campaigns ------------------------------------------------------------------

@@ -126,6 +126,26 @@ def test_a_replay_excuses_nothing_else():
     assert find(history).counts["target/inexact-replay"] == 1
 
 
+def test_what_is_lost_with_its_server_may_be_there_or_not():
+    """Of the last of k1 in topic a: published and applied, or neither; and what is there is there in order, once."""
+    last = tag(9, 0)
+    history = sound(lost={last})
+    assert not find(history)
+    history.applied.append(Row(last, "a", partition_of("k1")))
+    assert find(history).counts == {"target/duplicate": 1}
+    history = sound(lost={last})
+    take(history.applied, last)
+    assert find(history).counts == {"target/lost-write": 1}
+    take(history.records, last)
+    assert find(history).counts == {"target/inexact-replay": 1}
+    history.state["a", "k1"] = 2, tag(5, 0)
+    assert not find(history)
+    history.applied.append(Row(last, "a", partition_of("k1")))
+    assert find(history).counts == {"target/unexpected": 1}
+    history.lost = set()
+    assert find(history).counts.keys() == {"topic/lost-write", "target/inexact-replay"}
+
+
 def test_the_order_of_events_without_a_key_is_that_of_their_partition():
     history = sound()
     for n, of in enumerate(history.committed):

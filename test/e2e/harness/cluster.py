@@ -45,13 +45,13 @@ def server_user():
 
 
 class Cluster:
-    def __init__(self, base, name, reap, settings=None, standby_of=None, slot=None):
-        """standby_of: a copy of that server that follows it, over that physical slot if there is one."""
+    def __init__(self, base, name, reap, settings=None, standby_of=None, slot=None, port=None):
+        """standby_of: a copy of that server that follows it, over that physical slot if there is one; port: where it listens."""
         self.name = name
         self.base = os.path.join(base, name)
         self.data = os.path.join(self.base, "data")
         self.log_path = os.path.join(self.base, "log")
-        self.port = free_port()
+        self.port = port or free_port()
         self._as = server_user()
         self._process = None
         self._reap = reap

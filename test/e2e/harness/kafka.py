@@ -80,6 +80,7 @@ class Broker:
         self._environment = {**os.environ, **(environment or {})}
         self.name = name
         self.base = os.path.join(base, name)
+        self.log_path = os.path.join(self.base, "log")
         reap.pid_file(os.path.join(self.base, "pid"))
         self._script("start")
         with open(os.path.join(self.base, "port"), encoding="ascii") as file:
@@ -118,7 +119,7 @@ class Broker:
         self.up = True
 
     def log_tail(self, size=3000):
-        with open(os.path.join(self.base, "log"), "rb") as file:
+        with open(self.log_path, "rb") as file:
             return file.read()[-size:].decode("utf-8", "replace")
 
     # -- topics -------------------------------------------------------------
@@ -138,8 +139,9 @@ class Broker:
         return sorted(t for t in self.admin().list_topics(timeout=20).topics
                       if t.startswith(prefix))
 
-    def create_topic(self, topic, partitions):
-        for future in self.admin().create_topics([NewTopic(topic, partitions, 1)]).values():
+    def create_topic(self, topic, partitions, replicas=1):
+        """replicas: -1 is the broker's default."""
+        for future in self.admin().create_topics([NewTopic(topic, partitions, replicas)]).values():
             future.result(20)
         until(lambda: self.partitions(topic) == partitions, f"topic {topic} is there")
 

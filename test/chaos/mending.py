@@ -1,0 +1,241 @@
+"""What operators do in a run of the whole pipeline, as docs/operations.md has it: what they break, and how they mend it."""
+import copy
+import shutil
+
+import psycopg
+
+from harness.cluster import Cluster
+from harness.daemon import run_once
+from harness.ports import free_port
+from harness.wait import until
+
+AWAY = 1            # status of a command that can't reach a server
+NOTICED = 90        # seconds until everybody has seen what is wrong: somebody may be frozen, or cut off
+BEHIND = 20         # rows that a standby lacks which is cut off
+KEPT = 5            # files of WAL for a slot, when there is a limit: more than what is kept for standbys (pipeline.KEPT)
+
+
+def patiently(what):
+    """Somebody else may have hit the server meanwhile."""
+    found = []
+
+    def done():
+        try:
+            found[:] = [what()]
+        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction):
+            return False
+        return True
+    until(done, "the server is there", NOTICED, every=0.2)
+    return found[0]
+
+
+class Current:
+    """The server that is the source or the target of a scene now; another one after a failover."""
+
+    def __init__(self, scene, role):
+        self._scene, self._role = scene, role
+
+    @property
+    def server(self):
+        return getattr(self._scene, self._role)
+
+    def __getattr__(self, name):
+        return getattr(self.server, name)
+
+
+class Standbys:
+    """Behind each server of a scene that can fail over there is one that follows it; then it takes its place, and has one itself."""
+
+    def __init__(self, scene, settings):
+        """settings: {role: of its servers}"""
+        self.scene, self.settings = scene, settings
+        self.of = {}        # {role: who follows}
+        self._made = 0
+        for role in settings:
+            self._follow(role)
+
+    def _follow(self, role, port=None):
+        self._made += 1
+        primary = getattr(self.scene, role)
+        self.of[role] = Cluster(self.scene.base, f"{role}-{self._made}", self.scene.reap, self.settings[role], primary, port=port)
+        self.of[role].start()
+
+    def promote(self, role):
+        """The primary is gone for good, and what follows the new one listens where it did."""
+        former = getattr(self.scene, role)
+        self.of[role].promote()
+        setattr(self.scene, role, self.of[role])
+        return former
+
+    def renew(self, role, former, port):
+        shutil.rmtree(former.data)
+        self._follow(role, port)
+
+    def finish(self):
+        for role, standby in self.of.items():
+            for server in (standby, getattr(self.scene, role)):
+                server.stop("immediate")
+
+
+class Mending:
+    """Of a run: scene, mode, truth, standbys, consumers."""
+
+    # -- a slot --------------------------------------------------------------------
+
+    def drop_slot(self):
+        """Whoever reads from it is faster than the next one that wants it, or not."""
+        def dropped():
+            with self.scene.source.connect(self.scene.database) as connection:
+                connection.execute("SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
+                                   " WHERE slot_name = %s AND active", (self.scene.slot,))
+                try:
+                    connection.execute("SELECT pg_drop_replication_slot(%s)", (self.scene.slot,))
+                except psycopg.errors.ObjectInUse:
+                    return False
+            return True
+        until(dropped, "the slot is dropped")
+
+    def invalidate_slot(self):
+        """max_slot_wal_keep_size is over, while no relay is there; the slot of the truth stays within."""
+        def lost():
+            for relay in self.relays:
+                relay.kill()
+            self.truth.committed(at_rest=False)
+            behind = self._segments_behind()
+            if behind.get(self.scene.slot, 0) <= KEPT + 1:
+                for _ in range(KEPT + 2):
+                    self.scene.sql("SELECT pg_create_restore_point('on'), pg_switch_wal()")
+            elif behind[self.truth.slot] <= 1:
+                self._keep("%dMB" % (16 * KEPT))
+            self.scene.sql("CHECKPOINT")
+            self._keep("-1")
+            return self.scene.slot_row("wal_status")[0] == "lost"
+        until(lost, lambda: f"the slot is lost: {self._segments_behind()}", NOTICED)
+        assert self.scene.slot_row("wal_status", slot=self.truth.slot)[0] != "lost"
+
+    def _segments_behind(self):
+        """{slot: how many files of WAL it needs before the present one}; those that need none aren't there."""
+        return dict(self.scene.sql("SELECT slot_name, (div(pg_current_wal_lsn() - '0/0', 16 << 20)"
+                                   " - div(restart_lsn - '0/0', 16 << 20))::int FROM pg_replication_slots"
+                                   " WHERE restart_lsn IS NOT NULL"))
+
+    def _keep(self, size):
+        self.scene.source.configure(max_slot_wal_keep_size=size)
+        until(lambda: self.scene.sql("SHOW max_slot_wal_keep_size")[0][0] == size, f"slots keep {size}")
+
+    def accept_gap(self):
+        self.scene.initialize("--accept-gap", **self.mode)
+
+    def replay_gap(self):
+        self._wait_heartbeat()
+        self._command("replay", "--gap")
+
+    def _wait_heartbeat(self):
+        """Of what is written by now the registration knows whether it is in Kafka."""
+        now = self._ask("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+        until(lambda: self._ask("SELECT pg_snapshot_xmin(heartbeat_snapshot) >= %s::xid8 FROM outbox.relay", (now,)),
+              "a heartbeat has seen what was written before", NOTICED)
+
+    def _ask(self, statement, parameters=None):
+        """One value of the source, when it is there."""
+        return patiently(lambda: self.scene.sql(statement, parameters))[0][0]
+
+    def _command(self, *command, done=lambda found: found.status == 0):
+        """Tried again while a server that it needs is away."""
+        found = []
+
+        def ended():
+            found[:] = [run_once(self.scene.relay(f"{command[0]}-{len(self.scene.daemons)}", command=command, **self.mode), 120)]
+            assert done(found[0]) or found[0].status == AWAY, f"{' '.join(command)[:200]}: {found[0]}"
+            return done(found[0])
+        until(ended, lambda: f"{' '.join(command)[:200]}: {found}", NOTICED, every=0.5)
+        return found[0].output
+
+    # -- a topic -------------------------------------------------------------------
+
+    def delete_topic(self, topic):
+        """The ids that it had, as far as they were committed by then."""
+        until(lambda: self.scene.broker.partitions(topic), f"topic {topic} is there", NOTICED)
+        held = {record.id for record in self.scene.broker.read(topic)}
+        self.scene.broker.delete_topics([topic])
+        until(lambda: not self.scene.broker.partitions(topic), f"topic {topic} is gone")
+        return held
+
+    def make_topic(self, topic):
+        """As it is recorded."""
+        partitions = self._ask("SELECT partitions FROM outbox.topic WHERE topic = %s", (topic,))
+        self.scene.broker.create_topic(topic, partitions, replicas=-1)
+
+    def wait_consumers_stopped(self):
+        """Each of them gets partitions of that topic, at the latest when the others are gone."""
+        def running():
+            return [consumer.name for consumer in self.consumers if consumer.daemon.running()]
+        until(lambda: not running(), lambda: f"consumers stop: {running()} didn't", NOTICED, every=0.2)
+
+    def forget_progress(self, topic):
+        patiently(lambda: self.scene.target_sql("DELETE FROM outbox_inbox.progress WHERE group_name = %s AND topic = %s",
+                                                (self.scene.prefix, topic)))
+
+    def fill_topic(self, topic, held):
+        """What went with the topic is sent again; what it had is all accounted for.  How many there were."""
+        self._wait_heartbeat()
+        found = self._command("verify", "--limit=0", done=lambda found: "\nunexpected: " in found.output)
+        missing = [line.split()[1] for line in found.splitlines() if line.startswith("missing ")]
+        there = {record.id for record in self.scene.broker.read(topic)}
+        unknown = held - there - set(missing)
+        assert not unknown, f"{len(unknown)} events were in {topic} when it was deleted, aren't there, and verify says nothing of" \
+            f" them: {sorted(unknown)[:5]}\n{found[-2000:]}"
+        for first in range(0, len(missing), 1000):
+            self._command("replay", "--id", ",".join(missing[first:first + 1000]))
+        self.refilled += len(missing)
+        return len(missing)
+
+    # -- failovers -----------------------------------------------------------------
+
+    def lose_source(self):
+        """With what its standby doesn't have yet."""
+        self.standbys.of["source"].wait_caught_up(self.scene.source)
+        self.scene.source.kill()
+
+    def fail_over_source(self):
+        """Applications write again as soon as there is a slot that sees them, for the truth."""
+        former, port = self.scene.source, self.scene.source.port
+        standby = self.standbys.of["source"]
+        standby.promote()
+        with standby.connect(self.scene.database) as connection:
+            for name, in connection.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()").fetchall():
+                connection.execute(f"ROLLBACK PREPARED '{name}'")
+        # Where nobody looks for it: nothing may come of the former primary any more.
+        hidden = copy.copy(former)
+        hidden.port = free_port()
+        hidden.configure(port=hidden.port)
+        hidden.start()
+        self.truth.move(hidden, standby)
+        hidden.stop("immediate")
+        self.scene.source = standby
+        self.standbys.renew("source", former, port)
+
+    def lose_target(self, behind):
+        """behind: its standby lacks some of what was applied."""
+        target, standby = self.scene.target, self.standbys.of["target"]
+        standby.wait_caught_up(target)
+        lacks = False
+        if behind:
+            had = self._applied(target)
+            standby.query("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
+            standby.query("postgres", "SELECT pg_reload_conf()")
+            try:
+                until(lambda: self._applied(target) >= had + BEHIND, "there is something that the standby lacks", 10)
+                lacks = True
+            except AssertionError:      # nobody applies anything for now
+                pass
+        target.kill()
+        return lacks or not behind
+
+    def _applied(self, server):
+        return server.value(self.scene.database, "SELECT count(*) FROM applied")
+
+    def fail_over_target(self):
+        port = self.scene.target.port
+        former = self.standbys.promote("target")
+        self.standbys.renew("target", former, port)
