@@ -33,8 +33,8 @@ kafka_hurry_init(KafkaHurry *hurry, const rd_kafka_t *rk)
 	hurry->half_records = number(rk, "queued.min.messages") / 2;
 }
 
-static void
-ask(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *begun)
+void
+kafka_hurry_ask(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *begun)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(begun);
 
@@ -58,5 +58,5 @@ kafka_hurry_took(KafkaHurry *hurry, size_t size, rd_kafka_t *rk,
 		return;
 	hurry->bytes = 0;
 	hurry->records = 0;
-	ask(rk, begun);
+	kafka_hurry_ask(rk, begun);
 }

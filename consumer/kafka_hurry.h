@@ -30,4 +30,7 @@ extern void kafka_hurry_init(KafkaHurry *hurry, const rd_kafka_t *rk);
 extern void kafka_hurry_took(KafkaHurry *hurry, size_t size, rd_kafka_t *rk,
 							 const rd_kafka_topic_partition_list_t *begun);
 
+/* The brokers of those partitions get something to do, which wakes whoever sleeps.  Takes a millisecond at most. */
+extern void kafka_hurry_ask(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *begun);
+
 #endif

@@ -25,6 +25,7 @@
 
 #include "exit_codes.h"
 #include "failpoint.h"
+#include "kafka_clock.h"
 #include "kafka_conf.h"
 #include "kafka_intern.h"
 #include "kafka_setup.h"
@@ -81,6 +82,8 @@ kafka_poll(Inbox *base, InboxEvent *event)
 		while (read(inbox->fd, &rings, sizeof(rings)) > 0)
 			;
 		inbox->drained = false;
+		if (kafka_clock_look(&inbox->clock, inbox->rk))
+			kafka_hurry_ask(inbox->rk, inbox->begun);
 	}
 	for (;;)
 	{

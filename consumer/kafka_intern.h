@@ -7,6 +7,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "clock_watch.h"
 #include "inbox.h"
 #include "kafka_hurry.h"
 #include "kafka_trust.h"
@@ -36,6 +37,7 @@ typedef struct KafkaInbox
 	bool placed; /* this client had an assignment, maybe of nothing */
 	Membership membership;
 	KafkaHurry hurry;
+	ClockWatch clock;
 	bool answered; /* by some broker */
 	char certificate[KAFKA_CERTIFICATE_TEXT];
 } KafkaInbox;

@@ -23,6 +23,7 @@
 
 #include "exit_codes.h"
 #include "failpoint.h"
+#include "kafka_clock.h"
 #include "kafka_conf.h"
 #include "kafka_setup.h"
 #include "kafka_trust.h"
@@ -60,6 +61,7 @@ typedef struct KafkaLetters
 	int fd;
 	uintptr_t token; /* of the letter that is waited for */
 	bool waiting;
+	ClockWatch clock;
 	char create_reason[REASON_SIZE]; /* why the topic wasn't made; "" */
 } KafkaLetters;
 
@@ -325,6 +327,7 @@ letters_step(LetterSink *base, LetterReport *report)
 		return LETTER_PENDING;
 	while (read(letters->fd, &rings, sizeof(rings)) > 0)
 		;
+	(void) kafka_clock_look(&letters->clock, letters->rk);
 	while ((event = rd_kafka_queue_poll(letters->queue, 0)) != NULL)
 	{
 		/* Of brokers that are away the inbox tells. */

@@ -10,6 +10,7 @@
 #include "kafka_reader.h"
 
 #include "exit_codes.h"
+#include "kafka_clock.h"
 #include "kafka_conf.h"
 #include "kafka_trust.h"
 
@@ -31,6 +32,7 @@ struct KafkaReader
 	bool assigned;
 	char certificate[KAFKA_CERTIFICATE_TEXT];
 	MonoUsec deadline; /* 0: not set yet */
+	ClockWatch clock;
 };
 
 static rd_kafka_t *
@@ -271,6 +273,7 @@ IoResult
 kafka_reader_next(KafkaReader *reader, KafkaRead *read, Error *error)
 {
 	*read = (KafkaRead){.end = -1};
+	(void) kafka_clock_look(&reader->clock, reader->handle);
 	for (int i = 0; i < EVENTS_PER_CALL; i++)
 	{
 		IoResult io;

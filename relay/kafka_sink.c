@@ -15,6 +15,7 @@
 
 #include "exit_codes.h"
 #include "failpoint.h"
+#include "kafka_clock.h"
 #include "kafka_partition.h"
 #include "kafka_trust.h"
 
@@ -334,6 +335,7 @@ kafka_sink_drain(EventSink *base, DeliveryFn deliver, void *arg, int max)
 	int count;
 
 	sink->now = clock_mono();
+	(void) kafka_clock_look(&sink->clock, sink->handle);
 	count = kafka_sink_drain_round(sink, deliver, arg, max);
 	/* First the eventfd, then the queue until it is empty: nothing is missed. */
 	if (read(sink->fd, &wakeups, sizeof(wakeups)) < 0)

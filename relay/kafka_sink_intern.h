@@ -5,6 +5,7 @@
 #ifndef OUTBOX_RELAY_KAFKA_SINK_INTERN_H
 #define OUTBOX_RELAY_KAFKA_SINK_INTERN_H
 
+#include "clock_watch.h"
 #include "kafka_sink.h"
 #include "kafka_transactions.h"
 
@@ -79,6 +80,7 @@ typedef struct KafkaSink
 	uint32_t topic_count;
 	uint32_t reported_topic; /* of the last report: the next is often of the same */
 	MonoUsec now;			 /* of the last drain() */
+	ClockWatch clock;
 	int fd;
 	bool failed;
 	bool cut_off;

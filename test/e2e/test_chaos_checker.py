@@ -143,7 +143,7 @@ def test_what_is_lost_with_its_server_may_be_there_or_not():
     history.applied.append(Row(last, "a", partition_of("k1")))
     assert find(history).counts == {"target/unexpected": 1}
     history.lost = set()
-    assert find(history).counts.keys() == {"topic/lost-write", "target/inexact-replay"}
+    assert find(history).counts.keys() >= {"topic/lost-write", "target/inexact-replay"}
 
 
 def test_the_order_of_events_without_a_key_is_that_of_their_partition():

@@ -8,7 +8,7 @@
 
 ROUTER = relay/route.o relay/route_headers.o relay/route_rules.o relay/topic_rule.o relay/topic_regex.o relay/topic_map.o \
 	relay/placement.o relay/field.o relay/envelope_json.o relay/json_compact.o relay/event_time.o relay/flat_json.o
-KAFKA_SINK = relay/kafka_sink.o relay/kafka_sink_messages.o relay/kafka_sink_topics.o relay/kafka_sink_transactions.o relay/kafka_transactions.o relay/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o relay/kafka_partition.o relay/relay_options.o
+KAFKA_SINK = relay/kafka_sink.o relay/kafka_sink_messages.o relay/kafka_sink_topics.o relay/kafka_sink_transactions.o relay/kafka_transactions.o relay/kafka_conf.o clients/kafka_clock.o clients/kafka_setup.o clients/kafka_trust.o relay/kafka_partition.o relay/relay_options.o
 PUMP = relay/pump.o relay/pump_marks.o relay/pump_session.o relay/pump_settle.o relay/pump_transaction.o relay/poison.o relay/heartbeat.o relay/event_trace.o relay/assemble.o relay/relcache.o relay/pgoutput.o relay/timeline.o relay/walframe.o relay/window.o relay/feedback.o relay/pace.o relay/message.o
 # The conductor of the relay without what owns a connection.
 RELAY = $(addprefix relay/,relay.o relay_check.o relay_check_delivery.o relay_chores.o relay_compare.o relay_delivery.o relay_end.o relay_options.o relay_peers.o relay_poison.o relay_renew.o relay_routing.o relay_session.o relay_sink.o relay_slot.o relay_status.o relay_topics.o backfill.o kafka_partition.o lag.o pg_row.o route_record.o) $(PUMP) $(ROUTER)
@@ -63,7 +63,7 @@ LINK_test_kafka_transactions = $(PUMP) $(KAFKA_SINK) $(ROUTER)
 SCENARIO = compare/scenario.o compare/scenario_expect.o compare/scenario_fault.o compare/scenario_words.o compare/shop.o compare/part.o compare/mode.o
 LINK_test_load_schedule = compare/schedule.o compare/percentile.o compare/request_id.o compare/mode.o
 LINK_test_location = compare/location.o
-LINK_test_membership = consumer/membership.o consumer/kafka_inbox.o consumer/kafka_event.o consumer/kafka_member.o consumer/kafka_hurry.o consumer/kafka_conf.o clients/kafka_setup.o clients/kafka_trust.o consumer/consumer_options.o consumer/dead_letter.o consumer/topic_match.o consumer/raw_headers.o
+LINK_test_membership = consumer/membership.o consumer/kafka_inbox.o consumer/kafka_event.o consumer/kafka_member.o consumer/kafka_hurry.o consumer/kafka_conf.o clients/kafka_clock.o clients/kafka_setup.o clients/kafka_trust.o consumer/consumer_options.o consumer/dead_letter.o consumer/topic_match.o consumer/raw_headers.o
 LINK_test_message = relay/message.o
 LINK_test_no_memory = $(PUMP) $(ROUTER) relay/id_set.o relay/repartition_plan.o relay/route_record.o relay/relay_check.o test/lib/short_memory.o
 LINK_test_no_memory_compare = $(LINK_test_shop_books) compare/versions.o compare/schedule.o test/lib/short_memory.o
