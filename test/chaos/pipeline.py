@@ -52,6 +52,8 @@ RELAY = {"mark.interval": "200ms", "heartbeat.interval": "1s", "reconnect.max": 
          "transaction.timeout": f"{nemeses.TRANSACTION}s", "window.events": 5000, "kafka.linger.ms": 2}
 CONSUMER = {"breaker.reset": "1s", "reconnect.max": "1s", "kafka.session.timeout.ms": nemeses.SESSION * 1000,
             "kafka.heartbeat.interval.ms": "500"}
+# A topic that is gone is noticed within the time of a fault.
+HASTE = {"kafka.topic.metadata.propagation.max.ms": 1000, "kafka.topic.metadata.refresh.interval.ms": 1000}
 SPLIT = "a transaction was too much for one of Kafka and is published in parts"
 
 
@@ -105,7 +107,8 @@ class Run(Mending, System):
         self.truth = Truth(stage)
         storages = {"storages": ("table",)} if happens & set(nemeses.OF_ROWS) else {}
         self.writers = Writers(stage, seed, rate=rate, **storages, **writers)
-        self.relays = [self._relay(name) for name in RELAYS]
+        haste = HASTE if "topic" in happens else {}
+        self.relays = [self._relay(name, haste) for name in RELAYS]
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, MORE)]
         self.anomalies = {}         # {when: Anomalies}
         self.history = None         # at rest
@@ -130,8 +133,8 @@ class Run(Mending, System):
     def _conninfo(self, link):
         return f"{self.links[link].conninfo()} dbname={self.scene.database} user=postgres"
 
-    def _relay(self, name):
-        return Configured(File(self.scene, name, **self.mode, **RELAY, **{
+    def _relay(self, name, more):
+        return Configured(File(self.scene, name, **self.mode, **RELAY, **more, **{
             "postgres.conninfo": self._conninfo("relay-source"),
             "kafka.bootstrap.servers": self.scene.broker.at("relay-kafka")}))
 

@@ -45,7 +45,8 @@ begin(void)
 {
 	const char *path = getenv("STEPPED_CLOCK");
 	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	void *found = fd >= 0 ? mmap(NULL, sizeof(Stepped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+	void *found = fd >= 0 ? mmap(NULL, sizeof(Stepped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+						  : MAP_FAILED;
 
 	real_timedwait = (TimedWait) dlsym(RTLD_NEXT, "cnd_timedwait");
 	if (found == MAP_FAILED || real_timedwait == NULL)
@@ -161,7 +162,8 @@ left_until(const struct timespec *deadline, struct timespec *now)
  * that is signalled meanwhile is missed.
  */
 int
-cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict deadline)
+cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex,
+			  const struct timespec *restrict deadline)
 {
 	struct timespec now;
 	int64_t left = left_until(deadline, &now);

@@ -22,10 +22,13 @@ tells_of_a_step_back_once(void **state)
 	(void) state;
 	assert_false(clock_watch_set_back(&watch, 10, START));
 	assert_false(clock_watch_set_back(&watch, 10 + USEC_PER_SEC, START + USEC_PER_SEC));
-	assert_true(clock_watch_set_back(&watch, 10 + 2 * USEC_PER_SEC, START + 2 * USEC_PER_SEC - HOUR));
-	assert_false(clock_watch_set_back(&watch, 10 + 3 * USEC_PER_SEC, START + 3 * USEC_PER_SEC - HOUR));
+	assert_true(
+		clock_watch_set_back(&watch, 10 + 2 * USEC_PER_SEC, START + 2 * USEC_PER_SEC - HOUR));
+	assert_false(
+		clock_watch_set_back(&watch, 10 + 3 * USEC_PER_SEC, START + 3 * USEC_PER_SEC - HOUR));
 	/* The same again, from there. */
-	assert_true(clock_watch_set_back(&watch, 10 + 4 * USEC_PER_SEC, START + 4 * USEC_PER_SEC - 2 * HOUR));
+	assert_true(
+		clock_watch_set_back(&watch, 10 + 4 * USEC_PER_SEC, START + 4 * USEC_PER_SEC - 2 * HOUR));
 }
 
 static void
@@ -46,8 +49,10 @@ bears_what_readings_differ_by(void **state)
 
 	(void) state;
 	assert_false(clock_watch_set_back(&watch, 0, START));
-	assert_false(clock_watch_set_back(&watch, USEC_PER_SEC, START + USEC_PER_SEC - CLOCK_STEP_USEC + 1));
-	assert_true(clock_watch_set_back(&watch, 2 * USEC_PER_SEC, START + 2 * USEC_PER_SEC - 2 * CLOCK_STEP_USEC + 1));
+	assert_false(
+		clock_watch_set_back(&watch, USEC_PER_SEC, START + USEC_PER_SEC - CLOCK_STEP_USEC + 1));
+	assert_true(clock_watch_set_back(&watch, 2 * USEC_PER_SEC,
+									 START + 2 * USEC_PER_SEC - 2 * CLOCK_STEP_USEC + 1));
 }
 
 /* A machine that slept: both clocks are as far apart as ever, or the wall clock is ahead. */
