@@ -206,14 +206,20 @@ class Slot(Refusal):
 
 
 class FailOverSource(Slot):
-    """The source is lost, with what its standby doesn't have yet, and so is the slot: that isn't copied (not before PostgreSQL 17)."""
+    """The source is lost, and so is the slot: that isn't copied (not before PostgreSQL 17).  Ways as those of FailOverTarget."""
+
+    _lacking = True
 
     def refuse(self, subject, way):
-        self.run.lose_source()
+        self._lacking = self.run.lose_source(way == "behind")
 
     def allow(self, subject):
         self.run.fail_over_source()
         super().allow(subject)
+
+    def end(self, subject, way):
+        super().end(subject, way)
+        return self._lacking
 
 
 class FailOverTarget(Kind):

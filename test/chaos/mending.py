@@ -192,10 +192,32 @@ class Mending:
 
     # -- failovers -----------------------------------------------------------------
 
-    def lose_source(self):
-        """With what its standby doesn't have yet."""
-        self.standbys.of["source"].wait_caught_up(self.scene.source)
-        self.scene.source.kill()
+    def lose_source(self, behind):
+        """behind: its standby lacks some of what was committed; whether that came to be."""
+        return self._lose("source", "truth", behind)
+
+    def lose_target(self, behind):
+        """The same of what was applied."""
+        return self._lose("target", "applied", behind)
+
+    def _lose(self, role, table, behind):
+        server, standby = getattr(self.scene, role), self.standbys.of[role]
+        standby.wait_caught_up(server)
+        try:
+            if behind:
+                self._fall_behind(server, standby, f"SELECT count(*) FROM {table}")
+            return True
+        except AssertionError:      # nobody writes anything for now
+            return False
+        finally:
+            server.kill()
+
+    def _fall_behind(self, server, standby, counted):
+        standby.query("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
+        standby.query("postgres", "SELECT pg_reload_conf()")
+        until(lambda: standby.value("postgres", "SELECT count(*) FROM pg_stat_wal_receiver") == 0, "nothing comes to the standby")
+        had = server.value(self.scene.database, counted)
+        until(lambda: server.value(self.scene.database, counted) >= had + BEHIND, "the standby lacks something", 10)
 
     def fail_over_source(self):
         """Applications write again as soon as there is a slot that sees them, for the truth."""
@@ -214,26 +236,6 @@ class Mending:
         hidden.stop("immediate")
         self.scene.source = standby
         self.standbys.renew("source", former, port)
-
-    def lose_target(self, behind):
-        """behind: its standby lacks some of what was applied."""
-        target, standby = self.scene.target, self.standbys.of["target"]
-        standby.wait_caught_up(target)
-        lacks = False
-        if behind:
-            had = self._applied(target)
-            standby.query("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
-            standby.query("postgres", "SELECT pg_reload_conf()")
-            try:
-                until(lambda: self._applied(target) >= had + BEHIND, "there is something that the standby lacks", 10)
-                lacks = True
-            except AssertionError:      # nobody applies anything for now
-                pass
-        target.kill()
-        return lacks or not behind
-
-    def _applied(self, server):
-        return server.value(self.scene.database, "SELECT count(*) FROM applied")
 
     def fail_over_target(self):
         port = self.scene.target.port

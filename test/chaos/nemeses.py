@@ -44,7 +44,7 @@ def kinds(run=None):
         "freeze-consumer": Freeze({"": CONSUMERS}, SESSION + 1, LONGEST),
         "walsenders": Walsenders({"": ("source",)}, 0.2, 4),
         "slot": Slot({"drop": ("source",), "invalidate": ("source",)}, 1, 4, run),
-        "failover-source": FailOverSource({"": ("source",)}, 0.5, 4, run),
+        "failover-source": FailOverSource({"caught-up": ("source",), "behind": ("source",)}, 0.5, 4, run),
         "failover-target": FailOverTarget({"caught-up": ("target",), "behind": ("target",)}, 0.5, 4, run),
         "disk-source": ServerFull({"wal": ("source",)}, 1, 6),
         "disk-target": ServerFull({"wal": ("target",), "tables": ("target",)}, 1, 8),
