@@ -25,6 +25,7 @@ TRANSACTION = 10        # transaction.timeout
 LONGEST = 12            # of a fault
 
 EVERY = 8               # seconds for each fault of a run, unless somebody says how many
+EVERY_MENDED = 15       # where it takes an operator, or a start of a broker
 
 RELOADS = {"settings": [{"window.events": 50}, {"mark.interval": "50ms"}, {"window.events": 5000, "mark.interval": "200ms"}],
            "producer": [{"kafka.linger.ms": 20}, {"kafka.compression.type": "lz4"}, {"kafka.linger.ms": 2}],
@@ -74,6 +75,7 @@ OF_THREE = ("leader",)
 # What it loses is lost where events are in the WAL alone.
 OF_ROWS = ("slot", "failover-source", "topic")
 OF_ONE = ("broker", "standstill", "limit", "acl", "disk-broker", *("link-" + link for link in TO_KAFKA))
+MENDED = ("slot", "failover-source", "failover-target", "topic", "disk-broker")
 # A server that takes another one's place has no disk of its own.
 FAILOVERS, OF_DISK = ("failover-source", "failover-target"), ("disk-source", "disk-target")
 APART = ((OF_THREE, OF_ONE), *(((failover,), (disk,)) for failover, disk in zip(FAILOVERS, OF_DISK)))
@@ -108,7 +110,8 @@ def plan(seed, seconds, count=None, names=None):
     wanted = [found[name] for name in names or chosen(seed)]
     if count is not None:
         return draw(seed, seconds, count, wanted)
-    for fewer in range(max(len(wanted), seconds // EVERY), len(wanted), -1):
+    every = EVERY_MENDED if {kind.name for kind in wanted} & set(MENDED) else EVERY
+    for fewer in range(max(len(wanted), seconds // every), len(wanted), -1):
         try:
             return draw(seed, seconds, fewer, wanted)
         except ValueError:

@@ -2,7 +2,6 @@
 import time
 
 import pytest
-from confluent_kafka import ConsumerGroupState
 
 from clock import HOUR, Clock
 from harness.feed import Feed
@@ -13,8 +12,8 @@ SESSION = 6         # seconds
 
 def members(broker, group):
     """Who is in a group that is at rest; else nobody."""
-    found = broker.admin().describe_consumer_groups([group])[group].result(20)
-    return sorted(m.member_id for m in found.members) if found.state == ConsumerGroupState.STABLE else []
+    found, = broker.admin().list_groups(group, timeout=20)
+    return sorted(member.id for member in found.members) if found.state == "Stable" else []
 
 
 @pytest.fixture
