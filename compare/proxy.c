@@ -29,7 +29,7 @@
 
 typedef struct ProxyLink
 {
-	int port;	/* of the listener */
+	int port;	/* of the listener; settled before there is a thread */
 	int target; /* where it leads */
 	int listen_fd;
 	ProxyToxics toxics; /* under the mutex; so the next two */
@@ -59,11 +59,11 @@ loopback(int port)
 								.sin_port = htons((uint16_t) port)};
 }
 
+/* Writes nothing that the other thread reads: the port is what it was. */
 static bool
 open_listener(Proxy *proxy, ProxyLink *link)
 {
 	struct sockaddr_in address = loopback(link->port);
-	socklen_t len = sizeof(address);
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = link};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1;
@@ -71,15 +71,13 @@ open_listener(Proxy *proxy, ProxyLink *link)
 	if (fd < 0)
 		return false;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *) &address, len) != 0 || listen(fd, BACKLOG) != 0 ||
-		getsockname(fd, (struct sockaddr *) &address, &len) != 0 ||
+	if (bind(fd, (struct sockaddr *) &address, sizeof(address)) != 0 || listen(fd, BACKLOG) != 0 ||
 		epoll_ctl(proxy->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 	{
 		close(fd);
 		return false;
 	}
 	link->listen_fd = fd;
-	link->port = ntohs(address.sin_port);
 	return true;
 }
 
