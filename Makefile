@@ -130,6 +130,10 @@ coverage:
 check-asan: bootstrap-check install-extension
 	@WORKERS=$(WORKERS) test/sanitize/run asan
 
+## check-tsan         unit and end-to-end tests with ThreadSanitizer
+check-tsan: bootstrap-check install-extension
+	@WORKERS=$(WORKERS) test/sanitize/run tsan
+
 ## check-valgrind     unit tests and some end-to-end tests with valgrind's memcheck
 check-valgrind: bootstrap-valgrind install-extension
 	@WORKERS=$(WORKERS) test/sanitize/run valgrind
@@ -236,4 +240,4 @@ help:
 .PHONY: all build $(PROGRAMS) common clients extension install uninstall install-extension \
 	bootstrap bootstrap-demo bootstrap-check bootstrap-valgrind demo \
 	sim fuzz coverage check check-style check-unit check-sim check-fuzz check-sanitize check-regress check-upgrade check-pgtap check-tap check-prometheus check-bench check-e2e \
-	failpoints check-failpoints check-asan check-valgrind check-mutants check-soak soak check-outage chaos chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help
+	failpoints check-failpoints check-asan check-tsan check-valgrind check-mutants check-soak soak check-outage chaos chaos-consumer check-matrix check-compose check-large check-compat bench bench-emit bench-latency bench-outage bench-relay bench-sink dist clean help

@@ -1,5 +1,5 @@
 # flags.mk: compiler flags and where things are built.  BUILD, CC, CFLAGS_EXTRA
-# and SANITIZE (address,undefined) may be given on the command line; with
+# and SANITIZE (address,undefined or thread) may be given on the command line; with
 # SANITIZE give a BUILD of its own.  A relative BUILD is below the top.
 BUILD ?= $(TOP)/build
 ifeq ($(filter /%,$(BUILD)),)
@@ -20,4 +20,8 @@ ifneq ($(SANITIZE),)
 # The sanitizers' own branches make gcc warn of what cannot be; the plain build stays strict.
 CFLAGS += -w -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+ifneq ($(filter thread,$(SANITIZE)),)
+# What librdkafka locks is seen.
+LDFLAGS += -D_GNU_SOURCE $(TOP)/test/sanitize/c11_threads.c
 endif

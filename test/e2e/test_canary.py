@@ -209,7 +209,7 @@ class Crashing:
         section = DATABASE[kind]
         self.environment = {f"{prefix}{section.upper()}_CONNINFO": f"host=127.0.0.1 port=1 user=x password={canary}",
                             f"{prefix}KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", f"{prefix}HTTP_LISTEN": "",
-                            f"{prefix}KAFKA_SASL_PASSWORD": canary, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
+                            f"{prefix}KAFKA_SASL_PASSWORD": canary, **{name: os.environ.get(name, "") for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")},
                             **{prefix + name.replace(".", "_").upper(): value for name, value in options.items()}}
         arguments = [self.program, "run"]
         if kind == "consumer":
