@@ -76,6 +76,30 @@ names_are_those_of_the_contract(void **state)
 	assert_string_equal(ENVELOPE_WAL_HEARTBEAT, "pg_outbox.heartbeat");
 }
 
+/* What a setting may not put beside what an event says of itself. */
+static void
+names_that_are_not_to_be_had(void **state)
+{
+	static const char *const reserved[] = {
+		"id",			"type",	  "outbox-position", "outbox-replayed", "outbox-created-at",
+		"content-type", "ce_id",  "ce_type",		 "ce_source",		"ce_specversion",
+		"ce_subject",	"ce_time"};
+	static const char *const free[] = {"",		 "i",	"idx",	   "Type",
+									   "outbox", "ce_", "ce_data", "traceparent"};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(reserved); i++)
+	{
+		if (!envelope_header_reserved(view_of(reserved[i])))
+			fail_msg("\"%s\" is to be had", reserved[i]);
+	}
+	for (size_t i = 0; i < LENGTH(free); i++)
+	{
+		if (envelope_header_reserved(view_of(free[i])))
+			fail_msg("\"%s\" isn't to be had", free[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -84,6 +108,7 @@ main(void)
 		cmocka_unit_test(refuses_wrong_lengths),
 		cmocka_unit_test(refuses_every_wrong_character),
 		cmocka_unit_test(names_are_those_of_the_contract),
+		cmocka_unit_test(names_that_are_not_to_be_had),
 	};
 
 	return cmocka_run_group_tests_name("envelope", tests, NULL, NULL);

@@ -180,6 +180,7 @@ knows_utf8(void **state)
 		{"\xE2\x82\xAC", 3, 3},
 		{"\xE2\x82", 2, 0},
 		{"\xE2\x82(", 3, 0},
+		{"\xE2\x82\xC0", 3, 0},
 		{"\xED\x9F\xBF", 3, 3},
 		{"\xED\xA0\x80", 3, 0}, /* surrogates */
 		{"\xED\xBF\xBF", 3, 0},

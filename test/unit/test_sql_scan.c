@@ -39,6 +39,7 @@ tokens(void **state)
 	expect("SELECT a.b, c1$ FROM t;", "w:SELECT w:a s:. w:b s:, w:c1$ w:FROM w:t s:;");
 	expect("x->>'y'::int", "w:x s:- s:> s:> t:'y' s:: s:: w:int");
 	expect("1.5e3 $12", "n:1.5e3 p:$12");
+	expect("case when x then y else 'z' END", "w:case w:when w:x w:then w:y w:else t:'z' w:END");
 	expect("gr\xc3\xb6\xc3\x9f"
 		   "e",
 		   "w:gr\xc3\xb6\xc3\x9f"
@@ -58,6 +59,8 @@ strings_hide_what_is_in_them(void **state)
 	expect("$x$ a $$ b $y$ $x$ c", "t:$x$ a $$ b $y$ $x$ w:c");
 	expect("a$b$ c", "w:a$b$ w:c");
 	expect("$ x", "s:$ w:x");
+	expect("$x y", "s:$ w:x w:y");
+	expect("E'a\\", "B:E'a\\");
 }
 
 static void
@@ -66,6 +69,7 @@ comments_are_nothing(void **state)
 	(void) state;
 	expect("a -- b ' c\n d", "w:a w:d");
 	expect("a /* b /* c */ ' */ d", "w:a w:d");
+	expect("a /* 1 / 2 * 3 **/ d", "w:a w:d");
 	expect("a -- to the end", "w:a");
 	expect("a - b / c", "w:a s:- w:b s:/ w:c");
 }

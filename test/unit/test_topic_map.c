@@ -17,6 +17,7 @@ knows_legal_names(void **state)
 	} cases[] = {
 		{"a", true},		 {"outbox.event.Ride_1-x", true},
 		{"...", true},		 {"..a", true},
+		{".a", true},		 {"a.", true},
 		{"", false},		 {".", false},
 		{"..", false},		 {"a b", false},
 		{"a/b", false},		 {"a:b", false},
