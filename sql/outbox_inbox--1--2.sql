@@ -523,11 +523,7 @@ END
 $$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA outbox_inbox FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox_inbox.open_scope(text, text, interval),
-	outbox_inbox.record(text, text, interval, uuid, uuid, uuid[]),
-	outbox_inbox.forget(text, text[]), outbox_inbox.time_of(uuid, text),
-	outbox_inbox.claim(text, interval, text[], text[], uuid[], boolean[], text[], boolean[], text[]),
-	outbox_inbox.rotate(), outbox_inbox.redrive(text, text, integer, bigint) FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA outbox_inbox FROM PUBLIC;
 
 /* Roles of consumers stay roles of consumers. */
 DO $$

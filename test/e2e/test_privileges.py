@@ -9,39 +9,8 @@ from psycopg import errors
 from harness import markdown
 from harness.daemon import run_once
 from harness.paths import TOP
+from harness.roles import Roles, blocks_of
 from harness.wait import until
-
-
-def blocks_of(heading):
-    """The GRANT blocks under a heading, in their order."""
-    with open(os.path.join(TOP, "docs", "sql.md"), encoding="utf-8") as file:
-        section = re.search(rf"(?ms)^## {heading}$(.*?)^## ", file.read()).group(1)
-    return [b for b in markdown.blocks(section) if b.lstrip().startswith("GRANT")]
-
-
-class Roles:
-    """Roles of this test alone, each with the block for the role of that name."""
-
-    def __init__(self, scene):
-        self.scene, self.made = scene, []
-        self.blocks = blocks_of("Privileges")
-
-    def make(self, name, containing, attributes="LOGIN"):
-        block, = [b for b in self.blocks if containing in b]
-        role = f"{self.scene.id}_{name}_{len(self.made)}"
-        documented = set(re.findall(r"\bTO (\w+);", block))
-        assert len(documented) == 1, block
-        self.scene.sql(f"CREATE ROLE {role} {attributes}")
-        self.made.append(role)
-        self.scene.sql(re.sub(rf"\bTO {documented.pop()};", f"TO {role};", block))
-        return role
-
-    def connect(self, role):
-        return self.scene.source.connect(self.scene.database, user=role)
-
-    def finish(self):
-        for role in self.made:
-            self.scene.sql(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
 
 
 @pytest.fixture
