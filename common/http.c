@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "http_clients.h"
+#include "http_door.h"
 #include "http_listen.h"
 #include "http_peer.h"
 #include "loopback.h"
@@ -187,50 +188,20 @@ static void
 on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 			 enum MHD_RequestTerminationCode reason)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	HttpClient *client = info != NULL ? info->socket_context : NULL;
-
 	(void) cls;
 	(void) reason;
 	free(*con_cls);
 	*con_cls = NULL;
-	if (client != NULL)
-		client->since = clock_mono();
+	(void) http_door_served(connection);
 }
 
-/* The library sees the end of the connection, and closes it. */
-static void
-cut_off(HttpServer *server, MonoUsec now)
-{
-	const HttpClient *client;
-
-	while ((client = http_clients_next_to_go(&server->clients, now)) != NULL)
-		shutdown(client->fd, SHUT_RDWR);
-}
-
-/* The library calls this when somebody comes, and when they have gone. */
 static void
 on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	HttpServer *server = cls;
-	const union MHD_ConnectionInfo *info;
-	MonoUsec now;
 
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-	{
-		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		now = clock_mono();
-		*socket_context =
-			info != NULL ? http_clients_add(&server->clients, info->connect_fd, now) : NULL;
-		cut_off(server, now);
-	}
-	else if (*socket_context != NULL)
-	{
-		http_clients_remove(&server->clients, *socket_context);
-		*socket_context = NULL;
-	}
+	http_door_notice(&server->clients, connection, socket_context, code);
 }
 
 static bool
@@ -310,7 +281,7 @@ void
 http_run(HttpServer *server)
 {
 	if (server->clients.count > 0)
-		cut_off(server, clock_mono());
+		http_door_cut_off(&server->clients, clock_mono());
 	MHD_run(server->daemon);
 }
 

@@ -5,7 +5,7 @@
  * A request is read completely, checked, and given to its mode's path while its
  * connection is suspended; a thread of the path resumes it with the result.  So no
  * mode can take the HTTP threads away from the others.  Refuses bodies over
- * BODY_LIMIT, drivers whose id is not that of the body, and reports that a browser sends
+ * BODY_LIMIT, without reading them to their end when they are over BODY_READ_LIMIT, drivers whose id is not that of the body, and reports that a browser sends
  * from a page of another site.
  */
 #include "ingest.h"
@@ -24,8 +24,10 @@
 #include "http_peer.h"
 #include "location.h"
 #include "path.h"
+#include "reject_reason.h"
 
 #define BODY_LIMIT 4096
+#define BODY_READ_LIMIT (64 * 1024)
 #define ANSWER_LIMIT 512
 #define STATE_LIMIT 4096
 #define CONNECTION_LIMIT 8192
@@ -58,6 +60,7 @@ typedef struct IngestRequest
 	struct MHD_Connection *connection;
 	Mode mode;
 	Buffer body;
+	size_t received; /* of the body, kept or not */
 	_Atomic int state;
 } IngestRequest;
 
@@ -124,10 +127,10 @@ answer_result(const IngestRequest *request)
 			return answer_stored(request);
 		case JOB_AWAY:
 			return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-								"what it would be stored in is away");
+								reject_reason_answer(REJECT_AWAY));
 		case JOB_BUSY:
 			return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-								"all connections are in use");
+								reject_reason_answer(REJECT_BUSY));
 		case JOB_INVALID:
 			return answer_error(request->connection, MHD_HTTP_BAD_REQUEST,
 								"the database refused the values");
@@ -207,7 +210,7 @@ submit(Ingest *ingest, IngestRequest *request, const char *driver, size_t driver
 	{
 		ingest->open--;
 		return answer_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-							"the server is stopping");
+							reject_reason_answer(REJECT_STOPPING));
 	}
 	request->ingest = ingest;
 	request->job.done = request_done;
@@ -326,6 +329,9 @@ on_request(void *arg, struct MHD_Connection *connection, const char *path, const
 		return answer_result(request);
 	if (*upload_size > 0)
 	{
+		request->received += *upload_size;
+		if (request->received > BODY_READ_LIMIT)
+			return MHD_NO; /* closes the connection */
 		buffer_append(&request->body, upload, *upload_size);
 		*upload_size = 0;
 		return MHD_YES;

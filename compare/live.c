@@ -2,10 +2,14 @@
  * live.c
  *	  The live page's server: libmicrohttpd with a thread of its own.
  *
- * The snapshots are a ring.  Each browser reads along it at its own pace: when it has all that
+ * Each browser reads along the ring of snapshots at its own pace: when it has all that
  * there is its connection is suspended, and live_publish() resumes it; when it is slower than
- * the ring is long it misses what was overwritten.  One mutex guards ring and browsers;
- * it is held for copying only.
+ * the ring is long it misses what was overwritten.  One mutex guards ring, browsers and the list of
+ * who is connected; it is held for copying only.
+ *
+ * Nobody keeps others out or grows it (http_clients.h): bodies are dropped, and cut off when they are
+ * long; what waits for a browser that doesn't read is small.  One that reads its events has its
+ * time begin anew with each.
  */
 #include "live.h"
 
@@ -15,36 +19,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "buffer.h"
 #include "clock.h"
+#include "http_door.h"
 #include "http_listen.h"
 #include "http_peer.h"
 #include "live_orders.h"
+#include "live_ring.h"
 #include "web.h"
 
-#define RING_SIZE 1200 /* five minutes, with four a second */
 #define TOKEN_HEADER "X-Outbox-Token"
 #define TOKEN_PLACE "{{token}}"
-#define SNAPSHOT_MAX ((size_t) 256 * 1024)
 #define PAGE_MAX ((size_t) 1024 * 1024)
 #define URL_SIZE 300
-#define CONNECTIONS_MAX 64
+#define BODY_MAX ((size_t) 64 * 1024)
+#define UNREAD_BYTES (256 * 1024)
 #define IDLE_SECONDS 15
 #define GOODBYE_USEC USEC_PER_SEC
 
 #define SECURITY_POLICY                                                                            \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src "         \
 	"'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-typedef struct Snapshot
-{
-	uint64_t number;
-	size_t len;
-	char *json; /* one line */
-} Snapshot;
 
 /* A browser that reads /events. */
 typedef struct Browser
@@ -64,8 +63,8 @@ struct Live
 	struct MHD_Daemon *daemon;
 	pthread_mutex_t mutex;
 	pthread_cond_t left; /* a browser went */
-	Snapshot ring[RING_SIZE];
-	uint64_t published; /* the number of the next */
+	LiveRing ring;
+	HttpClients clients;
 	Browser *browsers;
 	bool ending;
 	LiveOrders orders;
@@ -143,34 +142,6 @@ answer_page(Live *live, struct MHD_Connection *connection)
  * events
  * ------------------------------------------------------------------------- */
 
-/* The next snapshot that is still there, as an event; false when it has all. */
-static bool
-next_event(Browser *browser)
-{
-	const Live *live = browser->live;
-	const Snapshot *snapshot;
-
-	/* The number is of another server, which had this address before. */
-	if (browser->wanted > live->published)
-		browser->wanted = 0;
-	if (browser->wanted + RING_SIZE < live->published)
-		browser->wanted = live->published - RING_SIZE;
-	if (browser->wanted >= live->published)
-		return false;
-	snapshot = &live->ring[browser->wanted++ % RING_SIZE];
-	buffer_reset(&browser->event);
-	browser->sent = 0;
-	/* One that found no memory when it was published. */
-	if (snapshot->json == NULL)
-		return true;
-	buffer_printf(&browser->event, "id: %llu\ndata: ", (unsigned long long) snapshot->number);
-	buffer_append(&browser->event, snapshot->json, snapshot->len);
-	buffer_append_str(&browser->event, "\n\n");
-	if (browser->event.failed)
-		buffer_reset(&browser->event);
-	return true;
-}
-
 /* Called by the library when the browser can take more. */
 static ssize_t
 read_events(void *arg, uint64_t position, char *out, size_t max)
@@ -178,12 +149,17 @@ read_events(void *arg, uint64_t position, char *out, size_t max)
 	Browser *browser = arg;
 	Live *live = browser->live;
 	ssize_t given = 0;
+	bool welcome;
 
 	(void) position;
 	pthread_mutex_lock(&live->mutex);
-	while (browser->sent == browser->event.len && next_event(browser))
-		;
-	if (browser->sent < browser->event.len)
+	welcome = http_door_served(browser->connection);
+	while (browser->sent == browser->event.len &&
+		   live_ring_next(&live->ring, &browser->wanted, &browser->event))
+		browser->sent = 0;
+	if (!welcome)
+		given = MHD_CONTENT_READER_END_WITH_ERROR;
+	else if (browser->sent < browser->event.len)
 	{
 		size_t left = browser->event.len - browser->sent;
 
@@ -250,11 +226,11 @@ answer_events(Live *live, struct MHD_Connection *connection)
 	browser->live = live;
 	browser->connection = connection;
 	browser->wanted = first_wanted(connection);
-	buffer_init(&browser->event, SNAPSHOT_MAX + 64);
+	buffer_init(&browser->event, LIVE_EVENT_MAX);
 	buffer_append_str(&browser->event, "retry: 1000\n\n");
 	remember_browser(live, browser);
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SNAPSHOT_MAX / 8, read_events,
-												 browser, forget_browser);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LIVE_SNAPSHOT_MAX / 8,
+												 read_events, browser, forget_browser);
 	if (response == NULL)
 		forget_browser(browser);
 	return queue(connection, MHD_HTTP_OK, response, "text/event-stream");
@@ -322,20 +298,17 @@ static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
 		   const char *version, const char *upload, size_t *upload_size, void **context)
 {
-	static int seen;
 	Live *live = arg;
+	uintptr_t seen = (uintptr_t) *context; /* of the body, and one for the head */
 
 	(void) version;
 	(void) upload;
-	if (*context == NULL)
+	if (seen == 0 || *upload_size > 0)
 	{
-		*context = &seen;
-		return MHD_YES;
-	}
-	if (*upload_size > 0)
-	{
+		seen += seen == 0 ? 1 : *upload_size;
+		*context = (void *) seen;
 		*upload_size = 0;
-		return MHD_YES;
+		return seen <= BODY_MAX ? MHD_YES : MHD_NO; /* which closes the connection */
 	}
 	if (strcmp(method, MHD_HTTP_METHOD_GET) == 0)
 		return get_page(live, connection, path);
@@ -360,31 +333,58 @@ resume_browsers(Live *live)
 	}
 }
 
-/* The copy is one line: between the members of JSON a newline is as good as a blank. */
-static char *
-copy_line(const char *json, size_t len)
-{
-	char *copy = malloc(len + 1);
-
-	if (copy == NULL)
-		return NULL;
-	for (size_t i = 0; i < len; i++)
-		copy[i] = json[i] == '\n' || json[i] == '\r' ? ' ' : json[i];
-	copy[len] = '\0';
-	return copy;
-}
-
 void
 live_publish(Live *live, const char *json, size_t len)
 {
-	Snapshot *snapshot;
-	char *copy = len <= SNAPSHOT_MAX ? copy_line(json, len) : NULL;
-
 	pthread_mutex_lock(&live->mutex);
-	snapshot = &live->ring[live->published % RING_SIZE];
-	free(snapshot->json);
-	*snapshot = (Snapshot){live->published++, len, copy};
+	live_ring_put(&live->ring, json, len);
+	http_door_cut_off(&live->clients, clock_mono());
 	resume_browsers(live);
+	pthread_mutex_unlock(&live->mutex);
+}
+
+/* -------------------------------------------------------------------------
+ * who is connected
+ * ------------------------------------------------------------------------- */
+
+/* The kernel would keep megabytes for one that doesn't read. */
+static void
+keep_little(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const int bytes = UNREAD_BYTES;
+
+	if (info != NULL)
+		setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	Live *live = arg;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		keep_little(connection);
+	pthread_mutex_lock(&live->mutex);
+	http_door_notice(&live->clients, connection, socket_context, code);
+	/* One that has to go may sleep. */
+	if (code == MHD_CONNECTION_NOTIFY_STARTED && live->clients.count == HTTP_CLIENTS_MAX)
+		resume_browsers(live);
+	pthread_mutex_unlock(&live->mutex);
+}
+
+static void
+on_completed(void *arg, struct MHD_Connection *connection, void **context,
+			 enum MHD_RequestTerminationCode code)
+{
+	Live *live = arg;
+
+	(void) code;
+	*context = NULL;
+	pthread_mutex_lock(&live->mutex);
+	(void) http_door_served(connection);
 	pthread_mutex_unlock(&live->mutex);
 }
 
@@ -410,8 +410,10 @@ start_daemon(Live *live, const char *listen_at, Error *error)
 	/* From here on the library owns the socket, whether it starts or not. */
 	live->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, live,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned) CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_SECONDS, MHD_OPTION_END);
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, live,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, live, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned) HTTP_CLIENTS_ROOM, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_SECONDS,
+		MHD_OPTION_END);
 	if (live->daemon == NULL)
 		return error_bug(error, "could not start the live page's server on \"%s\"", listen_at);
 	return true;
@@ -433,6 +435,7 @@ live_start(const LiveConfig *config, Error *error)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&live->left, &attributes);
 	pthread_condattr_destroy(&attributes);
+	http_clients_init(&live->clients);
 	live->takes_orders = config->orders;
 	if (!live_orders_init(&live->orders, error) || !start_daemon(live, config->listen, error))
 	{
@@ -474,8 +477,7 @@ live_stop(Live *live)
 		see_browsers_off(live);
 		MHD_stop_daemon(live->daemon);
 	}
-	for (size_t i = 0; i < RING_SIZE; i++)
-		free(live->ring[i].json);
+	live_ring_free(&live->ring);
 	live_orders_free(&live->orders);
 	pthread_cond_destroy(&live->left);
 	pthread_mutex_destroy(&live->mutex);

@@ -5,9 +5,11 @@ import http.client
 import os
 import re
 import signal
+import socket
 
 import pytest
 
+from harness.attack import Attack, seconds_for, talk
 from harness.comparison import Comparison
 from harness.wait import until
 
@@ -117,6 +119,75 @@ def test_by_hand_before_the_plan(base, reap):
     assert by_hand["text"] == "crash target, by hand" and by_hand["from_s"] < 3 and by_hand["until_s"] > 8
     assert all(expected["held"] for expected in played["expectations"]) and not played["passed"]
     assert "NEVER CAME  crash target" in run.log()
+
+
+def memory_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+def deaf_reader(port):
+    """Asks for the events, and never reads one."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    client.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return client
+
+
+def events(port):
+    """What comes at once; who is pushed out before his turn comes again, as a browser does."""
+    said = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 10) as reader:
+            reader.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            reader.settimeout(1)
+            while piece := reader.recv(1 << 16):
+                said += piece
+    except OSError:
+        pass
+    return said
+
+
+@pytest.mark.slow
+def test_clients_that_want_no_answer(base, reap, seed):
+    """Beside them the page is there, its events come, an order is done, and the run is whole."""
+    run = Comparison(base, "compare-attacked", reap, "--live=127.0.0.1:0", "--rate=20", "--paths=outbox", command="serve")
+    run.wait_log("live      http://")
+    url = re.search(r"live +(http://127\.0\.0\.1:\d+/)", run.log()).group(1)
+    port = int(url.rstrip("/").rsplit(":", 1)[1])
+    run.wait_log("s calm ", 90)
+    before = memory_kb(run.process.pid)
+    deaf = [deaf_reader(port) for _ in range(100)]
+    attack = Attack(port, seed, slow=100).start()
+    slowest = 0
+    try:
+        for number in range(15):
+            answers = []
+            slowest = max(slowest, seconds_for(lambda answers=answers: answers.append(ask(url, "GET", "/", Connection="close"))))
+            assert answers[0][0] == 200
+            for headers in ("Host: evil.example\r\nOrigin: http://evil.example\r\n", f"Host: 127.0.0.1:{port}\r\nOrigin: https://evil.example\r\n"):
+                answer = talk(port, f"POST /crash/relay HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+                assert answer.startswith(b"HTTP/1.1 403 "), answer
+            if number == 5:
+                token = re.search(r'name="token" content="([0-9a-f]{32})"', answers[0][1]).group(1)
+                assert ask(url, "POST", "/crash/relay", **{"X-Outbox-Token": token})[0] == 202
+                until(lambda: b'"faults":["crash relay, by hand"]' in events(port), "the relay is down", 30)
+            if number == 10:
+                assert ask(url, "POST", "/restore/relay", **{"X-Outbox-Token": token})[0] == 202
+            until(lambda: events(port).count(b"\ndata: ") > number, "what was comes at once", 10)
+        attack.check()
+    finally:
+        attack.stop()
+        for client in deaf:
+            client.close()
+    assert slowest < 5 and attack.cut > 100, (slowest, attack.cut)
+    assert memory_kb(run.process.pid) - before < 60 * 1024
+    run.process.send_signal(signal.SIGINT)
+    run.finish(0)
+    (scenario,) = run.report()["scenarios"]
+    assert [fault["text"] for fault in scenario["runs"][0]["faults"]] == ["crash relay, by hand"]
+    assert scenario["runs"][0]["passed"]
 
 
 def check_looks(browser):

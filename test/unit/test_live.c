@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -296,6 +297,145 @@ the_end_arrives(void **state)
 	close(fd);
 }
 
+/* -------------------------------------------------------------------------
+ * clients as nobody wants them
+ * ------------------------------------------------------------------------- */
+
+#define SLOW 40 /* fewer than there is room for, again and again */
+
+/* However it is cut off. */
+static void
+await_end(int fd)
+{
+	ssize_t got;
+
+	while ((got = recv(fd, answer, ANSWER_MAX, 0)) > 0)
+		;
+	assert_true(got == 0 || errno == ECONNRESET);
+	close(fd);
+}
+
+/* Who comes last is heard, who has been at it for longest goes; one that reads its events stays. */
+static void
+slow_clients_keep_nobody_out(void **state)
+{
+	static const char half[] = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
+	Live *live = start(true);
+	int reader = send_request(live, "GET", "/events", HERE);
+	int fds[10 * SLOW];
+
+	(void) state;
+	for (int i = 0; i < (int) LENGTH(fds); i++)
+	{
+		char event[32];
+
+		fds[i] = connect_to(live);
+		assert_int_equal(send(fds[i], half, sizeof(half) - 1, MSG_NOSIGNAL), sizeof(half) - 1);
+		if (i % SLOW > 0)
+			continue;
+		publish(live, i);
+		snprintf(event, sizeof(event), "{\"n\": %d}", i);
+		read_until(reader, event);
+	}
+	assert_int_equal(ask(live, "GET", "/", HERE), 200);
+	for (int i = 0; i < (int) LENGTH(fds) - 64; i++)
+		await_end(fds[i]);
+	publish(live, 4711);
+	read_until(reader, "{\"n\": 4711}");
+	close(reader);
+	for (int i = (int) LENGTH(fds) - 64; i < (int) LENGTH(fds); i++)
+		close(fds[i]);
+	live_stop(live);
+}
+
+/* They keep neither the one that publishes nor those that ask waiting, and not the end. */
+static void
+browsers_that_never_read(void **state)
+{
+	Live *live = start(true);
+	char *large = malloc(100000);
+	const int little = 4096;
+	int fds[100];
+
+	(void) state;
+	memset(large, 'x', 100000);
+	for (size_t i = 0; i < LENGTH(fds); i++)
+	{
+		fds[i] = send_request(live, "GET", "/events", HERE);
+		setsockopt(fds[i], SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+	}
+	for (int i = 0; i < 100; i++)
+		live_publish(live, large, 100000);
+	assert_int_equal(ask(live, "GET", "/", HERE), 200);
+	/* The first were asleep when others came, and didn't stay for that. */
+	await_end(fds[0]);
+	live_stop(live);
+	for (size_t i = 1; i < LENGTH(fds); i++)
+		close(fds[i]);
+	free(large);
+}
+
+/* Nobody reads them, and an order whose body has no end isn't one. */
+static void
+bodies_have_an_end(void **state)
+{
+	static const char chunk[] = "1000\r\n";
+	static char bytes[4096 + 2];
+	Live *live = start(true);
+	LiveCommand command;
+	char head[512];
+	ssize_t sent;
+	int fd;
+
+	(void) state;
+	find_token(live);
+	memset(bytes, 'x', 4096);
+	memcpy(bytes + 4096, "\r\n", 2);
+	fd = connect_to(live);
+	snprintf(head, sizeof(head),
+			 "POST /crash/target HTTP/1.1\r\n" HERE "%sTransfer-Encoding: chunked\r\n\r\n", token);
+	sent = send(fd, head, strlen(head), MSG_NOSIGNAL);
+	while (sent > 0)
+		sent = send(fd, chunk, sizeof(chunk) - 1, MSG_NOSIGNAL) > 0
+				   ? send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL)
+				   : -1;
+	await_end(fd);
+	assert_false(live_command(live, &command));
+	/* One that ends is read over. */
+	snprintf(head, sizeof(head), HERE "%sContent-Length: 5\r\n", token);
+	fd = send_request(live, "POST", "/crash/target", head);
+	assert_int_equal(send(fd, "hello", 5, MSG_NOSIGNAL), 5);
+	read_until(fd, NULL);
+	close(fd);
+	assert_memory_equal(answer, "HTTP/1.1 202 ", 13);
+	assert_true(live_command(live, &command));
+	live_stop(live);
+}
+
+static void
+heads_have_an_end(void **state)
+{
+	static const char *const starts[] = {"GET /", "GET / HTTP/1.1\r\n" HERE "X-Large: ",
+										 "GET / HTTP/1.1\r\n" HERE "Content-Length: -1\r\n\r\n",
+										 "\x16\x03\x01\x02"};
+	static char rest[300000];
+	Live *live = start(true);
+
+	(void) state;
+	memset(rest, 'x', sizeof(rest));
+	for (size_t i = 0; i < LENGTH(starts); i++)
+	{
+		int fd = connect_to(live);
+
+		assert_true(send(fd, starts[i], strlen(starts[i]), MSG_NOSIGNAL) > 0);
+		while (send(fd, rest, sizeof(rest), MSG_NOSIGNAL) > 0)
+			;
+		await_end(fd);
+		assert_int_equal(ask(live, "GET", "/", HERE), 200);
+	}
+	live_stop(live);
+}
+
 static void
 addresses_that_are_none(void **state)
 {
@@ -327,10 +467,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(orders_of_the_page),  cmocka_unit_test(orders_of_others),
-		cmocka_unit_test(orders_have_a_limit), cmocka_unit_test(a_page_that_only_shows),
-		cmocka_unit_test(late_and_early),	   cmocka_unit_test(the_ring_forgets),
-		cmocka_unit_test(the_end_arrives),	   cmocka_unit_test(addresses_that_are_none),
+		cmocka_unit_test(orders_of_the_page),		cmocka_unit_test(orders_of_others),
+		cmocka_unit_test(orders_have_a_limit),		cmocka_unit_test(a_page_that_only_shows),
+		cmocka_unit_test(late_and_early),			cmocka_unit_test(the_ring_forgets),
+		cmocka_unit_test(the_end_arrives),			cmocka_unit_test(slow_clients_keep_nobody_out),
+		cmocka_unit_test(browsers_that_never_read), cmocka_unit_test(bodies_have_an_end),
+		cmocka_unit_test(heads_have_an_end),		cmocka_unit_test(addresses_that_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
