@@ -146,36 +146,18 @@ inventory_judge(InventoryReport *report, const Scenario *scenario)
  * ------------------------------------------------------------------------- */
 
 static void
-print_ms(double ms, FILE *out)
-{
-	if (ms < 0)
-		fprintf(out, "%9s", "-");
-	else
-		fprintf(out, "%9.1f", ms);
-}
-
-static void
 print_path(const ShopPathResult *result, ShopPath path, FILE *out)
 {
 	const LedgerTotals *totals = &result->services[0].totals;
+	char text[REPORT_TEXT_SIZE];
 
 	fprintf(out, "  %-16s%8llu%9llu%9llu%9llu%9llu%9llu%9llu", shop_path_name(path),
 			(unsigned long long) totals->offered, (unsigned long long) totals->accepted,
 			(unsigned long long) totals->rejected, (unsigned long long) totals->unknown,
 			(unsigned long long) totals->durable, (unsigned long long) result->everywhere,
 			(unsigned long long) result->partial);
-	print_ms(result->latency.p50_ms, out);
-	print_ms(result->latency.p99_ms, out);
-	fputc('\n', out);
-}
-
-static void
-print_seconds(double s, FILE *out)
-{
-	if (s < 0)
-		fprintf(out, "%9s", "-");
-	else
-		fprintf(out, "%8.1fs", s);
+	fprintf(out, "%9s", report_ms(result->latency.p50_ms, text));
+	fprintf(out, "%9s\n", report_ms(result->latency.p99_ms, text));
 }
 
 static void
@@ -183,6 +165,7 @@ print_service(const ServiceResult *result, ShopPath path, Service service, FILE 
 {
 	const LedgerTotals *totals = &result->totals;
 	char name[40];
+	char text[REPORT_TEXT_SIZE];
 
 	snprintf(name, sizeof(name), "%s %s", shop_path_name(path), service_name(service));
 	fprintf(out, "  %-22s%8llu%7llu%7llu%7llu%7llu%7llu%7llu", name,
@@ -190,9 +173,8 @@ print_service(const ServiceResult *result, ShopPath path, Service service, FILE 
 			(unsigned long long) totals->pending, (unsigned long long) totals->duplicates,
 			(unsigned long long) totals->order_violations, (unsigned long long) totals->invented,
 			(unsigned long long) result->different);
-	print_seconds(result->lag.max_s, out);
-	print_seconds(result->drain_s, out);
-	fputc('\n', out);
+	fprintf(out, "%9s", report_seconds(result->lag.max_s, "-", text));
+	fprintf(out, "%9s\n", report_seconds(result->drain_s, "-", text));
 }
 
 static void

@@ -109,6 +109,13 @@ record(Load *load, Mode mode, uint32_t number, Outcome outcome, int http_status,
 		counters->unknown++;
 }
 
+static void
+reject(Load *load, Mode mode, uint32_t number, int http_status, RejectReason reason, MonoUsec now)
+{
+	load->counters[mode].reasons[reason]++;
+	record(load, mode, number, OUTCOME_REJECTED, http_status, now);
+}
+
 /* Makes epoll watch for what the client waits for; a closed descriptor is forgotten by itself. */
 static void
 watch(Load *load, Mode mode, LoadClient *client)
@@ -138,11 +145,13 @@ settle(Load *load, Mode mode, LoadClient *client, ClientResult result, int statu
 		return;
 	client->active = false;
 	load->active--;
-	if (result == CLIENT_ANSWERED)
+	if (result == CLIENT_ANSWERED && load_outcome(status) != OUTCOME_REJECTED)
 		record(load, mode, client->number, load_outcome(status), status, now);
+	else if (result == CLIENT_ANSWERED || result == CLIENT_NOT_SENT)
+		reject(load, mode, client->number, status,
+			   reject_reason_of(status, client->http.answer, client->http.received), now);
 	else
-		record(load, mode, client->number,
-			   result == CLIENT_NOT_SENT ? OUTCOME_REJECTED : OUTCOME_UNKNOWN, 0, now);
+		record(load, mode, client->number, OUTCOME_UNKNOWN, 0, now);
 }
 
 /* One that is connected and idle if there is one, else one that is not connected. */
@@ -192,7 +201,7 @@ offer(Load *load, Mode mode, uint32_t number, LocationReport *report)
 	load->counters[mode].offered++;
 	if (client == NULL)
 	{
-		record(load, mode, number, OUTCOME_REJECTED, 0, clock_mono());
+		reject(load, mode, number, 0, REJECT_NO_CLIENT, clock_mono());
 		return;
 	}
 	if (!client->made)

@@ -19,6 +19,7 @@
 #include "error.h"
 #include "ledger.h"
 #include "mode.h"
+#include "reject_reason.h"
 #include "schedule.h"
 
 typedef struct LoadConfig
@@ -52,6 +53,7 @@ typedef struct LoadCounters
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t rejected;
 	_Atomic uint64_t unknown;
+	_Atomic uint64_t reasons[REJECT_REASONS]; /* of the rejected */
 	_Atomic uint64_t latencies[LOAD_BUCKETS];
 } LoadCounters;
 

@@ -6,6 +6,7 @@
 #define OUTBOX_COMPARE_PATH_RESULT_H
 
 #include "ledger.h"
+#include "reject_reason.h"
 
 #define NOT_DRAINED (-1.0)
 #define NOT_SEEN (-1.0)
@@ -34,6 +35,7 @@ typedef struct PathFreshness
 typedef struct PathResult
 {
 	LedgerTotals totals;
+	uint64_t rejected_because[REJECT_REASONS];
 	PathLatency latency;
 	PathFreshness freshness;
 	double drain_s;	   /* from the last restoration until all that had been accepted by then was

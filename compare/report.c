@@ -186,28 +186,29 @@ append_percent(Buffer *line, uint64_t count, uint64_t of)
 	buffer_printf(line, "%8.1f%%", percent);
 }
 
-static void
-append_ms(Buffer *line, double ms)
+const char *
+report_ms(double ms, char *text)
 {
 	if (ms < 0)
-		buffer_printf(line, "%8s", "-");
-	else
-		buffer_printf(line, "%8.1f", ms);
+		return "-";
+	snprintf(text, REPORT_TEXT_SIZE, "%.1f", ms);
+	return text;
 }
 
-static void
-append_seconds(Buffer *line, double s)
+const char *
+report_seconds(double s, const char *never, char *text)
 {
 	if (s < 0)
-		buffer_printf(line, "%8s", "never");
-	else
-		buffer_printf(line, "%7.1fs", s);
+		return never;
+	snprintf(text, REPORT_TEXT_SIZE, "%.1fs", s);
+	return text;
 }
 
 static void
 print_path(const PathResult *result, Mode mode, FILE *out)
 {
 	const LedgerTotals *totals = &result->totals;
+	char text[REPORT_TEXT_SIZE];
 	Buffer line;
 
 	buffer_init(&line, LINE_LIMIT);
@@ -220,11 +221,33 @@ print_path(const PathResult *result, Mode mode, FILE *out)
 				  (unsigned long long) totals->pending, (unsigned long long) totals->duplicates,
 				  (unsigned long long) totals->order_violations,
 				  (unsigned long long) totals->invented);
-	append_ms(&line, result->latency.p50_ms);
-	append_ms(&line, result->latency.p99_ms);
-	append_seconds(&line, result->drain_s);
+	buffer_printf(&line, "%8s", report_ms(result->latency.p50_ms, text));
+	buffer_printf(&line, "%8s", report_ms(result->latency.p99_ms, text));
+	buffer_printf(&line, "%8s", report_seconds(result->drain_s, "never", text));
 	print_line(out, &line);
 	buffer_free(&line);
+}
+
+/* "direct rejected: 120 times what it would be stored in was away" */
+static void
+print_reasons(const PathResult *result, Mode mode, FILE *out)
+{
+	const char *before = " rejected: ";
+
+	if (result->totals.rejected == 0)
+		return;
+	fprintf(out, "  %s", mode_name(mode));
+	for (int reason = 0; reason < REJECT_REASONS; reason++)
+	{
+		uint64_t count = result->rejected_because[reason];
+
+		if (count == 0)
+			continue;
+		fprintf(out, "%s%llu time%s %s", before, (unsigned long long) count, count == 1 ? "" : "s",
+				reject_reason_words((RejectReason) reason));
+		before = ", ";
+	}
+	fputc('\n', out);
 }
 
 void
@@ -279,6 +302,11 @@ report_print_run(const RunReport *report, const bool *modes, FILE *out)
 	{
 		if (modes[mode])
 			print_path(&report->paths[mode], (Mode) mode, out);
+	}
+	for (int mode = 0; mode < MODE_COUNT; mode++)
+	{
+		if (modes[mode])
+			print_reasons(&report->paths[mode], (Mode) mode, out);
 	}
 	report_print_faults(report->faults, report->fault_count, out);
 	for (int i = 0; i < report->verdict.count; i++)

@@ -64,6 +64,11 @@ typedef struct RunEnd
 /* Whether all that was to fail did fail. */
 extern bool report_faults_came(const FaultReport *faults, int count);
 
+/* As they stand in the tables; below 0 it never was. */
+#define REPORT_TEXT_SIZE 32
+extern const char *report_ms(double ms, char *text);
+extern const char *report_seconds(double s, const char *never, char *text);
+
 extern void report_print_failed(const char *who, const Judged *judged, FILE *out);
 extern void report_print_faults(const FaultReport *faults, int count, FILE *out);
 extern void report_print_end(const RunEnd *end, FILE *out);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reject_reason.h"
 #include "report_chart.h"
 #include "report_words.h"
 
@@ -180,6 +181,31 @@ write_closes(Buffer *out, const json_t *report, const json_t *run)
 	buffer_append_str(out, "</tr>\n");
 }
 
+/* "Direct rejected: 120 times what it would be stored in was away." */
+static void
+write_reasons(Buffer *out, const json_t *path, json_t *reasons)
+{
+	const char *before = " rejected: ";
+	const char *name;
+	json_t *count;
+	char word[WORD_SIZE];
+
+	if (json_object_size(reasons) == 0)
+		return;
+	buffer_append_str(out, "<p class=\"reasons\">");
+	html_text(out, report_string(path, "title"));
+	json_object_foreach(reasons, name, count)
+	{
+		const char *words = reject_reason_words_of(name);
+
+		buffer_printf(out, "%s%s time%s ", before, word_count(report_value(count), word),
+					  report_value(count) == 1 ? "" : "s");
+		html_text(out, words != NULL ? words : name);
+		before = ", ";
+	}
+	buffer_append_str(out, ".</p>\n");
+}
+
 void
 report_html_ledger(Buffer *out, const json_t *report, const json_t *run)
 {
@@ -191,6 +217,8 @@ report_html_ledger(Buffer *out, const json_t *report, const json_t *run)
 	static const Account freshness[] = {{"p50", "age on arrival, p50"},
 										{"p99", "age on arrival, p99"},
 										{"max", "age on arrival, worst"}};
+	const json_t *path;
+	size_t path_number;
 
 	begin_paths_table(out, report, run, "ledger",
 					  "The books: offered = accepted + rejected + unknown; "
@@ -206,6 +234,9 @@ report_html_ledger(Buffer *out, const json_t *report, const json_t *run)
 		write_paths_row(out, report, run, "freshness_s", &freshness[i], word_seconds);
 	buffer_append_str(out, "</tbody>");
 	html_table_end(out);
+	json_array_foreach(json_object_get(report, "paths"), path_number, path) write_reasons(
+		out, path,
+		json_object_get(report_run_path(run, report_string(path, "name")), "rejected_because"));
 }
 
 /* -------------------------------------------------------------------------

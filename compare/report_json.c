@@ -57,12 +57,28 @@ set_counts(json_t *path, const LedgerTotals *totals)
 	json_object_set_new(path, "closes", json_boolean(totals->closes));
 }
 
+/* Those that happened. */
+static json_t *
+reasons_object(const uint64_t *counts)
+{
+	json_t *reasons = json_object();
+
+	for (int reason = 0; reason < REJECT_REASONS; reason++)
+	{
+		if (counts[reason] > 0)
+			json_object_set_new(reasons, reject_reason_name((RejectReason) reason),
+								json_integer((json_int_t) counts[reason]));
+	}
+	return reasons;
+}
+
 static json_t *
 path_object(const PathResult *result)
 {
 	json_t *path = json_object();
 
 	set_counts(path, &result->totals);
+	json_object_set_new(path, "rejected_because", reasons_object(result->rejected_because));
 	json_object_set_new(path, "rates",
 						json_pack("{s:o, s:o, s:o}", "accepted",
 								  rounded(path_accepted_percent(result)), "durable",

@@ -15,6 +15,7 @@
  *		 "faults": [{"text","from_s","until_s"}],					as they happened
  *		 "expectations": [{"path","text","unit","measured","held"}],
  *		 "paths": {"<name>": {counts of the ledger, "closes", "rates": {"accepted","durable","visible"},
+ *		   "rejected_because": {"away","busy","stopping","invalid","app_away","no_client","other": those that happened},
  *		   "latency_ms": {"p50","p90","p99","p999","max"}, "drain_s", "recovery_s",
  *		   "freshness_s": {"p50","p99","max"}}},
  *		 "cost": {"cpu_s": {"<part>": …}, "wal_bytes": {"source","target"}},

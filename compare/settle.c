@@ -46,8 +46,13 @@ visible_at(const Settling *settling, uint32_t number)
 static bool
 agrees(const LoadCounters *counters, const LedgerTotals *totals)
 {
-	return counters->offered == totals->offered && counters->accepted == totals->accepted &&
-		   counters->rejected == totals->rejected && counters->unknown == totals->unknown;
+	uint64_t explained = 0;
+
+	for (int reason = 0; reason < REJECT_REASONS; reason++)
+		explained += counters->reasons[reason];
+	return counters->rejected == explained && counters->offered == totals->offered &&
+		   counters->accepted == totals->accepted && counters->rejected == totals->rejected &&
+		   counters->unknown == totals->unknown;
 }
 
 static bool
@@ -163,6 +168,8 @@ settle_path(const SettleInput *input, Mode mode, PathResult *result, int64_t *vi
 		fill_freshness(&settling, &result->freshness, visible_usec);
 		result->drain_s = drain_of(&settling);
 		result->recovery_s = recovery_of(&settling);
+		for (int reason = 0; reason < REJECT_REASONS; reason++)
+			result->rejected_because[reason] = load_counters(input->load, mode)->reasons[reason];
 		done = true;
 	}
 	ledger_free(settling.ledger);

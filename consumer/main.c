@@ -85,6 +85,7 @@ static int
 report(const Error *error)
 {
 	log_error(LOG_LEVEL_ERROR, error, NULL);
+	/* What may pass ends a command, which tries once, with 1: the caller may try again. */
 	return error->error_class == ERROR_CLASS_PERMANENT ? error->exit_code : EXIT_BUG;
 }
 

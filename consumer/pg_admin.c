@@ -25,11 +25,19 @@ static const char inbox_sql_2[] =
 
 #define INBOX_LAYOUT 2
 
+/* The data, or a state of the server that somebody has to change: it would be so the next time. */
+static bool
+stays(const TargetFailure *failure)
+{
+	return failure->failure == FAILURE_DATA || strcmp(failure->error.sqlstate, "53400") == 0 ||
+		   strcmp(failure->error.sqlstate, "55000") == 0;
+}
+
 bool
 pg_admin_error(const TargetFailure *failure, Error *error)
 {
 	*error = failure->error;
-	if (error->error_class == ERROR_CLASS_TRANSIENT)
+	if (error->error_class == ERROR_CLASS_TRANSIENT && stays(failure))
 	{
 		error->error_class = ERROR_CLASS_PERMANENT;
 		error->exit_code = EXIT_SERVER;

@@ -31,7 +31,10 @@ extern MUST_CHECK bool pg_admin_check(const char *conninfo, int64_t timeout_usec
 /* For pg_redrive.c: a session in the target; NULL with the Error filled. */
 extern MUST_CHECK struct pg_conn *pg_admin_connect(const char *conninfo, int64_t timeout_usec,
 												   Error *error);
-/* A peer that is away is an error here: somebody is waiting for the answer.  Returns false. */
+/*
+ * The error of a command that tries once: transient when it may pass, as that of a target that is away, and otherwise
+ * with its exit status.  Returns false.
+ */
 extern bool pg_admin_error(const TargetFailure *failure, Error *error);
 
 #endif

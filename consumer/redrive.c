@@ -243,12 +243,6 @@ redrive_run(const ConsumerConfig *config, Handlers *handlers, FILE *out, Error *
 	pg_redrive_close(redrive.target);
 	batch_free(&redrive.batch);
 	free(redrive.headers);
-	/* What was in the way before says which peer or setting it was. */
-	if (!ok && error->error_class == ERROR_CLASS_TRANSIENT)
-	{
-		error->error_class = ERROR_CLASS_PERMANENT;
-		error->exit_code = EXIT_SERVER;
-	}
 	if (!ok || redrive.left == 0)
 		return ok;
 	error_clear(error);

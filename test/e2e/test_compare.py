@@ -2,6 +2,7 @@
 target, what it refuses, and that it mends what it broke and leaves nothing behind.
 """
 import os
+import re
 import signal
 import subprocess
 import time
@@ -55,9 +56,12 @@ def test_verdict_and_report(compare):
     for name, path in paths.items():
         assert path["closes"]
         assert path["offered"] == path["accepted"] + path["rejected"] + path["unknown"]
+        assert sum(path["rejected_because"].values()) == path["rejected"]
         for what in ("offered", "accepted", "rejected", "unknown"):
             total = sum(row["paths"][name][what] for row in played["timeline"])
             assert total == path[what], (name, what)
+    assert set(direct["rejected_because"]) <= {"away", "busy"} and direct["rejected_because"]["away"] > 0
+    assert re.search(r"\n  direct rejected: [^\n]*times what it would be stored in was away", run.log())
     breaker = [row["breaker"] for row in played["timeline"]]
     assert breaker[2] == "closed" and breaker[-1] == "closed"
     assert breaker.index("open") < breaker.index("half_open")

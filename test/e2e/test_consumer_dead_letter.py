@@ -407,7 +407,7 @@ def test_redrive_has_bad_luck(stage, exits):
         END $$;
         CREATE TRIGGER collide BEFORE INSERT ON applied FOR EACH ROW EXECUTE FUNCTION collide()""")
     command = redrive(stage, **{"retry.attempts": "2"})
-    assert command.status == exits["EXIT_SERVER"] and "a deadlock" in command.output, command
+    assert command.status == exits["EXIT_BUG"] and "a deadlock" in command.output, command
     assert rows(stage, "redriven_at") == [(None,)]
     command = redrive(stage)
     assert command.status == 0 and "applied: 1," in command.output, command

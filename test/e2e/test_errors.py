@@ -4,7 +4,9 @@ import subprocess
 
 import pytest
 
+from harness.daemon import run_once
 from harness.paths import pg_bin
+from harness.ports import free_port
 from harness.wait import until
 
 
@@ -127,6 +129,21 @@ def test_a_privilege_is_missing(scene, role, exits, take):
     scene.emit("t", "k")
     assert relay.wait_exit(40) == exits["EXIT_PERMISSION"], relay.log()
     assert len(relay.problems()) == 1, relay.problems()
+
+
+@pytest.mark.parametrize("program, setting, away, commands", [
+    ("relay", "postgres.conninfo", "host=127.0.0.1 port={port} dbname=x", ["init", "status", "peek", "verify", "repartition", "teardown"]),
+    ("consumer", "target.conninfo", "host=127.0.0.1 port={port} dbname=x", ["init", "check", "redrive"]),
+    ("consumer", "kafka.bootstrap.servers", "127.0.0.1:{port}", ["check"]),
+])
+def test_a_command_whose_server_is_away_may_be_run_again(scene, exits, program, setting, away, commands):
+    """Both programs end alike: with 1, and the class that says so."""
+    scene.apply_all("t")
+    make = {"relay": scene.relay, "consumer": scene.consumer}[program]
+    for command in commands:
+        done = run_once(make(command, command=(command,), **{setting: away.format(port=free_port())}), 60)
+        assert done.status == exits["EXIT_BUG"], (command, done)
+        assert re.search(r'"class": ?"transient"', done.output), (command, done)
 
 
 def test_wal_level_is_too_low(make_scene, own, broker, exits):

@@ -143,6 +143,21 @@ def test_books_and_percentiles(page, report):
     assert compared > 500
 
 
+def test_why_requests_were_rejected(page, report):
+    """A line for each path and run that rejected any, with every number."""
+    found = page.run("return [...document.querySelectorAll('section.scenario p.reasons')].map(line => line.textContent)")
+    expected = []
+    words = {"busy": "all connections of the application's pool were in use", "away": "what it would be stored in was away"}
+    for scenario in report["scenarios"]:
+        for run in scenario["runs"]:
+            for path in report["paths"]:
+                because = run["paths"].get(path["name"], {}).get("rejected_because")
+                if because:
+                    told = [f"{count:,} time{'' if count == 1 else 's'} {words[reason]}" for reason, count in because.items()]
+                    expected.append(f"{path['title']} rejected: {', '.join(told)}.")
+    assert len(expected) > 5 and found == expected
+
+
 def test_expectations(page, report):
     """Each with what was measured, and whether it held."""
     runs = page.run("""

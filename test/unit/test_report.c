@@ -295,6 +295,7 @@ json_members(void **state)
 	outbox->totals = (LedgerTotals){.offered = 1, .accepted = 2, .lost = 7};
 	outbox->latency = (PathLatency){1.25, 2, 2.5, 3, 3.75};
 	outbox->drain_s = NOT_DRAINED;
+	outbox->rejected_because[REJECT_NO_CLIENT] = 5;
 	report->seed = 3;
 	report->repeat = 2;
 	report->fault_count = 1;
@@ -337,6 +338,9 @@ json_members(void **state)
 	assert_true(json_real_value(member(run, "paths/outbox/rates/accepted")) == 200);
 	assert_true(json_real_value(member(run, "paths/outbox/latency_ms/p99")) == 2.5);
 	assert_true(json_is_null(member(run, "paths/outbox/drain_s")));
+	assert_int_equal(json_object_size(member(run, "paths/outbox/rejected_because")), 1);
+	assert_int_equal(json_integer_value(member(run, "paths/outbox/rejected_because/no_client")), 5);
+	assert_int_equal(json_object_size(member(run, "paths/direct/rejected_because")), 0);
 	assert_true(json_is_null(member(run, "paths/outbox/freshness_s")));
 	assert_true(json_is_null(member(run, "cost/wal_bytes/source")));
 	assert_true(json_is_real(member(run, "cost/cpu_s/relay")));
@@ -365,7 +369,9 @@ table_lines(void **state)
 	(void) state;
 	totals->offered = 100000;
 	totals->accepted = 99999;
-	totals->rejected = 1;
+	totals->rejected = 3;
+	report->paths[MODE_OUTBOX].rejected_because[REJECT_AWAY] = 2;
+	report->paths[MODE_OUTBOX].rejected_because[REJECT_BUSY] = 1;
 	totals->lost = 4711;
 	assert_non_null(out);
 	report_judge(report, &scenario, modes);
@@ -374,6 +380,9 @@ table_lines(void **state)
 	assert_non_null(strstr(text, " 99.9%"));
 	assert_non_null(strstr(text, " 0.1%"));
 	assert_non_null(strstr(text, "NOT HELD  outbox: lost = 0; it was 4711\n"));
+	assert_non_null(strstr(text,
+						   "\n  outbox rejected: 2 times what it would be stored in was away, "
+						   "1 time all connections of the application's pool were in use\n"));
 	assert_non_null(strstr(text, "FAIL: 1 of 2"));
 	assert_null(strstr(text, "direct"));
 	assert_null(strstr(text, " \n"));

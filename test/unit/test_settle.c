@@ -75,6 +75,8 @@ load_counters(const Load *load, Mode mode)
 		counters.unknown += records[n].outcome == OUTCOME_UNKNOWN;
 	}
 	counters.accepted -= uncounted;
+	counters.reasons[REJECT_BUSY] = counters.rejected > 0;
+	counters.reasons[REJECT_AWAY] = counters.rejected - counters.reasons[REJECT_BUSY];
 	return &counters;
 }
 

@@ -106,6 +106,8 @@ class Path:
         return dict(
             counts, duplicates=0, pending=pending, invented=0, closes=True,
             unknown_stored=min(counts["unknown"], 2), unknown_missing=min(counts["unknown"], 1),
+            rejected_because={reason: count for reason, count in (("busy", min(counts["rejected"], 1)),
+                                                                  ("away", max(counts["rejected"] - 1, 0))) if count > 0},
             durable=counts["accepted"], accepted_in_target=counts["in_target"],
             rates={"accepted": round(100 * counts["accepted"] / offered, 3),
                    "durable": round(100 * counts["accepted"] / offered, 3),
