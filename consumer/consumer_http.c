@@ -113,12 +113,14 @@ write_status(const Consumer *consumer, Buffer *out)
 	buffer_append_json_string(out, view_of(consumer_server(consumer)));
 	buffer_printf(out,
 				  ",\"connections\":%d,\"waiting\":%zu,\"received\":%llu,\"applied\":%llu,"
-				  "\"duplicates\":%llu,"
+				  "\"duplicates\":%llu,\"dead_lettered\":%llu,\"dead_letter_waiting\":%s,"
 				  "\"batches\":%llu,\"lag_seconds\":",
 				  consumer_connections(consumer), consumer_waiting(consumer),
 				  (unsigned long long) consumer->stats.received,
 				  (unsigned long long) consumer->stats.applied,
 				  (unsigned long long) consumer->stats.duplicates,
+				  (unsigned long long) consumer_dead_letters(consumer),
+				  consumer_any_letter_waits(consumer) ? "true" : "false",
 				  (unsigned long long) consumer->stats.batches);
 	if (seconds >= 0)
 		buffer_printf(out, "%.3f", seconds);

@@ -145,6 +145,9 @@ extern size_t consumer_letter_before(Lane *lane, size_t count);
 extern void consumer_letter_step(Lane *lane);
 /* Nothing is applied in the lane until it has a place. */
 extern bool consumer_letter_waits(const Lane *lane);
+/* Those of this process, and whether one has no place yet. */
+extern uint64_t consumer_dead_letters(const Consumer *consumer);
+extern bool consumer_any_letter_waits(const Consumer *consumer);
 /* When it is tried again; MONO_NEVER: an answer comes. */
 extern MonoUsec consumer_letter_wake_at(const Lane *lane);
 /* For the next transaction; NULL: none. */

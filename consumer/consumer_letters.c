@@ -344,3 +344,24 @@ consumer_letter_settled(Lane *lane)
 			  letter->row.handler, "letter_topic", letter->row.letter_topic, "refusal",
 			  letter->row.letter_topic == NULL ? letter->row.refusal : NULL, NULL);
 }
+
+uint64_t
+consumer_dead_letters(const Consumer *consumer)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i <= consumer->handlers->count; i++)
+		count += consumer->dead_lettered[i];
+	return count;
+}
+
+bool
+consumer_any_letter_waits(const Consumer *consumer)
+{
+	for (int i = 0; i < consumer->lane_count; i++)
+	{
+		if (consumer_letter_waits(&consumer->lanes[i]))
+			return true;
+	}
+	return false;
+}

@@ -213,15 +213,12 @@ static void
 write_letters(const Consumer *consumer, Buffer *out)
 {
 	const Handlers *handlers = consumer->handlers;
-	bool waits = false;
 
-	for (int i = 0; i < consumer->lane_count; i++)
-		waits |= consumer_letter_waits(&consumer->lanes[i]);
 	describe(out, METRIC_DEAD_LETTERED_EVENTS);
 	for (int i = 0; i <= handlers->count; i++)
 		labelled(out, METRIC_DEAD_LETTERED_EVENTS, "handler",
 				 i < handlers->count ? handlers->items[i].name : "", consumer->dead_lettered[i]);
-	number(out, METRIC_DEAD_LETTER_WAITING, waits);
+	number(out, METRIC_DEAD_LETTER_WAITING, consumer_any_letter_waits(consumer));
 }
 
 static void

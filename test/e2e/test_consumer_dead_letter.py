@@ -3,6 +3,7 @@
 The books: what the feed sent is applied once and in order (Feed.check), and each bad
 event is either a row of outbox_inbox.dead_letter that waits, or applied once.
 """
+import json
 import random
 import re
 import uuid
@@ -102,6 +103,8 @@ def test_one_bad_event_holds_nobody_up(stage, exits):
     assert consumer.metrics()[
         f'outbox_consumer_dead_lettered_events_total{{handler="{feed.topic}"}}'] == 1
     assert consumer.metric("outbox_consumer_dead_letter_waiting") == 0
+    page = json.loads(consumer.http("/status")[1])
+    assert (page["applied"], page["dead_lettered"], page["dead_letter_waiting"]) == (400, 1, False)
     assert consumer.metric("outbox_consumer_applied_events_total") == 400
     line, = [e for e in consumer.entries() if "became a dead letter" in e.get("msg", "")]
     assert line["level"] == "warning" and line["event_id"] == bad_id(1)
