@@ -85,9 +85,12 @@ run(PGconn *conn, const char *sql, const char *doing, Error *error)
 		if (strcmp(error->sqlstate, "42501") == 0)
 		{
 			error->exit_code = EXIT_PERMISSION;
-			error_hint(error,
-					   "\"init\" needs a role that may create a schema in the target, or that "
-					   "owns outbox_inbox; --target-conninfo names one for it alone.");
+			error_hint(
+				error,
+				"\"init\" needs a role that may create a schema in the target (GRANT CREATE ON "
+				"DATABASE \"%s\" TO \"%s\"), or that owns outbox_inbox; --target-conninfo names "
+				"one for it alone.",
+				PQdb(conn), PQuser(conn));
 		}
 	}
 	PQclear(result);

@@ -99,6 +99,42 @@ def test_they_are_enough_and_no_more(stage):
         role.drop()
 
 
+def test_init_needs_to_create_a_schema_and_no_more(make_scene, target, exits):
+    """And whoever ran it may grant the rest, and run it again; another one may not."""
+    scene = make_scene(None, target, None)
+    scene.target_sql("DROP SCHEMA outbox_inbox CASCADE")
+    names = {name: f"{scene.id}_{name}" for name in ("owner", "stranger", "consumer")}
+    for name in names.values():
+        scene.target_sql(f"CREATE ROLE {name} LOGIN")
+
+    def init(name):
+        return run_once(scene.consumer(f"init-{len(scene.daemons)}", command=("init",),
+                                       **{"target.conninfo": target.conninfo(scene.database, user=names[name])}))
+    try:
+        done = init("owner")
+        assert done.status == exits["EXIT_PERMISSION"] and re.search("GRANT CREATE ON DATABASE", done.output), done
+        scene.target_sql(f"GRANT CREATE ON DATABASE {scene.database} TO {names['owner']}")
+        done = init("owner")
+        assert done.status == 0 and "was created" in done.output, done
+        done = init("owner")
+        assert done.status == 0 and "already" in done.output, done
+        owners = {row[0] for row in scene.target_sql(
+            "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'outbox_inbox'::regnamespace UNION"
+            " SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE pronamespace = 'outbox_inbox'::regnamespace UNION"
+            " SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'outbox_inbox'")}
+        assert owners == {names["owner"]}
+        assert init("stranger").status == exits["EXIT_PERMISSION"]
+        with target.connect(scene.database, user=names["owner"]) as connection:
+            for privilege, kind, thing in documented():
+                connection.execute(f"GRANT {privilege} ON {kind}{thing} TO {names['consumer']}")
+        with target.connect(scene.database, user=names["consumer"]) as connection:
+            # What runs with its owner's rights has them.
+            assert connection.execute("SELECT outbox_inbox.rotate()").fetchone() == (False,)
+    finally:
+        for name in names.values():
+            scene.target_sql(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
+
+
 def test_each_is_needed(stage, exits):
     """One of them taken away: some command ends with the status for that, and names the object and the GRANT."""
     for number, taken in enumerate(documented(), 1):
