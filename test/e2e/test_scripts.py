@@ -35,6 +35,15 @@ def test_a_broker_keeps_its_data_and_port(own_broker):
     assert own_broker.count(topic) == 2
 
 
+def test_brokers_have_identities_of_their_own(broker, own_broker):
+    """Though the second one's storage is a copy of what was formatted for the first."""
+    def identities(one):
+        with open(os.path.join(one.base, "data", "meta.properties"), encoding="ascii") as file:
+            found = dict(line.strip().split("=", 1) for line in file if "=" in line)
+        return {found["cluster.id"], found["directory.id"]}
+    assert len(identities(broker) | identities(own_broker)) == 4
+
+
 def test_a_broker_refuses_a_port_that_is_taken(own_broker, base):
     script = os.path.join(TOP, "scripts", "kafka")
     second = os.path.join(base, "second" + str(free_port()))
