@@ -98,7 +98,7 @@ class History:
     once: bool = False                          # exactly once is promised, to readers of committed records
     complete: bool = True                       # it is at rest: what isn't there never comes
     split: set = field(default_factory=set)     # commit LSNs of transactions that the relay said it publishes in parts
-    lost: set = field(default_factory=set)      # tags of what was committed and is lost with its server: it may be in a topic, or not
+    lost: set = field(default_factory=set)      # tags of what is lost with its server: committed, and in a topic or not
 
 
 class Anomalies:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from harness.background import Background
 from harness.wait import until
 
-LATE = 120          # seconds that the last fault may take to be undone after its time
+LATE = 180          # seconds that the last fault may take to be undone after its time
 
 
 class Chaos:

@@ -206,7 +206,7 @@ class Slot(Refusal):
 
 
 class FailOverSource(Slot):
-    """The source is lost, and so is the slot: that isn't copied (not before PostgreSQL 17).  Ways as those of FailOverTarget."""
+    """The source is lost, and so is the slot, which isn't copied before PostgreSQL 17.  Ways as those of FailOverTarget."""
 
     _lacking = True
 
@@ -223,7 +223,7 @@ class FailOverSource(Slot):
 
 
 class FailOverTarget(Kind):
-    """The target is lost, and its standby takes its place.  Ways: caught-up, and behind (what was applied last is lost with it)."""
+    """The target is lost, and its standby takes its place.  Ways: caught-up, and behind (of what came last)."""
 
     def __init__(self, ways, shortest, longest, run=None):
         super().__init__(ways, shortest, longest)

@@ -44,7 +44,7 @@ class Current:
 
 
 class Standbys:
-    """Behind each server of a scene that can fail over there is one that follows it; then it takes its place, and has one itself."""
+    """Each server of a scene that can fail over has one that follows it; that takes its place then, and gets one itself."""
 
     def __init__(self, scene, settings):
         """settings: {role: of its servers}"""
@@ -183,8 +183,8 @@ class Mending:
         missing = [line.split()[1] for line in found.splitlines() if line.startswith("missing ")]
         there = {record.id for record in self.scene.broker.read(topic)}
         unknown = held - there - set(missing)
-        assert not unknown, f"{len(unknown)} events were in {topic} when it was deleted, aren't there, and verify says nothing of" \
-            f" them: {sorted(unknown)[:5]}\n{found[-2000:]}"
+        assert not unknown, (f"{len(unknown)} events were in {topic} when it was deleted, aren't there, and verify says nothing"
+                             f" of them: {sorted(unknown)[:5]}\n{found[-2000:]}")
         for first in range(0, len(missing), 1000):
             self._command("replay", "--id", ",".join(missing[first:first + 1000]))
         self.refilled += len(missing)

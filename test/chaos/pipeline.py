@@ -192,9 +192,9 @@ class Run(Mending, System):
         stage = self.scene
         topics = [topic for topic in map(stage.topic, Writers.TYPES) if stage.broker.partitions(topic)]
         records = [_record(record) for record in stage.broker.read(*topics)] if topics else []
+        split = {Position(entry["position"]).commit_lsn for relay in self.relays for entry in relay.entries(SPLIT)}
         history = History(self.truth.committed(complete), self.writers.tried(), records, once=self.delivery == "exactly-once",
-                          complete=complete, lost=set(self.truth.lost), split={Position(e["position"]).commit_lsn for relay in self.relays
-                                                    for e in relay.entries(SPLIT)})
+                          complete=complete, split=split, lost=set(self.truth.lost))
         if applied:
             history.applied = [Row(_tag(payload), *place) for payload, *place in stage.target_sql(
                 "SELECT payload, topic, partition FROM applied ORDER BY n")]

@@ -39,7 +39,7 @@ class Truth:
         return self.scene.sql("SELECT count(*) FROM truth")[0][0]
 
     def committed(self, at_rest=True):
-        """Events in commit order, up to now, those that are lost, too; those of a moment ago may be missing while others write."""
+        """Events in commit order, also those that are lost; those of a moment ago may be missing while others write."""
         return sorted([*self._known_to(self.scene, at_rest), *self.lost.values()], key=lambda e: e.place)
 
     def move(self, former, server):
