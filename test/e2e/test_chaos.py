@@ -153,9 +153,17 @@ def test_faults_that_nobody_felt_are_not_counted():
     system = System.__new__(System)
     system.schedule, system.chaos, system.members, system.totals = faults, chaos, {}, {"drain_s": 0.1}
     assert system.undone() == {"one": 2, "other": 1} and system.effective() == {"one": 1, "other": 0}
-    report = Report(argparse.Namespace(check=True), "chaos")
-    system.judge_end(report)
-    assert [v["kept"] for v in report.verdicts if "did something" in v["verdict"]] == [False]
+
+    def felt():
+        report = Report(argparse.Namespace(check=True), "chaos")
+        system.judge_end(report)
+        return [v["kept"] for v in report.verdicts if "were felt" in v["verdict"]]
+    assert felt() == []
+    system.schedule = faults[:2]
+    assert felt() == [True]
+    chaos = system.chaos = Chaos(faults[:1], [Hit("one")], {"it": None})
+    chaos.go(0, lambda: None)
+    assert felt() == [False]
 
 
 # What a process sees of its clocks, whenever it is asked; before that, a wait of so many seconds for nobody.
