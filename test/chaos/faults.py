@@ -242,7 +242,7 @@ class TopicAgain(Refusal):
     """A topic is deleted and made again, and what it held is sent again, as docs/operations.md has it.
 
     Ways: at-once, and late (it is missing for the time of the fault).  A relay that finds it missing stops, a consumer always
-    does: none may pass over what is gone.
+    does that has applied some of it: none may pass over what is gone.
     """
 
     ROUTING, OFFSETS = 16, 22
@@ -251,6 +251,7 @@ class TopicAgain(Refusal):
         super().__init__(ways, shortest, longest, run)
         self.topic = topic
         self._held = set()
+        self._was_read = False
 
     @property
     def _name(self):
@@ -262,12 +263,14 @@ class TopicAgain(Refusal):
 
     def refuse(self, subject, way):
         self._held = self.run.delete_topic(self._name)
+        self._was_read = self.run.has_progress(self._name)
         if way == "at-once":
             self.run.make_topic(self._name)
 
     def allow(self, subject):
-        self.run.wait_consumers_stopped()
-        self.run.forget_progress(self._name)
+        if self._was_read:
+            self.run.wait_consumers_stopped()
+            self.run.forget_progress(self._name)
 
     def end(self, subject, way):
         if way == "late":

@@ -172,6 +172,12 @@ class Mending:
             return [consumer.name for consumer in self.consumers if consumer.daemon.running()]
         until(lambda: not running(), lambda: f"consumers stop: {running()} didn't", NOTICED, every=0.2)
 
+    def has_progress(self, topic):
+        """Whether anything of it was applied."""
+        return patiently(lambda: self.scene.target_sql(
+            "SELECT EXISTS (SELECT FROM outbox_inbox.progress WHERE group_name = %s AND topic = %s AND next_offset > 0)",
+            (self.scene.prefix, topic)))[0][0]
+
     def forget_progress(self, topic):
         patiently(lambda: self.scene.target_sql("DELETE FROM outbox_inbox.progress WHERE group_name = %s AND topic = %s",
                                                 (self.scene.prefix, topic)))
