@@ -45,14 +45,14 @@ path_object(const ShopPathResult *result, ShopPath path)
 			json_object_set_new(services, service_name((Service) i),
 								service_object(&result->services[i]));
 	}
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "title",
-					 shop_path_title(path), "about", shop_path_about(path), "offered",
-					 (json_int_t) totals->offered, "accepted", (json_int_t) totals->accepted,
-					 "rejected", (json_int_t) totals->rejected, "unknown",
-					 (json_int_t) totals->unknown, "durable", (json_int_t) totals->durable,
-					 "everywhere", (json_int_t) result->everywhere, "partial",
-					 (json_int_t) result->partial, "rates", rates, "latency_ms",
-					 latency_object(&result->latency), "services", services);
+	return json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "title",
+		shop_path_title(path), "about", shop_path_about(path), "offered",
+		(json_int_t) totals->offered, "accepted", (json_int_t) totals->accepted, "rejected",
+		(json_int_t) totals->rejected, "rejected_because", reasons_object(result->rejected_because),
+		"unknown", (json_int_t) totals->unknown, "durable", (json_int_t) totals->durable,
+		"everywhere", (json_int_t) result->everywhere, "partial", (json_int_t) result->partial,
+		"rates", rates, "latency_ms", latency_object(&result->latency), "services", services);
 }
 
 static json_t *

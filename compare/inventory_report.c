@@ -210,6 +210,9 @@ inventory_print(const InventoryReport *report, FILE *out)
 			"unknown", "durable", "in all", "partial", "p50 ms", "p99 ms");
 	for (int path = 0; path < SHOP_PATH_COUNT; path++)
 		print_path(&report->paths[path], (ShopPath) path, out);
+	for (int path = 0; path < SHOP_PATH_COUNT; path++)
+		report_print_reasons(shop_path_name((ShopPath) path), report->paths[path].rejected_because,
+							 out);
 	fprintf(out, "  %-22s%8s%7s%7s%7s%7s%7s%7s%9s%9s\n", "", "there", "lost", "pend.", "dup.",
 			"order", "inv.", "diff.", "max lag", "drain");
 	for (int i = 0; i < SHOP_PATH_COUNT * SERVICE_COUNT; i++)

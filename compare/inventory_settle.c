@@ -71,6 +71,9 @@ count_offers(const InventorySettleInput *input, ShopPath path, InventoryReport *
 	const ShopRecord *records = shop_load_records(input->load, path);
 	uint32_t count = shop_load_count(input->load);
 
+	for (int reason = 0; reason < REJECT_REASONS; reason++)
+		report->paths[path].rejected_because[reason] =
+			shop_load_counters(input->load, path)->reasons[reason];
 	for (uint32_t n = 0; n < count; n++)
 	{
 		size_t second = (size_t) (schedule_at(input->schedule, n) / USEC_PER_SEC);

@@ -228,26 +228,27 @@ print_path(const PathResult *result, Mode mode, FILE *out)
 	buffer_free(&line);
 }
 
-/* "direct rejected: 120 times what it would be stored in was away" */
-static void
-print_reasons(const PathResult *result, Mode mode, FILE *out)
+void
+report_print_reasons(const char *path, const uint64_t *reasons, FILE *out)
 {
-	const char *before = " rejected: ";
+	bool any = false;
 
-	if (result->totals.rejected == 0)
-		return;
-	fprintf(out, "  %s", mode_name(mode));
 	for (int reason = 0; reason < REJECT_REASONS; reason++)
 	{
-		uint64_t count = result->rejected_because[reason];
+		unsigned long long count = reasons[reason];
 
 		if (count == 0)
 			continue;
-		fprintf(out, "%s%llu time%s %s", before, (unsigned long long) count, count == 1 ? "" : "s",
+		if (any)
+			fputs(", ", out);
+		else
+			fprintf(out, "  %s rejected: ", path);
+		fprintf(out, "%llu time%s %s", count, count == 1 ? "" : "s",
 				reject_reason_words((RejectReason) reason));
-		before = ", ";
+		any = true;
 	}
-	fputc('\n', out);
+	if (any)
+		fputc('\n', out);
 }
 
 void
@@ -306,7 +307,7 @@ report_print_run(const RunReport *report, const bool *modes, FILE *out)
 	for (int mode = 0; mode < MODE_COUNT; mode++)
 	{
 		if (modes[mode])
-			print_reasons(&report->paths[mode], (Mode) mode, out);
+			report_print_reasons(mode_name((Mode) mode), report->paths[mode].rejected_because, out);
 	}
 	report_print_faults(report->faults, report->fault_count, out);
 	for (int i = 0; i < report->verdict.count; i++)

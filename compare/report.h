@@ -69,6 +69,8 @@ extern bool report_faults_came(const FaultReport *faults, int count);
 extern const char *report_ms(double ms, char *text);
 extern const char *report_seconds(double s, const char *never, char *text);
 
+/* "direct rejected: 120 times what it would be stored in was away", unless nothing was. */
+extern void report_print_reasons(const char *path, const uint64_t *reasons, FILE *out);
 extern void report_print_failed(const char *who, const Judged *judged, FILE *out);
 extern void report_print_faults(const FaultReport *faults, int count, FILE *out);
 extern void report_print_end(const RunEnd *end, FILE *out);

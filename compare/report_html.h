@@ -30,6 +30,8 @@ extern void report_html_services(Buffer *out, const json_t *run); /* its charts 
 extern void report_html_about(Buffer *out, const json_t *scenario); /* its title ends with it */
 extern void report_html_run_head(Buffer *out, const json_t *run, size_t index, size_t count);
 extern void report_html_expectation(Buffer *out, const json_t *expectation); /* <li> */
+/* "Direct rejected: 120 times what it would be stored in was away.", unless there are no reasons. */
+extern void report_html_reasons(Buffer *out, const char *title, json_t *reasons);
 extern void report_html_faults(Buffer *out, const char *what, const json_t *faults);
 
 /* Of a run: its charts over time, each with its table; its latencies by percentile. */

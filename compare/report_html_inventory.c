@@ -99,6 +99,8 @@ write_paths_table(Buffer *out, const json_t *shop)
 	}
 	buffer_append_str(out, "</tbody>");
 	html_table_end(out);
+	json_object_foreach((json_t *) shop, name, path) report_html_reasons(
+		out, report_string(path, "title"), json_object_get(path, "rejected_because"));
 }
 
 static void

@@ -181,9 +181,8 @@ write_closes(Buffer *out, const json_t *report, const json_t *run)
 	buffer_append_str(out, "</tr>\n");
 }
 
-/* "Direct rejected: 120 times what it would be stored in was away." */
-static void
-write_reasons(Buffer *out, const json_t *path, json_t *reasons)
+void
+report_html_reasons(Buffer *out, const char *title, json_t *reasons)
 {
 	const char *before = " rejected: ";
 	const char *name;
@@ -193,7 +192,7 @@ write_reasons(Buffer *out, const json_t *path, json_t *reasons)
 	if (json_object_size(reasons) == 0)
 		return;
 	buffer_append_str(out, "<p class=\"reasons\">");
-	html_text(out, report_string(path, "title"));
+	html_text(out, title);
 	json_object_foreach(reasons, name, count)
 	{
 		const char *words = reject_reason_words_of(name);
@@ -234,9 +233,13 @@ report_html_ledger(Buffer *out, const json_t *report, const json_t *run)
 		write_paths_row(out, report, run, "freshness_s", &freshness[i], word_seconds);
 	buffer_append_str(out, "</tbody>");
 	html_table_end(out);
-	json_array_foreach(json_object_get(report, "paths"), path_number, path) write_reasons(
-		out, path,
-		json_object_get(report_run_path(run, report_string(path, "name")), "rejected_because"));
+	json_array_foreach(json_object_get(report, "paths"), path_number, path)
+	{
+		const json_t *found = report_run_path(run, report_string(path, "name"));
+
+		report_html_reasons(out, report_string(path, "title"),
+							json_object_get(found, "rejected_because"));
+	}
 }
 
 /* -------------------------------------------------------------------------

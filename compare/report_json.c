@@ -57,21 +57,6 @@ set_counts(json_t *path, const LedgerTotals *totals)
 	json_object_set_new(path, "closes", json_boolean(totals->closes));
 }
 
-/* Those that happened. */
-static json_t *
-reasons_object(const uint64_t *counts)
-{
-	json_t *reasons = json_object();
-
-	for (int reason = 0; reason < REJECT_REASONS; reason++)
-	{
-		if (counts[reason] > 0)
-			json_object_set_new(reasons, reject_reason_name((RejectReason) reason),
-								json_integer((json_int_t) counts[reason]));
-	}
-	return reasons;
-}
-
 static json_t *
 path_object(const PathResult *result)
 {

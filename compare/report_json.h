@@ -30,7 +30,7 @@
  *	"expectations": [{"path","service": null for all together,"text","unit","measured","held"}],
  *	"services": ["inventory","pricing","recommendation","audit"],
  *	"replay": null or {"service","orders","seconds","different"},		audit's, from the beginning
- *	"shop": {"sync" and "outbox": {"title","about","offered","accepted","rejected","unknown","durable",
+ *	"shop": {"sync" and "outbox": {"title","about","offered","accepted","rejected","rejected_because","unknown","durable",
  *	  "everywhere": orders that all services have that are called,
  *	  "partial": orders that some of them have and others don't,
  *	  "rates": {"accepted","durable","visible": everywhere},"latency_ms": {…},

@@ -86,6 +86,21 @@ bits_array(uint64_t bits)
 	return array;
 }
 
+/* Why requests were rejected: the reasons that there were. */
+static inline json_t *
+reasons_object(const uint64_t *counts)
+{
+	json_t *reasons = json_object();
+
+	for (int reason = 0; reason < REJECT_REASONS; reason++)
+	{
+		if (counts[reason] > 0)
+			json_object_set_new(reasons, reject_reason_name((RejectReason) reason),
+								json_integer((json_int_t) counts[reason]));
+	}
+	return reasons;
+}
+
 static inline const char *
 unit_name(MeasureUnit unit)
 {

@@ -34,6 +34,7 @@ typedef struct ShopPathResult
 	PathLatency latency;
 	uint64_t everywhere; /* orders that every service has that is called */
 	uint64_t partial;
+	uint64_t rejected_because[REJECT_REASONS];
 	ServiceResult services[SERVICE_COUNT];
 } ShopPathResult;
 

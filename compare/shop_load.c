@@ -59,7 +59,7 @@ intended_at(const ShopLoad *load, uint32_t number)
  * ------------------------------------------------------------------------- */
 
 static void
-record(ShopLine *line, uint32_t number, Outcome outcome)
+record(ShopLine *line, uint32_t number, Outcome outcome, RejectReason reason)
 {
 	int64_t latency = clock_mono() - intended_at(line->load, number);
 
@@ -72,7 +72,10 @@ record(ShopLine *line, uint32_t number, Outcome outcome)
 	if (outcome == OUTCOME_ACCEPTED)
 		line->counters.accepted++;
 	else if (outcome == OUTCOME_REJECTED)
+	{
 		line->counters.rejected++;
+		line->counters.reasons[reason]++;
+	}
 	else
 		line->counters.unknown++;
 }
@@ -83,14 +86,16 @@ serve(ShopWorker *worker, uint32_t number)
 	ShopLine *line = worker->line;
 	const ShopLoadConfig *config = &line->load->config;
 	Outcome outcome = OUTCOME_REJECTED;
+	RejectReason reason = REJECT_BUSY;
 	ShopOrder order;
 
 	if (clock_mono() - intended_at(line->load, number) <= config->wait_usec)
 	{
 		shop_order_make(&order, config->seed, config->run, line->path, number);
 		outcome = shop_caller_call(worker->caller, &order);
+		reason = REJECT_AWAY;
 	}
-	record(line, number, outcome);
+	record(line, number, outcome, reason);
 }
 
 static void *
@@ -127,7 +132,7 @@ offer(ShopLine *line, uint32_t number)
 	line->counters.offered++;
 	if (line->last - line->first >= (uint32_t) line->load->config.queue_length)
 	{
-		record(line, number, OUTCOME_REJECTED);
+		record(line, number, OUTCOME_REJECTED, REJECT_BUSY);
 		return;
 	}
 	line->queue[line->last++] = number;

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "schedule.h"
+#include "reject_reason.h"
 #include "shop_caller.h"
 
 typedef struct ShopLoadConfig
@@ -43,6 +44,7 @@ typedef struct ShopCounters
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t rejected;
 	_Atomic uint64_t unknown;
+	_Atomic uint64_t reasons[REJECT_REASONS]; /* of the rejected: busy, or away */
 } ShopCounters;
 
 typedef struct ShopLoad ShopLoad;

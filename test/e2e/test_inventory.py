@@ -83,6 +83,7 @@ expect outbox audit lost + pending + duplicates + order + different = 0
     sync, outbox = result["shop"]["sync"], result["shop"]["outbox"]
     for path in (sync, outbox):
         assert path["offered"] == 200 == path["accepted"] + path["rejected"] + path["unknown"]
+        assert sum(path["rejected_because"].values()) == path["rejected"]
         for service in path["services"].values():
             assert service["closes"]
             assert path["accepted"] == service["accepted_in_service"] + service["pending"] + service["lost"]
