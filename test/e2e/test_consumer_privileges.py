@@ -99,9 +99,9 @@ def test_they_are_enough_and_no_more(stage):
         role.drop()
 
 
-def test_init_needs_to_create_a_schema_and_no_more(make_scene, target, exits):
+def test_init_needs_to_create_a_schema_and_no_more(make_scene, target, broker, exits):
     """And whoever ran it may grant the rest, and run it again; another one may not."""
-    scene = make_scene(None, target, None)
+    scene = make_scene(None, target, broker)
     scene.target_sql("DROP SCHEMA outbox_inbox CASCADE")
     names = {name: f"{scene.id}_{name}" for name in ("owner", "stranger", "consumer")}
     for name in names.values():
