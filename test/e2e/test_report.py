@@ -153,9 +153,9 @@ def test_why_requests_were_rejected(page, report):
             for path in report["paths"]:
                 because = run["paths"].get(path["name"], {}).get("rejected_because")
                 if because:
-                    told = [f"{count:,} time{'' if count == 1 else 's'} {words[reason]}" for reason, count in because.items()]
+                    told = [f"{count} time{'' if count == 1 else 's'} {words[reason]}" for reason, count in because.items()]
                     expected.append(f"{path['title']} rejected: {', '.join(told)}.")
-    assert len(expected) > 5 and found == expected
+    assert len(expected) > 5 and [plain(line) for line in found] == expected
 
 
 def test_expectations(page, report):
