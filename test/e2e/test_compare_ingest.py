@@ -333,3 +333,23 @@ def test_clients_that_want_no_answer(start_app, database, proxy, seed):
     rows = [request_id for _, request_id, _ in database.rows()]
     assert len(rows) == len(set(rows)) == 101 and set(rows) >= {request_id for _, _, request_id in stored}
     assert app.process.poll() is None
+
+
+def test_requests_that_are_none(start_app, database, proxy):
+    """Bodies that are too long, lengths and chunks that are wrong, heads without an end: refused or cut off, and nothing is stored."""
+    app = start_app(modes="direct", target_conninfo=proxy.conninfo(database.name))
+    head = b"POST /drivers/driver-0001/location?mode=direct HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
+    for request, expected in ((head + b"Content-Length: 5000\r\n\r\n" + b"x" * 5000, 413),
+                              (head + b"Content-Length: -1\r\n\r\n", 400), (head + b"Content-Length: x\r\n\r\n", 400),
+                              (head + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+                              (head + b"X-Large: " + b"x" * 300000 + b"\r\n\r\n", 431),
+                              (head + b"Content-Length: 100000000\r\n\r\n" + b"x" * 3000000, None),
+                              (head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 500, None)):
+        try:
+            answer = talk(app.port, request)
+        except ConnectionError:
+            answer = b""        # it had enough before all was sent
+        assert (int(answer.split(None, 2)[1]) if answer else None) in (expected, None), (request[:200], answer[:200])
+        assert app.ask("GET", "/state")[0] == 200
+    assert database.rows() == [] and app.process.poll() is None
