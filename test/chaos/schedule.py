@@ -43,10 +43,11 @@ def _draw(dice, seconds, count, kinds):
     for kind in deck:
         way = dice.choice(sorted(kind.ways))
         subject = dice.choice(kind.ways[way])
-        lasts = round(dice.uniform(kind.shortest, kind.longest), 1)
+        room = seconds - LEAD - SETTLE
+        if room < kind.shortest:
+            raise ValueError(f"{seconds} s are too short for a fault of kind {kind.name}, which lasts {kind.shortest} s")
+        lasts = round(dice.uniform(kind.shortest, min(kind.longest, room)), 1)
         latest = seconds - lasts - SETTLE
-        if latest < LEAD:
-            raise ValueError(f"{seconds} s are too short for a fault of kind {kind.name}, which lasts {lasts} s")
         busy = [(f[0], f[4]) for f in drawn if f[3] == subject]
         for _ in range(TRIES):
             at = round(dice.uniform(LEAD, latest), 1)
