@@ -320,6 +320,13 @@ consumer_out_of_range(Consumer *consumer, const InboxEvent *event)
 	partition = &consumer->partitions.items[slot];
 	if (partition->state != PARTITION_ACTIVE || partition->rewind)
 		return;
+	if (event->places[0].offset < 0)
+	{
+		/* It was looking for the beginning, and didn't find the topic: it looks again. */
+		partition->rewind = true;
+		consumer->begin_at = consumer->now + BEGIN_AGAIN_USEC;
+		return;
+	}
 	if (!partition->verify)
 	{
 		/* Nothing else is waiting any more. */

@@ -58,7 +58,7 @@ typedef enum InboxEventType
 	INBOX_ASSIGNED,		/* these were added */
 	INBOX_REVOKED,		/* these go; "lost": somebody else may have them already */
 	INBOX_END,			/* nothing is there from places[0].offset on, for now */
-	INBOX_OUT_OF_RANGE, /* places[0].offset isn't in the partition */
+	INBOX_OUT_OF_RANGE, /* places[0].offset isn't there; < 0: no beginning is */
 	INBOX_WAITING,		/* a topic isn't there yet, as error says */
 	INBOX_TROUBLE,		/* error: to be logged; the library tries again by itself */
 	INBOX_NOTE,			/* the same, for those who debug */

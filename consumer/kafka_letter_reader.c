@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "exit_codes.h"
+#include "kafka_clock.h"
 #include "kafka_conf.h"
 #include "kafka_inbox.h"
 #include "kafka_setup.h"
@@ -27,6 +28,7 @@ struct LetterReader
 {
 	rd_kafka_t *rk;
 	rd_kafka_message_t *message;
+	ClockWatch clock;
 	Buffer headers;
 	char *topic; /* that is assigned; NULL: none */
 	int32_t partition;
@@ -197,6 +199,7 @@ letter_reader_fetch(LetterReader *reader, const char *topic, int32_t partition, 
 		IoResult result;
 
 		drop_message(reader);
+		(void) kafka_clock_look(&reader->clock, reader->rk);
 		reader->message = rd_kafka_consumer_poll(reader->rk, POLL_MS);
 		if (reader->message == NULL)
 			continue;

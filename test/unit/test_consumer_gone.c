@@ -113,6 +113,29 @@ what_comes_before_it_is_new(void **state)
 	assert_int_equal(scene.target.next, 5);
 }
 
+/* Its topic was deleted while the beginning was looked for: no offset is out of range for that. */
+static void
+a_beginning_that_is_not_found(void **state)
+{
+	(void) state;
+	scene.inbox.gone = NULL;
+	scene.inbox.stuck = true;
+	scene.target.next = -1;
+	scene_start(&scene);
+	assert_true(scene_run(&scene, 5 * SEC));
+	for (unsigned times = 1; times <= 3; times++)
+	{
+		scene.inbox.place.offset = INBOX_OFFSET_BEGINNING;
+		scene.inbox.next_event = INBOX_OUT_OF_RANGE;
+		assert_true(scene_run(&scene, 5 * SEC));
+		assert_int_equal(scene.inbox.rewinds, times);
+		assert_int_equal(scene.inbox.rewound[times - 1], INBOX_OFFSET_BEGINNING);
+	}
+	scene.inbox.stuck = false;
+	assert_true(scene_run(&scene, 5 * SEC));
+	assert_int_equal(scene.target.applied, 10);
+}
+
 /* -------------------------------------------------------------------------
  * set by hand
  * ------------------------------------------------------------------------- */
@@ -182,6 +205,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(it_is_there, start, end),
 		cmocka_unit_test_setup_teardown(an_inbox_that_does_not_say_when, start, end),
 		cmocka_unit_test_setup_teardown(what_comes_before_it_is_new, start, end),
+		cmocka_unit_test_setup_teardown(a_beginning_that_is_not_found, start, end),
 		cmocka_unit_test_setup_teardown(progress_beyond_the_end_stops_it, start, end),
 		cmocka_unit_test_setup_teardown(progress_ahead_leaves_out_what_is_before, start, end),
 	};
