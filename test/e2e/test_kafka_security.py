@@ -14,9 +14,6 @@ from harness.whole import check_once, exactly, position
 
 pytestmark = pytest.mark.xdist_group("secure_kafka")
 
-# A resource, and the word for it on the command line of kafka-acls.
-KINDS = {"Topic": "topic", "Group": "group", "TransactionalId": "transactional-id"}
-
 
 def library():
     """librdkafka's version that the programs run with, as numbers."""
@@ -30,18 +27,17 @@ def operations():
         return file.read()
 
 
-def documented_acls(user, exactly_once=False):
-    """(operation, resource, name, pattern) of each line of kafka-acls for this principal; those besides for exactly once."""
+def documented_acls(user):
+    """(operation, resource, name, pattern) of each line of kafka-acls for this principal."""
     found = []
-    lines = [line for block in markdown.blocks(operations()) for line in block.splitlines()
-             if line.startswith("kafka-acls ") and ("transactional-id" in block) == exactly_once]
-    for line in lines:
+    for line in re.findall(r"(?m)^    kafka-acls .*$", operations()):
         words = dict(re.findall(r"--([a-z-]+) ([^-\s]\S*)", line))
         if words["allow-principal"] == f"User:{user}":
-            resource, = [kind for kind, word in KINDS.items() if word in words]
-            name = words[KINDS[resource]]
-            what = "dead-letter " if name.startswith("outbox.dead-letter.") else "position " if name == "outbox.position" else ""
-            found.append((words["operation"], what + resource, name, words.get("resource-pattern-type", "literal")))
+            resource = "Topic" if "topic" in words else "Group"
+            name = words[resource.lower()]
+            letters = "dead-letter " if name.startswith("outbox.dead-letter.") else ""
+            found.append((words["operation"], letters + resource, name,
+                          words.get("resource-pattern-type", "literal")))
     assert len(found) >= 2, user
     return found
 
@@ -50,16 +46,7 @@ def of_scene(scene, acl):
     operation, resource, _, pattern = acl
     if resource == "dead-letter Topic":
         return operation, "Topic", scene.letters(), pattern
-    if resource == "position Topic":
-        return operation, "Topic", position_topic(scene), pattern
-    if resource == "TransactionalId":
-        return operation, resource, acl[2], pattern
     return operation, resource, scene.prefix + ("." if resource == "Topic" else ""), pattern
-
-
-def position_topic(scene):
-    """None of the event topics, by its name."""
-    return scene.prefix + "-position"
 
 
 def grant(scene, user, acls):
@@ -257,8 +244,6 @@ def without():
 def test_every_documented_acl_is_in_the_table():
     for user in ("relay", "consumer"):
         lines = {(user, operation, resource) for operation, resource, _, _ in documented_acls(user)}
-        if user == "relay":
-            lines |= {(user, operation, resource) for operation, resource, _, _ in documented_acls(user, exactly_once=True)}
         assert lines == {key for key in without() if key[0] == user}
 
 
@@ -318,7 +303,9 @@ def test_write_that_is_revoked_from_a_streaming_relay(scene, exits):
 
 def start_exactly_once(scene):
     """With the documented access lists, and those of its transactions; a relay of transactions that has worked."""
-    grant(scene, "relay", documented_acls("relay") + documented_acls("relay", exactly_once=True))
+    grant(scene, "relay", documented_acls("relay"))
+    for operation in ("Write", "Describe"):
+        scene.broker.grant("relay", operation, "TransactionalId", "pg_outbox.", "prefixed")
     relay = scene.start_relay(**exactly(scene), **login(scene.broker, "PLAIN"))
     event = scene.emit("t", "k")
     until(lambda: scene.broker.partitions(scene.topic("t")) and scene.broker.count(scene.topic("t")) > 0, "it is out", 60)
@@ -345,26 +332,6 @@ def test_exactly_once_without_any_right_on_groups(scene):
     check_once(records)
     assert [r.id for r in records] == ids and position(scene)[0] is not None
     assert relay.stop() == 0 and not relay.problems(), relay.log()
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_exactly_once_without_one_acl(scene, exits, number):
-    """Of those that it needs besides; with all of them the same event goes out."""
-    besides = documented_acls("relay", exactly_once=True)
-    assert len(besides) == 4
-    operation, resource, _, _ = taken = besides[number]
-    options = {**exactly(scene), "transaction.position.topic": position_topic(scene), **login(scene.broker, "PLAIN")}
-    grant(scene, "relay", documented_acls("relay") + [acl for acl in besides if acl != taken])
-    scene.initialize(**options)
-    relay = scene.relay(**options).start(ready=False)
-    event = scene.emit("t", "k")
-    check_refusal(relay, relay.wait_exit(60), exits, "relay", operation, resource)
-    grant(scene, "relay", [taken])
-    relay.start()
-    until(lambda: scene.broker.partitions(scene.topic("t")) > 0, "its topic is there", 60)
-    until(lambda: [r.id for r in scene.broker.read(scene.topic("t"))] == [event], "it is out", 60)
-    assert relay.stop() == 0
-    scene.broker.delete_topics([position_topic(scene)])
 
 
 def test_exactly_once_that_may_not_read_its_position(scene, exits):

@@ -127,6 +127,15 @@ def memory_kb(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
 
 
+def asked(url, answers):
+    """Who is pushed out before his turn asks again, as a browser does."""
+    try:
+        answers.append(ask(url, "GET", "/", Connection="close"))
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
+
+
 def deaf_reader(port):
     """Asks for the events, and never reads one."""
     client = socket.socket()
@@ -165,7 +174,7 @@ def test_clients_that_want_no_answer(base, reap, seed):
     try:
         for number in range(15):
             answers = []
-            slowest = max(slowest, seconds_for(lambda answers=answers: answers.append(ask(url, "GET", "/", Connection="close"))))
+            slowest = max(slowest, seconds_for(lambda answers=answers: until(lambda: asked(url, answers), "the page is there", 10)))
             assert answers[0][0] == 200
             for headers in ("Host: evil.example\r\nOrigin: http://evil.example\r\n", f"Host: 127.0.0.1:{port}\r\nOrigin: https://evil.example\r\n"):
                 answer = talk(port, f"POST /crash/relay HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
