@@ -12,6 +12,9 @@ from harness import paths
 from harness.daemon import run_once
 from harness.wait import until
 
+# Of Kafka's tools, which live for a second.
+JVM = f"-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -XX:SharedArchiveFile={paths.TOP}/build/kafka/classes.jsa"
+
 
 class Patient:
     """A scene, doctor's findings about it, and the hands that do what a finding says."""
@@ -101,7 +104,7 @@ class Patient:
             os.mkdir(tools)
             path = os.path.join(tools, "kafka-configs.sh")
             with open(path, "w", encoding="utf-8") as file:
-                file.write(f"#!/bin/sh\nexec java -cp '{paths.TOP}/build/kafka/libs/*'"
+                file.write(f"#!/bin/sh\nexec java {JVM} -cp '{paths.TOP}/build/kafka/libs/*'"
                            " kafka.admin.ConfigCommand \"$@\"\n")
             os.chmod(path, 0o755)
         environment = self.scene.relay(f"shell-{self.asked}", **dict(self.options, **self.extra)).environment()
