@@ -95,12 +95,12 @@ def shared(base, reap):
 
 @pytest.fixture(scope="session")
 def source(shared):
-    return shared.cluster("source")
+    return shared.cluster("source").keep_templates()
 
 
 @pytest.fixture(scope="session")
 def target(shared):
-    return shared.cluster("target", {"wal_level": "replica"})
+    return shared.cluster("target", {"wal_level": "replica"}).keep_templates()
 
 
 @pytest.fixture(scope="session")

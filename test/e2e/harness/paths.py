@@ -1,4 +1,5 @@
 """Where things are, and what the exit statuses are called."""
+import functools
 import os
 import re
 import shlex
@@ -11,11 +12,14 @@ RUNNER = shlex.split(os.environ.get("RUNNER", ""))
 WATCHED = bool(RUNNER or os.environ.get("SANITIZE"))
 
 
+@functools.cache
+def _bindir(pg_config):
+    return subprocess.run([pg_config, "--bindir"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def pg_bin(program):
     """A program of the PostgreSQL server that the extension was built for."""
-    directory = subprocess.run([os.environ.get("PG_CONFIG", "pg_config"), "--bindir"], check=True,
-                               stdout=subprocess.PIPE, text=True).stdout.strip()
-    return os.path.join(directory, program)
+    return os.path.join(_bindir(os.environ.get("PG_CONFIG", "pg_config")), program)
 
 
 def exit_codes():

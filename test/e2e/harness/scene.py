@@ -41,30 +41,39 @@ class Scene:
         self._made = []
         self._roles = []
         if source is not None and managed:
-            self._create(source, f'CREATE ROLE "{self.id}" LOGIN REPLICATION')
+            source.create_database(self.database)
+            self._made.append(source)
+            self.sql(f'CREATE ROLE "{self.id}" LOGIN REPLICATION')
             source.query("postgres", f'ALTER DATABASE "{self.database}" OWNER TO "{self.id}"')
             self._load_file(source, os.path.join("build", "sql", "pg_outbox-managed.sql"), self.id)
             self._roles.append(self.id)
         elif source is not None:
-            self._create(source, "CREATE EXTENSION pg_outbox")
+            self._create(source, "source", lambda name: source.query(name, "CREATE EXTENSION pg_outbox"))
+            # It may be the copy of an older one.
+            self.sql("UPDATE outbox.rotation SET rotated_at = clock_timestamp()")
         if target is not None:
-            self._create(target, APPLIED)
-            self.load_inbox()
+            self._create(target, "target", self._fill_target)
+            self.target_sql("UPDATE outbox_inbox.rotation SET started_at[1] = clock_timestamp()")
 
-    def _create(self, server, statement):
+    def _create(self, server, what, fill):
         # One server may be source and target: then it is one database.
-        if server not in self._made:
-            server.create_database(self.database)
+        if server in self._made:
+            fill(self.database)
+        else:
+            server.filled_database(self.database, what, fill)
             self._made.append(server)
-        server.query(self.database, statement)
 
-    def load_inbox(self, layout=2):
+    def _fill_target(self, database):
+        self.target.query(database, APPLIED)
+        self.load_inbox(database=database)
+
+    def load_inbox(self, layout=2, database=None):
         for name in ("outbox_inbox.sql", "outbox_inbox--1--2.sql")[:layout]:
-            self._load_file(self.target, os.path.join("sql", name))
+            self._load_file(self.target, os.path.join("sql", name), database=database)
 
-    def _load_file(self, server, path, user="postgres"):
+    def _load_file(self, server, path, user="postgres", database=None):
         done = subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
-                               "-d", server.conninfo(self.database, user),
+                               "-d", server.conninfo(database or self.database, user),
                                "-f", os.path.join(paths.TOP, path)],
                               check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
