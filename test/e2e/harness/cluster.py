@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from . import paths, reaper
+from .initdb import initdb
 from .ports import free_port
 from .wait import until
 
@@ -60,8 +61,7 @@ class Cluster:
         if self._as:
             os.chown(self.base, self._as["user"], self._as["group"])
         if standby_of is None:
-            self._run("initdb", "--pgdata", self.data, "--username", "postgres", "--auth", "trust",
-                      "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
+            initdb(self.data, self._run)
         else:
             self._run("pg_basebackup", "--pgdata", self.data, "--dbname",
                       standby_of.conninfo("postgres"), "--write-recovery-conf", "--checkpoint", "fast",
