@@ -17,8 +17,9 @@ CPPFLAGS := -D_GNU_SOURCE $(if $(FAILPOINTS),-DOUTBOX_FAILPOINTS)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 LDLIBS :=
 ifneq ($(SANITIZE),)
-# The sanitizers' own branches make gcc warn of what cannot be; the plain build stays strict.
-CFLAGS += -w -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+# The sanitizers' own branches make gcc warn of what cannot be; the plain build stays strict.  -O1 compiles in half the
+# time of -O2, and less of what is undefined is gone before they see it.
+CFLAGS += -O1 -w -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 ifneq ($(filter thread,$(SANITIZE)),)
