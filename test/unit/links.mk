@@ -85,6 +85,7 @@ LINK_test_pump_poison = $(PUMP) $(ROUTER)
 LINK_test_pump_transaction = $(PUMP) $(ROUTER)
 LINK_test_record = consumer/record.o consumer/batch.o
 LINK_test_reject_reason = compare/reject_reason.o
+LINK_test_record = consumer/record.o consumer/unjudged.o consumer/batch.o
 LINK_test_relay_check = relay/relay_check.o
 LINK_test_relay_check_delivery = relay/relay_check_delivery.o relay/timeline.o
 LINK_test_relay_options = relay/relay_options.o $(ROUTER)

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "record.h"
+#include "unjudged.h"
 
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -121,6 +122,47 @@ a_trace_that_is_one(void **state)
 	is_view(COPIED(false, HEADER("traceparent", NULL))->traceparent, NULL);
 }
 
+/* Positions are kept as the target's bigint. */
+static void
+positions(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		bool valid;
+	} cases[] = {
+		{"s/1.1/0/1/9223372036854775807", true},
+		{"s/1.1/0/1/9223372036854775808", false},
+		{"s/1.1/0/1", false},
+		{"", false},
+		{NULL, false},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+	{
+		InboxHeader header = HEADER("outbox-position", cases[i].text);
+		char source_id[SOURCE_ID_MAX + 1];
+		Position position;
+
+		if (record_position(&header, source_id, &position) != cases[i].valid)
+			fail_msg("wrong about \"%s\"", cases[i].text != NULL ? cases[i].text : "null");
+	}
+}
+
+/* Each has a reason and a way out; what can be judged has neither. */
+static void
+why_one_cannot_be_judged(void **state)
+{
+	(void) state;
+	assert_non_null(strstr(unjudged_reason(UNJUDGED_POSITION), "\"outbox-position\""));
+	assert_non_null(strstr(unjudged_hint(UNJUDGED_POSITION), "outbox-relay"));
+	assert_non_null(strstr(unjudged_reason(UNJUDGED_REPLAYED), "without an id"));
+	assert_non_null(strstr(unjudged_hint(UNJUDGED_REPLAYED), "\"ce_id\""));
+	assert_string_equal(unjudged_reason(UNJUDGED_NOT), "");
+	assert_string_equal(unjudged_hint(UNJUDGED_NOT), "");
+}
+
 int
 main(void)
 {
@@ -129,6 +171,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(attributes_of_a_cloudevent_are_none, begin, end),
 		cmocka_unit_test_setup_teardown(ids_that_cannot_be_kept_are_none, begin, end),
 		cmocka_unit_test_setup_teardown(a_trace_that_is_one, begin, end),
+		cmocka_unit_test(positions),
+		cmocka_unit_test(why_one_cannot_be_judged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,27 @@ a_row_for_each_path_of_each_run(void **state)
 	assert_string_equal(line_of(csv, 5), "");
 }
 
+/* Its own numbers where it has them, and its path's beside them. */
+static void
+a_row_for_each_service(void **state)
+{
+	const char *csv = render(
+		report_csv,
+		"{\"paths\": [{\"name\": \"a\"}], \"inventory\": [{\"name\": \"s\", \"runs\": [{\"seed\": "
+		"7, "
+		"\"shop\": {\"sync\": {\"offered\": 10, \"closes\": false, \"services\": {\"pricing\": "
+		"{\"closes\": true, \"in_service\": 9, \"lag_s\": {\"p50\": 0.5}}, \"audit\": {}}}, "
+		"\"none\": "
+		"{}}}]}]}");
+
+	(void) state;
+	assert_string_equal(line_of(csv, 1),
+						"\"s\",7,,\"sync\",\"pricing\",yes,yes,10,,,,,,9,,,,,,,,,,,,,,,,,0.5,,\r");
+	assert_string_equal(line_of(csv, 2),
+						"\"s\",7,,\"sync\",\"audit\",yes,no,10,,,,,,,,,,,,,,,,,,,,,,,,,\r");
+	assert_string_equal(line_of(csv, 3), "");
+}
+
 static void
 text_is_no_formula(void **state)
 {
@@ -172,6 +193,15 @@ the_inventory(void **state)
 	assert_non_null(strstr(md, "- i, seed 3: sync audit lost = 0, measured 1.5\n"));
 }
 
+static void
+what_ended_it(void **state)
+{
+	(void) state;
+	assert_non_null(strstr(render(report_md, "{\"error\": \"the broker\\nis gone\"}"),
+						   "It ended with an error: the broker is gone. This is what"));
+	assert_null(strstr(render(report_md, "{}"), "error"));
+}
+
 /* What all held has nothing to say about what did not. */
 static void
 nothing_missed(void **state)
@@ -193,10 +223,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_row_for_each_path_of_each_run, begin, end),
+		cmocka_unit_test_setup_teardown(a_row_for_each_service, begin, end),
 		cmocka_unit_test_setup_teardown(text_is_no_formula, begin, end),
 		cmocka_unit_test_setup_teardown(without_runs_there_is_a_head, begin, end),
 		cmocka_unit_test_setup_teardown(the_matrix, begin, end),
 		cmocka_unit_test_setup_teardown(the_inventory, begin, end),
+		cmocka_unit_test_setup_teardown(what_ended_it, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_missed, begin, end),
 	};
 

@@ -102,6 +102,7 @@ refused(void **state)
 		{"title = \xe0\x80\x80\n", ":1:9: ", "byte 0xe0 is no text"},
 		{"title = \xed\xa0\x80\n", ":1:9: ", "byte 0xed is no text"},
 		{"title = \xf4\x90\x80\x80\n", ":1:9: ", "byte 0xf4 is no text"},
+		{"title = \xf0\x8f\xbf\xbf\n", ":1:9: ", "byte 0xf0 is no text"},
 		{HEAD "duration = 3s", ":3:1: ", "given twice"},
 		{"duration = 20\n", ":1:12: ", "\"20\" has no unit"},
 		{"duration = soon\n", ":1:12: ", "\"soon\" is no time"},
@@ -110,6 +111,9 @@ refused(void **state)
 		{"duration = 20s 5\n", ":1:16: ", "\"5\" is one word too many"},
 		{"rate = 1.5\n", ":1:8: ", "whole number"},
 		{"rate = 5001\n", ":1:8: ", "is not between"},
+		{"rate = 3\nrate = 3\n", ":2:1: ", "given twice"},
+		{"load = constant\nload = constant\n", ":2:1: ", "given twice"},
+		{"title = T\nduration = 3600s\nrate = 5000\n", ":3:12: ", "more than 10000000 requests"},
 		{"load = waves\n", ":1:8: ", "unknown load \"waves\""},
 		{"load = bursts every 1s for 1s times 2\n", ":1:28: ", "shorter than its period"},
 		{"load = rush-hour 3\n", ":1:18: ", "\"peak\" should stand"},
@@ -145,6 +149,9 @@ refused(void **state)
 		{HEAD "expect outbox drain >= 0s\n", ":3:15: ", "holds whatever happens"},
 		{HEAD "expect outbox p99 < 0ms\n", ":3:15: ", "can never hold"},
 		{"kind = shop\n", ":1:8: ", "unknown kind \"shop\""},
+		{"kind = a-kind-whose-name-is-longer-than-forty-bytes\n",
+		 ":1:8: ", "unknown kind \"a-kind-whose-name-is-longer-than-forty-b\""},
+		{HEAD "expect outbox lost = 0\nkind = inventory\n", ":4:1: ", "before the first"},
 		{HEAD "kind = paths\nkind = paths\n", ":4:1: ", "given twice"},
 		{HEAD "at 1s crash app until 2s\nkind = inventory\n", ":4:1: ", "before the first"},
 		{HEAD "at 1s away pricing until 2s\n", ":3:7: ", "unknown fault \"away\""},
@@ -305,6 +312,10 @@ names(void **state)
 	}
 	assert_true(scenario_parse(&scenario, "a/\xc3\xa4.b.scenario", HEAD, strlen(HEAD), &error));
 	assert_string_equal(scenario.name, "\xc3\xa4.b");
+	/* The first and the last characters of their lengths, and those around the surrogates. */
+	assert_true(scenario_parse(
+		&scenario, "\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", HEAD,
+		strlen(HEAD), &error));
 }
 
 /* Each load and each fault without what belongs to it, and characters that are none. */
