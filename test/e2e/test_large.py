@@ -135,7 +135,7 @@ def test_the_source_is_restarted_again_and_again(make_scene, own, broker, seed, 
     ways = ["fast", "immediate", "kill"] * (RESTARTS // 3 + 1)
     stopped = []
     moved = []
-    with Load(server, scene.database, seed, writers=4, keys=64, crowd=CROWD, ahead=1000000) as load:
+    with Load(server, scene.database, seed, writers=4, keys=64, crowd=CROWD) as load:
         meter = Meter(load)
         meter.start()
         for way in ways[:RESTARTS]:

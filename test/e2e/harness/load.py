@@ -4,10 +4,6 @@ Each transaction locks the rows of the keys that it writes for, takes each key's
 next number, and emits an event with it; so the committed numbers of a key are
 1, 2, 3, … in commit order.  Some transactions are rolled back, and some roll back
 to a savepoint: the ids of those events must never be seen anywhere.
-
-It goes as fast as it can to "ahead" transactions beyond what a test waited for last;
-then, while the test does something else, at a slower pace: what it commits has to be
-published, read and compared, too.
 """
 import json
 import random
@@ -22,26 +18,21 @@ CREATE TABLE IF NOT EXISTS public.aggregate (key text PRIMARY KEY, number bigint
 CREATE TABLE IF NOT EXISTS public.business (id uuid PRIMARY KEY, key text, number bigint);
 """
 
-# Between two transactions of a writer that is ahead.
-PACE_SECONDS = 0.02
-
 
 class Load:
     def __init__(self, cluster, database, seed, writers=2, keys=16, aggregate_type="load",
-                 padding=0, name="load", crowd=0, ahead=300):
+                 padding=0, name="load", crowd=0):
         """crowd: more events at the end of each transaction, without a business row."""
         self.cluster = cluster
         self.database = database
         self.aggregate_type = aggregate_type
         self.padding = "x" * padding
         self.crowd = crowd
-        self.ahead = ahead
         self.keys = [f"{name}-{n}" for n in range(keys)]
         self.committed = 0          # transactions that the server said were committed
         self.rolled_back = set()    # ids that must never be seen
         self.errors = []            # lost connections; anything else ends the load
         self.crash = None
-        self._goal = 0
         self._lock = threading.Lock()
         self._end = threading.Event()
         cluster.query(database, SCHEMA)
@@ -69,7 +60,7 @@ class Load:
 
     def wait_committed(self, more, timeout=60):
         """Until that many more transactions are committed."""
-        goal = self._goal = self.committed + more
+        goal = self.committed + more
 
         def reached():
             if self.crash is not None:
@@ -86,8 +77,6 @@ class Load:
                 if connection is None or connection.closed:
                     connection = self.cluster.connect(self.database, autocommit=False)
                 self._transaction(connection, dice)
-                if self.committed >= self._goal + self.ahead:
-                    self._end.wait(PACE_SECONDS)
             except psycopg.OperationalError as error:
                 # Away, or going away: the outcome of this transaction is in the database.
                 self.errors.append(str(error))
