@@ -106,13 +106,26 @@ class Broker:
     def pause(self):
         """It stands still, and its connections stay: no answer, no hang-up."""
         self._signal(signal.SIGSTOP)
+        # One of its threads takes the signal, when it gets a processor; until then the others answer.
+        until(self._stands_still, "the broker stands still")
 
     def resume(self):
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number):
+    def _pid(self):
         with open(os.path.join(self.base, "pid"), encoding="ascii") as file:
-            os.kill(int(file.read()), number)
+            return int(file.read())
+
+    def _signal(self, number):
+        os.kill(self._pid(), number)
+
+    def _stands_still(self):
+        tasks = f"/proc/{self._pid()}/task"
+        for task in os.listdir(tasks):
+            with open(os.path.join(tasks, task, "stat"), encoding="ascii") as file:
+                if not file.read().rpartition(") ")[2].startswith("T"):
+                    return False
+        return True
 
     def restart(self):
         self._script("restart")
