@@ -37,6 +37,13 @@ struct TopicRegex
 	char value[TOPIC_REGEX_VALUE_MAX + 1];
 };
 
+/* Of a group that is open, and of the whole: is there a way through it without a character? */
+typedef struct Level
+{
+	bool empty;		   /* of its branches before */
+	bool branch_empty; /* of this one, up to the last atom */
+} Level;
+
 /* Where the translation stands. */
 typedef struct Translation
 {
@@ -47,6 +54,8 @@ typedef struct Translation
 	int braces;
 	int open;	   /* groups */
 	bool has_atom; /* before us is something that can be repeated */
+	bool atom_empty;
+	Level levels[POSIX_GROUPS_MAX + 1]; /* by the groups that are open */
 	Error *error;
 } Translation;
 
@@ -55,6 +64,26 @@ refuse(Translation *translation, const char *what, const char *instead)
 {
 	error_permanent(translation->error, EXIT_CONFIG, "regular expression has %s", what);
 	return error_hint(translation->error, "%s", instead);
+}
+
+/* The last atom is what it is: no quantifier comes behind it. */
+static void
+settle_atom(Translation *translation)
+{
+	Level *level = &translation->levels[translation->open];
+
+	level->branch_empty = level->branch_empty && translation->atom_empty;
+	translation->atom_empty = true;
+}
+
+static void
+settle_branch(Translation *translation)
+{
+	Level *level = &translation->levels[translation->open];
+
+	settle_atom(translation);
+	level->empty = level->empty || level->branch_empty;
+	level->branch_empty = true;
 }
 
 static bool
@@ -83,10 +112,11 @@ take_group(Translation *translation)
 	bool numbered = true;
 
 	translation->at++;
-	translation->open++;
 	buffer_append_str(translation->out, "(");
 	if (++translation->posix_groups >= POSIX_GROUPS_MAX)
 		return refuse(translation, "too many groups", "Use at most 30.");
+	settle_atom(translation);
+	translation->levels[++translation->open] = (Level){.branch_empty = true};
 	if (translation->at[0] == '?')
 	{
 		translation->at++;
@@ -223,20 +253,38 @@ take_character(Translation *translation)
 {
 	char c = *translation->at++;
 
-	if (c == ')' && translation->open-- == 0)
+	if (c == ')' && translation->open == 0)
 		return refuse(translation, "\")\" without its \"(\"", "Open it, or write \\).");
+	if (c == ')' || c == '|')
+		settle_branch(translation);
+	else
+		settle_atom(translation);
+	if (c == ')')
+		translation->atom_empty = translation->levels[translation->open--].empty;
+	else
+		translation->atom_empty = c == '|' || c == '^' || c == '$';
 	translation->has_atom = c != '|' && c != '^';
 	buffer_append_u8(translation->out, (uint8_t) c);
 	return true;
 }
 
-/* At a quantifier.  A second one behind it would make it lazy or possessive in Java. */
+/*
+ * At a quantifier.  A second one behind it would make it lazy or possessive in Java.  Repetitions of nothing have
+ * no end in the C library, when it looks for the groups of a match (glibc 2.36).
+ */
 static bool
 take_quantifier(Translation *translation)
 {
 	if (!translation->has_atom)
 		return refuse(translation, "a quantifier with nothing to repeat",
 					  "Write a backslash before it for the character itself.");
+	if (*translation->at != '?' && translation->atom_empty)
+		return refuse(translation, "repetitions of what can be empty",
+					  "Let each branch of what is repeated have a character: (a|b)* in place of "
+					  "(a|b|)* or (a*|b)*.");
+	if (*translation->at == '*' || *translation->at == '?' ||
+		strncmp(translation->at, "{0", 2) == 0)
+		translation->atom_empty = true;
 	if (*translation->at != '{')
 		buffer_append_u8(translation->out, (uint8_t) *translation->at++);
 	else if (!take_braces(translation))
@@ -253,6 +301,8 @@ translate(Translation *translation)
 {
 	buffer_append_str(translation->out, "^(");
 	translation->posix_groups = 1;
+	translation->atom_empty = true;
+	translation->levels[0] = (Level){.branch_empty = true};
 	while (*translation->at != '\0')
 	{
 		bool ok;
@@ -265,10 +315,10 @@ translate(Translation *translation)
 				has_atom = false;
 				break;
 			case '\\':
-				ok = take_escape(translation);
-				break;
 			case '[':
-				ok = take_bracket(translation);
+				settle_atom(translation);
+				translation->atom_empty = false;
+				ok = *translation->at == '[' ? take_bracket(translation) : take_escape(translation);
 				break;
 			case '{':
 			case '*':

@@ -11,7 +11,7 @@
  *		(?<name>...)	a group with a number and a name
  *		\. \$ \( ...	the character itself
  *
- * What would mean something else or nothing is refused: *? +? ?? and *+ and the like,
+ * What would mean something else or nothing is refused: *? +? ?? and *+ and the like, repetitions of what can be empty,
  * look-around, flags, back references, \b \p{..} \u...., a backslash within [].
  *
  * Replacement: $1 to $9 and \1 to \9, ${name}, ${1}; \$ and \\ are the characters.  A

@@ -90,6 +90,18 @@ takes_java_s_classes(void **state)
 	expect("a{2,}", "x", "aaaaa", "x");
 }
 
+/* The C library may look for the groups of repeated nothing for ever; whatever else is optional it finds. */
+static void
+takes_repetitions_of_something(void **state)
+{
+	(void) state;
+	expect("(a|)?b", "x$1", "ab", "xa");
+	expect("(a?b)*", "x$1", "abb", "xb");
+	expect("((a|)b)+", "x$1", "bab", "xab");
+	expect("(?:ab?|c{0,2}d)*(.)", "x$1", "abaccde", "xe");
+	expect("(a|)(b?)(c*)", "x", "", "x");
+}
+
 static void
 refuses_what_would_mean_something_else(void **state)
 {
@@ -134,7 +146,15 @@ refuses_what_would_mean_something_else(void **state)
 		"(?<\xc3\xa4>a)",
 		"(((((((((((((((((((((((((((((((((((a)))))))))))))))))))))))))))))))))))",
 		"(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)",
-		"a{1}a{1}a{1}"};
+		"a{1}a{1}a{1}",
+		"(a|)*",
+		"(||.|)*.",
+		"(a?)+",
+		"(a*b?){2}",
+		"((a)?|b)*",
+		"(a|^)*",
+		"(a|b{0,2})+",
+		"(?:()a?)*"};
 
 	(void) state;
 	for (size_t i = 0; i < LENGTH(expressions); i++)
@@ -296,6 +316,7 @@ main(void)
 		cmocka_unit_test(matches_the_whole_value),
 		cmocka_unit_test(takes_groups_by_number_and_name),
 		cmocka_unit_test(takes_java_s_classes),
+		cmocka_unit_test(takes_repetitions_of_something),
 		cmocka_unit_test(refuses_what_would_mean_something_else),
 		cmocka_unit_test(refuses_bad_replacements),
 		cmocka_unit_test(lengths_are_bounded),
