@@ -250,10 +250,16 @@ pg_admin_check(const char *conninfo, int64_t timeout_usec, const Handlers *handl
 	PGconn *conn = pg_admin_connect(conninfo, timeout_usec, error);
 	int failed = 0;
 	int layout;
+	Error rights;
 
 	if (conn == NULL)
 		return false;
 	layout = inbox_layout(conn, error);
+	error_clear(&rights);
+	/* The right to ask for the layout is one of those that are told together. */
+	if (layout < 0 && strcmp(error->sqlstate, "42501") == 0 &&
+		!check_rights(conn, handlers, &rights) && rights.sqlstate[0] == '\0')
+		*error = rights;
 	if (layout > 0 && layout < INBOX_LAYOUT)
 	{
 		error_permanent(error, EXIT_NOT_INITIALIZED,
