@@ -32,7 +32,8 @@ def wrong(path):
 
 @pytest.mark.slow
 def test_verdict_and_report(compare):
-    run = compare("target-crash", "--duration=10s", "--seed=3")
+    # A rate at which no request waits for half a second, with other tests beside this one.
+    run = compare("target-crash", "--duration=10s", "--rate=25", "--seed=3")
     until(lambda: len(run.passwords()) == 2, "its servers have a password")
     assert not [line for line in processes_of("").values() if any(word in line for word in run.passwords())]
     run.finish(0)
@@ -45,13 +46,13 @@ def test_verdict_and_report(compare):
     paths = played["paths"]
     assert set(paths) == {path["name"] for path in report["paths"]} and len(paths) == 6
     for name in ("outbox", "outbox-wal"):
-        assert paths[name]["offered"] == paths[name]["accepted"] == paths[name]["in_target"] == 500
+        assert paths[name]["offered"] == paths[name]["accepted"] == paths[name]["in_target"] == 250
         assert wrong(paths[name]) == {} and paths[name]["drain_s"] is not None
     # It loses what comes during the outage, and is back as soon as the target is.
     direct = paths["direct"]
     (fault,) = played["faults"]
     down = (min(fault["until_s"], 10) - fault["from_s"]) / 10
-    assert down == pytest.approx((direct["rejected"] + direct["unknown"]) / 500, abs=0.1)
+    assert down == pytest.approx((direct["rejected"] + direct["unknown"]) / 250, abs=0.1)
 
     for name, path in paths.items():
         assert path["closes"]
@@ -68,7 +69,7 @@ def test_verdict_and_report(compare):
     assert [0] in [row["faults"] for row in played["timeline"]]
     cpu, wal = played["cost"]["cpu_s"], played["cost"]["wal_bytes"]
     assert all(seconds > 0 for seconds in cpu.values()), cpu
-    assert wal["source"] > 100000 and wal["target"] > 100000
+    assert wal["source"] > 50000 and wal["target"] > 50000
 
 
 @pytest.mark.slow
@@ -107,7 +108,7 @@ expect direct rejected + unknown >= 10%, lost = 0
         for plan, fault in zip(played["faults"], happened, strict=True):
             assert fault["text"] == plan["text"]
             # A crashed part takes its time to come back, and the machine may be busy.
-            assert plan["from_s"] - 0.1 <= fault["from_s"] <= plan["from_s"] + 3
+            assert plan["from_s"] - 0.1 <= fault["from_s"] <= plan["from_s"] + 15
             assert fault["until_s"] >= plan["until_s"] - 0.1
         # Rows of the first run aren't the second one's.
         assert played["runs"][0]["paths"]["outbox"]["offered"] == 50 * played["duration_s"]
