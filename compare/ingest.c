@@ -5,8 +5,9 @@
  * A request is read completely, checked, and given to its mode's path while its
  * connection is suspended; a thread of the path resumes it with the result.  So no
  * mode can take the HTTP threads away from the others.  Refuses bodies over
- * BODY_LIMIT, without reading them to their end when they are over BODY_READ_LIMIT, drivers whose id is not that of the body, and reports that a browser sends
- * from a page of another site.
+ * BODY_LIMIT, without reading them to their end when they are over BODY_READ_LIMIT, drivers
+ * whose id is not that of the body, and reports that a browser sends from a page of another
+ * site.
  */
 #include "ingest.h"
 
