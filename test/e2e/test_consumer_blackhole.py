@@ -49,8 +49,7 @@ def begin(stage, proxy, settings=None):
 def give_up(consumer):
     """Of the session in the middle of a batch.  Which of its connections says so is open, and after another message about
     the target it is silent for a while."""
-    until(lambda: any("failure" in entry for entry in consumer.entries()) and
-          consumer.metric("outbox_consumer_target_connected") == 0, "the session is given up")
+    until(lambda: consumer.metrics()['outbox_consumer_retries_total{class="infrastructure"}'] > 0, "the batch is given up")
 
 
 def close(consumer, feed, proxy):

@@ -1,4 +1,6 @@
 """Slow, halved, endless and many clients at the HTTP ports: who asks in earnest is answered, and the work goes on."""
+import re
+
 from harness.attack import Attack, seconds_for, talk
 from harness.wait import until
 
@@ -10,6 +12,20 @@ def status_of(answer):
     return int(answer.split(None, 2)[1]) if answer else 0
 
 
+def answer_to(port, request):
+    """Who has waited for longest when others come is pushed out, on a busy machine before his turn, and asks again."""
+    answers = []
+
+    def asked():
+        try:
+            answers.append(talk(port, request))
+        except OSError:
+            return False
+        return answers[-1] != b""
+    until(asked, "there is an answer", 10)
+    return answers[-1]
+
+
 def check_answers(port):
     """Beside the attack, at once, and as they should be."""
     request = "{} {} HTTP/1.1\r\n{}Content-Length: 0\r\nConnection: close\r\n\r\n"
@@ -18,9 +34,14 @@ def check_answers(port):
             ("GET", "/healthz", here, 200), ("HEAD", "/metrics", here, 200), ("GET", "/nowhere", here, 404), ("TRACE", "/healthz", here, 405),
             ("POST", "/healthz", here, 405), ("GET", "/status", OTHER_SITE, 403), ("GET", "/metrics", "Host: 127.0.0.1.evil.example\r\n", 403),
             ("POST", "/healthz", OTHER_SITE, 403), ("POST", "/healthz", here + "Origin: https://evil.example\r\n", 403)):
-        answer = talk(port, request.format(method, path, headers).encode())
+        answer = answer_to(port, request.format(method, path, headers).encode())
         assert status_of(answer) == expected, (method, path, headers, answer[:200])
         assert b"evil" not in answer
+
+
+def descriptors(daemon):
+    found = re.search(r"^process_open_fds (\S+)$", daemon.http("/metrics")[1], re.MULTILINE)
+    return float(found.group(1)) if found else None
 
 
 def test_relay_and_consumer(scene, seed):
@@ -42,9 +63,9 @@ def test_relay_and_consumer(scene, seed):
                 scene.emit("t", f"key-{number}")
             for daemon in daemons:
                 slowest = max(slowest, seconds_for(lambda daemon=daemon: check_answers(daemon.http_port)))
-                assert daemon.http("/readyz")[0] == 200
+                until(lambda daemon=daemon: daemon.http("/readyz")[0] == 200, "it is ready", 10)
                 # So many connections, and what is its own.
-                assert daemon.metric("process_open_fds") < 96 + 60
+                assert until(lambda daemon=daemon: descriptors(daemon), "it says what it has open", 10) < 96 + 60
         for attack in attacks:
             attack.check()
         until(lambda: len(scene.applied()) == 201, "all are applied")
