@@ -1,7 +1,7 @@
 """Slow, halved, endless and many clients at the HTTP ports: who asks in earnest is answered, and the work goes on."""
 import re
 
-from harness.attack import Attack, seconds_for, talk
+from harness.attack import Attack, answer_to, seconds_for
 from harness.wait import until
 
 MB = 1024 * 1024
@@ -10,20 +10,6 @@ OTHER_SITE = "Host: evil.example:80\r\nOrigin: http://evil.example:80\r\n"
 
 def status_of(answer):
     return int(answer.split(None, 2)[1]) if answer else 0
-
-
-def answer_to(port, request):
-    """Who has waited for longest when others come is pushed out, on a busy machine before his turn, and asks again."""
-    answers = []
-
-    def asked():
-        try:
-            answers.append(talk(port, request))
-        except OSError:
-            return False
-        return answers[-1] != b""
-    until(asked, "there is an answer", 10)
-    return answers[-1]
 
 
 def check_answers(port):
