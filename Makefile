@@ -159,6 +159,7 @@ AT_ONCE ?= 1
 chaos: TIME ?= 60
 chaos: bootstrap-check install-extension
 	@$(MAKE) --no-print-directory build
+	@scripts/kafka archive
 	@test/chaos/campaign --seeds=$(if $(filter file,$(origin SEEDS)),1..20,$(SEEDS)) --time=$(TIME) --jobs=$(AT_ONCE)
 
 ## chaos-consumer     3 consumers under FAULTS=20 random faults in TIME=300 seconds at RATE=1000: SEED=1, into build/chaos
