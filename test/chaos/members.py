@@ -113,8 +113,8 @@ class Configured(Member):
         self.file = file
 
     def reload(self, text=None, **changes):
-        """Its answer; None when it isn't there to give one."""
-        return self.file.reload(text, **changes) if self.daemon.running() else None
+        """Its answer; None when it isn't there to give one, or ends before it has."""
+        return self.file.reload(text, may_end=True, **changes) if self.daemon.running() else None
 
 
 class Counters(Background):

@@ -29,13 +29,16 @@ class File:
             file.write(text if text is not None else "\n".join(lines) + "\n")
         os.replace(self.path + ".new", self.path)
 
-    def reload(self, text=None, **changes):
-        """Gives the log's line about it."""
-        before = self.answers()
+    def reload(self, text=None, may_end=False, **changes):
+        """Gives the log's line about it; None when the relay may end, and did so before it wrote one."""
+        before, pid = self.answers(), self.relay.pid
         self.write(text, **changes)
         self.relay.signal(signal.SIGHUP)
-        until(lambda: len(self.answers()) > len(before), "the reload is over")
-        return self.answers()[-1]
+
+        def ended():
+            return may_end and (self.relay.pid != pid or not self.relay.running())
+        until(lambda: len(self.answers()) > len(before) or ended(), "the reload is over")
+        return None if ended() else self.answers()[-1]
 
     def answers(self):
         return [e for e in self.relay.entries()
