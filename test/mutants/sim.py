@@ -104,7 +104,7 @@ mutant("round-is-not-released", "sim-relay", "relay/relay.c",
 mutant("relay-does-not-wait-for-what-is-in-flight", "sim-relay", "relay/relay_session.c",
        "if (pump_in_flight(relay->pump) > 0 || !relay_open_sink(relay, now))", "if (!relay_open_sink(relay, now))")
 mutant("relay-slot-of-a-standby-is-a-gap", "sim-relay", "relay/relay_check.c",
-       "if (facts->slot_confirmed > facts->mark_lsn && slot_is_ahead_by_promotion(facts))", "if (false)")
+       "if (facts->slot_confirmed > facts->mark_lsn && slot_is_ahead_by_promotion(facts))", "if (false)", seeds=4000)
 mutant("relay-remembers-another-timeline", "sim-relay", "relay/relay_session.c",
        "if (relay->memory.valid && relay->memory.timeline != relay->identity.timeline)", "if (false)", seeds=2000)
 mutant("relay-tail-of-another-is-a-gap", "sim-relay", "relay/relay_compare.c",
