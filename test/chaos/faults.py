@@ -205,25 +205,8 @@ class Slot(Refusal):
         self.run.replay_gap()
 
 
-class FailOverSource(Slot):
-    """The source is lost, and so is the slot, which isn't copied before PostgreSQL 17.  Ways as those of FailOverTarget."""
-
-    _lacking = True
-
-    def refuse(self, subject, way):
-        self._lacking = self.run.lose_source(way == "behind")
-
-    def allow(self, subject):
-        self.run.fail_over_source()
-        super().allow(subject)
-
-    def end(self, subject, way):
-        super().end(subject, way)
-        return self._lacking
-
-
-class FailOverTarget(Kind):
-    """The target is lost, and its standby takes its place.  Ways: caught-up, and behind (of what came last)."""
+class FailOver(Kind):
+    """A server is lost, and its standby takes its place.  Ways: caught-up, and behind (of what came last)."""
 
     def __init__(self, ways, shortest, longest, run=None):
         super().__init__(ways, shortest, longest)
@@ -231,10 +214,27 @@ class FailOverTarget(Kind):
         self._lacking = True
 
     def begin(self, subject, way):
-        self._lacking = self.run.lose_target(way == "behind")
+        self._lacking = self.run.lose(subject.role, way == "behind")
 
     def end(self, subject, way):
-        self.run.fail_over_target()
+        self.run.fail_over(subject.role)
+        return self._lacking
+
+
+class FailOverWithoutSlot(Slot):
+    """The source is lost, and so is the slot, of which its standby has no copy.  Ways as those of FailOver."""
+
+    _lacking = True
+
+    def refuse(self, subject, way):
+        self._lacking = self.run.lose(subject.role, way == "behind")
+
+    def allow(self, subject):
+        self.run.fail_over(subject.role)
+        super().allow(subject)
+
+    def end(self, subject, way):
+        super().end(subject, way)
         return self._lacking
 
 

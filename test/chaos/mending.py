@@ -4,6 +4,7 @@ import shutil
 
 import psycopg
 
+from harness import copies
 from harness.cluster import Cluster
 from harness.daemon import run_once
 from harness.ports import free_port
@@ -33,11 +34,11 @@ class Current:
     """The server that is the source or the target of a scene now; another one after a failover."""
 
     def __init__(self, scene, role):
-        self._scene, self._role = scene, role
+        self._scene, self.role = scene, role
 
     @property
     def server(self):
-        return getattr(self._scene, self._role)
+        return getattr(self._scene, self.role)
 
     def __getattr__(self, name):
         return getattr(self.server, name)
@@ -46,9 +47,9 @@ class Current:
 class Standbys:
     """Each server of a scene that can fail over has one that follows it; that takes its place then, and gets one itself."""
 
-    def __init__(self, scene, settings):
-        """settings: {role: of its servers}"""
-        self.scene, self.settings = scene, settings
+    def __init__(self, scene, settings, copying=()):
+        """settings: {role: of its servers}; copying: the roles whose standbys copy logical slots."""
+        self.scene, self.settings, self.copying = scene, settings, copying
         self.of = {}        # {role: who follows}
         self._made = 0
         for role in settings:
@@ -57,19 +58,17 @@ class Standbys:
     def _follow(self, role, port=None):
         self._made += 1
         primary = getattr(self.scene, role)
-        self.of[role] = Cluster(self.scene.base, f"{role}-{self._made}", self.scene.reap, self.settings[role], primary, port=port)
+        more = copies.prepared(primary) if role in self.copying else {"slot": None, "settings": {}}
+        self.of[role] = Cluster(self.scene.base, f"{role}-{self._made}", self.scene.reap,
+                                {**self.settings[role], **more["settings"]}, primary, more["slot"], port)
         self.of[role].start()
+        if role in self.copying:
+            copies.synchronize(primary)
 
-    def promote(self, role):
-        """The primary is gone for good, and what follows the new one listens where it did."""
-        former = getattr(self.scene, role)
-        self.of[role].promote()
-        setattr(self.scene, role, self.of[role])
-        return former
-
-    def renew(self, role, former, port):
+    def renew(self, role, former):
+        """The former primary is gone for good, and what follows the new one listens where it did."""
         shutil.rmtree(former.data)
-        self._follow(role, port)
+        self._follow(role, former.port)
 
     def finish(self):
         for role, standby in self.of.items():
@@ -78,7 +77,10 @@ class Standbys:
 
 
 class Mending:
-    """Of a run: scene, mode, truth, standbys, consumers."""
+    """Of a run: scene, mode, truth, standbys, slot_is_copied, consumers."""
+
+    # What says, by its rows, how much a standby lacks.
+    COUNTED = {"source": "truth", "target": "applied"}
 
     # -- a slot --------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ class Mending:
         until(dropped, "the slot is dropped")
 
     def invalidate_slot(self):
-        """max_slot_wal_keep_size is over, while no relay is there; the slot of the truth stays within."""
+        """max_slot_wal_keep_size is over, while no relay is there; other slots stay within."""
         def lost():
             for relay in self.relays:
                 relay.kill()
@@ -105,7 +107,7 @@ class Mending:
             if behind.get(self.scene.slot, 0) <= KEPT + 1:
                 for _ in range(KEPT + 2):
                     self.scene.sql("SELECT pg_create_restore_point('on'), pg_switch_wal()")
-            elif behind[self.truth.slot] <= 1:
+            elif all(number <= 1 for slot, number in behind.items() if slot != self.scene.slot):
                 self._keep("%dMB" % (16 * KEPT))
             self.scene.sql("CHECKPOINT")
             self._keep("-1")
@@ -198,20 +200,17 @@ class Mending:
 
     # -- failovers -----------------------------------------------------------------
 
-    def lose_source(self, behind):
-        """behind: its standby lacks some of what was committed; whether that came to be."""
-        return self._lose("source", "truth", behind)
-
-    def lose_target(self, behind):
-        """The same of what was applied."""
-        return self._lose("target", "applied", behind)
-
-    def _lose(self, role, table, behind):
+    def lose(self, role, behind):
+        """behind: its standby lacks some of what was committed, or applied; whether that came to be."""
         server, standby = getattr(self.scene, role), self.standbys.of[role]
+        if role == "source" and self.slot_is_copied:
+            # A copy isn't complete before the slot has passed where the standby begins; servers note such places every 15 s.
+            copies.wait_complete(standby, self.scene.slot, self.scene.slot_lsn(),
+                                 lambda: self.scene.sql("SELECT pg_log_standby_snapshot()"), NOTICED)
         standby.wait_caught_up(server)
         try:
             if behind:
-                self._fall_behind(server, standby, f"SELECT count(*) FROM {table}")
+                self._fall_behind(server, standby, f"SELECT count(*) FROM {self.COUNTED[role]}")
             return True
         except AssertionError:      # nobody writes anything for now
             return False
@@ -225,11 +224,16 @@ class Mending:
         had = server.value(self.scene.database, counted)
         until(lambda: server.value(self.scene.database, counted) >= had + BEHIND, "the standby lacks something", 10)
 
-    def fail_over_source(self):
-        """Applications write again as soon as there is a slot that sees them, for the truth."""
-        former, port = self.scene.source, self.scene.source.port
-        standby = self.standbys.of["source"]
+    def fail_over(self, role):
+        former, standby = getattr(self.scene, role), self.standbys.of[role]
         standby.promote()
+        if role == "source":
+            self._move_truth(former, standby)
+        setattr(self.scene, role, standby)
+        self.standbys.renew(role, former)
+
+    def _move_truth(self, former, standby):
+        """Before applications write again there is a slot that sees them."""
         with standby.connect(self.scene.database) as connection:
             for name, in connection.execute("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()").fetchall():
                 connection.execute(f"ROLLBACK PREPARED '{name}'")
@@ -240,10 +244,3 @@ class Mending:
         hidden.start()
         self.truth.move(hidden, standby)
         hidden.stop("immediate")
-        self.scene.source = standby
-        self.standbys.renew("source", former, port)
-
-    def fail_over_target(self):
-        port = self.scene.target.port
-        former = self.standbys.promote("target")
-        self.standbys.renew("target", former, port)

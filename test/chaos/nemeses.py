@@ -7,7 +7,7 @@ import random
 from itertools import combinations
 
 from disks import BrokerFull, ServerFull
-from faults import (Acl, BrokerCrash, BrokerFreeze, Crash, FailOverSource, FailOverTarget, Freeze, Ill, Kill, Leader, Limit, Line,
+from faults import (Acl, BrokerCrash, BrokerFreeze, Crash, FailOver, FailOverWithoutSlot, Freeze, Ill, Kill, Leader, Limit, Line,
                     Rebalance, Reload, Slot, Step, TopicAgain, Walsenders)
 from patient import Patient
 from schedule import draw
@@ -37,7 +37,8 @@ def _lines(links, longest=LONGEST):
 
 
 def kinds(run=None):
-    """{name: kind}; run: the one that they happen to (pipeline.Run)."""
+    """{name: kind}; run: the one that they happen to (pipeline.Run).  Ways and times are the same for every run: schedules are, too."""
+    fail_over_source = FailOver if run is not None and run.slot_is_copied else FailOverWithoutSlot
     found = {
         "kill-relay": Kill({"": RELAYS}, 0.2, WALSENDER + 2),
         "kill-consumer": Kill({"": CONSUMERS}, 0.2, SESSION + 2),
@@ -45,8 +46,8 @@ def kinds(run=None):
         "freeze-consumer": Freeze({"": CONSUMERS}, SESSION + 1, LONGEST),
         "walsenders": Walsenders({"": ("source",)}, 0.2, 4),
         "slot": Slot({"drop": ("source",), "invalidate": ("source",)}, 1, 4, run),
-        "failover-source": FailOverSource({"caught-up": ("source",), "behind": ("source",)}, 0.5, 4, run),
-        "failover-target": FailOverTarget({"caught-up": ("target",), "behind": ("target",)}, 0.5, 4, run),
+        "failover-source": fail_over_source({"caught-up": ("source",), "behind": ("source",)}, 0.5, 4, run),
+        "failover-target": FailOver({"caught-up": ("target",), "behind": ("target",)}, 0.5, 4, run),
         "disk-source": ServerFull({"wal": ("source",)}, 1, 6),
         "disk-target": ServerFull({"wal": ("target",), "tables": ("target",)}, 1, 8),
         "disk-broker": BrokerFull({"": ("broker",)}, 1, SESSION + 2),
@@ -72,7 +73,7 @@ def kinds(run=None):
 NAMES = tuple(kinds())
 # These want a cluster of three brokers, and those don't go with it: they have one, or its links.
 OF_THREE = ("leader",)
-# What it loses is lost where events are in the WAL alone.
+# What it loses is lost where events are in the WAL alone; with a copy of the slot a failover loses nothing.
 OF_ROWS = ("slot", "failover-source", "topic")
 OF_ONE = ("broker", "standstill", "limit", "acl", "disk-broker", *("link-" + link for link in TO_KAFKA))
 MENDED = ("slot", "failover-source", "failover-target", "topic", "disk-broker")

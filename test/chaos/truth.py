@@ -2,7 +2,8 @@
 
 The rows say what was committed, whatever an application heard of its COMMIT.  Their order is told by a slot of
 PostgreSQL's own test_decoding, which has seen the same rows.  What was committed and is lost with a server, because a
-standby took its place that didn't have it, is told apart: it may be in the topics, or not.
+standby took its place that didn't have it, is told apart.  Where nothing was published before the standby had it, that is as if it
+had been rolled back; elsewhere it may be in the topics, or not.
 """
 from anomalies import Event
 from harness.ledger import create_decoding_slot, decoded
@@ -27,8 +28,10 @@ class Place:
 class Truth:
     """Made before the first event."""
 
-    def __init__(self, scene):
+    def __init__(self, scene, ahead=True):
+        """ahead: Kafka may have what is lost with a server."""
         self.scene = scene
+        self.ahead = ahead
         self.slot = scene.slot + "_truth"
         scene.sql(TABLE)
         create_decoding_slot(scene, self.slot)
@@ -39,8 +42,12 @@ class Truth:
         return self.scene.sql("SELECT count(*) FROM truth")[0][0]
 
     def committed(self, at_rest=True):
-        """Events in commit order, also those that are lost; those of a moment ago may be missing while others write."""
-        return sorted([*self._known_to(self.scene, at_rest), *self.lost.values()], key=lambda e: e.place)
+        """Events in commit order, also those that are lost and may be there; those of a moment ago may be missing while others write."""
+        return sorted([*self._known_to(self.scene, at_rest), *(self.lost.values() if self.ahead else ())], key=lambda e: e.place)
+
+    def excused(self):
+        """Tags of what may be in a topic or not."""
+        return set(self.lost) if self.ahead else set()
 
     def move(self, former, server):
         """Another server takes the place of the former one.  Nobody writes to either; the former one is there to be asked."""

@@ -10,12 +10,12 @@ from collections import defaultdict
 
 import pytest
 
+from harness import copies
 from harness.cluster import server_user
 from harness.wait import until
 
 QUICK = {"mark.interval": "100ms", "heartbeat.interval": "200ms", "reconnect.min": "20ms",
          "reconnect.max": "300ms"}
-SLOT = "standby_slot"
 
 
 def hosts(scene, *servers):
@@ -61,10 +61,6 @@ def check_order(server, scene, records):
             key, number = numbers[record.id]
             assert number > last[key], f"{record}: {number} after {last[key]}"
             last[key] = number
-
-
-def is_17(server):
-    return int(server.value("postgres", "SHOW server_version_num")) >= 170000
 
 
 # ---------------------------------------------------------------------------
@@ -133,32 +129,18 @@ def test_promotion_without_the_slot_is_a_gap_that_replay_fills(make_scene, own, 
 @pytest.fixture
 def pair(make_scene, own, broker, source):
     """pair(synchronized): a scene with the relay initialized, and a standby that copies its slot."""
-    if not is_17(source):
+    if not copies.possible(source):
         pytest.skip("standbys copy slots since PostgreSQL 17 (make check-matrix runs this)")
 
     def make(synchronized=True, target=None):
         primary = own.cluster("primary")
         scene = make_scene(primary, target, broker)
         scene.initialize()
-        primary.query("postgres", "SELECT pg_create_physical_replication_slot(%s, true)", (SLOT,))
-        standby = own.standby(primary, slot=SLOT, settings={
-            "sync_replication_slots": "on", "hot_standby_feedback": "on",
-            "primary_conninfo": primary.conninfo("postgres")})
+        standby = own.standby(primary, **copies.prepared(primary))
         if synchronized:
-            primary.configure(synchronized_standby_slots=SLOT)
-            until(lambda: primary.value("postgres", "SHOW synchronized_standby_slots") == SLOT, "it is set")
+            copies.synchronize(primary)
         return scene, primary, standby
     return make
-
-
-def copied(server, scene):
-    """The standby's copy of the slot: its confirmed position once it is complete, else None."""
-    return server.value("postgres", "SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots"
-                        " WHERE slot_name = %s AND synced AND NOT temporary", (scene.slot,))
-
-
-def wait_copied(server, scene, beyond=0):
-    until(lambda: (copied(server, scene) or 0) > beyond, "the standby has a copy of the slot", 60)
 
 
 @pytest.mark.slow
@@ -171,7 +153,7 @@ def test_a_promotion_loses_and_reorders_nothing(pair, seed, target):
         load.wait_committed(50)
         until(lambda: scene.broker.partitions(scene.topic("load")), "the topic is there")
         consumer = scene.consumer(**{"breaker.reset": "500ms"}).start()
-        wait_copied(standby, scene)
+        copies.wait_complete(standby, scene.slot)
         assert scene.sql("SELECT failover_problem FROM outbox.status") == [(None,)]
         assert standby.value(scene.database, "SELECT failover_problem FROM outbox.status") is None
         load.wait_committed(200)
@@ -208,7 +190,7 @@ def test_positions_that_come_again_on_the_new_timeline(pair, seed, target):
         load.wait_committed(50)
         until(lambda: scene.broker.partitions(scene.topic("load")), "the topic is there")
         consumer = scene.consumer(**{"breaker.reset": "500ms"}).start()
-        wait_copied(standby, scene)
+        copies.wait_complete(standby, scene.slot)
     assert "synchronized_standby_slots" in scene.sql("SELECT failover_problem FROM outbox.status")[0][0]
     standby.wait_caught_up(primary)
     standby.stop()
@@ -241,7 +223,7 @@ def test_a_copied_slot_ahead_of_the_mark_is_no_gap(pair, exits):
     relay = scene.relay(**QUICK, **both).start()
     mark = int(scene.sql("SELECT mark_lsn - '0/0'::pg_lsn FROM outbox.relay")[0][0])
     first = scene.emit("t", "k")
-    wait_copied(standby, scene, mark)
+    copies.wait_complete(standby, scene.slot, mark + 1)
     wait_published(scene, primary)
     assert relay.stop() == 0
     standby.wait_caught_up(primary)
