@@ -249,6 +249,9 @@ class Run(Mending, System):
         nobodys = len(self.history.lost - {record.tag for record in self.history.records})
         report.verdict(f"each event was applied: {totals['events']} committed, {nobodys} lost with their source,"
                        f" {totals['applied']} applied", totals["events"] - nobodys == totals["applied"] > 0)
+        if self.slot_is_copied:
+            report.verdict(f"of {totals['lost_with_a_source']} events that no standby had {totals['of_them_published']} were published",
+                           totals["of_them_published"] == 0)
         self.judge_end(report, lambda member, problem: member.stops or str(problem.get("job", "")).startswith("reload"))
 
     def table(self):

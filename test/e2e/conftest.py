@@ -15,6 +15,7 @@ import tempfile
 import pytest
 
 from harness.cluster import Cluster
+from harness import copies
 from harness import failpoints  # noqa: F401, all workers of a run take the same
 from harness.comparison import Comparison
 from harness.kafka import Broker
@@ -96,6 +97,13 @@ def shared(base, reap):
 @pytest.fixture(scope="session")
 def source(shared):
     return shared.cluster("source").keep_templates()
+
+
+@pytest.fixture(scope="session")
+def slot_copies(source):
+    """Standbys copy logical slots here; the first fixture of a test that needs it, which is left out elsewhere."""
+    if not copies.possible(source):
+        pytest.skip("standbys copy slots since PostgreSQL 17 (make check-matrix runs this)")
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,14 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 import anomalies
 import disks
+import mending
 import nemeses
 import pipeline
 from campaign import Campaign
@@ -59,6 +62,64 @@ def test_no_anomaly_whatever_fails(stage, seed):
     found = anomalies.find(history)
     assert {"topic/lost-write", "target/duplicate", "target/unexpected"} <= found.counts.keys(), found
 
+
+# -- failovers of the source -----------------------------------------------------
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delivery", pipeline.DELIVERIES)
+def test_a_failover_with_the_slot(slot_copies, stage, own, seed, delivery):  # pylint: disable=unused-argument
+    """Nobody stops, and what is lost with its server was never published; and then a history in which one of that was."""
+    schedule = [Fault(1, 3, "failover-source", "caught-up", "source", 0.5), Fault(2, 14, "failover-source", "behind", "source", 1)]
+    run = pipeline.Run(stage, schedule, seed, 25, 60, print, delivery, large=(500, 1000))
+    own.made.append((run, run.finish))
+    run.go()
+    report = Report(argparse.Namespace(check=True), "chaos")
+    run.judge(report)
+    assert report.status() == 0, report.lines
+    totals, history = run.totals, run.history
+    assert totals["faults"] == {"failover-source behind": 1, "failover-source caught-up": 1}
+    assert totals["lost_with_a_source"] >= mending.BEHIND and totals["events"] == totals["applied"] > 100
+    assert totals["of_them_published"] == totals["stopped_as_expected"] == totals["replayed"] == 0
+    assert {record.position[0] for record in history.records} == {(1, 1), (1, 2), (1, 3)}
+    history.records.append(replace(history.records[-1], tag=next(iter(run.truth.lost))))
+    assert anomalies.find(history).counts == {"topic/G1a": 1}
+
+
+class Operated:
+    """A run that writes down what is done to it."""
+
+    def __init__(self, slot_is_copied):
+        self.slot_is_copied, self.done, self.tolerated = slot_is_copied, [], set()
+        self.relays, self.role = [self], "source"
+
+    def __getattr__(self, name):
+        return lambda *arguments: self.done.append((name, *arguments)) or True
+
+    def tolerate(self, *statuses):
+        self.tolerated.update(statuses)
+
+
+@pytest.mark.parametrize("copied", (False, True))
+def test_what_a_failover_takes(copied):
+    """With a copy of the slot the standby is promoted, and that is all; without one relays stop, and the gap is filled."""
+    run = Operated(copied)
+    kind = nemeses.kinds(run)["failover-source"]
+    kind.begin(run, "behind")
+    assert kind.end(run, "behind")
+    names = [name for name, *_ in run.done]
+    assert run.done[:2] == [("lose", "source", True), ("fail_over", "source")]
+    assert names[2:] == ([] if copied else ["accept_gap", "mended", "check", "start", "replay_gap"])
+    assert run.tolerated == (set() if copied else {10})
+
+
+def test_a_schedule_is_the_same_on_each_server():
+    for name, kind in nemeses.kinds().items():
+        for copied in (False, True):
+            other = nemeses.kinds(SimpleNamespace(slot_is_copied=copied))[name]
+            assert (other.name, other.ways, other.shortest, other.longest) == (name, kind.ways, kind.shortest, kind.longest)
+
+
+# -- schedules, links, clocks, disks ----------------------------------------------
 
 @pytest.mark.parametrize("seconds", (20, 60))
 def test_every_seed_has_a_schedule(seconds):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from anomalies import CLASSES, Event, History, Record, Row, find
+from truth import Place, Truth
 
 TOPICS = ("a", "b")
 PARTITIONS = 2
@@ -144,6 +145,51 @@ def test_what_is_lost_with_its_server_may_be_there_or_not():
     assert find(history).counts == {"target/unexpected": 1}
     history.lost = set()
     assert find(history).counts.keys() >= {"topic/lost-write", "target/inexact-replay"}
+
+
+class Server:
+    """Has committed these tags, each in a transaction of its own, and answers what Truth asks."""
+
+    def __init__(self, *tags):
+        self.tags = tags
+
+    def query(self, _database, statement, _parameters=None):
+        if "slot_get_changes" in statement:
+            return [row for lsn, of in enumerate(self.tags) for row in (([of], None), (None, lsn))]
+        if statement.startswith("SELECT tag FROM"):
+            return [(of,) for of in self.tags]
+        return [(of, 0, "a", "k", "{}", of) for of in self.tags]
+
+
+def truth_after_a_failover(former, standby, ahead):
+    place = Place(former, "database")
+    place.slot, place.topic = "slot", str
+    truth = Truth(place, ahead)
+    assert [event.tag for event in truth.committed()] == list(former.tags)
+    truth.move(former, standby)
+    place.server = standby
+    return truth
+
+
+@pytest.mark.parametrize("ahead", (False, True))
+def test_what_a_standby_lacked(ahead):
+    """Where nothing was published before the standby had it, that is as if it had been rolled back."""
+    truth = truth_after_a_failover(Server("w-1-1", "w-2-1", "w-3-1"), Server("w-1-1", "w-2-1"), ahead)
+    assert truth.lost.keys() == {"w-3-1"}
+    truth.scene.server.tags += ("w-4-1",)
+    history = History(truth.committed(), {f"w-{n}" for n in range(9)}, once=True, lost=truth.excused())
+
+    def of(*numbers):
+        history.records = [Record(f"w-{n}-1", "a", 0, n, "k", "{}", f"w-{n}-1", ((1, 1), n, 0)) for n in numbers]
+        return find(history).counts
+    assert of(1, 2, 4) == {}
+    assert of(1, 2, 3, 4) == ({} if ahead else {"topic/G1a": 1})
+    assert of(1, 3, 4) == ({"topic/lost-write": 1} if ahead else {"topic/lost-write": 1, "topic/G1a": 1})
+
+
+def test_a_standby_has_nothing_of_its_own():
+    with pytest.raises(AssertionError, match="never committed"):
+        truth_after_a_failover(Server("w-1-1"), Server("w-1-1", "w-2-1"), True)
 
 
 def test_the_order_of_events_without_a_key_is_that_of_their_partition():

@@ -127,11 +127,8 @@ def test_promotion_without_the_slot_is_a_gap_that_replay_fills(make_scene, own, 
 # ---------------------------------------------------------------------------
 
 @pytest.fixture
-def pair(make_scene, own, broker, source):
+def pair(slot_copies, make_scene, own, broker):  # pylint: disable=unused-argument
     """pair(synchronized): a scene with the relay initialized, and a standby that copies its slot."""
-    if not copies.possible(source):
-        pytest.skip("standbys copy slots since PostgreSQL 17 (make check-matrix runs this)")
-
     def make(synchronized=True, target=None):
         primary = own.cluster("primary")
         scene = make_scene(primary, target, broker)
