@@ -37,7 +37,10 @@ def _lines(links, longest=LONGEST):
 
 
 def kinds(run=None):
-    """{name: kind}; run: the one that they happen to (pipeline.Run).  Ways and times are the same for every run: schedules are, too."""
+    """{name: kind}; run: the one that they happen to (pipeline.Run).
+
+    Ways and times are the same for each run, whatever its servers are: so is the schedule of a seed.
+    """
     fail_over_source = FailOver if run is not None and run.slot_is_copied else FailOverWithoutSlot
     found = {
         "kill-relay": Kill({"": RELAYS}, 0.2, WALSENDER + 2),
@@ -73,7 +76,7 @@ def kinds(run=None):
 NAMES = tuple(kinds())
 # These want a cluster of three brokers, and those don't go with it: they have one, or its links.
 OF_THREE = ("leader",)
-# What it loses is lost where events are in the WAL alone; with a copy of the slot a failover loses nothing.
+# What it loses is lost where events are in the WAL alone; a failover with the slot has nothing to replay from rows.
 OF_ROWS = ("slot", "failover-source", "topic")
 OF_ONE = ("broker", "standstill", "limit", "acl", "disk-broker", *("link-" + link for link in TO_KAFKA))
 MENDED = ("slot", "failover-source", "failover-target", "topic", "disk-broker")

@@ -250,8 +250,8 @@ class Run(Mending, System):
         report.verdict(f"each event was applied: {totals['events']} committed, {nobodys} lost with their source,"
                        f" {totals['applied']} applied", totals["events"] - nobodys == totals["applied"] > 0)
         if self.slot_is_copied:
-            report.verdict(f"of {totals['lost_with_a_source']} events that no standby had {totals['of_them_published']} were published",
-                           totals["of_them_published"] == 0)
+            report.verdict(f"nothing that is lost with its source was published ({totals['of_them_published']} of"
+                           f" {totals['lost_with_a_source']} events)", totals["of_them_published"] == 0)
         self.judge_end(report, lambda member, problem: member.stops or str(problem.get("job", "")).startswith("reload"))
 
     def table(self):

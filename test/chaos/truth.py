@@ -2,8 +2,8 @@
 
 The rows say what was committed, whatever an application heard of its COMMIT.  Their order is told by a slot of
 PostgreSQL's own test_decoding, which has seen the same rows.  What was committed and is lost with a server, because a
-standby took its place that didn't have it, is told apart.  Where nothing was published before the standby had it, that is as if it
-had been rolled back; elsewhere it may be in the topics, or not.
+standby took its place that didn't have it, is told apart.  Where nothing is published before the standby has it, that is as
+if it had been rolled back; elsewhere it may be in the topics, or not.
 """
 from anomalies import Event
 from harness.ledger import create_decoding_slot, decoded
@@ -42,8 +42,9 @@ class Truth:
         return self.scene.sql("SELECT count(*) FROM truth")[0][0]
 
     def committed(self, at_rest=True):
-        """Events in commit order, also those that are lost and may be there; those of a moment ago may be missing while others write."""
-        return sorted([*self._known_to(self.scene, at_rest), *(self.lost.values() if self.ahead else ())], key=lambda e: e.place)
+        """Events in commit order, also lost ones that Kafka may have; those of a moment ago may be missing while others write."""
+        lost = self.lost.values() if self.ahead else ()
+        return sorted([*self._known_to(self.scene, at_rest), *lost], key=lambda e: e.place)
 
     def excused(self):
         """Tags of what may be in a topic or not."""

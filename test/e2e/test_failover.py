@@ -213,6 +213,28 @@ def test_positions_that_come_again_on_the_new_timeline(pair, seed, target):
     assert not relay.problems() and not consumer.problems()
 
 
+def test_a_promoted_server_that_waits_for_a_standby_of_its_own(pair):
+    """With synchronized_standby_slots, as a base backup of its primary has it, and nobody that follows."""
+    scene, primary, standby = pair()
+    relay = scene.relay(**QUICK, **{"postgres.conninfo": hosts(scene, primary, standby)}).start()
+    first = scene.emit("t", "k")
+    wait_published(scene, primary)
+    copies.wait_complete(standby, scene.slot)
+    standby.configure(synchronized_standby_slots=copies.SLOT)
+    until(lambda: standby.value("postgres", "SHOW synchronized_standby_slots") == copies.SLOT, "it is set")
+    standby.wait_caught_up(primary)
+    primary.kill()
+    standby.promote()
+    scene.source = standby
+    second = scene.emit("t", "k")
+    until(lambda: "Logical replication is waiting on the standby" in standby.log_tail(), "the server says that it waits", 60)
+    assert "is away, and the relay waits for it" in scene.sql("SELECT failover_problem FROM outbox.status")[0][0]
+    assert [r.id for r in scene.broker.read(scene.topic("t"))] == [first]
+    standby.configure(synchronized_standby_slots="")
+    assert [r.id for r in wait_published(scene, standby)] == [first, second]
+    assert not relay.problems()
+
+
 def test_a_copied_slot_ahead_of_the_mark_is_no_gap(pair, exits):
     """The commit of the last mark may be lost with the primary, though the slot's position was copied."""
     scene, primary, standby = pair()
