@@ -203,10 +203,7 @@ class Mending:
     def lose(self, role, behind):
         """behind: its standby lacks some of what was committed, or applied; whether that came to be."""
         server, standby = getattr(self.scene, role), self.standbys.of[role]
-        if role == "source" and self.slot_is_copied:
-            # A copy isn't complete before the slot has passed where the standby begins; servers note such places every 15 s.
-            copies.wait_complete(standby, self.scene.slot, self.scene.slot_lsn(),
-                                 lambda: self.scene.sql("SELECT pg_log_standby_snapshot()"), NOTICED)
+        self.wait_copy(role)
         standby.wait_caught_up(server)
         try:
             if behind:
@@ -231,6 +228,16 @@ class Mending:
             self._move_truth(former, standby)
         setattr(self.scene, role, standby)
         self.standbys.renew(role, former)
+        self.wait_copy(role)
+
+    def wait_copy(self, role):
+        """Until the standby of that could go on with the slot as it is now, where it copies slots."""
+        if role != "source" or not self.slot_is_copied:
+            return
+        # A copy isn't complete before the slot has passed where the standby begins; servers note such places every 15 s, and
+        # standbys look less and less often meanwhile.
+        copies.wait_complete(self.standbys.of[role], self.scene.slot, self.scene.slot_lsn(),
+                             lambda: self.scene.sql("SELECT pg_log_standby_snapshot()"), NOTICED)
 
     def _move_truth(self, former, standby):
         """Before applications write again there is a slot that sees them."""

@@ -150,6 +150,7 @@ class Run(Mending, System):
     # -- the load ---------------------------------------------------------------
 
     def begin_load(self):
+        self.wait_copy("source")
         self.writers.start()
 
     def load_alive(self):
