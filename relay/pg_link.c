@@ -57,6 +57,8 @@ begin(PgLink *link, MonoUsec now)
 	if (link->conn == NULL)
 		return false;
 	(void) PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE);
+	if (link->take_notice != NULL)
+		PQsetNoticeReceiver(link->conn, link->take_notice, link->notice_arg);
 	return true;
 }
 
@@ -133,6 +135,14 @@ pg_link_start(PgLink *link, const char *conninfo, bool replication, int host, Mo
 		return true;
 	pg_link_close(link);
 	return false;
+}
+
+void
+pg_link_take_notices(PgLink *link, PgNoticeTaker *take, void *arg)
+{
+	link->take_notice = take;
+	link->notice_arg = arg;
+	PQsetNoticeReceiver(link->conn, take, arg);
 }
 
 static IoResult

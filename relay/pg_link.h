@@ -16,6 +16,9 @@
 #include "pg_hosts.h"
 
 struct pg_conn;
+struct pg_result;
+
+typedef void PgNoticeTaker(void *arg, const struct pg_result *result);
 
 typedef struct PgLink
 {
@@ -29,6 +32,9 @@ typedef struct PgLink
 	int host; /* the one that is tried, or connected to: 0 to hosts.count - 1 */
 	int last_host;
 	Error failure; /* of those before */
+
+	PgNoticeTaker *take_notice; /* NULL: libpq prints what comes */
+	void *notice_arg;
 } PgLink;
 
 #define PG_LINK_ANY_HOST (-1)
@@ -38,6 +44,8 @@ typedef struct PgLink
 /* host: PG_LINK_ANY_HOST, or that of another link: then it is the only one that is tried. */
 extern MUST_CHECK bool pg_link_start(PgLink *link, const char *conninfo, bool replication, int host,
 									 MonoUsec now, Error *error);
+/* Who is told of the server's notices, whichever host it comes to be. */
+extern void pg_link_take_notices(PgLink *link, PgNoticeTaker *take, void *arg);
 /* IO_OK: connected, and non-blocking; IO_AGAIN; IO_FAILED. */
 extern MUST_CHECK IoResult pg_link_poll(PgLink *link, MonoUsec now, Error *error);
 /* Connects, and waits for it; the connection blocks.  For commands that do one thing. */

@@ -58,7 +58,7 @@ registry_open(const RelayConfig *config, MonoUsec now, Error *error)
 		registry_free(registry);
 		return NULL;
 	}
-	PQsetNoticeReceiver(registry->link.conn, take_notice, registry);
+	pg_link_take_notices(&registry->link, take_notice, registry);
 	return registry;
 }
 

@@ -83,7 +83,7 @@ pg_source_open(const char *conninfo, const char *slot, const char *publication, 
 		free(source);
 		return NULL;
 	}
-	PQsetNoticeReceiver(source->link.conn, drop_notice, NULL);
+	pg_link_take_notices(&source->link, drop_notice, NULL);
 	return source;
 }
 

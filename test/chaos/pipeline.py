@@ -150,8 +150,8 @@ class Run(Mending, System):
     # -- the load ---------------------------------------------------------------
 
     def begin_load(self):
-        self.wait_copy("source")
         self.writers.start()
+        self.wait_copy("source")
 
     def load_alive(self):
         self.writers.alive()

@@ -113,6 +113,20 @@ def test_a_standby_comes_first_in_the_list(make_scene, own, broker):
     assert waits.running() and not waits.problems()
 
 
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_the_farewell_of_a_server_that_came_second(make_scene, own_source, broker, mode):
+    """It is told as that of any other, and what libpq would print isn't there."""
+    scene = make_scene(own_source, None, broker)
+    relay = scene.start_relay(**QUICK, **{"postgres.conninfo": hosts(scene, free_port(), own_source.port)})
+    ledger = scene.ledger()
+    own_source.stop(mode)
+    relay.wait_log("could not keep the connection to PostgreSQL|could not read the replication stream")
+    own_source.start()
+    event = scene.emit("t", "k")
+    assert [r.id for r in ledger.wait_in_topics()] == [event]
+    assert not relay.problems(), relay.problems()
+
+
 def test_two_connections_that_lead_to_two_servers(make_scene, own, broker):
     """A name or a proxy that leads elsewhere between one connection and the next."""
     source = own.cluster("source")
