@@ -114,7 +114,10 @@ raise(Position *point, const Position *other)
 		*point = *other;
 }
 
-/* Behind the last event that is known to be in Kafka: of the registration, and of this process. */
+/*
+ * Behind the last event that is known to be in Kafka: of the registration, and of this process.  Those
+ * before it are there, too, when it was published in a transaction, and else they may not be.
+ */
 static bool
 behind_the_last(const RelayFacts *facts, const DeliveryFacts *delivery, Position *behind)
 {
@@ -198,34 +201,46 @@ go_on(const RelayFacts *facts, const DeliveryFacts *delivery, const Position *be
 	return true;
 }
 
+static bool
+is_behind_the_mark(const RelayFacts *facts, const Position *highest, Error *error)
+{
+	char text[POSITION_TEXT_SIZE];
+
+	(void) position_format(facts->source_id, highest, text);
+	error_permanent(error, EXIT_CONFIG,
+					"delivery = exactly-once can't begin yet: Kafka has events behind the mark, up "
+					"to %s",
+					text);
+	error_detail(error, "The last relay published at least once and didn't come to its end.");
+	return error_hint(error, "Start it once more with delivery = at-least-once, and stop it by "
+							 "SIGTERM when outbox_relay_lag_bytes is about 0: what is in doubt is "
+							 "settled then.");
+}
+
 /* The last relay, if any, committed none: the mark is the truth, if nothing is behind it. */
 static bool
 begin(const RelayFacts *facts, const DeliveryFacts *delivery, const Position *before,
 	  DeliveryStart *start, Error *error)
 {
-	char highest[POSITION_TEXT_SIZE];
 	Position behind;
+	bool found = behind_the_last(facts, delivery, &behind);
 
 	start->before = point(delivery, facts->generation,
 						  facts->backfill ? facts->start_lsn - 1 : facts->mark_lsn, 0);
-	if (behind_the_last(facts, delivery, &behind))
+	/* What init recorded is before all of the old rows. */
+	if (found && facts->backfill)
 		raise(&start->before, &behind);
 	if (before != NULL)
 		raise(&start->before, before);
 	start->anchor = start->record = true;
-	if (delivery->tail == NULL || delivery->tail->generation != facts->generation ||
-		!is_of_this_server(delivery->tail, delivery) ||
-		compare_points(delivery->tail, &start->before) < 0)
+	if (delivery->tail != NULL && delivery->tail->generation == facts->generation &&
+		is_of_this_server(delivery->tail, delivery) &&
+		compare_points(delivery->tail, &start->before) >= 0)
+		return is_behind_the_mark(facts, delivery->tail, error);
+	if (!found || compare_points(&behind, &start->before) <= 0)
 		return true;
-	(void) position_format(facts->source_id, delivery->tail, highest);
-	error_permanent(error, EXIT_CONFIG,
-					"delivery = exactly-once can't begin yet: Kafka has events behind the mark, up "
-					"to %s",
-					highest);
-	error_detail(error, "The last relay published at least once and didn't come to its end.");
-	return error_hint(error, "Start it once more with delivery = at-least-once, and stop it by "
-							 "SIGTERM when outbox_relay_lag_bytes is about 0: what is in doubt is "
-							 "settled then.");
+	behind.ordinal--;
+	return is_behind_the_mark(facts, &behind, error);
 }
 
 bool

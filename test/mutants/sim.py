@@ -93,6 +93,8 @@ mutant("transaction-goes-on-torn", "sim-transactions", "relay/relay_delivery.c",
 mutant("transaction-position-is-not-believed", "sim-transactions", "relay/pump_settle.c",
        "\tif (point_before(pump->resume, point))\n\t\tpump->resume = point;\n\tif (point_before(pump->condemned, point))",
        "\tif (point_before(pump->condemned, point))")
+mutant("transaction-begins-behind-the-last-event", "sim-transactions", "relay/relay_check_delivery.c",
+       "if (found && facts->backfill)", "if (found)", seeds=1000)
 mutant("transaction-settles-when-written", "sim-transactions", "relay/pump_settle.c",
        "if (window_write(pump->window, delivery->token, &settled))", "if (window_settle(pump->window, delivery->token, &settled))")
 

@@ -89,6 +89,11 @@ start(SimRelay *relay)
 
 	error_clear(&error);
 	poller_init_plain(&relay->poller);
+	if (world->changes_mode && world->relays[1 - relay->number].relay == NULL)
+		world->mode = sim_chance(50);
+	if (world->changes_mode)
+		relay->config.exactly_once = world->mode && !relay->refused;
+	relay->refused = false;
 	relay->relay = relay_create(&relay->config, &relay->poller, sim.now, &error);
 	relay->starved = short_memory_refused() && !refused;
 	SIM_CHECK(relay->relay != NULL || relay->starved, "%s", error.message);
@@ -152,10 +157,11 @@ take_end(SimRelay *relay)
 				  relay->published < server_rows()->mark_lsn,
 			  "R10: a relay says that all is marked, it sent %llX and the mark is %llX",
 			  (unsigned long long) relay->published, (unsigned long long) server_rows()->mark_lsn);
+	relay->refused = world->changes_mode && relay->config.exactly_once && code == EXIT_CONFIG;
 	if (code == EXIT_POISON && relay->config.poison_policy == POISON_STOP)
 		SIM_CHECK(cure() || relay->started_at < world->cured_at,
 				  "R7: a relay stopped at poison that isn't: %s", error->message);
-	else if (!relay->starved || code != EXIT_BUG)
+	else if (!relay->refused && (!relay->starved || code != EXIT_BUG))
 		SIM_CHECK(relay->stopping && code == EXIT_OK, "R7: a relay ended with %d: %s, %s", code,
 				  error->message, error->detail);
 	end(relay);
@@ -393,6 +399,7 @@ create(SimCounts *counts)
 	world->counts = counts;
 	world->events = sim_alloc(EVENTS_MAX * sizeof(*world->events));
 	world->exactly_once = sim_chance(50);
+	world->changes_mode = !world->exactly_once && sim_chance(30);
 	world->loss = sim_chance(30) ? 0 : (unsigned) sim_between(1, 6);
 	world->ends_at = sim.now + sim_between(1, 7) * USEC_PER_SEC;
 	policy = sim_chance(70) ? POISON_DEAD_LETTER : POISON_STOP;

@@ -161,6 +161,7 @@ typedef struct SimRelay
 	FakeSink *sink;
 	bool stopping;
 	bool starved; /* an allocation was refused to it */
+	bool refused; /* to begin with transactions, by its last life */
 	MonoUsec started_at;
 	unsigned stopped_life; /* of the server, when it was told to stop */
 	PgLsn published;	   /* the highest commit LSN of which it sent something */
@@ -178,7 +179,9 @@ typedef struct RelayWorld
 	SimRelay relays[RELAYS];
 	SimRelay *running;
 	bool exactly_once;
-	bool dying; /* what a relay does now it doesn't do any more */
+	bool changes_mode; /* whenever a relay begins and the other one doesn't run, */
+	bool mode;		   /* to this one: exactly once */
+	bool dying;		   /* what a relay does now it doesn't do any more */
 	bool faults;
 	MonoUsec ends_at;  /* of writers and faults */
 	MonoUsec cured_at; /* the last time that poison ceased to be it */

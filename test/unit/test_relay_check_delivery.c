@@ -246,6 +246,26 @@ begins_at_the_mark_when_kafka_has_nothing_behind_it(void **state)
 	assert_begins(c, 7000, 0);
 }
 
+/* At least once it may have been acknowledged before what was sent before it, which never was. */
+static void
+the_last_event_is_no_mark(void **state)
+{
+	Case *c = new_case(false);
+
+	(void) state;
+	set_last_position(c, 2, 6999, 4);
+	assert_begins(c, 7000, 0);
+	set_last_position(c, 2, 7200, 3);
+	assert_refused(c, EXIT_CONFIG, "src/2.2/0/1C20/3");
+	/* The topics say the same: it is the highest of them. */
+	c->tail = (Position){GENERATION, 2, 7200, 3};
+	c->delivery.tail = &c->tail;
+	assert_refused(c, EXIT_CONFIG, "src/2.2/0/1C20/3");
+	/* A transaction that was split, in an earlier time with them. */
+	set_before(c, GENERATION, 2, 7200, 4);
+	assert_begins(c, 7200, 4);
+}
+
 /* Rows from before the slot: behind what init recorded, and before all of them. */
 static void
 begins_before_the_old_rows(void **state)
@@ -285,6 +305,7 @@ main(void)
 		cmocka_unit_test(a_position_of_another_server_is_a_gap),
 		cmocka_unit_test(another_writer_is_followed_by_an_anchor),
 		cmocka_unit_test(begins_at_the_mark_when_kafka_has_nothing_behind_it),
+		cmocka_unit_test(the_last_event_is_no_mark),
 		cmocka_unit_test(begins_before_the_old_rows),
 		cmocka_unit_test(the_column_must_be_there),
 	};
