@@ -178,6 +178,30 @@ set_queue_limits(rd_kafka_conf_t *conf, const RelayConfig *config, Error *error)
 		   set_property(conf, "queue.buffering.max.kbytes", kbytes, "built-in", error);
 }
 
+static unsigned long
+number_of(rd_kafka_conf_t *conf, const char *name)
+{
+	char value[24];
+	size_t size = sizeof(value);
+
+	return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK
+			   ? strtoul(value, NULL, 10)
+			   : 0;
+}
+
+/* For a message that is larger than the queue there is never room: it would be held for ever. */
+static bool
+make_room_for_one(rd_kafka_conf_t *conf, Error *error)
+{
+	unsigned long least = number_of(conf, "message.max.bytes") / 1024 + 1;
+	char kbytes[24];
+
+	if (number_of(conf, "queue.buffering.max.kbytes") >= least)
+		return true;
+	snprintf(kbytes, sizeof(kbytes), "%lu", least);
+	return set_property(conf, "queue.buffering.max.kbytes", kbytes, "built-in", error);
+}
+
 /* Not with transactions: a message that fails takes its own with it, and no hole is ever seen. */
 static bool
 leave_no_holes(rd_kafka_conf_t *conf, Error *error)
@@ -203,6 +227,7 @@ fill_conf(rd_kafka_conf_t *conf, const RelayConfig *config, KafkaRole role, Erro
 	return set_property(conf, "bootstrap.servers", options_text(options, "kafka.bootstrap.servers"),
 						options_origin(options, "kafka.bootstrap.servers"), error) &&
 		   options_each_passthrough(options, take_setting, &setting, error) &&
+		   (role == KAFKA_READER || make_room_for_one(conf, error)) &&
 		   set_all(conf, role == KAFKA_READER ? reader_properties : producer_properties, error) &&
 		   (role != KAFKA_PRODUCER || leave_no_holes(conf, error));
 }
