@@ -448,14 +448,25 @@ pg_rows_next(PgRows *rows, bool whole, StoredRow *row, Error *error)
 	}
 }
 
+/* $2 the snapshot that the gap begins with, $3 the one that it ends with */
+#define SQL_CLOSE_GAP                                                                              \
+	"WITH closed AS (UPDATE outbox.relay SET gap_snapshot = NULL"                                  \
+	"  WHERE slot_name = $1 AND gap_snapshot::text = $2"                                           \
+	"    AND state = 'ready' AND start_snapshot::text = $3 RETURNING slot_name)"                   \
+	" SELECT EXISTS (SELECT FROM outbox.relay WHERE slot_name = $1 AND gap_snapshot IS NOT NULL)"  \
+	"    AND NOT EXISTS (SELECT FROM closed)"
+
 bool
 pg_rows_close_gap(PgRows *rows, Error *error)
 {
-	const char *params[] = {rows->config->slot, rows->gap};
+	const char *params[] = {rows->config->slot, rows->gap, rows->published};
+	bool another;
 
-	return pg_command_only(&rows->link, "end the look", "COMMIT", NULL, 0, error) &&
-		   pg_command_only(&rows->link, "close the gap",
-						   "UPDATE outbox.relay SET gap_snapshot = NULL"
-						   " WHERE slot_name = $1 AND gap_snapshot::text = $2",
-						   params, 2, error);
+	if (!pg_command_only(&rows->link, "end the look", "COMMIT", NULL, 0, error) ||
+		!pg_command_ask(&rows->link, "close the gap", SQL_CLOSE_GAP, params, 3, &another, error))
+		return false;
+	if (!another)
+		return true;
+	error_permanent(error, EXIT_GAP, "another gap was accepted while this one was replayed");
+	return error_hint(error, "Run replay --gap again: it publishes what both may have missed.");
 }

@@ -135,6 +135,28 @@ def test_it_fills_a_gap(scene, exits):
     assert replay(scene, "--gap").status == exits["EXIT_CONFIG"]
 
 
+def test_a_second_gap_while_the_first_is_replayed(scene, exits):
+    """What it missed was no part of the first: the gap stays open, and the next replay has all of it."""
+    relay, _ = published(scene)
+    missed = lose_the_slot(scene, relay)
+    daemon = scene.relay("replay-first", command=("replay", "--gap"))
+    with scene.source.connect(scene.database, autocommit=False) as session:
+        # It has looked at the rows, and waits to record the topic of one.
+        session.execute("LOCK TABLE outbox.topic IN SHARE MODE")
+        daemon.start(ready=False)
+        until(lambda: scene.sql("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'outbox.topic'::regclass AND NOT granted)")[0][0],
+              "it waits")
+        missed.append(scene.emit("t", "later"))
+        scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+        scene.initialize("--accept-gap")
+    assert daemon.wait_exit() == exits["EXIT_GAP"], daemon.log()
+    assert "another gap was accepted" in daemon.log() and "replay --gap again" in daemon.log()
+    assert scene.sql("SELECT gap_snapshot IS NULL FROM outbox.relay") == [(False,)]
+    assert replayed(scene, "--gap") == len(missed)
+    assert {r.id for r in flagged(scene.broker.read(scene.topic("t"), scene.topic("first")))} == set(missed)
+    assert scene.sql("SELECT gap_snapshot FROM outbox.relay") == [(None,)]
+
+
 def test_what_the_relay_will_publish_is_left_to_it(scene):
     relay, ids = published(scene, count=2)
     assert relay.stop() == 0
