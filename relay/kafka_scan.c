@@ -50,12 +50,8 @@ kafka_scan_open(const RelayConfig *config, const TopicMap *topics, const ScanFro
 	scan->from = *from;
 	scan->take = take;
 	scan->arg = arg;
-	/*
-	 * A tail is what was ever written: for a reader of committed records it ends where the first
-	 * open transaction begins, whoever's that is, and what is committed behind that is hidden.
-	 */
 	scan->reader =
-		kafka_reader_open(config, from->tail ? KAFKA_READ_UNCOMMITTED : KAFKA_READ_COMMITTED,
+		kafka_reader_open(config, from->uncommitted ? KAFKA_READ_UNCOMMITTED : KAFKA_READ_COMMITTED,
 						  "read the ends of the topics", error);
 	if (scan->reader == NULL)
 	{
@@ -123,17 +119,21 @@ find_place(KafkaScan *scan, const char *topic, Error *error)
 	int64_t low = 0;
 	int64_t high = 0;
 	int64_t offset;
+	int64_t since;
 
 	if (scan->from.wants != NULL && !scan->from.wants(topic, scan->partition, scan->arg))
 		return IO_OK;
 	if (!kafka_reader_ends(scan->reader, topic, scan->partition, &low, &high, error))
 		return IO_FAILED;
-	offset = high;
-	if (scan->from.tail)
+	offset = since = high;
+	if (scan->from.tail_records > 0)
 		offset = high - low > scan->from.tail_records ? high - scan->from.tail_records : low;
-	else if (!kafka_reader_seek_time(scan->reader, topic, scan->partition, scan->from.since_ms,
-									 &offset, error))
+	if ((scan->from.tail_records == 0 || scan->from.since_ms > 0) &&
+		!kafka_reader_seek_time(scan->reader, topic, scan->partition, scan->from.since_ms, &since,
+								error))
 		return IO_FAILED;
+	if (since < offset)
+		offset = since;
 	return offset >= high || add_place(scan, topic, offset, high, error) ? IO_OK : IO_FAILED;
 }
 
@@ -192,6 +192,7 @@ take_record(KafkaScan *scan, const rd_kafka_message_t *message)
 	reached(scan, record.topic, message->partition, message->offset + 1);
 }
 
+/* IO_FULL: more is there. */
 static IoResult
 read_records(KafkaScan *scan, Error *error)
 {
@@ -214,7 +215,7 @@ read_records(KafkaScan *scan, Error *error)
 		else /* Whatever its offset is: nothing more is there. */
 			reached(scan, read.topic, read.partition, INT64_MAX);
 	}
-	return scan->left > 0 ? IO_AGAIN : IO_OK;
+	return scan->left > 0 ? IO_FULL : IO_OK;
 }
 
 IoResult
@@ -242,6 +243,8 @@ kafka_scan_step(KafkaScan *scan, MonoUsec now, Error *error)
 	if (scan->parts->cnt == 0)
 		return IO_OK;
 	io = read_records(scan, error);
+	if (io == IO_FULL)
+		return IO_AGAIN;
 	if (io != IO_AGAIN || kafka_reader_waits(scan->reader, now, &scan->wake_at))
 		return io;
 	error_transient(error, "could not read the ends of the topics: no answer");

@@ -33,9 +33,10 @@ typedef struct ScanFrom
 {
 	const TopicMap *but; /* these topics aren't read; NULL: all are.  Borrowed as well */
 	ScanWantsFn wants;	 /* with the arg of ScanFn; NULL: all of them */
-	bool tail;			 /* at most that many records of each partition, committed or not, */
-	int tail_records;	 /* the last ones; else */
-	int64_t since_ms;	 /* those with this timestamp or a later one */
+	bool uncommitted;	 /* those of open and of aborted transactions, too */
+	int tail_records;	 /* so many of each partition at least, the last ones, */
+	int64_t since_ms;	 /* and all from the first with this timestamp or a later one on; 0: all,
+						  * or, where there are tail_records, no more than those */
 } ScanFrom;
 
 typedef struct KafkaScan KafkaScan;

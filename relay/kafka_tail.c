@@ -8,7 +8,7 @@
  * Other sources write into the same topics, and replayed records have no position: where none of
  * the last records of a partition says anything of this source, more of them are read.
  *
- * Invariants: at most TAIL_RECORDS_MAX of each partition are looked at.
+ * Invariants: at most TAIL_RECORDS_MAX of each partition are looked at, unless all of a time are asked for.
  */
 #include "kafka_tail.h"
 
@@ -39,6 +39,7 @@ struct KafkaTail
 	const TopicMap *but;
 	KafkaScan *scan;
 	int records; /* that the scan reads of a partition */
+	int64_t since_ms;
 	char source_id[SOURCE_ID_MAX + 1];
 	TailPlace *places; /* of which something was read */
 	int count;
@@ -141,7 +142,14 @@ wants(const char *topic, uint32_t partition, void *arg)
 static bool
 scan_more(KafkaTail *tail, Error *error)
 {
-	ScanFrom from = {.but = tail->but, .tail = true, .tail_records = tail->records};
+	/*
+	 * What was ever written: for a reader of committed records a topic ends where the first open
+	 * transaction begins, whoever's that is, and what is committed behind that is hidden.
+	 */
+	ScanFrom from = {.but = tail->but,
+					 .uncommitted = true,
+					 .tail_records = tail->records,
+					 .since_ms = tail->since_ms};
 
 	if (tail->count > 0)
 		from.wants = wants;
@@ -152,7 +160,7 @@ scan_more(KafkaTail *tail, Error *error)
 
 KafkaTail *
 kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const TopicMap *but,
-				const char *source_id, Error *error)
+				const char *source_id, int64_t since_ms, Error *error)
 {
 	KafkaTail *tail = calloc(1, sizeof(*tail));
 
@@ -165,6 +173,7 @@ kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const TopicMa
 	tail->topics = topics;
 	tail->but = but;
 	tail->records = TAIL_RECORDS;
+	tail->since_ms = since_ms;
 	snprintf(tail->source_id, sizeof(tail->source_id), "%s", source_id);
 	if (scan_more(tail, error))
 		return tail;

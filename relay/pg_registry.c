@@ -242,6 +242,7 @@ read_registration(PgRegistry *registry, const PGresult *result, Error *error)
 	facts->gap_open = flag(result, 10);
 	facts->delivery_recorded = flag(result, 13);
 	facts->exactly_once = !PQgetisnull(result, 0, 14) && number(result, 0, 14) == facts->generation;
+	facts->behind_mark_since_ms = size_value(result, 15);
 	facts->routing_kept = flag(result, 11);
 	if (PQgetisnull(result, 0, 12))
 		return true;

@@ -88,7 +88,8 @@
 	"       pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'routing'),"                           \
 	"       pg_catalog.to_jsonb(r) ->> 'routing',"                                                 \
 	"       pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'exactly_once_generation'),"           \
-	"       pg_catalog.to_jsonb(r) ->> 'exactly_once_generation'"                                  \
+	"       pg_catalog.to_jsonb(r) ->> 'exactly_once_generation',"                                 \
+	"       floor(extract(epoch FROM COALESCE(heartbeat_at, created_at)) * 1000)::int8"            \
 	"  FROM outbox.relay r WHERE slot_name = $1"
 
 /* The end of the WAL is as of the look: later than the slot's positions, or the same. */

@@ -48,12 +48,13 @@ typedef struct RelayFacts
 	PgLsn start_lsn;
 	PgLsn mark_lsn;
 	char last_position[POSITION_TEXT_SIZE];
-	bool wal_messages;		/* logical messages are events */
-	bool gap_open;			/* an accepted gap wasn't replayed */
-	bool routing_kept;		/* the registration has room for the routing settings */
-	bool delivery_recorded; /* the column is there */
-	bool exactly_once;		/* the last relay of this registration published so */
-	PgLsn messages_before;	/* those of transactions that commit before it; UINT64_MAX: all */
+	int64_t behind_mark_since_ms; /* since 1970: what is behind the mark was committed later */
+	bool wal_messages;			  /* logical messages are events */
+	bool gap_open;				  /* an accepted gap wasn't replayed */
+	bool routing_kept;			  /* the registration has room for the routing settings */
+	bool delivery_recorded;		  /* the column is there */
+	bool exactly_once;			  /* the last relay of this registration published so */
+	PgLsn messages_before;		  /* those of transactions that commit before it; UINT64_MAX: all */
 
 	bool dead_letters_found; /* the table */
 	bool dead_letters_readable;

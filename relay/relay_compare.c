@@ -19,6 +19,7 @@
 
 #define MISSING_USEC (10 * USEC_PER_SEC)
 #define LOOK_AGAIN_USEC (200 * USEC_PER_MS)
+#define CLOCKS_APART_MS 60000 /* those of the server and of the brokers, at most */
 
 bool
 relay_waits_for_topic(Relay *relay, const char *topic, MonoUsec now)
@@ -155,6 +156,23 @@ judge_tail(Relay *relay, TailPosition *highest, bool *found, MonoUsec now)
 	return false;
 }
 
+/*
+ * A relay that begins with transactions has to see every event behind the mark, also where one that crashed was
+ * followed by another that sent what is before it again, and no more.  The times of rows from before the slot are
+ * their own, and those that a field makes are anybody's: of them only the last records are looked at.
+ */
+static int64_t
+tail_since(const Relay *relay)
+{
+	const char *field = relay->config->route.timestamp;
+	int64_t since_ms = relay->facts.behind_mark_since_ms - CLOCKS_APART_MS;
+	bool begins = relay->config->exactly_once && !relay->facts.exactly_once;
+
+	if (!begins || relay->facts.backfill || (field != NULL && *field != '\0'))
+		return 0;
+	return since_ms > 0 ? since_ms : 1;
+}
+
 bool
 relay_tail_is_fine(Relay *relay, MonoUsec now)
 {
@@ -163,15 +181,16 @@ relay_tail_is_fine(Relay *relay, MonoUsec now)
 	relay->has_tail = false;
 	if (topic_map_count(relay->topics) == 0)
 		return true;
-	if (!relay_tail_of_is_fine(relay, relay->topics, &relay->highest, &relay->has_tail, now))
+	if (!relay_tail_of_is_fine(relay, relay->topics, tail_since(relay), &relay->highest,
+							   &relay->has_tail, now))
 		return false;
 	relay->tail_is_known = true;
 	return true;
 }
 
 bool
-relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highest, bool *found,
-					  MonoUsec now)
+relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, int64_t since_ms, TailPosition *highest,
+					  bool *found, MonoUsec now)
 {
 	Error error;
 
@@ -179,7 +198,7 @@ relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highes
 	if (relay->tail == NULL)
 	{
 		relay->tail = kafka_tail_open(relay->config, topics, relay->forbidden,
-									  relay->facts.source_id, &error);
+									  relay->facts.source_id, since_ms, &error);
 		relay->tail_read = relay->flushed_asked = relay->flushed_known = false;
 	}
 	if (relay->tail == NULL)

@@ -290,8 +290,8 @@ extern void relay_waits_no_more(Relay *relay);
 extern bool relay_is_comparing_topics(const Relay *relay);
 extern bool relay_tail_is_fine(Relay *relay, MonoUsec now);
 /* The same of topics alone, which are borrowed until relay->tail is freed. */
-extern bool relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, TailPosition *highest,
-								  bool *found, MonoUsec now);
+extern bool relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, int64_t since_ms,
+								  TailPosition *highest, bool *found, MonoUsec now);
 /* Ends, or reads everything once more: as relay_fail(), with an error that it may change. */
 extern void relay_refuse_to_begin(Relay *relay, Error *error, MonoUsec now);
 

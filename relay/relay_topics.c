@@ -90,7 +90,7 @@ compare_step(Relay *relay, MonoUsec now)
 	uint32_t partitions;
 	bool found;
 
-	if (!relay_tail_of_is_fine(relay, relay->new_topic, &highest, &found, now))
+	if (!relay_tail_of_is_fine(relay, relay->new_topic, 0, &highest, &found, now))
 		return;
 	relay->tail_is_known = relay->tail_was_known;
 	(void) topic_map_name(relay->new_topic, 0, &partitions);

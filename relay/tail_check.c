@@ -82,7 +82,7 @@ look(const RelayConfig *config, PgRegistry *registry, TopicMap *topics, TopicMap
 	}
 	if (topic_map_count(topics) == 0)
 		return true;
-	tail = kafka_tail_open(config, topics, none, registry_facts(registry)->source_id, error);
+	tail = kafka_tail_open(config, topics, none, registry_facts(registry)->source_id, 0, error);
 	ok = tail != NULL && read_tail(tail, error) && compare(registry, tail, check, error);
 	kafka_tail_free(tail);
 	return ok;

@@ -90,6 +90,31 @@ def test_a_crash_of_at_least_once_comes_to_its_end_first(scene, exits):
     assert len(ledger.wait_in_topics()) == before + 5
 
 
+def test_repetitions_hide_no_event_behind_the_mark(scene, exits):
+    """A relay crashed, and the next one stopped halfway: the ends of the topics are what it sent again."""
+    options = {"mark.interval": "1h"}
+    relay = scene.start_relay(**options)
+    ledger = scene.ledger()
+    emit_many(scene, 200)
+    scene.emit("load", "k", json.dumps("x" * 50000))
+    emit_many(scene, 20)
+    check_complete(ledger)
+    relay.kill()
+    scene.wait_slot_free()
+    again = scene.relay("again", **{**options, "kafka.message.max.bytes": "20000"})
+    assert "too large" in stopped(again, exits["EXIT_POISON"])
+    scene.wait_slot_free()
+    written = scene.broker.count(scene.topic("load"))
+    assert written == 221 + 200
+    log = stopped(scene.relay("first", **exactly(scene)), exits["EXIT_CONFIG"])
+    assert "Kafka has events behind the mark" in log
+    settle_at_least_once(relay, 21)
+    scene.wait_slot_free()
+    scene.relay("second", **exactly(scene)).start()
+    emit_many(scene, 5)
+    assert len(ledger.wait_in_topics()) == written + 21 + 5
+
+
 def transactions_found(scene, options):
     """What doctor says of them."""
     command = run_once(scene.relay(f"doctor-{len(scene.daemons)}", command=("doctor", "--json"), **options), 120)

@@ -213,6 +213,10 @@ mutant("tail-hidden-by-others", "tail", "relay/kafka_tail.c",
        "place->again = !place->ours;", "place->again = false;",
        e2e="test_gap.py::test_kafka_is_ahead_of_the_server")
 
+mutant("tail-hidden-by-repetitions", "tail", "relay/relay_compare.c",
+       "return since_ms > 0 ? since_ms : 1;", "return since_ms < 0 ? 1 : 0;",
+       e2e="test_exactly_once_start.py::test_repetitions_hide_no_event_behind_the_mark")
+
 # -- flagged events -------------------------------------------------------------
 
 mutant("flagged-with-a-position", "flagged", "relay/route_headers.c",

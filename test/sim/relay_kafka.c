@@ -265,6 +265,7 @@ topic_maker_free(TopicMaker *maker)
 
 struct KafkaTail
 {
+	bool whole;
 	bool wanted[TOPICS];
 	MonoUsec wake_at;
 	bool found;
@@ -273,7 +274,7 @@ struct KafkaTail
 
 KafkaTail *
 kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const TopicMap *but,
-				const char *source_id, Error *error)
+				const char *source_id, int64_t since_ms, Error *error)
 {
 	KafkaTail *tail = sim_alloc(sizeof(*tail));
 
@@ -284,11 +285,24 @@ kafka_tail_open(const RelayConfig *config, const TopicMap *topics, const TopicMa
 
 		tail->wanted[find_topic(topic_map_name(topics, i, &partitions))] = true;
 	}
+	tail->whole = since_ms > 0;
 	tail->wake_at = sim.now + some_time();
 	return tail;
 }
 
-/* The last record of each partition, committed or not. */
+static void
+take_tail(KafkaTail *tail, int place, const Record *record)
+{
+	if (tail->found && position_compare(&record->position, &tail->highest.position) <= 0)
+		return;
+	tail->found = true;
+	tail->highest.position = record->position;
+	tail->highest.partition = place % PARTITIONS;
+	snprintf(tail->highest.topic, sizeof(tail->highest.topic), "%s",
+			 topic_name(place / PARTITIONS));
+}
+
+/* The last record of each partition, or all of them, committed or not. */
 IoResult
 kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error)
 {
@@ -299,16 +313,10 @@ kafka_tail_step(KafkaTail *tail, MonoUsec now, Error *error)
 	for (int i = 0; i < PLACES; i++)
 	{
 		const Place *place = &world->broker.places[i];
+		int first = tail->whole || place->count == 0 ? 0 : place->count - 1;
 
-		if (!tail->wanted[i / PARTITIONS] || place->count == 0 ||
-			(tail->found && position_compare(&place->log[place->count - 1].position,
-											 &tail->highest.position) <= 0))
-			continue;
-		tail->found = true;
-		tail->highest.position = place->log[place->count - 1].position;
-		tail->highest.partition = i % PARTITIONS;
-		snprintf(tail->highest.topic, sizeof(tail->highest.topic), "%s",
-				 topic_name(i / PARTITIONS));
+		for (int n = first; tail->wanted[i / PARTITIONS] && n < place->count; n++)
+			take_tail(tail, i, &place->log[n]);
 	}
 	return IO_OK;
 }

@@ -389,7 +389,9 @@ kafka_sink_open(const RelayConfig *config, uint32_t batch_bytes,
 		sink->lanes[i].sink = sink;
 		sink->lanes[i].place = i;
 	}
-	world->running->sink = sink;
+	/* A second one only fences. */
+	if (world->running->sink == NULL)
+		world->running->sink = sink;
 	if (transactions != NULL)
 	{
 		sink->written = sim_alloc(WRITTEN_MAX * sizeof(*sink->written));
