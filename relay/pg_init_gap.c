@@ -8,7 +8,9 @@
  * what this one has still to write: in its place comes one that sees nothing, so that too much
  * is replayed and not too little.  Dead letters outlive registrations, and a relay goes on behind
  * the last one of its source id and generation: those that are there are of an earlier one.
- * Version 0.1.0 of the extension has room for neither.
+ * Version 0.1.0 of the extension has room for neither.  Rows that are older than their retention were
+ * kept because a relay had to publish them: the mark goes behind them now, and their retention begins anew, so
+ * that outbox.maintain() leaves them to the replay.
  */
 #include "pg_init_gap.h"
 
@@ -17,12 +19,28 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 
+static bool
+keep_rows(PgLink *link, Error *error)
+{
+	bool may;
+
+	return pg_command_ask(link, "look at the partitions",
+						  "SELECT pg_catalog.has_table_privilege('outbox.partition', 'UPDATE')",
+						  NULL, 0, &may, error) &&
+		   (!may || pg_command_only(link, "keep the rows of the gap",
+									"UPDATE outbox.partition SET closed_at = clock_timestamp()"
+									" WHERE state = 'closed'",
+									NULL, 0, error));
+}
+
 bool
 pg_init_remember_gap(PgLink *link, const char *slot, const char *system_identifier, Error *error)
 {
 	const char *params[] = {slot, system_identifier};
 	bool room;
 
+	if (!keep_rows(link, error))
+		return false;
 	if (!pg_command_ask(link, "look at the registration",
 						"SELECT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'gap_snapshot')"
 						"  FROM outbox.relay r WHERE slot_name = $1",

@@ -135,6 +135,26 @@ def test_it_fills_a_gap(scene, exits):
     assert replay(scene, "--gap").status == exits["EXIT_CONFIG"]
 
 
+def test_rows_of_a_gap_outlive_the_relays_that_were_away(scene):
+    """They were kept beyond their retention for a relay that had to publish them: that it goes on behind them lets none go."""
+    relay, _ = published(scene)
+    scene.stop_relay(relay)
+    missed = [scene.emit("t", f"k{n}") for n in range(5)]
+    scene.sql("UPDATE outbox.rotation SET rotated_at = rotated_at - interval '1 year'")
+    until(lambda: scene.sql("SELECT outbox.maintain() LIKE '%closed 0%'")[0][0], "their partition is closed")
+    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    scene.initialize("--accept-gap")
+    relay.start()
+    scene.emit("t", "after")
+    scene.wait_known()
+    assert scene.sql("SELECT outbox.maintain() LIKE '%truncated%', state FROM outbox.partition WHERE rot = 0") == [(False, "closed")]
+    assert replayed(scene, "--gap") == len(missed)
+    # From then on they have their retention.
+    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
+    assert scene.sql("SELECT outbox.maintain() LIKE '%truncated 0%'") == [(True,)]
+
+
 def test_a_second_gap_while_the_first_is_replayed(scene, exits):
     """What it missed was no part of the first: the gap stays open, and the next replay has all of it."""
     relay, _ = published(scene)
