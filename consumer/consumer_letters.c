@@ -20,13 +20,13 @@
 #include "failpoint.h"
 #include "raw_headers.h"
 
-#define HEADERS_MAX ((size_t) 16 * 1024 * 1024)
+#define RAW_KEEP ((size_t) 1024 * 1024) /* what a large record leaves */
 #define LOG_INTERVAL_USEC (10 * USEC_PER_SEC)
 
 bool
 consumer_letters_init(Consumer *consumer)
 {
-	buffer_init(&consumer->raw, HEADERS_MAX);
+	buffer_init(&consumer->raw, RAW_HEADERS_MAX);
 	consumer->dead_lettered =
 		calloc((size_t) consumer->handlers->count + 1, sizeof(*consumer->dead_lettered));
 	return consumer->dead_lettered != NULL;
@@ -45,11 +45,19 @@ consumer_set_letters(Consumer *consumer, LetterSink *letters)
 	consumer->letters = letters;
 }
 
+static Buffer *
+empty_raw(Consumer *consumer)
+{
+	if (consumer->raw.capacity > RAW_KEEP)
+		buffer_free(&consumer->raw);
+	buffer_reset(&consumer->raw);
+	return &consumer->raw;
+}
+
 bool
 consumer_keep_headers(Consumer *consumer, const InboxRecord *record, Batch *batch, BatchRecord *to)
 {
-	buffer_reset(&consumer->raw);
-	raw_headers_put_all(&consumer->raw, record->headers, record->header_count);
+	raw_headers_put_all(empty_raw(consumer), record->headers, record->header_count);
 	return !consumer->raw.failed &&
 		   batch_copy(batch, buffer_view(&consumer->raw), &to->raw_headers);
 }
@@ -264,8 +272,7 @@ send(Lane *lane, BatchRecord *record)
 								.handler = letter->row.handler,
 								.sqlstate = letter->row.sqlstate,
 								.message = letter->row.message};
-	buffer_reset(&consumer->raw);
-	dead_letter_headers(&reason, record->raw_headers, letter->form, &consumer->raw);
+	dead_letter_headers(&reason, record->raw_headers, letter->form, empty_raw(consumer));
 	if (consumer->raw.failed)
 	{
 		keep(lane, record, "its headers are too large");

@@ -293,6 +293,8 @@ admit(Consumer *consumer, const InboxRecord *record)
 		error_bug(&consumer->failure, "out of memory");
 		return;
 	}
+	if (to->unjudged == UNJUDGED_HEADERS && !put_aside(consumer, record, UNJUDGED_HEADERS, to))
+		return;
 	if (FAILPOINT_ERROR("record-copied", &consumer->failure))
 		return;
 	batch_commit(batch);

@@ -21,7 +21,6 @@
 #include "kafka_setup.h"
 #include "raw_headers.h"
 
-#define HEADERS_MAX ((size_t) 16 * 1024 * 1024)
 #define POLL_MS 100
 
 struct LetterReader
@@ -46,7 +45,7 @@ letter_reader_open(const Options *options, const char *group, Error *error)
 		error_bug(error, "out of memory");
 		return NULL;
 	}
-	buffer_init(&reader->headers, HEADERS_MAX);
+	buffer_init(&reader->headers, RAW_HEADERS_MAX);
 	conf = kafka_conf_create(options, group, error);
 	if (conf != NULL)
 		reader->rk = kafka_setup_client(conf, true, error);

@@ -12,6 +12,9 @@
 #include "buffer.h"
 #include "inbox.h"
 
+/* Beyond what a record can have (librdkafka's receive.message.max.bytes): not a limit of ours. */
+#define RAW_HEADERS_MAX ((size_t) INT32_MAX)
+
 /* Errors are the buffer's. */
 extern void raw_headers_put(Buffer *out, ByteView name, ByteView value);
 extern void raw_headers_put_all(Buffer *out, const InboxHeader *headers, size_t count);

@@ -64,9 +64,12 @@ type_header(const InboxRecord *record)
 							   is_cloudevent(record) ? ENVELOPE_CE_TYPE : ENVELOPE_HEADER_TYPE);
 }
 
-/* The event's own headers as a JSON object; of one name the last counts, as in jsonb. */
+/*
+ * The event's own headers as a JSON object; of one name the last counts, as in jsonb.  What is too
+ * large for that can only be put aside.
+ */
 static bool
-copy_headers(Batch *batch, const InboxRecord *record, ByteView *to)
+copy_headers(const InboxRecord *record, Batch *batch, BatchRecord *to)
 {
 	bool cloudevent = is_cloudevent(record);
 	Buffer json;
@@ -88,7 +91,9 @@ copy_headers(Batch *batch, const InboxRecord *record, ByteView *to)
 		buffer_append_json_string(&json, record->headers[i].value);
 	}
 	buffer_append_u8(&json, '}');
-	ok = !json.failed && batch_copy(batch, buffer_view(&json), to);
+	if (json.failed && !json.no_memory)
+		to->unjudged = UNJUDGED_HEADERS;
+	ok = !json.no_memory && (json.failed || batch_copy(batch, buffer_view(&json), &to->headers));
 	buffer_free(&json);
 	return ok;
 }
@@ -129,5 +134,5 @@ record_copy(const InboxRecord *record, bool with_headers, Batch *batch, BatchRec
 		   batch_copy(batch, type_header(record), &to->type) &&
 		   batch_copy(batch, record->value, &to->value) &&
 		   copy_traceparent(record, batch, &to->traceparent) &&
-		   (!with_headers || copy_headers(batch, record, &to->headers));
+		   (!with_headers || copy_headers(record, batch, to));
 }

@@ -22,7 +22,8 @@ extern void record_id(const InboxRecord *record, char *id);
 
 /*
  * Copies what handlers can see of it: uuid, key, type, value and, when they are wanted,
- * the event's own headers as a JSON object.  False without memory.
+ * the event's own headers as a JSON object; where that would be too large, it sets
+ * "unjudged".  False without memory.
  */
 extern MUST_CHECK bool record_copy(const InboxRecord *record, bool with_headers, Batch *batch,
 								   BatchRecord *to);

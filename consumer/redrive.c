@@ -191,6 +191,15 @@ redrive_one(Redrive *redrive, const WaitingLetter *letter, Error *error)
 		return false;
 	if (!fill_batch(redrive, letter, &record, topic))
 		return error_bug(error, "out of memory");
+	if (redrive->batch.records->unjudged != UNJUDGED_NOT)
+	{
+		Unjudged unjudged = redrive->batch.records->unjudged;
+
+		error_permanent(error, EXIT_DATA, "dead letter stays: it %s", unjudged_reason(unjudged));
+		error_hint(error, "%s", unjudged_hint(unjudged));
+		stays(redrive, letter, error);
+		return true;
+	}
 	switch (apply(redrive, letter, error))
 	{
 		case REDRIVE_APPLIED:

@@ -1,6 +1,6 @@
 /*
  * unjudged.c
- *	  Why an event can't be judged, in words.
+ *	  Why an event can't be judged or given to a handler, in words.
  */
 #include "unjudged.h"
 
@@ -15,6 +15,8 @@ unjudged_reason(Unjudged unjudged)
 			return "has an invalid header \"" ENVELOPE_HEADER_POSITION "\"";
 		case UNJUDGED_REPLAYED:
 			return "is a replayed event without an id to judge it by";
+		case UNJUDGED_HEADERS:
+			return "has headers that are larger than 16 MB as JSON";
 		case UNJUDGED_NOT:
 			break;
 	}
@@ -32,6 +34,9 @@ unjudged_hint(Unjudged unjudged)
 		case UNJUDGED_REPLAYED:
 			return "An id is a header \"id\" or \"ce_id\" of 1 to 63 bytes of UTF-8. With "
 				   "\"dedupe = none\" every record of the topic is applied.";
+		case UNJUDGED_HEADERS:
+			return "A handler that doesn't use \"headers\" gets the record whatever its headers "
+				   "are.";
 		case UNJUDGED_NOT:
 			break;
 	}

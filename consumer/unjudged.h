@@ -1,7 +1,7 @@
 /*
  * unjudged.h
  *	  Events of which it can't be known whether they were applied before, by what their
- *	  headers say.  Pure.
+ *	  headers say, and those whose headers no handler can be given.  Pure.
  *
  * Whoever may write to a topic can make such records.  One becomes a dead letter where
  * handlers make those, as one that can't be applied does; else the consumer stops at it.
@@ -17,7 +17,8 @@ typedef enum Unjudged
 {
 	UNJUDGED_NOT,
 	UNJUDGED_POSITION, /* the header is there, and is none */
-	UNJUDGED_REPLAYED  /* flagged, and without an id */
+	UNJUDGED_REPLAYED, /* flagged, and without an id */
+	UNJUDGED_HEADERS   /* more of them than a handler can be given */
 } Unjudged;
 
 /* "has an invalid header ...", of a record; "" of UNJUDGED_NOT. */

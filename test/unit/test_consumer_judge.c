@@ -22,6 +22,7 @@ static BatchRecord applied[RECORDS_MAX]; /* bytes aren't valid any more */
 static size_t applied_count;
 static int64_t reached;				   /* commit LSN of the position that moved; -1: none */
 static const char *on_error;		   /* of the handler; NULL: the default */
+static bool reads_headers;			   /* the handler */
 static char letters[RECORDS_MAX * 64]; /* offset and message of each */
 
 static void
@@ -78,6 +79,7 @@ consume(const char *dedupe, const FakeRecord *records, size_t count)
 	scene.config.lag_interval_usec = 3600 * SEC;
 	assert_true(handlers_set_rules(&scene.handlers, 0, dedupe, NULL, &error));
 	assert_true(handlers_set_policy(&scene.handlers, on_error, NULL, &error));
+	scene.handlers.topic_headers[0] = reads_headers;
 	scene_start(&scene);
 	(void) scene_run(&scene, 5 * SEC);
 }
@@ -193,6 +195,41 @@ what_cannot_be_judged_is_put_aside(void **state)
 	finish();
 }
 
+/* However large: what is kept for a dead letter, and what a handler that reads headers gets. */
+static void
+headers_that_are_large(void **state)
+{
+	static char large[17 * 1024 * 1024];
+	const FakeRecord records[] = {
+		{{{"id", "a"}}},
+		{{{"id", "b"}, {"own", large}}},
+		{{{"id", "c"}}},
+	};
+	const Error *error;
+
+	(void) state;
+	memset(large, 'x', sizeof(large) - 1);
+	consume("position", records, LENGTH(records));
+	expect("iii", -1);
+	assert_int_equal(applied[1].raw_headers.len, 2 + 1 + 3 + strlen(large) + 4 * 4);
+	finish();
+
+	reads_headers = true;
+	consume("position", records, LENGTH(records));
+	expect("idi", -1);
+	assert_string_equal(letters,
+						"1 OBX05 the record has headers that are larger than 16 MB as JSON; ");
+	finish();
+	on_error = "stop";
+	consume("position", records, LENGTH(records));
+	expect("i", -1);
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_DATA);
+	assert_non_null(strstr(error->message, "offset 1 has headers that are larger"));
+	finish();
+	on_error = NULL;
+	reads_headers = false;
+}
+
 /* Each stops at its second record, with the first applied. */
 static void
 what_cannot_be_judged(void **state)
@@ -239,6 +276,7 @@ main(void)
 		cmocka_unit_test(by_id),
 		cmocka_unit_test(by_nothing),
 		cmocka_unit_test(what_cannot_be_judged_is_put_aside),
+		cmocka_unit_test(headers_that_are_large),
 		cmocka_unit_test(what_cannot_be_judged),
 	};
 

@@ -122,6 +122,26 @@ a_trace_that_is_one(void **state)
 	is_view(COPIED(false, HEADER("traceparent", NULL))->traceparent, NULL);
 }
 
+/* Some kB on the wire may come to that.  Who doesn't ask for them isn't concerned. */
+static void
+headers_that_are_too_large(void **state)
+{
+	static char large[3 * 1024 * 1024];
+	const BatchRecord *record;
+
+	(void) state;
+	memset(large, '\001', sizeof(large) - 1); /* "\u0001" each */
+	record = COPIED(true, HEADER("id", "x"), HEADER("own", large));
+	assert_int_equal(record->unjudged, UNJUDGED_HEADERS);
+	is_view(record->headers, NULL);
+	is_view(record->key, "k");
+	assert_int_equal(COPIED(false, HEADER("own", large))->unjudged, UNJUDGED_NOT);
+	memset(large, 'x', sizeof(large) - 1);
+	record = COPIED(true, HEADER("own", large));
+	assert_int_equal(record->unjudged, UNJUDGED_NOT);
+	assert_int_equal(record->headers.len, strlen(large) + strlen("{\"own\":\"\"}"));
+}
+
 /* Positions are kept as the target's bigint. */
 static void
 positions(void **state)
@@ -159,6 +179,8 @@ why_one_cannot_be_judged(void **state)
 	assert_non_null(strstr(unjudged_hint(UNJUDGED_POSITION), "outbox-relay"));
 	assert_non_null(strstr(unjudged_reason(UNJUDGED_REPLAYED), "without an id"));
 	assert_non_null(strstr(unjudged_hint(UNJUDGED_REPLAYED), "\"ce_id\""));
+	assert_non_null(strstr(unjudged_reason(UNJUDGED_HEADERS), "16 MB"));
+	assert_non_null(strstr(unjudged_hint(UNJUDGED_HEADERS), "\"headers\""));
 	assert_string_equal(unjudged_reason(UNJUDGED_NOT), "");
 	assert_string_equal(unjudged_hint(UNJUDGED_NOT), "");
 }
@@ -171,6 +193,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(attributes_of_a_cloudevent_are_none, begin, end),
 		cmocka_unit_test_setup_teardown(ids_that_cannot_be_kept_are_none, begin, end),
 		cmocka_unit_test_setup_teardown(a_trace_that_is_one, begin, end),
+		cmocka_unit_test_setup_teardown(headers_that_are_too_large, begin, end),
 		cmocka_unit_test(positions),
 		cmocka_unit_test(why_one_cannot_be_judged),
 	};
