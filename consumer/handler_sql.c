@@ -137,13 +137,17 @@ read_statement(Handler *handler, Reading *reading, const char *origin, Error *er
 	return true;
 }
 
-/* "batch" AS (SELECT * FROM unnest($1::int8[]) AS b("ordinality")) */
+/*
+ * "batch" AS (SELECT * FROM unnest($1::int8[], $2::text[]) AS b("ordinality", "key")).  Of several
+ * arrays the server means its own unnest(), of one whatever the search_path comes to first.
+ */
 static void
 write_relation(Handler *handler, Buffer *sql, const char *name, bool latest)
 {
 	int first = handler->param_count;
+	bool several = (handler->columns & (handler->columns - 1)) != 0;
 
-	buffer_printf(sql, "\"%s\" AS (SELECT * FROM unnest(", name);
+	buffer_printf(sql, "\"%s\" AS (SELECT * FROM %sunnest(", name, several ? "" : "pg_catalog.");
 	for (int i = 0; i < BATCH_COLUMNS; i++)
 	{
 		HandlerParam *param = &handler->params[handler->param_count];

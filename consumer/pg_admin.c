@@ -215,7 +215,8 @@ static const char rights_sql[] =
 	" UNION ALL"
 	" SELECT 2, 'EXECUTE', 'ALL FUNCTIONS IN SCHEMA outbox_inbox',"
 	"  bool_and(pg_catalog.has_function_privilege(f.oid, 'EXECUTE'))"
-	"  FROM pg_catalog.pg_proc AS f WHERE f.pronamespace = 'outbox_inbox'::pg_catalog.regnamespace"
+	"  FROM pg_catalog.pg_proc AS f"
+	" WHERE f.pronamespace OPERATOR(pg_catalog.=) 'outbox_inbox'::pg_catalog.regnamespace"
 	" ) AS r (place, rights, object, there) WHERE NOT r.there";
 
 static bool

@@ -38,7 +38,8 @@ struct PgRedrive
 
 static const char next_sql[] =
 	"SELECT number, topic, \"partition\", kafka_offset,"
-	" (extract(epoch FROM event_time) * 1000)::int8, letter_topic, letter_partition,"
+	" (extract(epoch FROM event_time) OPERATOR(pg_catalog.*) 1000)::int8, letter_topic, "
+	"letter_partition,"
 	" letter_offset, key, value,"
 	/* As raw_headers.h has them. */
 	" (SELECT string_agg(int4send(length(h.name)) || h.name ||"
@@ -241,7 +242,8 @@ mark(PgRedrive *redrive, const WaitingLetter *letter)
  * isn't "flagged": that it wasn't applied at first is known, whatever its age.
  */
 static const char claim_sql[] =
-	"SELECT is_new FROM outbox_inbox.claim($1::text, $2::int8 * interval '1 microsecond',"
+	"SELECT is_new FROM outbox_inbox.claim($1::text, $2::int8 OPERATOR(pg_catalog.*) interval '1 "
+	"microsecond',"
 	" ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::uuid], ARRAY[false], ARRAY[NULL::text],"
 	" ARRAY[true], ARRAY['apply'])";
 

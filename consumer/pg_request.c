@@ -4,6 +4,10 @@
  *
  * All functions return false when libpq has no memory or the connection is
  * gone; the caller closes it then.
+ *
+ * Invariant: the search_path is the role's, as handlers need it, and what others
+ * may create there is used by none of these statements: an operator without a
+ * schema has both types just as pg_catalog has it.
  */
 #include "pg_intern.h"
 
@@ -23,8 +27,8 @@ typedef struct PgStatement
 static const PgStatement statements[] = {
 	{"outbox_read_progress",
 	 "SELECT p.topic, p.\"partition\", p.next_offset, p.last_offset,"
-	 " (extract(epoch FROM p.last_timestamp) * 1000)::int8, p.last_id,"
-	 " (extract(epoch FROM p.moved_at) * 1000)::int8"
+	 " (extract(epoch FROM p.last_timestamp) OPERATOR(pg_catalog.*) 1000)::int8, p.last_id,"
+	 " (extract(epoch FROM p.moved_at) OPERATOR(pg_catalog.*) 1000)::int8"
 	 " FROM outbox_inbox.progress AS p, unnest($2::text[], $3::int4[]) AS w(topic, part)"
 	 " WHERE p.group_name = $1::text AND p.topic = w.topic AND p.\"partition\" = w.part"},
 	{"outbox_read_positions",
@@ -47,11 +51,12 @@ static const PgStatement statements[] = {
 	 " SET generation = excluded.generation, timeline = excluded.timeline,"
 	 " commit_lsn = excluded.commit_lsn, ordinal = excluded.ordinal,"
 	 " moved_at = transaction_timestamp()"},
-	{"outbox_record",
-	 "SELECT outbox_inbox.record($1::text, $2::text, $3::int8 * interval '1 microsecond',"
-	 " $4::uuid, $5::uuid, $6::uuid[])"},
+	{"outbox_record", "SELECT outbox_inbox.record($1::text, $2::text, $3::int8 "
+					  "OPERATOR(pg_catalog.*) interval '1 microsecond',"
+					  " $4::uuid, $5::uuid, $6::uuid[])"},
 	{"outbox_claim",
-	 "SELECT c.is_new FROM outbox_inbox.claim($1::text, $2::int8 * interval '1 microsecond',"
+	 "SELECT c.is_new FROM outbox_inbox.claim($1::text, $2::int8 OPERATOR(pg_catalog.*) interval "
+	 "'1 microsecond',"
 	 " $3::text[], $4::text[], $5::uuid[], $6::bool[], $7::text[], $8::bool[], $9::text[]) AS c"
 	 " ORDER BY c.n"},
 	{"outbox_forget", "SELECT outbox_inbox.forget($1::text, $2::text[])"},

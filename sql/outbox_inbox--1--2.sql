@@ -22,6 +22,9 @@
  */
 BEGIN;
 
+/* What others may create in a schema of whoever runs this is used by nothing here. */
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 DO $$
 BEGIN
 	IF outbox_inbox.version() <> 1 THEN

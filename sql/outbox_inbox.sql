@@ -17,6 +17,9 @@
  */
 BEGIN;
 
+/* What others may create in a schema of whoever runs this is used by nothing here. */
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE SCHEMA outbox_inbox;
 
 COMMENT ON SCHEMA outbox_inbox IS 'pg_outbox: progress of outbox-consumer in this database';

@@ -148,3 +148,45 @@ def test_each_is_needed(stage, exits):
                 assert re.search("permission denied", text) and re.search(rf"GRANT [^\n]*{re.escape(name)}", text, re.I), (taken, text)
         finally:
             role.drop()
+
+
+# Operators and a function that fit better than the server's own, for what was said without a schema.
+TRAPS = ("FUNCTION trap(numeric, int4) RETURNS numeric", "RETURN $1 OPERATOR(pg_catalog.*) $2::numeric",
+         "OPERATOR public.* (LEFTARG = numeric, RIGHTARG = int4, FUNCTION = public.trap)",
+         "FUNCTION trap(int8, interval) RETURNS interval", "RETURN '7 days'",
+         "OPERATOR public.* (LEFTARG = int8, RIGHTARG = interval, FUNCTION = public.trap)",
+         "FUNCTION trap(oid, regclass) RETURNS bool", "RETURN $1 OPERATOR(pg_catalog.=) $2::oid",
+         "OPERATOR public.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = public.trap)",
+         "FUNCTION trap(oid, regnamespace) RETURNS bool", "RETURN $1 OPERATOR(pg_catalog.=) $2::oid",
+         "OPERATOR public.= (LEFTARG = oid, RIGHTARG = regnamespace, FUNCTION = public.trap)",
+         "FUNCTION unnest(int8[]) RETURNS SETOF int8", "RETURN QUERY SELECT u FROM pg_catalog.unnest($1) AS u", None)
+
+
+def test_what_others_create_on_the_search_path_is_not_used(stage):
+    """public is as it was before PostgreSQL 15: everybody may create there what programs would come to."""
+    stage.handlers["one column"] = {"topic": stage.topic("t"), "sql": "SELECT pg_catalog.count(*) FROM batch"}
+    role = Role(stage, [])
+    other = f"{stage.id}_other"
+    stage.target_sql(f"DROP SCHEMA outbox_inbox CASCADE; CREATE ROLE {other}; GRANT CREATE ON SCHEMA public TO {other};"
+                     "CREATE TABLE caught (who name, what text); GRANT INSERT ON caught TO PUBLIC")
+    try:
+        for function, returns, operator in zip(*[iter(TRAPS)] * 3):
+            head, result = function.split(" RETURNS ")
+            stage.target_sql(f"SET ROLE {other}; CREATE {head.replace('FUNCTION ', 'FUNCTION public.')} RETURNS {result} LANGUAGE plpgsql AS"
+                             f" $$BEGIN INSERT INTO public.caught VALUES (current_user, '{head}'); {returns}; END$$;"
+                             + (f"CREATE {operator}" if operator else ""))
+        done = run_once(stage.consumer("init", command=("init",)))
+        assert done.status == 0, done
+        for privilege, kind, thing in documented():
+            stage.target_sql(f"GRANT {privilege} ON {kind}{thing} TO {role.name}")
+        seen = work(stage, role, 0)
+        assert [status for status, _ in seen] == [0, 0, 0], seen
+        assert len(stage.payloads()) == 6
+        assert stage.target_sql("SELECT * FROM caught") == []
+        # It is a trap.
+        with stage.target.connect(stage.database, user=role.name) as connection:
+            connection.execute("SELECT 2::int8 * interval '1 s'")
+        assert stage.target_sql("SELECT * FROM caught") == [(role.name, "FUNCTION trap(int8, interval)")]
+    finally:
+        role.drop()
+        stage.target_sql(f"DROP OWNED BY {other} CASCADE; DROP ROLE {other}")

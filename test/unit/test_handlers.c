@@ -49,12 +49,13 @@ only_named_columns_are_sent(void **state)
 				"WITH \"batch\" AS (SELECT * FROM unnest($1::uuid[], $2::json[]) AS b(\"id\", "
 				"\"payload\"))\nINSERT INTO t SELECT id, payload FROM batch");
 	prepared_as("SELECT f(\"key\") FROM \"batch\" -- payload\n",
-				"WITH \"batch\" AS (SELECT * FROM unnest($1::text[]) AS b(\"key\"))\n"
+				"WITH \"batch\" AS (SELECT * FROM pg_catalog.unnest($1::text[]) AS b(\"key\"))\n"
 				"SELECT f(\"key\") FROM \"batch\"");
 	/* Something has to be unnested. */
-	prepared_as("INSERT INTO n SELECT count(*) FROM batch;",
-				"WITH \"batch\" AS (SELECT * FROM unnest($1::int8[]) AS b(\"ordinality\"))\n"
-				"INSERT INTO n SELECT count(*) FROM batch");
+	prepared_as(
+		"INSERT INTO n SELECT count(*) FROM batch;",
+		"WITH \"batch\" AS (SELECT * FROM pg_catalog.unnest($1::int8[]) AS b(\"ordinality\"))\n"
+		"INSERT INTO n SELECT count(*) FROM batch");
 }
 
 static void
@@ -90,12 +91,13 @@ static void
 its_own_with_is_joined(void **state)
 {
 	(void) state;
-	prepared_as(
-		"with /* x */ recursive a AS (SELECT key FROM batch) SELECT key FROM a",
-		"WITH RECURSIVE \"batch\" AS (SELECT * FROM unnest($1::text[]) AS b(\"key\")), a AS "
-		"(SELECT key FROM batch) SELECT key FROM a");
+	prepared_as("with /* x */ recursive a AS (SELECT key FROM batch) SELECT key FROM a",
+				"WITH RECURSIVE \"batch\" AS (SELECT * FROM pg_catalog.unnest($1::text[]) AS "
+				"b(\"key\")), a AS "
+				"(SELECT key FROM batch) SELECT key FROM a");
 	prepared_as("WITH a AS (SELECT key FROM batch) SELECT key FROM a",
-				"WITH \"batch\" AS (SELECT * FROM unnest($1::text[]) AS b(\"key\")), a AS (SELECT "
+				"WITH \"batch\" AS (SELECT * FROM pg_catalog.unnest($1::text[]) AS b(\"key\")), a "
+				"AS (SELECT "
 				"key FROM batch) SELECT key FROM a");
 }
 
@@ -268,10 +270,10 @@ static void
 more_than_one_semicolon(void **state)
 {
 	(void) state;
-	prepared_as(
-		"SELECT key FROM batch;; -- end\n;",
-		"WITH \"batch\" AS (SELECT * FROM unnest($1::text[]) AS b(\"key\"))\nSELECT key FROM "
-		"batch");
+	prepared_as("SELECT key FROM batch;; -- end\n;",
+				"WITH \"batch\" AS (SELECT * FROM pg_catalog.unnest($1::text[]) AS "
+				"b(\"key\"))\nSELECT key FROM "
+				"batch");
 	/* Neither "count" without a parenthesis nor a parenthesis without it is count(*). */
 	assert_int_equal(add("json", "SELECT count * FROM batch")->columns,
 					 COLUMN_BIT(BATCH_COLUMNS) - 1);
