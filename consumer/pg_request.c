@@ -222,14 +222,21 @@ pg_send_setup(PgTarget *target)
 	return end_pipeline(target);
 }
 
+/*
+ * With one snapshot: positions of a commit that the progress lacks would make repetitions of events
+ * that aren't applied, when a fail-over loses that commit.
+ */
 bool
 pg_send_read(PgTarget *target, const TargetPlace *places, size_t count)
 {
 	begin_pipeline(target);
-	return pg_encode_places(&target->params, target->config.group, places, count) &&
+	return send_text(target, PG_STEP_READ_BEGIN, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+					 0, NULL) &&
+		   pg_encode_places(&target->params, target->config.group, places, count) &&
 		   send_prepared(target, PG_STEP_READ_PROGRESS, -1, "outbox_read_progress") &&
 		   send_prepared(target, PG_STEP_READ_POSITIONS, -1, "outbox_read_positions") &&
-		   end_pipeline(target) && !FAILPOINT("progress-asked");
+		   send_text(target, PG_STEP_READ_END, "COMMIT", 0, NULL) && end_pipeline(target) &&
+		   !FAILPOINT("progress-asked");
 }
 
 /* Whether a batch has something for a handler. */

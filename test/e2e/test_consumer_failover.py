@@ -3,6 +3,8 @@
 Replication is asynchronous: what the primary had and the standby never got is applied again, from the
 progress that the standby knows, for both are in the same database.
 """
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from harness.feed import Feed
@@ -124,3 +126,42 @@ def test_standbys_are_passed_over(stage, own, own_target):
         "target.conninfo": hosts(stage, standby), "consumer.group": "other"}).start(ready=False)
     waits.wait_log("could not connect to the target: .*read-only")
     assert waits.running() and not waits.problems()
+
+
+def move(connection, count):
+    """As one that applied so many of the feed's records in one partition leaves it."""
+    connection.execute("UPDATE outbox_inbox.progress SET next_offset = %s, last_offset = %s", (count, count - 1))
+    connection.execute("UPDATE outbox_inbox.position SET commit_lsn = %s::pg_lsn", (f"0/{count:X}",))
+
+
+def test_progress_and_positions_are_of_one_moment(make_scene, target, broker):
+    """Another consumer commits between the two, and a fail-over loses it before this one has come that far."""
+    scene = make_scene(None, target, broker)
+    scene.apply_all("t")
+    feed = Feed(scene, partitions=1)
+    first = scene.consumer("first").start()
+    feed.send(10)
+    feed.wait_applied()
+    # It has a session, and no partition as long as the first one runs.
+    consumer = scene.consumer("second", **QUICK).start()
+
+    def waits_for(table, pid):
+        return scene.target_sql("SELECT pid FROM pg_locks WHERE relation = %s::regclass AND NOT granted AND pid = coalesce(%s, pid)", (table, pid))
+    with (ThreadPoolExecutor(1) as thread, target.connect(scene.database, autocommit=False) as standby,
+          target.connect(scene.database, autocommit=False) as other):
+        other.execute("LOCK TABLE outbox_inbox.position IN ACCESS EXCLUSIVE MODE")
+        move(other, 20)
+        assert first.stop() == 0
+        feed.send(10)
+        (pid,), = until(lambda: waits_for("outbox_inbox.position", None), "it has read the progress, and waits for the positions")
+        # Whoever takes the other one's work back comes before it moves the progress.
+        locked = thread.submit(standby.execute, "LOCK TABLE outbox_inbox.progress IN EXCLUSIVE MODE")
+        until(lambda: waits_for("outbox_inbox.progress", standby.info.backend_pid), "that is next")
+        other.commit()
+        locked.result(30)
+        until(lambda: waits_for("outbox_inbox.progress", pid), "it moves the progress")
+        move(standby, 10)
+        standby.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        standby.commit()
+    feed.wait_applied(20)
+    assert consumer.running() and not consumer.problems()
