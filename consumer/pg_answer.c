@@ -318,8 +318,8 @@ finish(PgTarget *target, TargetFailure *failure)
 	{
 		*failure = target->failure;
 		/* A session that isn't set up, or that forgot what was prepared, is of no use. */
-		failure->lost =
-			phase == PG_PREPARING || strcmp(target->failure.error.sqlstate, "26000") == 0;
+		failure->lost = phase == PG_PREPARING ||
+						strcmp(target->failure.error.sqlstate, SQLSTATE_UNPREPARED) == 0;
 		/* One that takes no writes any more: another host may. */
 		if (target->dial.hosts.count > 1 && is_read_only(target))
 			failure->lost = true;

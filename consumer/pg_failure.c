@@ -37,6 +37,18 @@ first_line(const char *message, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int) len, message);
 }
 
+/*
+ * ALTER TABLE changed what a prepared statement returns.  The server prepares it no more in this
+ * session, and says so with a code of the configuration (0A000); this name isn't translated.
+ */
+static bool
+is_outdated(const PGresult *result)
+{
+	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+	return function != NULL && strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
 static void
 fill_result(TargetFailure *failure, const PGresult *result, int exit_code, const char *doing)
 {
@@ -45,6 +57,9 @@ fill_result(TargetFailure *failure, const PGresult *result, int exit_code, const
 	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	char text[TEXT_MAX];
 
+	/* As where it forgot what was prepared. */
+	if (is_outdated(result))
+		sqlstate = SQLSTATE_UNPREPARED;
 	if (message == NULL)
 	{
 		first_line(PQresultErrorMessage(result), text, sizeof(text));

@@ -26,6 +26,7 @@ typedef enum FailureClass
 
 #define FAILURE_CLASSES 5
 #define SQLSTATE_FENCED "OBX01"
+#define SQLSTATE_UNPREPARED "26000" /* what was prepared is gone: the session is made anew */
 
 /*
  * "" (no answer came) and what nobody expects are INFRASTRUCTURE: to wait loses

@@ -182,6 +182,21 @@ def test_a_session_that_forgot_what_was_prepared(stage):
     assert not consumer.problems()
 
 
+def test_a_table_is_altered_whose_rows_a_handler_returns(stage):
+    """What was prepared returns what it no longer has: the server refuses it (0A000) for as long as the session lives."""
+    stage.handlers[stage.topic("t")]["sql"] = HANDLER + "RETURNING *"
+    feed = Feed(stage, partitions=1)
+    feed.send(3)
+    consumer = stage.consumer(**{"reconnect.max": "200ms"}).start()
+    feed.wait_applied()
+    stage.target_sql("ALTER TABLE applied ADD COLUMN more int")
+    feed.send(3)
+    feed.wait_applied()
+    consumer.wait_log("cached plan must not change result type")
+    assert consumer.metric("outbox_consumer_connects_total") == 2
+    assert not consumer.problems()
+
+
 @pytest.fixture
 def small_disk(base, reap):
     """A file system of 16 MB of its own."""
