@@ -93,14 +93,17 @@ consumer_request_progress(Lane *lane, TargetFailure *failure)
 	return ok;
 }
 
+/* Of this lane: another one may be reading it since, and from another server. */
 static Partition *
-find_reading(Consumer *consumer, const char *topic, int32_t number)
+find_reading(const Lane *lane, const char *topic, int32_t number)
 {
-	int slot = partitions_find(&consumer->partitions, topic, number);
+	PartitionTable *partitions = &lane->consumer->partitions;
+	int slot = partitions_find(partitions, topic, number);
 
-	if (slot < 0 || !consumer->partitions.items[slot].reading)
+	if (slot < 0 || !partitions->items[slot].reading ||
+		partitions->items[slot].lane != lane->number)
 		return NULL;
-	return &consumer->partitions.items[slot];
+	return &partitions->items[slot];
 }
 
 static void
@@ -122,12 +125,12 @@ take_row(const TargetProgress *row, void *arg)
 static void
 take_position(const TargetPosition *row, void *arg)
 {
-	Consumer *consumer = arg;
-	Partition *partition = find_reading(consumer, row->topic, row->partition);
+	const Lane *lane = arg;
+	Partition *partition = find_reading(lane, row->topic, row->partition);
 
 	if (partition != NULL && positions_admit(&partition->read_positions, row->source_id,
 											 &row->position) == POSITION_NO_MEMORY)
-		error_bug(&consumer->failure, "out of memory");
+		error_bug(&lane->consumer->failure, "out of memory");
 }
 
 static void
@@ -263,7 +266,7 @@ consumer_take_progress(Lane *lane)
 
 	if (FAILPOINT_ERROR("progress-read", &consumer->failure))
 		return;
-	lane->target->methods->visit(lane->target, take_row, take_position, consumer);
+	lane->target->methods->visit(lane->target, take_row, take_position, lane);
 	for (int slot = 0; slot < consumer->partitions.count; slot++)
 	{
 		Partition *partition = &consumer->partitions.items[slot];

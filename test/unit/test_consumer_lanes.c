@@ -267,6 +267,39 @@ what_is_revoked_waits_for_all(void **state)
 	many_close(&many);
 }
 
+/*
+ * A partition comes back while the connection that had it is asking for its progress, and goes to
+ * another one, which asks as well.  The two may be of different servers.
+ */
+static void
+what_another_connection_reads_is_not_its_own(void **state)
+{
+	Many many;
+	Consumer *consumer;
+	Partition *partition;
+
+	(void) state;
+	many_open(&many, 1);
+	many_tell(&many, INBOX_ASSIGNED, 0, 2);
+	many_run(&many, SEC / 10);
+	consumer = many.consumer;
+	partition = &consumer->partitions.items[partitions_find(&consumer->partitions, "t", 1)];
+	assert_int_equal(partition->lane, 1);
+	partition->stale = partition->reading = true;
+	partition->found = false;
+	many.partitions[1].applied = 7;
+	many.targets[0].moves[0] = many.targets[1].moves[0] =
+		(TargetMove){.topic = "t", .partition = 1};
+	many.targets[0].move_count = many.targets[1].move_count = 1;
+	consumer_take_progress(&consumer->lanes[0]);
+	assert_true(partition->reading);
+	assert_false(partition->found);
+	consumer_take_progress(&consumer->lanes[1]);
+	assert_false(partition->reading);
+	assert_int_equal(partition->next_offset, 7);
+	many_close(&many);
+}
+
 /* -------------------------------------------------------------------------
  * dead letters
  * ------------------------------------------------------------------------- */
@@ -426,6 +459,7 @@ main(void)
 		cmocka_unit_test(what_cant_be_paused_isnt_read),
 		cmocka_unit_test(transactions_grow_and_shrink),
 		cmocka_unit_test(what_is_revoked_waits_for_all),
+		cmocka_unit_test(what_another_connection_reads_is_not_its_own),
 		cmocka_unit_test(letters_of_several_connections),
 		cmocka_unit_test(whatever_happens_nothing_is_lost_or_applied_twice),
 	};
