@@ -41,6 +41,12 @@ CREATE OR REPLACE FUNCTION outbox_inbox.version() RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	AS $$ SELECT 2 $$;
 
+/* Unlike xmin it stays when the progress moves. */
+ALTER TABLE outbox_inbox.progress ADD COLUMN made_by xid8 NOT NULL DEFAULT pg_current_xact_id();
+
+COMMENT ON COLUMN outbox_inbox.progress.made_by IS
+	'the transaction that wrote the first progress: the consumer''s first one, or somebody''s';
+
 CREATE TABLE outbox_inbox.scope (
 	id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	group_name text NOT NULL,
@@ -136,13 +142,13 @@ BEGIN
 		SELECT s.* INTO o FROM outbox_inbox.scope AS s
 		 WHERE s.group_name = open_scope.group_name AND s.topic = open_scope.topic;
 		EXIT WHEN FOUND;
-		/* Nothing was ever applied, unless there is progress that isn't of this transaction. */
+		/* Nothing was ever applied, unless there is progress that doesn't begin in this transaction. */
 		INSERT INTO outbox_inbox.scope AS s (group_name, topic, complete_since, retention)
 		SELECT group_name, topic,
 			   CASE WHEN EXISTS (SELECT FROM outbox_inbox.progress AS p
 								  WHERE p.group_name = open_scope.group_name
 									AND p.topic = open_scope.topic
-									AND p.xmin <> pg_current_xact_id()::xid)
+									AND p.made_by <> pg_current_xact_id())
 					THEN clock_timestamp() ELSE '-infinity' END, retention
 		ON CONFLICT DO NOTHING;
 	END LOOP;

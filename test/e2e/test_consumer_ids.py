@@ -150,6 +150,21 @@ def test_a_topic_that_goes_by_nothing(stage, exits):
     assert consumer.wait_exit(60) == exits["EXIT_DATA"], consumer.log()
 
 
+def test_progress_that_somebody_wrote(stage, exits):
+    """Where another program had come to: what that one applied has no ids here, and an event that is sent again may be of it."""
+    feed = Feed(stage, partitions=1)
+    feed.put(0, b"applied by another", id=new_ids(1)[0], position="s/1.1/0/1/0")
+    feed.put(0, b"a", id=new_ids(1)[0], position="s/1.1/0/2/0")
+    feed.put(0, b"again", id=new_ids(1)[0], headers=flagged("2026-01-01T00:00:00.000Z"))
+    feed.flush()
+    stage.target_sql('INSERT INTO outbox_inbox.progress (group_name, topic, "partition", next_offset) VALUES (%s, %s, 0, 1)', (stage.prefix, feed.topic))
+    consumer = stage.consumer().start(ready=False)
+    assert consumer.wait_exit(60) == exits["EXIT_DATA"], consumer.log()
+    problem, = consumer.problems()
+    assert "offset 2" in problem["msg"] and "isn't known" in problem["msg"], problem
+    assert payloads(stage) == ["a"]
+
+
 def layout_1(stage):
     """outbox_inbox as 0.1.0 made it."""
     stage.target_sql("DROP SCHEMA outbox_inbox CASCADE")
