@@ -178,8 +178,12 @@
 	"  aggregatetype, aggregateid, type, payload, payload_bytes, headers, created_at)"             \
 	"VALUES ($1, $2, $3, $4, $5, $6::uuid,"
 #define INSERT_DEAD_LETTER INSERT_DEAD_LETTER_ROW " $7, $8, $9,"
+/* The ends of int8 are those of all times, and no number of microseconds. */
 #define DEAD_LETTER_CREATED_AT                                                                     \
-	" TIMESTAMPTZ '2000-01-01 00:00:00+00' + $13::int8 * INTERVAL '1 microsecond')"                \
+	" CASE $13::int8 WHEN 9223372036854775807 THEN 'infinity'"                                     \
+	"      WHEN -9223372036854775808 THEN '-infinity'"                                             \
+	"      ELSE TIMESTAMPTZ '2000-01-01 00:00:00+00'"                                              \
+	"           + $13::int8 * INTERVAL '1 microsecond' END)"                                       \
 	" ON CONFLICT (slot_name, position) DO NOTHING"
 #define SQL_DEAD_LETTER                                                                            \
 	INSERT_DEAD_LETTER                                                                             \

@@ -107,3 +107,15 @@ def test_text_that_the_database_has_no_characters_for(scene):
     assert dead_lettered(relay, "invalid_topic") == 1
     assert relay.running() and not relay.problems()
     until(lambda: relay.metric("outbox_relay_dead_letter_waiting") == 0, "nothing waits")
+
+
+@pytest.mark.parametrize("created_at", ["infinity", "-infinity", "294276-12-31 00:00:00+00", "4713-01-02 00:00:00+00 BC"])
+def test_a_row_of_a_far_away_time(scene, created_at):
+    """The letter has it as it is."""
+    relay = start(scene)
+    before = scene.emit("t", "k")
+    [[event]] = scene.sql("INSERT INTO outbox.event (aggregatetype, aggregateid, type, payload, created_at)"
+                          " VALUES ('t', 'k', 'T', to_json(repeat('x', 50000)), %s) RETURNING id::text", (created_at,))
+    wait_ids(scene, [before, scene.emit("t", "k")])
+    assert scene.sql("SELECT id::text, created_at = %s::timestamptz FROM outbox.dead_letter", (created_at,)) == [(event, True)]
+    assert relay.running() and not relay.problems()
