@@ -9,6 +9,8 @@
 
 #include "exit_codes.h"
 
+#define HEADERS_KEPT 1024 /* room that the next record finds */
+
 bool
 kafka_succeeded(rd_kafka_error_t *failed, const char *doing, Error *error)
 {
@@ -42,6 +44,42 @@ set_places(KafkaInbox *inbox, const rd_kafka_topic_partition_list_t *list, Inbox
 	return true;
 }
 
+/* False without memory. */
+static bool
+take_headers(KafkaInbox *inbox, const rd_kafka_headers_t *headers, InboxRecord *record)
+{
+	size_t count = rd_kafka_header_cnt(headers);
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (count <= HEADERS_KEPT && inbox->header_room > HEADERS_KEPT)
+	{
+		free(inbox->headers);
+		inbox->headers = NULL;
+		inbox->header_room = 0;
+	}
+	if (count > inbox->header_room)
+	{
+		InboxHeader *grown = realloc(inbox->headers, count * sizeof(*grown));
+
+		if (grown == NULL)
+			return false;
+		inbox->headers = grown;
+		inbox->header_room = count;
+	}
+	for (size_t i = 0; i < count; i++)
+	{
+		if (rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+		inbox->headers[i].name = view_of(name);
+		inbox->headers[i].value = (ByteView){value, value != NULL ? len : 0};
+		record->header_count = i + 1;
+	}
+	record->headers = inbox->headers;
+	return true;
+}
+
 static bool
 take_record(KafkaInbox *inbox, InboxEvent *event)
 {
@@ -49,9 +87,6 @@ take_record(KafkaInbox *inbox, InboxEvent *event)
 	InboxRecord *record = &event->record;
 	rd_kafka_timestamp_type_t timestamp_type;
 	rd_kafka_headers_t *headers = NULL;
-	const char *name;
-	const void *value;
-	size_t len;
 
 	if (message == NULL || message->err)
 		return false;
@@ -64,17 +99,11 @@ take_record(KafkaInbox *inbox, InboxEvent *event)
 		record->timestamp_ms = -1;
 	record->key = (ByteView){message->key, message->key_len};
 	record->value = (ByteView){message->payload, message->len};
-	record->headers = inbox->headers;
-	record->header_count = 0;
-	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return true;
-	for (size_t i = 0; i < KAFKA_HEADERS_MAX; i++)
+	if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		!take_headers(inbox, headers, record))
 	{
-		if (rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
-			break;
-		inbox->headers[i].name = view_of(name);
-		inbox->headers[i].value = (ByteView){value, value != NULL ? len : 0};
-		record->header_count = i + 1;
+		event->type = INBOX_FATAL;
+		error_bug(&event->error, "out of memory");
 	}
 	return true;
 }

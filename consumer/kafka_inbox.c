@@ -406,6 +406,7 @@ kafka_destroy(Inbox *base)
 	if (inbox->fd >= 0)
 		close(inbox->fd);
 	free(inbox->places);
+	free(inbox->headers);
 	free(inbox);
 }
 

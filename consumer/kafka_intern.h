@@ -13,8 +13,6 @@
 #include "kafka_trust.h"
 #include "membership.h"
 
-#define KAFKA_HEADERS_MAX 256 /* of one record; more are passed over */
-
 typedef struct KafkaInbox
 {
 	Inbox base;
@@ -28,7 +26,8 @@ typedef struct KafkaInbox
 	InboxPlace *places;
 	size_t place_room;
 	rd_kafka_topic_partition_t *event_place;
-	InboxHeader headers[KAFKA_HEADERS_MAX];
+	InboxHeader *headers; /* of the last record */
+	size_t header_room;
 	bool drained; /* the queue was empty at the end of the last poll */
 	bool closing;
 	bool left; /* without waiting for the library */

@@ -92,6 +92,24 @@ def test_a_malformed_position(stage, exits):
     assert stage.payloads()[-len(NONSENSE) - 1:] == [f"{number}-" for number in range(len(NONSENSE))] + ["flagged-"]
 
 
+def test_many_headers(stage):
+    """All of them are there, for a handler and in a dead letter."""
+    feed = Feed(stage, partitions=1)
+    stage.handlers[feed.topic]["sql"] = ("INSERT INTO applied (topic, partition, payload) SELECT topic, partition,"
+                                         " (SELECT count(*) || ' ' || coalesce(max(h), '-') FROM jsonb_object_keys(headers) AS k (h)) FROM batch ORDER BY ordinality")
+    many = [(f"h{number:04}", b"%d" % number) for number in range(2000)]
+    feed.put(0, b"{}", id=new_id(0), headers=many)
+    feed.put(0, b"{}", headers=many + [("outbox-position", b"x")])
+    feed.put(0, b"{}", id=new_id(1))
+    feed.flush()
+    consumer = stage.consumer().start()
+    until(lambda: len(stage.payloads()) == 2, "the second one is a dead letter")
+    assert stage.payloads() == ["2000 h1999", "0 -"]
+    letter, = stage.broker.read(stage.letters())
+    assert letter.headers[:len(many)] == many
+    assert not consumer.problems()
+
+
 @pytest.mark.parametrize("headers, words", [
     ([("outbox-position", b"x")], "invalid header \"outbox-position\""),
     ([("outbox-replayed", b"x")], "replayed event without an id"),
