@@ -234,10 +234,15 @@ class Mending:
         """Until the standby of that could go on with the slot as it is now, where it copies slots."""
         if role != "source" or not self.slot_is_copied:
             return
-        # A copy isn't complete before the slot has passed where the standby begins; servers note such places every 15 s, and
-        # standbys look less and less often meanwhile.
-        copies.wait_complete(self.standbys.of[role], self.scene.slot, self.scene.slot_lsn(),
-                             lambda: self.scene.sql("SELECT pg_log_standby_snapshot()"), NOTICED)
+        copies.wait_complete(self.standbys.of[role], self.scene.slot, self.scene.slot_lsn(), self._let_the_slot_pass, NOTICED)
+
+    def _let_the_slot_pass(self):
+        """Where a standby begins: no copy is complete before, and standbys look less and less often.
+
+        What keeps catalogs of the past is the snapshot that open transactions are decoded with: of the last change of one.
+        """
+        self.scene.sql("COMMENT ON TABLE truth IS 'what was committed'")
+        self.scene.sql("SELECT pg_log_standby_snapshot()")
 
     def _move_truth(self, former, standby):
         """Before applications write again there is a slot that sees them."""
