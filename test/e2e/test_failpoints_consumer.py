@@ -1,7 +1,7 @@
 """Each failpoint of outbox-consumer, with each of its actions: everything is applied once and in order.
 
 The program says which failpoints there are; one that no play comes to is a failure.  make check takes a crash at each of
-them, and of error and pause a third; make check-failpoints takes everything.
+them, and of error and pause a third, another one each day; make check-failpoints takes everything.
 """
 import os
 import random

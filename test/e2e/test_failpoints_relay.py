@@ -2,7 +2,7 @@
 with delivery = exactly-once nothing is there twice or in part.
 
 The program says which failpoints there are; one that no play comes to is a failure.  make check takes a crash at each of
-them, and of error and pause a third; make check-failpoints takes everything, in both modes.
+them, and of error and pause a third, another one each day; make check-failpoints takes everything, in both modes.
 """
 import os
 import random

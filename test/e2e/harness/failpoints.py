@@ -5,6 +5,7 @@ They are another build, build/failpoints, which `make FAILPOINTS=1` makes.
 import os
 import random
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from . import paths
@@ -12,11 +13,12 @@ from .wait import until
 
 BIN = os.path.join(os.path.dirname(paths.BIN), "failpoints", "bin")
 ACTIONS = ("crash", "error", "pause")
-# Of error and pause one of so many rounds takes each; FAILPOINT_CASES=all takes them all.
+# Of error and pause one of so many rounds takes each, another one each day; FAILPOINT_CASES=all takes them all.
 ROUNDS = 3
 # Cases at a time.
 LANES = 4
-TAKEN = os.environ.get("FAILPOINT_CASES", "0")
+# In the environment, so that all workers of a run take the same, also when it goes on past midnight.
+TAKEN = os.environ.setdefault("FAILPOINT_CASES", str(int(time.time() // 86400) % ROUNDS))
 
 
 def listed(program):
@@ -77,7 +79,8 @@ class Lanes:
         self._plays = {item.nodeid: self._pool.submit(play, seed, **item.callspec.params) for item in items}
 
     def result(self, node):
-        """Of the test: raises what went wrong in its play."""
+        """Of the test: raises what went wrong in its play; what it prints is shown then."""
+        print(f"FAILPOINT_CASES={TAKEN}")
         error, scene = self._plays[node.nodeid].result()
         node.scenes = [scene] if scene is not None else []
         if error is not None:
