@@ -240,7 +240,8 @@ http_start(const char *listen_at, HttpHandler handler, void *arg, Error *error)
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, server, MHD_OPTION_CONNECTION_LIMIT, (unsigned int) HTTP_CLIENTS_ROOM,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) HTTP_IDLE_SECONDS, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) HTTP_IDLE_SECONDS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CLIENT_BYTES, MHD_OPTION_END);
 	info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
 								  : NULL;
 	if (info == NULL)

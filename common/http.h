@@ -4,8 +4,8 @@
  *	  the program's own loop (libmicrohttpd with an external epoll descriptor;
  *	  no thread of its own).
  *
- * Nobody keeps others out or grows it: bodies are dropped, and connections are few and short
- * (http_clients.h).
+ * Nobody keeps others out or grows it: heads are small, bodies are dropped, and connections are few
+ * and short (http_clients.h).
  *
  * The handler is called from http_run() and must not block.
  */

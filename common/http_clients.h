@@ -11,6 +11,7 @@
 #define OUTBOX_COMMON_HTTP_CLIENTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "clock.h"
 
@@ -18,6 +19,8 @@
 /* Some are on their way out. */
 #define HTTP_CLIENTS_ROOM (HTTP_CLIENTS_MAX + 32)
 #define HTTP_CLIENT_SECONDS 30
+/* What one may take of memory: the head of its request, what was read from it, the head of the answer. */
+#define HTTP_CLIENT_BYTES ((size_t) 32 * 1024)
 
 typedef struct HttpClient
 {

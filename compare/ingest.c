@@ -22,6 +22,7 @@
 
 #include "buffer.h"
 #include "exit_codes.h"
+#include "http_clients.h"
 #include "http_peer.h"
 #include "location.h"
 #include "path.h"
@@ -415,7 +416,7 @@ start_http(Ingest *ingest, Error *error)
 		MHD_OPTION_SOCK_ADDR, (struct sockaddr *) &address, MHD_OPTION_THREAD_POOL_SIZE,
 		(unsigned) ingest->settings.limits.http_threads, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned) CONNECTION_LIMIT, MHD_OPTION_NOTIFY_COMPLETED, on_completed, ingest,
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CLIENT_BYTES, MHD_OPTION_END);
 	if (ingest->daemon == NULL)
 		return error_permanent(error, EXIT_SERVER, "could not listen at 127.0.0.1:%d",
 							   ingest->settings.port);

@@ -413,7 +413,7 @@ start_daemon(Live *live, const char *listen_at, Error *error)
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, live,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, live, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned) HTTP_CLIENTS_ROOM, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_SECONDS,
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CLIENT_BYTES, MHD_OPTION_END);
 	if (live->daemon == NULL)
 		return error_bug(error, "could not start the live page's server on \"%s\"", listen_at);
 	return true;

@@ -256,6 +256,39 @@ heads_have_an_end(void **state)
 	http_stop(server);
 }
 
+/* A whole request whose head has so many bytes. */
+static void
+ask_with_head(HttpServer *server, size_t len)
+{
+	static const char begin[] =
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Large: ";
+	static const char end[] = "\r\n\r\n";
+	char request[40000];
+
+	assert_in_range(len, sizeof(begin) + sizeof(end), sizeof(request));
+	memset(request, 'x', len);
+	memcpy(request, begin, sizeof(begin) - 1);
+	memcpy(request + len - (sizeof(end) - 1), end, sizeof(end) - 1);
+	ask_bytes(server, request, len);
+}
+
+static void
+heads_end_at_32_kb(void **state)
+{
+	HttpServer *server = start("127.0.0.1:0");
+
+	(void) state;
+	ask_with_head(server, 30000);
+	assert_int_equal(status(), 200);
+	/* With what is noted about it, it has no room. */
+	ask_with_head(server, 32768);
+	assert_true(answer_len == 0 || status() == 431);
+	assert_int_equal(calls, 1);
+	ask_with_head(server, 30000);
+	assert_int_equal(status(), 200);
+	http_stop(server);
+}
+
 static void
 survives_rubbish(void **state)
 {
@@ -310,6 +343,7 @@ main(void)
 		cmocka_unit_test(other_names_get_nothing),
 		cmocka_unit_test(requests_may_come_together),
 		cmocka_unit_test(heads_have_an_end),
+		cmocka_unit_test(heads_end_at_32_kb),
 		cmocka_unit_test(survives_rubbish),
 	};
 
