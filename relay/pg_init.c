@@ -368,6 +368,12 @@ finish(Init *init, const PGresult *seen, Error *error)
 			" WHERE slot_name = $1",
 			params, 8, error))
 		return false;
+	/* Of those that were published the mark tells; of others nobody can. */
+	if (init->gap_accepted && init->facts.messages_before > init->facts.mark_lsn)
+		init->say(true,
+				  "events in the WAL alone (pg_outbox.storage = wal) that the lost slot still had "
+				  "are gone for good: they have no rows to replay",
+				  init->arg);
 	if (publish)
 		say_text(init->say, init->arg, false,
 				 "the rows that are already in outbox.event will be published first");

@@ -111,6 +111,8 @@ def test_it_fills_a_gap(scene, exits):
     missed = lose_the_slot(scene, relay)
     # Everybody says so: init, the relay, status.
     assert "replay --gap" in scene.daemons[-1].log()
+    # Messages are no events here.
+    assert "storage = wal" not in scene.daemons[-1].log()
     relay.start()
     relay.wait_log("an accepted gap is open.*replay --gap")
     assert scene.sql("SELECT gap_open FROM outbox.status") == [(True,)]

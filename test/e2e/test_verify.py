@@ -71,6 +71,7 @@ def test_a_lost_slot_shows_and_a_replay_mends_it(scene, exits):
     command = once(scene, "verify")
     assert command.status == exits["EXIT_GAP"] and "missing: 0" in command.output, command
     assert "note: the replication slot" in command.output and "left to the relay: 4" in command.output
+    assert "storage = wal" not in command.output
     scene.initialize("--accept-gap")
     relay.start()
     scene.emit("t", "after")

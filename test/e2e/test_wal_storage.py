@@ -5,6 +5,7 @@ import re
 import psycopg
 import pytest
 
+from harness.daemon import run_once
 from harness.wait import until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -145,6 +146,39 @@ def test_messages_survive_a_crash_of_the_relay(scene):
     positions = {}
     for record in records:
         assert positions.setdefault(record.id, record.position.text) == record.position.text
+
+
+def test_a_lost_slot_loses_them(scene):
+    """verify doesn't miss them, replay doesn't bring them, and all who could be asked say so."""
+    def once(*command):
+        found = run_once(scene.relay(f"{command[0]}-{len(scene.daemons)}", command=command), 120)
+        return found.status, found.output
+
+    def ids():
+        return sorted(record.id for record in scene.broker.read(scene.topic("t")))
+    relay = scene.start_relay("--wal-messages=on", **{"heartbeat.interval": "100ms"})
+    published = [wal_emit(scene), scene.emit("t", "k")]
+    scene.wait_known()
+    scene.stop_relay(relay)
+    lost, row = wal_emit(scene), scene.emit("t", "k")
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    told = scene.init("--accept-gap")
+    assert told.status == 0 and re.search(r"pg_outbox\.storage = wal\).* gone for good", told.output), told
+    relay.start()
+    published += [wal_emit(scene), scene.emit("t", "k")]
+    scene.wait_known()
+    status, output = once("verify")
+    assert status == 1 and re.findall(r"^missing (\S+)$", output, re.M) == [row], output
+    assert re.search(r"^note: .*pg_outbox\.storage = wal\).* can't be told$", output, re.M), output
+    status, output = once("replay", "--gap")
+    assert status == 0 and re.search("^acknowledged: 1$", output, re.M), output
+    assert re.search(r"^note: .*pg_outbox\.storage = wal\).* gone for good$", output, re.M), output
+    assert once("replay", "--since=-infinity", "--incomplete")[0] == 0
+    # Rows came again; messages were published while they had a slot, or never.
+    assert set(ids()) == {*published, row} and lost not in ids()
+    assert [ids().count(event) for event in published] == [1, 2, 1, 2]
+    status, output = once("verify")
+    assert status == 0 and re.search("^missing: 0$", output, re.M) and "storage = wal" in output, output
 
 
 def test_nobody_writes_what_nobody_reads(scene):
