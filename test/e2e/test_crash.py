@@ -45,6 +45,27 @@ class Story:
               f"{len(self.load.rolled_back)} rolled back, {len(self.load.errors)} lost connections")
 
 
+class Restart:
+    """The source is back and the relay isn't: what the mark says, where the slot begins, and where the topic ends."""
+
+    def __init__(self, scene):
+        self.mark, self.slot = (int(lsn) for lsn in scene.sql(
+            "SELECT r.mark_lsn - '0/0'::pg_lsn, s.confirmed_flush_lsn - '0/0'::pg_lsn"
+            "  FROM outbox.relay r JOIN pg_replication_slots s USING (slot_name)")[0])
+        with scene.broker.reader(scene.topic("load")) as reader:
+            self.ends = {place[-1]: high for place, (_, high) in reader.watermarks().items()}
+
+    def suppressed(self, ends):
+        """Events that the slot gives again, and that the mark says are in Kafka."""
+        return [event for event, end_lsn in ends.items() if self.slot < end_lsn <= self.mark]
+
+    def check(self, records, ends):
+        """ends: where the transaction of each event ends."""
+        later = [record for record in records if record.offset >= self.ends[record.partition]]
+        again = [record for record in later if ends[record.id] <= self.mark]
+        assert later and not again, f"{len(again)} events at or before the mark were sent again: {again[:5]}"
+
+
 def test_without_a_crash(scene, seed):
     story = Story(scene, seed)
     story.play(lambda: None, 3)
@@ -120,13 +141,21 @@ def test_kill_the_source_and_the_relay(make_scene, own_source, target, broker, s
     scene = make_scene(own_source, target, broker)
     story = Story(scene, seed)
 
+    restarts = []
+
     def strike():
         # The server forgets the position that it wrote down last, the relay everything.
         own_source.kill()
         story.relay.kill()
         own_source.start()
+        restarts.append(Restart(scene))
         story.relay.start()
     story.play(strike, 3)
+    ends = {event.id: event.end_lsn for event in story.ledger.events}
+    records = scene.broker.read(scene.topic("load"))
+    for restart in restarts:
+        restart.check(records, ends)
+    assert any(restart.suppressed(ends) for restart in restarts), "the slot had all that the mark has: nothing is shown"
 
 
 def test_kill_the_target(make_scene, source, own_target, broker, seed):
