@@ -384,9 +384,10 @@ print_notes(const Verify *verify)
 		fprintf(verify->out, "note: %llu rows have no id, and can't be compared\n",
 				(unsigned long long) verify->without_id);
 	if (verify->facts.messages_before != LSN_INVALID)
-		fputs("note: events in the WAL alone (pg_outbox.storage = wal) have no rows: whether one of "
-			  "them is missing can't be told\n",
-			  verify->out);
+		fputs(
+			"note: events in the WAL alone (pg_outbox.storage = wal) have no rows: whether one of "
+			"them is missing can't be told\n",
+			verify->out);
 	if (verify->survey.not_yet > 0)
 		fprintf(verify->out, "left to the relay: %llu\n",
 				(unsigned long long) verify->survey.not_yet);
