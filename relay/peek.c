@@ -20,6 +20,7 @@
 #include "kafka_partition.h"
 #include "kafka_size.h"
 #include "peek_line.h"
+#include "pg_command.h"
 #include "pg_facts.h"
 #include "pg_left.h"
 #include "pg_link.h"
@@ -126,6 +127,7 @@ count_rows(Peek *peek, Error *error)
 	if (!peek->facts.backfill)
 		return true;
 	ok = pg_link_connect(&link, peek->config->conninfo, false, error) &&
+		 pg_command_session(&link, error) &&
 		 pg_left_rows(&link, peek->config->slot, &peek->rows, error);
 	pg_link_close(&link);
 	return ok;

@@ -46,6 +46,14 @@ pg_command_only(PgLink *link, const char *doing, const char *sql, const char *co
 }
 
 bool
+pg_command_session(PgLink *link, Error *error)
+{
+	return pg_command_only(link, "set up the session",
+						   "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)", NULL,
+						   0, error);
+}
+
+bool
 pg_command_flag(const PGresult *result, int column)
 {
 	return PQgetvalue(result, 0, column)[0] == 't';

@@ -28,6 +28,12 @@ extern MUST_CHECK bool pg_command_ask(PgLink *link, const char *doing, const cha
 									  const char *const *params, int count, bool *answer,
 									  Error *error);
 
+/*
+ * At the beginning of a session: operators and functions are the server's own, whatever the
+ * search_path of the role or of the database is.
+ */
+extern MUST_CHECK bool pg_command_session(PgLink *link, Error *error);
+
 /* Of a boolean column; NULL is false. */
 extern bool pg_command_flag(const PGresult *result, int column);
 

@@ -449,7 +449,8 @@ init_database(Init *init, Error *error)
 
 	return pg_facts_read(init->config, &init->facts, NULL, error) &&
 		   relay_check_database(&init->facts, error) &&
-		   pg_link_connect(&init->link, conninfo, false, error) && choose_source_id(init, error) &&
+		   pg_link_connect(&init->link, conninfo, false, error) &&
+		   pg_command_session(&init->link, error) && choose_source_id(init, error) &&
 		   pg_link_connect_to(&init->replication, conninfo, true, init->link.host, error) &&
 		   pg_identify(&init->replication, &init->identity, error) &&
 		   check_slot_is_free(init, error) &&

@@ -372,8 +372,8 @@ static bool
 teardown_database(Teardown *teardown, Error *error)
 {
 	if (!pg_link_connect(&teardown->link, teardown->config->conninfo, false, error) ||
-		!look_at_registration(teardown, error) || !look_at_slot(teardown, error) ||
-		!look_at_publication(teardown, error))
+		!pg_command_session(&teardown->link, error) || !look_at_registration(teardown, error) ||
+		!look_at_slot(teardown, error) || !look_at_publication(teardown, error))
 		return false;
 	if (!teardown->registered && !teardown->slot_found &&
 		(!teardown->publication_found || teardown->publication_shared))

@@ -1,6 +1,7 @@
 """outbox-relay init: the publication, the slot, the registration, the rows that are there."""
 import re
 
+from harness.daemon import run_once
 from harness.wait import until
 
 
@@ -201,3 +202,32 @@ def test_the_slot_can_be_copied_to_standbys(scene):
             assert ("without failover" in problem) is not wanted
         else:
             assert "failover" not in row and "PostgreSQL 17" in problem
+
+
+# Operators that fit better than the server's own, for what is said without a schema.
+TRAPS = ("oid, int4", "oid, regnamespace", "oid, regclass", "name, text")
+
+
+def test_what_others_create_on_the_search_path_is_not_used(scene):
+    """public is as it was before PostgreSQL 15: everybody may create there what the commands would come to."""
+    other = f"{scene.database}_other"
+    scene.sql(f"CREATE ROLE {other}; GRANT CREATE ON SCHEMA public TO {other};"
+              "CREATE TABLE public.caught (who name, what text); GRANT INSERT ON public.caught TO PUBLIC")
+    try:
+        for pair in TRAPS:
+            left, right = pair.split(", ")
+            scene.sql(f"SET ROLE {other}; CREATE FUNCTION public.trap({pair}) RETURNS bool LANGUAGE plpgsql AS $$BEGIN"
+                      f" INSERT INTO public.caught VALUES (current_user, '{pair}');"
+                      " RETURN $1::text OPERATOR(pg_catalog.=) $2::text; END$$;"
+                      f"CREATE OPERATOR public.= (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.trap)")
+        # It is a trap.
+        assert scene.sql("SELECT 1 WHERE 1::oid = 1::int4") == [(1,)]
+        assert {what for _, what in scene.sql("DELETE FROM public.caught RETURNING *")} == {"oid, int4"}
+        existing_rows(scene, 3)
+        scene.initialize("--existing=publish", "--wal-messages=on")
+        for command in (("peek",), ("teardown", "--yes", "--force")):
+            done = run_once(scene.relay(command[0], command=command))
+            assert done.status == 0, done
+        assert scene.sql("SELECT * FROM public.caught") == []
+    finally:
+        scene.sql(f"DROP OWNED BY {other} CASCADE; DROP ROLE {other}")
