@@ -74,7 +74,7 @@ static bool
 load(const OptionTable *table, char **given, int count, char **envp, Options **options,
 	 Error *error)
 {
-	char words[8][128];
+	char words[8][160];
 	char *argv[9] = {NULL};
 	const char *path;
 	int argc = count;
