@@ -368,7 +368,7 @@ finish(Init *init, const PGresult *seen, Error *error)
 			" WHERE slot_name = $1",
 			params, 8, error))
 		return false;
-	/* Of those that were published the mark tells; of others nobody can. */
+	/* There may have been some behind the mark; nobody can tell. */
 	if (init->gap_accepted && init->facts.messages_before > init->facts.mark_lsn)
 		init->say(true,
 				  "events in the WAL alone (pg_outbox.storage = wal) that the lost slot still had "

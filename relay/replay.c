@@ -82,9 +82,10 @@ print_survey(const Replay *replay)
 	fprintf(replay->out, "selected: %llu\n", (unsigned long long) survey->selected);
 	fprintf(replay->out, "left to the relay: %llu\n", (unsigned long long) survey->not_yet);
 	if (replay->request->select.gap && replay->facts.messages_before != LSN_INVALID)
-		fputs("note: events in the WAL alone (pg_outbox.storage = wal) have no rows: those that the "
-			  "lost slot still had are gone for good\n",
-			  replay->out);
+		fputs(
+			"note: events in the WAL alone (pg_outbox.storage = wal) have no rows: those that the "
+			"lost slot still had are gone for good\n",
+			replay->out);
 }
 
 static bool
