@@ -78,6 +78,27 @@ is_content_before_the_first(void **state)
 }
 
 static void
+tells_a_relay_under_way_from_one_that_died(void **state)
+{
+	ServerFacts facts = server();
+	DeliveryLook at = look();
+	Position last = {2, 3, (PgLsn) 800, 0};
+
+	(void) state;
+	at.found = facts.relay.exactly_once = false;
+	facts.relay.mark_lsn = 700;
+	(void) position_format("src", &last, facts.relay.last_position);
+	facts.relay.slot_pid = 4711;
+	expect(&facts, &at, FINDING_OK, "the relay that runs now has been stopped");
+	facts.relay.slot_pid = 0;
+	expect(&facts, &at, FINDING_ERROR, "Kafka has events behind the mark");
+	/* What isn't about the mark is one all the same. */
+	facts.relay.slot_pid = 4711;
+	facts.relay.delivery_recorded = false;
+	expect(&facts, &at, FINDING_ERROR, "can't record it");
+}
+
+static void
 says_what_a_start_would_say(void **state)
 {
 	ServerFacts facts = server();
@@ -167,6 +188,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_content_with_a_position),
 		cmocka_unit_test(is_content_before_the_first),
+		cmocka_unit_test(tells_a_relay_under_way_from_one_that_died),
 		cmocka_unit_test(says_what_a_start_would_say),
 		cmocka_unit_test(says_what_it_could_not_see),
 		cmocka_unit_test(takes_nothing_for_an_error_that_is_none),
