@@ -224,7 +224,7 @@ begin_generation(Init *init, Error *error)
 	init->generation = generation + 1;
 	snprintf(text, sizeof(text), "%u", init->generation);
 	if (!pg_init_remember_gap(&init->link, init->config->slot, init->identity.system_identifier,
-							  error) ||
+							  init->say, init->arg, error) ||
 		!pg_command_only(&init->link, "begin a new generation",
 						 "UPDATE outbox.relay SET state = 'creating', generation = $2::int4 "
 						 "WHERE slot_name = $1",
@@ -260,9 +260,9 @@ settle_registration(Init *init, bool *done, Error *error)
 		/* The generation says whether a gap was accepted before the last run broke off. */
 		init->gap_accepted = facts->generation > 1 && facts->system_identifier[0] != '\0';
 		/* And it may have been restored from a dump since. */
-		return (!init->gap_accepted ||
-				pg_init_remember_gap(&init->link, init->config->slot,
-									 init->identity.system_identifier, error)) &&
+		return (!init->gap_accepted || pg_init_remember_gap(&init->link, init->config->slot,
+															init->identity.system_identifier,
+															init->say, init->arg, error)) &&
 			   drop_slot(init, error);
 	}
 	if (!lsn_parse(init->identity.flushed, strlen(init->identity.flushed), &flushed))

@@ -8,9 +8,9 @@
  * what this one has still to write: in its place comes one that sees nothing, so that too much
  * is replayed and not too little.  Dead letters outlive registrations, and a relay goes on behind
  * the last one of its source id and generation: those that are there are of an earlier one.
- * Version 0.1.0 of the extension has room for neither.  Rows that are older than their retention were
- * kept because a relay had to publish them: the mark goes behind them now, and their retention begins anew, so
- * that outbox.maintain() leaves them to the replay.
+ * Version 0.1.0 of the extension has room for neither.  Rows that are older than their retention
+ * were kept because a relay had to publish them: the mark goes behind them now, and their retention
+ * begins anew, so that outbox.maintain() leaves them to the replay; or the user is told who has to.
  */
 #include "pg_init_gap.h"
 
@@ -19,27 +19,36 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 
+#define SQL_KEEP_ROWS                                                                              \
+	"UPDATE outbox.partition SET closed_at = clock_timestamp() WHERE state = 'closed'"
+
 static bool
-keep_rows(PgLink *link, Error *error)
+keep_rows(PgLink *link, SayFn say, void *arg, Error *error)
 {
 	bool may;
 
-	return pg_command_ask(link, "look at the partitions",
-						  "SELECT pg_catalog.has_table_privilege('outbox.partition', 'UPDATE')",
-						  NULL, 0, &may, error) &&
-		   (!may || pg_command_only(link, "keep the rows of the gap",
-									"UPDATE outbox.partition SET closed_at = clock_timestamp()"
-									" WHERE state = 'closed'",
-									NULL, 0, error));
+	if (!pg_command_ask(link, "look at the right to keep rows",
+						"SELECT pg_catalog.has_table_privilege('outbox.partition', 'SELECT')"
+						"   AND pg_catalog.has_table_privilege('outbox.partition', 'UPDATE')",
+						NULL, 0, &may, error))
+		return false;
+	if (may)
+		return pg_command_only(link, "keep the rows of the gap", SQL_KEEP_ROWS, NULL, 0, error);
+	say(true,
+		"this role can't keep the rows of the gap: those older than their retention go when the "
+		"relay starts. Before that, have the owner of the extension run: " SQL_KEEP_ROWS,
+		arg);
+	return true;
 }
 
 bool
-pg_init_remember_gap(PgLink *link, const char *slot, const char *system_identifier, Error *error)
+pg_init_remember_gap(PgLink *link, const char *slot, const char *system_identifier, SayFn say,
+					 void *arg, Error *error)
 {
 	const char *params[] = {slot, system_identifier};
 	bool room;
 
-	if (!keep_rows(link, error))
+	if (!keep_rows(link, say, arg, error))
 		return false;
 	if (!pg_command_ask(link, "look at the registration",
 						"SELECT pg_catalog.jsonb_exists(pg_catalog.to_jsonb(r), 'gap_snapshot')"

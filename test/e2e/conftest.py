@@ -21,6 +21,7 @@ from harness.comparison import Comparison
 from harness.kafka import Broker
 from harness.paths import exit_codes
 from harness.reaper import Reaper
+from harness.roles import Roles
 from harness.scene import Scene
 from harness.secure_kafka import SecureBroker
 
@@ -196,6 +197,15 @@ def make_scene(request, base, reap):
 @pytest.fixture
 def scene(make_scene, source, target, broker):
     return make_scene(source, target, broker)
+
+
+@pytest.fixture
+def roles(scene):
+    made = Roles(scene)
+    yield made
+    for daemon in scene.daemons:
+        daemon.finish()
+    made.finish()
 
 
 @pytest.fixture

@@ -9,17 +9,8 @@ from psycopg import errors
 from harness import markdown
 from harness.daemon import run_once
 from harness.paths import TOP
-from harness.roles import Roles, blocks_of
+from harness.roles import blocks_of
 from harness.wait import until
-
-
-@pytest.fixture
-def roles(scene):
-    made = Roles(scene)
-    yield made
-    for daemon in scene.daemons:
-        daemon.finish()
-    made.finish()
 
 
 def test_readme_grants_what_writers_need():

@@ -157,6 +157,26 @@ def test_rows_of_a_gap_outlive_the_relays_that_were_away(scene):
     assert scene.sql("SELECT outbox.maintain() LIKE '%truncated 0%'") == [(True,)]
 
 
+def test_who_may_not_keep_the_rows_of_a_gap_is_told_who_can(scene, roles):
+    """The relay's role of docs/sql.md has no right to: the owner runs what init prints."""
+    relay, _ = published(scene)
+    scene.stop_relay(relay)
+    missed = [scene.emit("t", f"k{n}") for n in range(5)]
+    scene.sql("UPDATE outbox.rotation SET rotated_at = rotated_at - interval '1 year'")
+    until(lambda: scene.sql("SELECT outbox.maintain() LIKE '%closed 0%'")[0][0], "their partition is closed")
+    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
+    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    role = roles.make("relay", "outbox.heartbeat(name)", "LOGIN REPLICATION")
+    done = scene.init("--accept-gap", **{"postgres.conninfo": scene.source.conninfo(scene.database, user=role)})
+    assert done.status == 0, done
+    statement = re.search(r"(?s)can't keep the rows of the gap.* run: (UPDATE outbox\.partition SET .*? WHERE state = 'closed')", done.output).group(1)
+    scene.sql(statement)
+    relay.start()
+    scene.emit("t", "after")
+    scene.wait_known()
+    assert replayed(scene, "--gap") == len(missed)
+
+
 def test_a_second_gap_while_the_first_is_replayed(scene, exits):
     """What it missed was no part of the first: the gap stays open, and the next replay has all of it."""
     relay, _ = published(scene)
