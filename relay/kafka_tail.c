@@ -143,13 +143,15 @@ static bool
 scan_more(KafkaTail *tail, Error *error)
 {
 	/*
+	 * All of a time is read by the first scan, further ones are about older records.
+	 *
 	 * What was ever written: for a reader of committed records a topic ends where the first open
 	 * transaction begins, whoever's that is, and what is committed behind that is hidden.
 	 */
 	ScanFrom from = {.but = tail->but,
 					 .uncommitted = true,
 					 .tail_records = tail->records,
-					 .since_ms = tail->since_ms};
+					 .since_ms = tail->count > 0 ? 0 : tail->since_ms};
 
 	if (tail->count > 0)
 		from.wants = wants;

@@ -200,6 +200,11 @@ relay_tail_of_is_fine(Relay *relay, const TopicMap *topics, int64_t since_ms, Ta
 		relay->tail = kafka_tail_open(relay->config, topics, relay->forbidden,
 									  relay->facts.source_id, since_ms, &error);
 		relay->tail_read = relay->flushed_asked = relay->flushed_known = false;
+		if (relay->tail != NULL && since_ms > 0)
+			log_event(LOG_LEVEL_INFO,
+					  "reading what the topics got since the last heartbeat, before the first "
+					  "transaction",
+					  NULL);
 	}
 	if (relay->tail == NULL)
 	{
