@@ -12,7 +12,7 @@
 #include "buffer.h"
 #include "inbox.h"
 
-/* Beyond what a record can have (librdkafka's receive.message.max.bytes): not a limit of ours. */
+/* Lengths in a record are of 32 bits: not a limit of ours. */
 #define RAW_HEADERS_MAX ((size_t) INT32_MAX)
 
 /* Errors are the buffer's. */
