@@ -93,7 +93,7 @@ demo: bootstrap-demo
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/outbox-compare run $(SCENARIO) $(GIVEN_RATE) --seed=$(SEED) --live=$(LIVE) $(if $(filter 1 yes on,$(FULL)),,--duration=60s)
 
-## check              every suite in its short form (25 to 30 minutes on 2 processors); check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -prometheus, -bench, -soak, -e2e: one suite
+## check              every suite in its short form (about 25 minutes on 2 processors); check-style, -unit, -sim, -fuzz, -sanitize, -regress, -upgrade, -pgtap, -tap, -prometheus, -bench, -soak, -e2e: one suite
 check: bootstrap-check
 	@$(MAKE) --no-print-directory build
 	@WORKERS=$(WORKERS) $(PYTHON) scripts/check
