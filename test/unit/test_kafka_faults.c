@@ -221,7 +221,7 @@ leaders_that_move(void **state)
 		 * whatever comes, where Kafka asks for the next sequence number; and librdkafka takes an
 		 * acknowledgement for one of all that was sent before (rd_kafka_dr_implicit_ack()).
 		 */
-		keep_on_for(&stage, 300 * USEC_PER_MS);
+		keep_on_for(&stage, USEC_PER_SEC);
 		assert_int_equal(
 			rd_kafka_mock_partition_set_leader(mock->cluster, stage.topic, 0, 1 + i % BROKERS_MAX),
 			RD_KAFKA_RESP_ERR_NO_ERROR);
