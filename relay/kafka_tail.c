@@ -8,7 +8,8 @@
  * Other sources write into the same topics, and replayed records have no position: where none of
  * the last records of a partition says anything of this source, more of them are read.
  *
- * Invariants: at most TAIL_RECORDS_MAX of each partition are looked at, unless all of a time are asked for.
+ * Invariants: at most TAIL_RECORDS_MAX of each partition are looked at, unless all of a time are
+ * asked for.
  */
 #include "kafka_tail.h"
 

@@ -4,8 +4,8 @@
  *	  got from this source, be it committed or not.
  *
  * Reads the last few records of each partition, once, at start; more, up to 8192, where they
- * are of others or have no position; or all from a time on.  Calls of librdkafka that block are bounded by 500 ms
- * each.
+ * are of others or have no position; or all from a time on.  Calls of librdkafka that block are
+ * bounded by 500 ms each.
  */
 #ifndef OUTBOX_RELAY_KAFKA_TAIL_H
 #define OUTBOX_RELAY_KAFKA_TAIL_H
@@ -27,8 +27,8 @@ typedef struct TailPosition
 /*
  * Of topics without those of "but", whose tails can't be read.  Both are borrowed until
  * kafka_tail_free().  since_ms: all from the first record with this timestamp or a later one on
- * are read, too; 0: the last few alone.  These are enough to see how far this source has come, but not whether it had been further
- * before it sent the last ones again.
+ * are read, too; 0: the last few alone.  These are enough to see how far this source has come, but
+ * not whether it had been further before it sent the last ones again.
  */
 extern MUST_CHECK KafkaTail *kafka_tail_open(const RelayConfig *config, const TopicMap *topics,
 											 const TopicMap *but, const char *source_id,

@@ -23,8 +23,6 @@
 #define PARAM_BYTES 10
 #define PLACE_SIZE (sizeof("replay//") + UUID_TEXT_SIZE + 24)
 
-#define SQL_LETTER_SESSION "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)"
-
 #define SQL_LETTERS_OF_ID                                                                          \
 	"SELECT count(*), count(*) FILTER (WHERE redriven_at IS NULL) FROM outbox.dead_letter"         \
 	" WHERE slot_name = $1 AND id = $2::uuid"
@@ -112,8 +110,7 @@ pg_letter_bury(const RelayConfig *config, const StoredRow *row, const char *topi
 	uuid_format(row->id, id);
 	*fate = LETTER_NONE;
 	ok = pg_link_connect(&link, config->conninfo, false, error) &&
-		 pg_command_only(&link, "set up the session", SQL_LETTER_SESSION, NULL, 0, error) &&
-		 look(&link, config->slot, id, place, &waits, error);
+		 pg_command_session(&link, error) && look(&link, config->slot, id, place, &waits, error);
 	if (ok && waits)
 		*fate = LETTER_WAITS;
 	else if (ok && write)

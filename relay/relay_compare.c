@@ -157,9 +157,10 @@ judge_tail(Relay *relay, TailPosition *highest, bool *found, MonoUsec now)
 }
 
 /*
- * A relay that begins with transactions has to see every event behind the mark, also where one that crashed was
- * followed by another that sent what is before it again, and no more.  The times of rows from before the slot are
- * their own, and those that a field makes are anybody's: of them only the last records are looked at.
+ * A relay that begins with transactions has to see every event behind the mark, also where one that
+ * crashed was followed by another that sent what is before it again, and no more.  The times of rows
+ * from before the slot are their own, and those that a field makes are anybody's: of them only the
+ * last records are looked at.
  */
 static int64_t
 tail_since(const Relay *relay)

@@ -137,15 +137,25 @@ def test_it_fills_a_gap(scene, exits):
     assert replay(scene, "--gap").status == exits["EXIT_CONFIG"]
 
 
-def test_rows_of_a_gap_outlive_the_relays_that_were_away(scene):
-    """They were kept beyond their retention for a relay that had to publish them: that it goes on behind them lets none go."""
-    relay, _ = published(scene)
+def age_what_is_closed(scene):
+    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
+
+
+def miss_the_retention(scene, relay):
+    """The ids of what nobody has published: the slot is gone, and their partition is older than rows are kept."""
     scene.stop_relay(relay)
     missed = [scene.emit("t", f"k{n}") for n in range(5)]
     scene.sql("UPDATE outbox.rotation SET rotated_at = rotated_at - interval '1 year'")
     until(lambda: scene.sql("SELECT outbox.maintain() LIKE '%closed 0%'")[0][0], "their partition is closed")
-    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
+    age_what_is_closed(scene)
     scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    return missed
+
+
+def test_rows_of_a_gap_outlive_the_relays_that_were_away(scene):
+    """They were kept beyond their retention for a relay that had to publish them: that it goes on behind them lets none go."""
+    relay, _ = published(scene)
+    missed = miss_the_retention(scene, relay)
     scene.initialize("--accept-gap")
     relay.start()
     scene.emit("t", "after")
@@ -153,19 +163,14 @@ def test_rows_of_a_gap_outlive_the_relays_that_were_away(scene):
     assert scene.sql("SELECT outbox.maintain() LIKE '%truncated%', state FROM outbox.partition WHERE rot = 0") == [(False, "closed")]
     assert replayed(scene, "--gap") == len(missed)
     # From then on they have their retention.
-    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
+    age_what_is_closed(scene)
     assert scene.sql("SELECT outbox.maintain() LIKE '%truncated 0%'") == [(True,)]
 
 
 def test_who_may_not_keep_the_rows_of_a_gap_is_told_who_can(scene, roles):
     """The relay's role of docs/sql.md has no right to: the owner runs what init prints."""
     relay, _ = published(scene)
-    scene.stop_relay(relay)
-    missed = [scene.emit("t", f"k{n}") for n in range(5)]
-    scene.sql("UPDATE outbox.rotation SET rotated_at = rotated_at - interval '1 year'")
-    until(lambda: scene.sql("SELECT outbox.maintain() LIKE '%closed 0%'")[0][0], "their partition is closed")
-    scene.sql("UPDATE outbox.partition SET closed_at = closed_at - interval '1 year' WHERE state = 'closed'")
-    scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
+    missed = miss_the_retention(scene, relay)
     role = roles.make("relay", "outbox.heartbeat(name)", "LOGIN REPLICATION")
     done = scene.init("--accept-gap", **{"postgres.conninfo": scene.source.conninfo(scene.database, user=role)})
     assert done.status == 0, done
