@@ -120,7 +120,8 @@ def test_the_farewell_of_a_server_that_came_second(make_scene, own_source, broke
     relay = scene.start_relay(**QUICK, **{"postgres.conninfo": hosts(scene, free_port(), own_source.port)})
     ledger = scene.ledger()
     own_source.stop(mode)
-    relay.wait_log("could not keep the connection to PostgreSQL|could not read the replication stream")
+    # Where it is heard depends on what is under way.
+    relay.wait_log("could not (keep the connection to PostgreSQL|read the replication stream|run a statement)")
     own_source.start()
     event = scene.emit("t", "k")
     assert [r.id for r in ledger.wait_in_topics()] == [event]

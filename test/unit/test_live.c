@@ -364,6 +364,8 @@ slow_clients_keep_nobody_out(void **state)
 		assert_int_equal(send(fds[i], half, sizeof(half) - 1, MSG_NOSIGNAL), sizeof(half) - 1);
 		if (i % SLOW > 0)
 			continue;
+		/* Who has come was let in, so the reader is the last that was served. */
+		assert_int_equal(ask(live, "GET", "/", HERE), 200);
 		publish(live, i);
 		snprintf(event, sizeof(event), "{\"n\": %d}", i);
 		read_until(reader, event);
