@@ -14,14 +14,15 @@
 /*
  * The mark must be on this server's disk before the server is told, and must
  * not hang for ever on a standby that is away: "local".  outbox.status counts relays
- * by the name of this connection, which the user may have given another one.
+ * by the name of this connection, which the user may have given another one.  What
+ * must be scanned although it may not looks so expensive that it would be compiled.
  */
 #define SQL_SETUP                                                                                  \
 	"SELECT pg_catalog.set_config(name, value, false)"                                             \
 	"  FROM (VALUES ('synchronous_commit', 'local'), ('search_path', 'pg_catalog'),"               \
 	"               ('statement_timeout', '30s'), ('idle_session_timeout', '0'),"                  \
 	"               ('default_transaction_read_only', 'off'), ('bytea_output', 'hex'),"            \
-	"               ('enable_seqscan', 'off'),"                                                    \
+	"               ('enable_seqscan', 'off'), ('jit', 'off'),"                                    \
 	"               ('application_name', CASE current_setting('application_name')"                 \
 	"                 WHEN 'outbox-relay' THEN left('outbox-relay/' || $1, 63)"                    \
 	"                 ELSE current_setting('application_name') END)) AS v(name, value)"

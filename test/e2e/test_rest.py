@@ -1,4 +1,5 @@
 """At rest: WAL may go, nothing is written, little is used."""
+import os
 import time
 
 import pytest
@@ -125,3 +126,28 @@ def test_the_relay_at_rest_uses_little(scene, record_property):
     print(text)
     assert share < 1
     assert memory < 20
+
+
+def test_the_server_compiles_nothing_for_the_relay(make_scene, source, broker):
+    """That would take it a second of a core, each time outbox.maintain() is called."""
+    scene = make_scene(source, None, broker)
+    source.query("postgres", "".join(
+        f'ALTER DATABASE "{scene.database}" SET {name} = {value};' for name, value in
+        {"session_preload_libraries": "auto_explain", '"auto_explain.log_min_duration"': 0, '"auto_explain.log_analyze"': "on",
+         '"auto_explain.log_nested_statements"': "on", '"auto_explain.log_level"': "warning", "jit": "on"}.items()))
+    begin = os.path.getsize(source.log_path)
+    scene.start_relay(**{"maintain.interval": "100ms", "heartbeat.interval": "100ms", "mark.interval": "50ms"})
+    ledger = scene.ledger()
+    scene.emit("t", "k")
+    ledger.wait_in_topics()
+
+    def plans():
+        with open(source.log_path, encoding="utf-8", errors="replace") as file:
+            file.seek(begin)
+            return file.read()
+    until(lambda: "outbox.partition AS p WHERE p.state" in plans(), "it has seen to the partitions")
+    # What would be compiled here is told there.
+    scene.sql("SET enable_seqscan = off; SELECT count(*) FROM outbox.partition WHERE state = 'compiled'")
+    until(lambda: "'compiled'" in plans(), "the plan is told")
+    found = [plan for plan in plans().split(" plan:")[1:] if "\tJIT:" in plan]
+    assert len(found) == 1 and "'compiled'" in found[0], found
