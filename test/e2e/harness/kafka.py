@@ -166,10 +166,23 @@ class Broker:
 
     def configure_topic(self, topic, **settings):
         """Property names with _ for the dots."""
-        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, set_config={
-            name.replace("_", "."): value for name, value in settings.items()})
-        for future in self.admin().alter_configs([resource]).values():
-            future.result(20)
+        wanted = {name.replace("_", "."): str(value) for name, value in settings.items()}
+        asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
+
+        def set_to(changes, jitter):
+            resource = ConfigResource(ConfigResource.Type.TOPIC, topic, set_config=changes)
+            for future in self.admin().alter_configs([resource]).values():
+                future.result(20)
+
+            def told():
+                found = self.admin().describe_configs([asked])[asked].result(20)
+                return (all(found[name].value == value for name, value in wanted.items())
+                        and (found["segment.jitter.ms"].value == "1") == jitter)
+            until(told, f"the broker has the settings of {topic}")
+        # The controller has it; the broker says so first, then does so.  It takes one change after the other: when it says
+        # the second, it has done the first.
+        set_to({**wanted, "segment.jitter.ms": "1"}, True)
+        set_to(wanted, False)
 
     def configure(self, **settings):
         """Of the broker itself, while it runs."""
@@ -228,6 +241,8 @@ class Broker:
                            + struct.pack(">bb", _OPERATIONS[operation], _DENY))
         error, = struct.unpack(">h", answer[8:10])
         assert error == 0, f"could not forbid: error {error}"
+        # The controller has it; the broker takes a moment.
+        until(lambda: self._entries(topic, _OPERATIONS[operation], _DENY) > 0, f"{operation} of {topic} is forbidden")
 
     def allow(self, topic):
         """What forbid() took."""
@@ -235,6 +250,15 @@ class Broker:
                            + struct.pack(">bhhbb", _LITERAL, -1, -1, _ANY, _ANY))
         error, = struct.unpack(">h", answer[8:10])
         assert error == 0, f"could not allow: error {error}"
+        until(lambda: self._entries(topic, _ANY, _ANY) == 0, f"{topic} is allowed")
+
+    def _entries(self, topic, operation, permission):
+        """On how many resources the broker's lists have something like that: this topic, or none."""
+        answer = self._ask(29, struct.pack(">b", _TOPIC) + string(topic)
+                           + struct.pack(">bhhbb", _LITERAL, -1, -1, operation, permission))
+        error, _, resources = struct.unpack(">hhi", answer[4:12])
+        assert error == 0, f"could not read the access lists: error {error}"
+        return resources
 
     def _ask(self, api, body, version=1):
         """The answer to one request, from its throttle time on."""
