@@ -125,7 +125,11 @@ class Daemon:
     def entries(self, whole=False):
         """Its log as objects; lines that are not JSON are {"raw": line}."""
         found = []
-        for line in self.log(whole).splitlines():
+        running, text = self.running(), self.log(whole)
+        if running:
+            # Half a line may be there already.
+            text = text[:text.rfind("\n") + 1]
+        for line in text.splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
