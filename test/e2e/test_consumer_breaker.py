@@ -200,6 +200,7 @@ def test_a_slow_target_opens_it(ward):
     assert consumer.metrics()['outbox_consumer_retries_total{class="infrastructure"}'] == 0
     failing(ward, None)
     feed.wait_applied()
+    until(lambda: breaker(consumer) == 0, "the breaker closes")
     assert ("half-open", "closed", "successes") in transitions(consumer)
     assert not consumer.problems()
 

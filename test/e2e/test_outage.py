@@ -39,7 +39,7 @@ def test_kafka_is_down_for_thirty_seconds(make_scene, source, own_broker):
             some_events()
         own_broker.kill()
         began = time.monotonic()
-        until(down_long_enough, "30 s and 100 MB have passed", 120, every=0.02)
+        until(down_long_enough, "30 s and 100 MB have passed", 300, every=0.02)
     print(f"{emitted} events, {emitted * len(padding) // MB} MB; the relay's peak: {peak / MB:.1f} MB")
     assert peak < 64 * MB
 
@@ -97,7 +97,8 @@ def test_the_source_stops_at_once_while_kafka_is_down(make_scene, own_source, ow
     sent = {event.id for event in ledger.committed()}
     seconds = own_source.stop("fast", timeout=40)
     print(f"pg_ctl stop -m fast took {seconds:.1f} s")
-    assert seconds < 8
+    # One that waited for Kafka would wait for wal_sender_timeout, a minute.
+    assert seconds < 25
     assert relay.running()
     own_source.start()
     own_broker.restart()
@@ -123,7 +124,8 @@ def test_sigterm_drains(scene):
     records = ledger.wait_in_topics()
     first = ledger.check_topics(records, load.rolled_back)
     assert len(first) == len(records), "something was sent twice"
-    assert relay.stop() == 0
+    # The server takes a moment to read what the relay said last.
+    scene.stop_relay(relay)
     last = max(event.end_lsn for event in ledger.events)
     assert scene.slot_lsn() >= last
     assert scene.sql("SELECT mark_lsn - '0/0'::pg_lsn FROM outbox.relay")[0][0] >= last

@@ -145,6 +145,8 @@ def publishes(scene, relay, role, count):
     until(lambda: scene.broker.partitions(scene.topic("t")), "the topic is there")
     with scene.broker.reader(scene.topic("t")) as reader:
         assert event == reader.some(count)[-1].id
+    # Of those who were here before the server takes a moment to let go.
+    until(lambda: len(tls_of(scene, role)) == 2, lambda: f"nobody else is there: {tls_of(scene, role)}")
     assert tls_of(scene, role) == [(True, "client backend"), (True, "walsender")]
     assert relay.stop() == 0 and not relay.problems(), relay.problems()
     scene.wait_slot_free()

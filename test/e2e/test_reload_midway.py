@@ -103,7 +103,7 @@ def test_old_rows_wait_without_turning_in_circles(scene, source):
     waits = ("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
              " AND query LIKE '%%outbox.event_1%%'")
     until(lambda: source.query("postgres", waits, (scene.database,))[0][0] == 1, "the relay waits for the next rows")
-    assert relay.metric("outbox_relay_in_flight_events") == 1
+    until(lambda: relay.metric("outbox_relay_in_flight_events") == 1, "the first row is on its way")
     config.reload(**{"kafka.linger.ms": 1})
     lock.rollback()
     lock.close()

@@ -131,6 +131,7 @@ class Scene:
         ledger = self.ledger()
         self.emit("t", "k")
         ledger.wait_in_topics()
+        until(lambda: relay.metric("outbox_relay_in_flight_events") == 0, "the relay knows that it is there")
         return relay, ledger
 
     def apply_all(self, *aggregate_types, sql=HANDLER, payload="json"):
