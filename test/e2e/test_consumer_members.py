@@ -22,7 +22,7 @@ def moved(consumer, what):
 
 
 def static(stage, name, instance=None):
-    return stage.consumer(name, **{"consumer.instance_id": instance or name, "kafka.session.timeout.ms": "30000",
+    return stage.consumer(name, **{"consumer.instance_id": instance or name, "kafka.session.timeout.ms": "120000",
                                    "kafka.heartbeat.interval.ms": "500"})
 
 

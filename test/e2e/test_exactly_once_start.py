@@ -369,7 +369,7 @@ def test_a_forbidden_topic_is_found_out_however_much_follows(make_scene, source,
     emit_many(scene, 1, "bad")
     scene.sql("DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM outbox.emit('good', 'k' || i % 30, 'T', '1'::json); COMMIT; END LOOP; END $$")
     relay.start()
-    until(lambda: scene.sql("SELECT topic FROM outbox.dead_letter") == [(scene.topic("bad"),)], "a dead letter", 30)
+    until(lambda: scene.sql("SELECT topic FROM outbox.dead_letter") == [(scene.topic("bad"),)], "a dead letter", 60)
     until(lambda: len(strict_broker.read(scene.topic("good"))) == 20003, "the others are there", 90)
     check_once(strict_broker.read(scene.topic("good"), scene.topic("bad")))
     assert relay.running()

@@ -279,18 +279,30 @@ def test_a_single_event_is_there_at_once(scene, record_property):
     scene.emit("t", "first")
     topic = scene.topic("t")
     until(lambda: scene.broker.partitions(topic), "the topic is there")
-    took = []
-    with scene.broker.reader(topic) as reader, \
+    took, plain_took = [], []
+    # What this machine takes for a record without us.
+    plain = scene.topic("plain")
+    scene.broker.create_topic(plain, 1)
+    producer = Producer({"bootstrap.servers": scene.broker.servers, "linger.ms": 0})
+    with scene.broker.reader(topic) as reader, scene.broker.reader(plain) as plain_reader, \
             scene.source.connect(scene.database) as connection:
+        def timed(into, write, reader):
+            began = time.perf_counter()
+            write()
+            reader.some(1)
+            into.append((time.perf_counter() - began) * 1000)
+
+        def produce():
+            producer.produce(plain, b"{}")
+            assert producer.flush(30) == 0
         reader.some(1)
         for number in range(60):
-            began = time.perf_counter()
-            connection.execute("SELECT outbox.emit('t', %s, 'T', '{}'::json)", (str(number),))
-            reader.some(1)
-            took.append((time.perf_counter() - began) * 1000)
-    median = statistics.median(took)
-    text = f"median {median:.1f} ms, worst {max(took):.1f} ms from emit() to a consumer"
+            timed(took, lambda n=str(number): connection.execute("SELECT outbox.emit('t', %s, 'T', '{}'::json)", (n,)), reader)
+            timed(plain_took, produce, plain_reader)
+    median, plain_median = statistics.median(took), statistics.median(plain_took)
+    text = (f"median {median:.1f} ms, worst {max(took):.1f} ms from emit() to a consumer,"
+            f" median {plain_median:.1f} ms from a producer")
     record_property("latency", text)
     print(text)
-    # What is promised on an idle machine is 20 ms; other tests run beside this one.
-    assert median < 150
+    # What is promised on an idle machine is 20 ms; other tests run beside this one, and the machine may be a slow one.
+    assert median < max(150, 20 * plain_median)

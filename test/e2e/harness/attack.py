@@ -88,7 +88,7 @@ def answer_to(port, request):
         except OSError:
             return False
         return answers[-1] != b""
-    until(asked, "there is an answer", 10)
+    until(asked, "there is an answer", 30)
     return answers[-1]
 
 
