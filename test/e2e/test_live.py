@@ -246,7 +246,9 @@ def test_buttons(served, browser):
     assert page.run("return document.querySelectorAll('#charts .fault').length") >= 1
     assert {"open", "closed"} <= set(page.run("""return [...document.querySelectorAll('[data-chart=breaker] rect')]
         .map(rect => rect.getAttribute('class'))"""))
-    assert browser.console() == []
+    # Where nothing came for too long, on a machine that is slow to start servers, the reader is cut off, and comes again.
+    cut_off = "/events - Failed to load resource: net::ERR_INCOMPLETE_CHUNKED_ENCODING"
+    assert [said for said in browser.console() if not said.endswith(cut_off)] == []
     assert [asked for asked in browser.requests() if not asked.startswith((url, "data:"))] == []
 
     served.process.send_signal(signal.SIGINT)
