@@ -32,9 +32,10 @@ def wrong(path):
 
 @pytest.mark.slow
 def test_verdict_and_report(compare):
-    # A rate at which no request waits for half a second, with other tests beside this one.
-    run = compare("target-crash", "--duration=10s", "--rate=25", "--seed=3")
-    until(lambda: len(run.passwords()) == 2, "its servers have a password")
+    # A rate and connections with which no request waits for half a second, with other tests beside this one.
+    run = compare("target-crash", "--duration=10s", "--rate=25", "--seed=3", "--pool-size=16", "--timeout-statement=5s",
+                  "--timeout-client=6s")
+    until(lambda: len(run.passwords()) == 2, "its servers have a password", 180)
     assert not [line for line in processes_of("").values() if any(word in line for word in run.passwords())]
     run.finish(0)
     report = run.report()
@@ -108,7 +109,7 @@ expect direct rejected + unknown >= 10%, lost = 0
         for plan, fault in zip(played["faults"], happened, strict=True):
             assert fault["text"] == plan["text"]
             # A crashed part takes its time to come back, and the machine may be busy.
-            assert plan["from_s"] - 0.1 <= fault["from_s"] <= plan["from_s"] + 15
+            assert plan["from_s"] - 0.1 <= fault["from_s"] <= plan["from_s"] + 60
             assert fault["until_s"] >= plan["until_s"] - 0.1
         # Rows of the first run aren't the second one's.
         assert played["runs"][0]["paths"]["outbox"]["offered"] == 50 * played["duration_s"]
@@ -129,8 +130,9 @@ def test_books_notice(compare):
                                            " WHERE n = {first}")}
     others = ("mode, driver_id, version, latitude, longitude, heading, speed, accuracy, status,"
               " reported_at")
-    run = compare("calm", "--duration=8s")
-    run.wait_log("s calm ", 120)
+    # Long enough for all of it, on a machine that has other things to do.
+    run = compare("calm", "--duration=15s")
+    run.wait_log("s calm ")
     with run.target() as target:
         for mode, (_, statement) in tampering.items():
             first = f"(SELECT min(n) FROM location_history WHERE mode = '{mode}')"
@@ -154,22 +156,22 @@ def test_interrupted_in_a_fault(compare, scenario):
     """What is broken is mended, what was measured is written, and nothing is judged."""
     path = scenario("long", """
 title = Long
-duration = 120s
-at 1s crash target until 100s
-at 1s pause consumer until 100s
+duration = 600s
+at 1s crash target until 500s
+at 1s pause consumer until 500s
 expect outbox lost = 0
 """)
     run = compare(path, "calm", "--paths=direct,outbox")
     run.wait_log("fault")
     run.wait_log("s fault ")
     run.process.send_signal(signal.SIGINT)
-    run.finish(130, 60)
+    run.finish(130, 200)
     report = run.report()
     assert report["interrupted"] and not report["passed"]
     played = only_run(report)
     assert played["interrupted"] and not played["passed"] and played["expectations"] == []
     for fault in played["faults"]:
-        assert 0.9 <= fault["from_s"] < fault["until_s"] < 100
+        assert 0.9 <= fault["from_s"] < fault["until_s"] < 500
     for name in ("direct", "outbox"):
         assert played["paths"][name]["closes"] and played["paths"][name]["offered"] > 10
     assert played["paths"]["outbox"]["durable"] > 10
@@ -178,34 +180,42 @@ expect outbox lost = 0
 
 @pytest.mark.parametrize("moment, signals", [("starting two", 1), ("starting outbox-relay", 2)])
 def test_interrupted(compare, moment, signals):
-    run = compare("calm", "--duration=60s", "--paths=direct,outbox")
+    run = compare("calm", "--duration=10min", "--paths=direct,outbox")
     run.wait_log(moment)
     run.process.send_signal(signal.SIGINT)
     if signals > 1:
         # What comes within a second is the same wish.
         time.sleep(1.1)
         run.process.send_signal(signal.SIGINT)
-    run.finish(130, 30)
+    run.finish(130, 200)
 
 
 def test_one_wish(compare):
     """timeout(1) signals the process and its group: the report is there nevertheless."""
-    run = compare("calm", "--duration=60s", "--paths=direct")
-    run.wait_log("s calm ", 120)
-    for signo in (signal.SIGTERM, signal.SIGCONT, signal.SIGHUP, signal.SIGTERM):
-        run.process.send_signal(signo)
-        time.sleep(.05)
-    run.finish(130, 30)
+    def wished_once():
+        run = compare("calm", "--duration=10min", "--paths=direct")
+        run.wait_log("s calm ")
+        began = time.monotonic()
+        for signo in (signal.SIGTERM, signal.SIGCONT, signal.SIGHUP, signal.SIGTERM):
+            run.process.send_signal(signo)
+            time.sleep(.05)
+        if time.monotonic() - began < 0.9:
+            return run
+        # What came later was another wish.
+        run.process.wait(200)
+        return None
+    run = until(wished_once, "the signals come within a second", 300)
+    run.finish(130, 200)
     assert only_run(run.report())["interrupted"]
 
 
 def test_a_part_ends(compare):
     """The comparison ends with an error; the report says so, and what it lacks."""
-    run = compare("calm", "target-crash", "--duration=60s", "--paths=direct")
-    run.wait_log("s calm ", 120)
+    run = compare("calm", "target-crash", "--duration=10min", "--paths=direct")
+    run.wait_log("s calm ")
     (app,) = run.pids("ingest")
     os.kill(app, signal.SIGKILL)
-    run.finish(paths.exit_codes()["EXIT_SERVER"], 30)
+    run.finish(paths.exit_codes()["EXIT_SERVER"], 200)
     report = run.report()
     assert report["passed"] is False and report["interrupted"] is False
     assert report["error"] == "outbox-compare ingest could not be started or was killed"
@@ -229,8 +239,9 @@ def test_surroundings(base, reap, monkeypatch):
     for name, value in (("PGHOSTADDR", "192.0.2.1"), ("PGPASSWORD", "wrong"), ("PGSSLMODE", "require"),
                         ("PGOPTIONS", "-c nonsense=1"), ("LC_ALL", "de_DE.UTF-8")):
         monkeypatch.setenv(name, value)
+    # What all is well with is accepted, however slow the machine is.
     run = Comparison(base, "compare=in-a~strange+place@home", reap, "calm", "--paths=direct,outbox",
-                     "--duration=2s")
+                     "--duration=2s", "--pool-wait=5s", "--timeout-statement=10s", "--timeout-client=20s")
     run.finish(0)
     assert run.report()["passed"]
 
@@ -238,7 +249,7 @@ def test_surroundings(base, reap, monkeypatch):
 def test_killed(compare):
     """kill -9 of what the user sees: the rest ends by itself."""
     run = compare("calm", "--duration=60s", "--paths=direct")
-    run.wait_log("s calm ", 120)
+    run.wait_log("s calm ")
     run.process.kill()
     run.finish(-signal.SIGKILL, 20)
 

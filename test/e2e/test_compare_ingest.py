@@ -42,7 +42,7 @@ class Delayer(Proxy):
 class App:
     def __init__(self, base, name, reap, **settings):
         self.port = free_port()
-        settings = {"listen.port": self.port, "timeout.statement": "400ms", "timeout.client": "10s",
+        settings = {"listen.port": self.port, "timeout.statement": "2s", "timeout.client": "20s",
                     "pool.size": 2, "reconnect.min": "20ms", "reconnect.max": "100ms", **settings}
         self.config = os.path.join(base, f"{name}.ini")
         self.log_path = os.path.join(base, f"{name}.log")
@@ -143,7 +143,7 @@ def proxy(target):
 
 
 def test_answers(start_app, database, proxy):
-    app = start_app(modes="direct", target_conninfo=proxy.conninfo(database.name))
+    app = start_app(modes="direct", target_conninfo=proxy.conninfo(database.name), timeout_statement="30s")
     status, answer, request_id = app.post("direct")
     assert (status, answer) == (201, {"request_id": request_id, "version": 1})
     assert app.post("direct")[1]["version"] == 2
@@ -162,7 +162,7 @@ def test_answers(start_app, database, proxy):
 @pytest.mark.parametrize("mode", ["direct", "direct-retry"])
 def test_refused_means_not_stored(start_app, database, proxy, mode):
     """Whatever was lost was lost before COMMIT."""
-    app = start_app(modes=mode, target_conninfo=proxy.conninfo(database.name), timeout_client="1s")
+    app = start_app(modes=mode, target_conninfo=proxy.conninfo(database.name), timeout_client="5s")
     proxy.vanish(STORE)
     assert app.post(mode)[0] == 503
     proxy.heal()
@@ -231,7 +231,8 @@ def test_retry_stores_what_was_never_committed(start_app, database, proxy):
 
 def test_patience_and_breaker(start_app, database, proxy):
     """Refusals come late at first, and at once when the breaker is open."""
-    app = start_app(modes="direct-retry", target_conninfo=proxy.conninfo(database.name), timeout_client="500ms")
+    app = start_app(modes="direct-retry", target_conninfo=proxy.conninfo(database.name), timeout_client="500ms",
+                    timeout_statement="400ms")
     breaker = lambda: app.ask("GET", "/state")[1]["paths"]["direct-retry"]["breaker"]
     assert breaker() == 0
     proxy.vanish()
@@ -266,7 +267,7 @@ def test_kafka_first_without_answers(start_app, own_broker):
     if topic not in own_broker.topics(topic):
         own_broker.create_topic(topic, 3)
     app = start_app(modes="kafka-first", timeout_client="1s", kafka_bootstrap_servers=own_broker.servers)
-    assert app.post("kafka-first")[0] == 202
+    until(lambda: app.post("kafka-first")[0] == 202, "it stores")
     own_broker.pause()
     try:
         assert app.post("kafka-first")[0] in (503, 504)
@@ -315,7 +316,7 @@ def test_dual_write_crashes_between(start_app, database, target, own_broker):
 def test_clients_that_want_no_answer(start_app, database, proxy, seed):
     """Beside them what is answered with 201 is in the database once; another site's page gets nothing in."""
     other_site = "Host: evil.example:80\r\nOrigin: http://evil.example:80\r\n"
-    app = start_app(modes="direct", target_conninfo=proxy.conninfo(database.name))
+    app = start_app(modes="direct", target_conninfo=proxy.conninfo(database.name), timeout_statement="30s")
     attack = Attack(app.port, seed, slow=300).start()
     try:
         stored = [app.post("direct", f"driver-{n:04}") for n in range(100)]

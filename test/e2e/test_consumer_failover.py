@@ -32,6 +32,11 @@ def count(server, stage):
     return server.value(stage.database, "SELECT count(*) FROM applied")
 
 
+def wait_heard(consumer, applied):
+    """It was told of its last COMMIT: whoever kills the server before leaves it in doubt about that."""
+    until(lambda: consumer.metric("outbox_consumer_applied_events_total") >= applied, "the consumer has heard of its commits")
+
+
 def cut_off(standby):
     """Nothing comes to it any more."""
     standby.query("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
@@ -52,6 +57,7 @@ def test_a_standby_that_is_behind_is_promoted(stage, own, own_target):
     cut_off(standby)
     feed.send(90)
     feed.wait_applied()
+    wait_heard(consumer, 150)
     had = count(standby, stage)
     lost = count(primary, stage) - had
     assert had == 60 and lost == 90
@@ -90,13 +96,15 @@ def test_a_second_fail_over_is_no_rival(stage, own, own_target):
     feed = Feed(stage, partitions=1)
     consumer = stage.consumer(**QUICK, **{"target.conninfo": conninfo}).start()
     try:
-        for _ in range(2):
+        # Of the second server 20 are applied again.
+        for heard in (40, 40 + 20 + 40):
             feed.send(20)
             feed.wait_applied()
             standby.wait_caught_up(primary)
             cut_off(standby)
             feed.send(20)
             feed.wait_applied()
+            wait_heard(consumer, heard)
             primary.kill()
             standby.promote()
             stage.target = standby
@@ -143,7 +151,7 @@ def test_progress_and_positions_are_of_one_moment(make_scene, target, broker):
     feed.send(10)
     feed.wait_applied()
     # It has a session, and no partition as long as the first one runs.
-    consumer = scene.consumer("second", **QUICK).start()
+    consumer = scene.consumer("second", **QUICK, **{"batch.statement_timeout": "2min", "batch.timeout": "3min"}).start()
 
     def waits_for(table, pid):
         return scene.target_sql("SELECT pid FROM pg_locks WHERE relation = %s::regclass AND NOT granted AND pid = coalesce(%s, pid)", (table, pid))

@@ -68,6 +68,8 @@ def test_ids_of_other_producers(stage):
     feed.flush()
     wait_payloads(stage, ["a", "b", "c", "d", "e", "f"])
     wait_read(stage, feed, 10)
+    # A moment after its COMMIT it hears of that, counts and tells.
+    until(lambda: consumer.metrics()['outbox_consumer_duplicate_events_total{reason="id"}'] >= 4, "it has counted them")
     assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="id"}'] == 4
     assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="position"}'] == 0
     assert not consumer.problems()

@@ -81,7 +81,7 @@ def test_a_malformed_position(stage, exits):
     records = stage.broker.read(stage.letters())
     assert [dict(record.headers).get("outbox-position") for record in records] == NONSENSE + [None]
     assert {dict(record.headers)["outbox-error-sqlstate"] for record in records} == {b"OBX05"}
-    assert consumer.metric("outbox_consumer_dead_lettered_events_total") == len(NONSENSE) + 1
+    until(lambda: consumer.metric("outbox_consumer_dead_lettered_events_total") == len(NONSENSE) + 1, "it has counted them")
     feed.send(3)
     feed.wait_applied()
     assert consumer.stop() == 0 and not consumer.problems()
@@ -143,6 +143,8 @@ def test_two_positions_and_lower_ones(stage):
     consumer = stage.consumer().start()
     until(lambda: len(stage.payloads()) >= 5, "five are applied")
     assert stage.payloads() == ["1", "2", "3", "4", "5"]
+    # A moment after its COMMIT it hears of that, and counts.
+    until(lambda: consumer.metric("outbox_consumer_event_seconds_count") >= 5, "it has counted them")
     assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="position"}'] == 3
     assert consumer.metrics()['outbox_consumer_duplicate_events_total{reason="id"}'] == 0
     # Of what was applied alone.
@@ -299,4 +301,4 @@ def test_progress_moved_by_hand(stage):
     consumer.start()
     feed.send(1)
     until(lambda: len(stage.applied()) == 46, "the next is applied")
-    assert consumer.metric("outbox_consumer_duplicate_events_total") == 50
+    until(lambda: consumer.metric("outbox_consumer_duplicate_events_total") == 50, "it has counted the others")

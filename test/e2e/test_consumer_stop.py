@@ -5,10 +5,10 @@ import time
 import pytest
 
 from harness.feed import Feed
-from harness.scene import HANDLER
 from harness.wait import until
 
-SLOW = HANDLER.replace("FROM batch", "FROM batch CROSS JOIN (SELECT pg_sleep(%s)) AS slow (x)")
+# A batch that waits for a lock waits as long as the test does.
+PATIENT = {"batch.statement_timeout": "3min", "batch.timeout": "4min", "drain.timeout": "2min"}
 BUSY = 0.5      # of a processor; a loop without rest takes a whole one
 
 
@@ -21,6 +21,11 @@ def cpu_share(consumer, seconds=4):
     spent, began = consumer.cpu_seconds(), time.monotonic()
     until(lambda: time.monotonic() - began > seconds, "time passes", seconds + 30, every=0.2)
     return (consumer.cpu_seconds() - spent) / (time.monotonic() - began)
+
+
+def wait_locked(connection):
+    until(lambda: connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'applied'::regclass")
+          .fetchone()[0] > 0, "the consumer waits for the lock")
 
 
 @pytest.fixture
@@ -59,9 +64,7 @@ def test_sigterm_with_a_target_that_does_not_answer(stage, own_target):
     with stage.target.connect(stage.database, autocommit=False) as connection:
         connection.execute("LOCK TABLE applied IN SHARE MODE")
         feed.send(30)
-        until(lambda: connection.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'applied'::regclass")
-            .fetchone()[0] > 0, "the consumer waits for the lock")
+        wait_locked(connection)
         assert consumer.stop(20) == 0
         connection.rollback()
     consumer.start()
@@ -70,30 +73,33 @@ def test_sigterm_with_a_target_that_does_not_answer(stage, own_target):
 
 
 def test_a_batch_under_way_is_finished(stage):
-    stage.handlers[stage.topic("t")]["sql"] = SLOW % "1"
     feed = Feed(stage, partitions=1)
     feed.send(1)
-    consumer = stage.consumer().start()
+    consumer = stage.consumer(**PATIENT).start()
     feed.wait_applied()
-    feed.send(1)
-    until(lambda: stage.target_sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
-          "it is under way")
-    assert consumer.stop(20) == 0
+    with stage.target.connect(stage.database, autocommit=False) as connection:
+        connection.execute("LOCK TABLE applied IN SHARE MODE")
+        feed.send(1)
+        wait_locked(connection)
+        consumer.signal(signal.SIGTERM)
+        consumer.wait_log('"stopping"')
+        connection.rollback()
+    assert consumer.wait_exit() == 0
     feed.check()
 
 
 def test_a_second_sigterm_ends_it_at_once(stage):
-    stage.handlers[stage.topic("t")]["sql"] = SLOW % "4"
     feed = Feed(stage, partitions=1)
-    consumer = stage.consumer(**{"drain.timeout": "1min"}).start()
-    feed.send(1)
-    until(lambda: stage.target_sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
-          "it is under way")
-    consumer.signal(signal.SIGTERM)
-    consumer.wait_log('"stopping"')
-    assert consumer.running()
-    consumer.signal(signal.SIGTERM)
-    assert consumer.wait_exit(2) == 0
+    consumer = stage.consumer(**PATIENT).start()
+    with stage.target.connect(stage.database, autocommit=False) as connection:
+        connection.execute("LOCK TABLE applied IN SHARE MODE")
+        feed.send(1)
+        wait_locked(connection)
+        consumer.signal(signal.SIGTERM)
+        consumer.wait_log('"stopping"')
+        assert consumer.running()
+        consumer.signal(signal.SIGTERM)
+        assert consumer.wait_exit(30) == 0
 
 
 def test_it_rests_while_nothing_can_be_done(make_scene, own_target, own_broker):

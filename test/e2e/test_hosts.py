@@ -10,10 +10,10 @@ from harness.wait import until
 QUICK = {"mark.interval": "200ms", "reconnect.min": "10ms", "reconnect.max": "200ms"}
 
 
-def hosts(scene, *ports, **words):
-    """All of them on 127.0.0.1."""
+def hosts(scene, *ports, connect_timeout=30, **words):
+    """All of them on 127.0.0.1; who is there answers in that time, on a slow machine as well."""
     listed = dict(host=",".join("127.0.0.1" for _ in ports), port=",".join(map(str, ports)),
-                  dbname=scene.database, user="postgres", connect_timeout=2, **words)
+                  dbname=scene.database, user="postgres", connect_timeout=connect_timeout, **words)
     return " ".join(f"{key}={value}" for key, value in listed.items())
 
 
@@ -56,16 +56,16 @@ def test_a_host_that_is_down(scene):
 def test_a_host_that_does_not_answer(request, scene, kind):
     """Each of the relay's connections goes on to the next host; so do its other commands."""
     dead = request.getfixturevalue(kind)
-    conninfo = hosts(scene, dead, scene.source.port)
+    conninfo = hosts(scene, dead, scene.source.port, connect_timeout=3)
     relay = scene.start_relay(**QUICK, **{"postgres.conninfo": conninfo})
     ledger = scene.ledger()
     scene.emit("t", "k")
     ledger.check_topics(ledger.wait_in_topics())
     assert not relay.problems()
     # Alone it is tried again and again, and the log says why.
-    lonely = scene.relay("lonely", **QUICK, **{"postgres.conninfo": hosts(scene, dead)})
+    lonely = scene.relay("lonely", **QUICK, **{"postgres.conninfo": hosts(scene, dead, connect_timeout=3)})
     lonely.start(ready=False)
-    lonely.wait_log("no answer from .{0,3}127.0.0.1.{0,3}, port " + str(dead) + ", in 2 seconds")
+    lonely.wait_log("no answer from .{0,3}127.0.0.1.{0,3}, port " + str(dead) + ", in 3 seconds")
     assert lonely.running() and not lonely.problems()
 
 

@@ -49,9 +49,9 @@ def test_relay_and_consumer(scene, seed):
                 scene.emit("t", f"key-{number}")
             for daemon in daemons:
                 slowest = max(slowest, seconds_for(lambda daemon=daemon: check_answers(daemon.http_port)))
-                until(lambda daemon=daemon: daemon.http("/readyz")[0] == 200, "it is ready", 10)
+                until(lambda daemon=daemon: daemon.http("/readyz")[0] == 200, "it is ready")
                 # So many connections, and what is its own.
-                assert until(lambda daemon=daemon: descriptors(daemon), "it says what it has open", 10) < 96 + 60
+                assert until(lambda daemon=daemon: descriptors(daemon), "it says what it has open") < 96 + 60
         for attack in attacks:
             attack.check()
         until(lambda: len(scene.applied()) == 201, "all are applied")
@@ -60,8 +60,8 @@ def test_relay_and_consumer(scene, seed):
             attack.stop()
     ledger.check_target(ledger.wait_in_topics())
     assert all(attack.cut > 100 and attack.sent > 1000 for attack in attacks), [(attack.cut, attack.sent) for attack in attacks]
-    # Nine questions, one after the other.
-    assert slowest < 10
+    # Nine questions, one after the other: behind one of the slow each would wait for HTTP_CLIENT_SECONDS.
+    assert slowest < 30
     for daemon in daemons:
         until(lambda daemon=daemon: daemon.metric("process_open_fds") < 40, "it has let go of them all")
         assert daemon.memory("VmRSS") - before[daemon] < 20 * MB

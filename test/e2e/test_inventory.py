@@ -11,7 +11,8 @@ import pytest
 
 from harness.wait import until
 
-FAST = ("--paths=outbox", "--breaker.reset=300ms")
+# And with time-outs that a busy machine keeps.
+FAST = ("--paths=outbox", "--breaker.reset=300ms", "--pool.wait=2s", "--timeout.statement=5s", "--timeout.client=8s")
 SERVICES = ("inventory", "pricing", "recommendation")
 WRONG = ("lost", "pending", "duplicates", "order_violations", "invented", "different")
 SHOP = """kind = inventory
@@ -70,7 +71,7 @@ def assert_csv(run, result):
 
 @pytest.mark.slow
 def test_one_service_away(compare, scenario):
-    run = compare(scenario("away", SHOP + """at 20% away pricing until 60%
+    run = compare(scenario("away", SHOP.replace("5s", "10s").replace("40", "20") + """at 20% away pricing until 60%
 expect sync rejected >= 20%, partial >= 1
 expect outbox accepted = 100%, visible = 100%, partial = 0
 expect outbox pricing lag >= 1s
@@ -112,15 +113,15 @@ expect outbox audit lost + pending + duplicates + order + different = 0
 @pytest.mark.slow
 def test_books_see_what_was_tampered_with(compare, scenario):
     """Nobody is away; a row is doubled, one is gone, one says something else."""
-    run = compare(scenario("tampered", SHOP + "expect outbox lost + duplicates + different = 0\n"), *FAST)
-    run.wait_log("A short one", 90)
+    run = compare(scenario("tampered", SHOP.replace("5s", "12s") + "expect outbox lost + duplicates + different = 0\n"), *FAST)
+    run.wait_log("A short one")
 
     def service():
         try:
             return run.target("recommendation_1")
         except (psycopg.OperationalError, FileNotFoundError):
             return None
-    until(service, "the service's database is there", 60)
+    until(service, "the service's database is there", 200)
     with service() as session:
         def count():
             try:
@@ -128,7 +129,7 @@ def test_books_see_what_was_tampered_with(compare, scenario):
                     "SELECT count(*) FROM purchase WHERE path = 'outbox'").fetchone()[0]
             except psycopg.errors.UndefinedTable:
                 return 0
-        until(lambda: count() >= 60, "60 orders came", 60)
+        until(lambda: count() >= 60, "60 orders came", 120)
         columns = "path, order_id, product, version, quantity, cents"
         row = "SELECT n FROM purchase WHERE path = 'outbox' ORDER BY n LIMIT 1"
         session.execute(f"INSERT INTO purchase ({columns}) SELECT {columns} FROM purchase"
@@ -148,7 +149,7 @@ def test_books_see_what_was_tampered_with(compare, scenario):
 
 @pytest.mark.slow
 def test_interrupted_while_one_is_away(compare, scenario):
-    run = compare(scenario("interrupted", SHOP.replace("5s", "60s") + """at 3% away pricing until 90%
+    run = compare(scenario("interrupted", SHOP.replace("5s", "600s") + """at 1% away pricing until 90%
 expect outbox lost = 0
 """), *FAST)
 
@@ -161,7 +162,7 @@ expect outbox lost = 0
         except psycopg.OperationalError as error:
             return "not currently accepting connections" in str(error)
         return False
-    until(away, "pricing is away", 120)
+    until(away, "pricing is away", 300)
     run.process.send_signal(signal.SIGINT)
     run.finish(130)
     report = run.report()
@@ -169,8 +170,8 @@ expect outbox lost = 0
     assert report["interrupted"] and result["interrupted"] and not result["passed"]
     assert result["expectations"] == [] and result["replay"] is None
     (fault,) = result["faults"]
-    assert 0 < fault["from_s"] < fault["until_s"] < 50
+    assert 0 < fault["from_s"] < fault["until_s"] < 500
     for path in result["shop"].values():
-        assert 0 < path["offered"] < 2400
+        assert 0 < path["offered"] < 24000
         assert all(service["closes"] for service in path["services"].values())
     assert "audit" not in result["shop"]["outbox"]["services"]

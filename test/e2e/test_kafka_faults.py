@@ -36,7 +36,14 @@ def test_a_broker_is_down_for_longer_than_every_timeout(make_scene, source, own_
         load.wait_committed(50)
         relay.wait_log("(?i)brokers are down")
         until(lambda: relay.metric("outbox_relay_kafka_cut_off") == 1, "it is cut off")
-        confirmed = relay.metric("outbox_relay_confirmed_lsn")
+        looks = []
+
+        def settled():
+            looks.append(relay.metric("outbox_relay_confirmed_lsn"))
+            return len(looks) > 1 and looks[-1] == looks[-2]
+        # What was acknowledged before may still be under way to the server, and with the load comes more all the time.
+        until(settled, "what was acknowledged is confirmed", every=1)
+        confirmed = looks[-1]
         began = time.monotonic()
         stays(lambda: scene.slot_lsn() <= confirmed == relay.metric("outbox_relay_confirmed_lsn"),
               lambda: time.monotonic() - began > 6, "what is confirmed")
@@ -46,7 +53,8 @@ def test_a_broker_is_down_for_longer_than_every_timeout(make_scene, source, own_
     ledger.check_topics(ledger.wait_in_topics(), load.rolled_back)
     assert not relay.problems()
     assert relay.metric("outbox_relay_producers_total") == 1
-    assert relay.metric("outbox_relay_kafka_cut_off") == 0
+    # The records are there before their reports are back.
+    until(lambda: relay.metric("outbox_relay_kafka_cut_off") == 0, "it isn't cut off any more")
 
 
 @pytest.mark.parametrize("name", ["message.timeout.ms", "delivery.timeout.ms"])
@@ -59,8 +67,8 @@ def test_a_message_timeout_is_refused(scene, exits, name):
 
 
 def test_a_walsender_outlives_a_broker_that_stands_still(make_scene, own, own_broker):
-    """Its time-out is a fifth of the standstill, and far more is written than the window holds."""
-    server = own.cluster("source", {"wal_sender_timeout": "1s"})
+    """Its time-out is less than half of the standstill, and far more is written than the window holds."""
+    server = own.cluster("source", {"wal_sender_timeout": "5s"})
     scene = make_scene(server, None, own_broker)
     relay = scene.start_relay(**IMPATIENT, **{"window.bytes": "64kB"})
     ledger = scene.ledger()
@@ -75,7 +83,7 @@ def test_a_walsender_outlives_a_broker_that_stands_still(make_scene, own, own_br
     try:
         emit_some(scene, 20000, size=500)
         began = time.monotonic()
-        stays(lambda: walsender() == pid, lambda: time.monotonic() - began > 5,
+        stays(lambda: walsender() == pid, lambda: time.monotonic() - began > 12,
               "the walsender is the same")
         assert relay.http("/healthz")[0] == 200
     finally:

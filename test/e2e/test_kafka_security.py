@@ -183,8 +183,13 @@ def test_what_is_wrong_is_said(scene, stranger, exits, case):
     make, words = WRONG[case]
     options = make(scene.broker, stranger)
     scene.apply_all("t")
-    done = scene.init(**options)
-    assert done.status == 0, done   # PostgreSQL is all that it needs; it warns
+
+    def init_knows():
+        done = scene.init(**options)
+        assert done.status == 0, done   # PostgreSQL is all that it needs; it warns
+        return done if all(re.search(word, done.output) for word in words) else None
+    # It asks Kafka for some seconds only.
+    done = until(init_knows, "init says it", 60)
     relay = scene.relay(**options).start(ready=False)
     assert relay.wait_exit(40) == exits["EXIT_PERMISSION"], relay.log()
     assert len(relay.problems()) == 1, relay.problems()

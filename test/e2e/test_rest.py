@@ -97,10 +97,18 @@ def test_idle_writes_nothing(make_scene, own, broker):
     # The heartbeat after that event, and the mark for the heartbeat, are the last writes.
     until(lambda: scene.sql("SELECT heartbeat_at IS NOT NULL FROM outbox.relay")[0][0],
           "the heartbeat came through")
-    status_updates(scene, 10)
-    began = scene.sql("SELECT pg_current_wal_insert_lsn()::text")[0][0]
+
+    def written():
+        return scene.sql("SELECT pg_current_wal_insert_lsn()::text")[0][0]
+
+    def at_rest():
+        before = written()
+        status_updates(scene, 10)
+        return written() == before
+    until(at_rest, "the last writes are done", 60)
+    began = written()
     status_updates(scene, 30)
-    ended = scene.sql("SELECT pg_current_wal_insert_lsn()::text")[0][0]
+    ended = written()
     if ended != began:
         # The server itself may note its running transactions or a checkpoint.
         records = scene.sql("SELECT resource_manager, record_type, block_ref"

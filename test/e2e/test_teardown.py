@@ -13,10 +13,10 @@ def take_away(scene, *arguments, **options):
 
 
 def remains(scene):
-    """(slots, publications, registrations) of the database."""
+    """(slots, publications, registrations) of the database; a temporary slot ends a moment after the program that had it."""
     one = "SELECT coalesce(array_agg({}::text ORDER BY 1), '{{}}') FROM {}"
     registered = scene.sql("SELECT to_regclass('outbox.relay') IS NOT NULL")[0][0]
-    return (scene.sql(one.format("slot_name", "pg_replication_slots WHERE database = current_database()"))[0][0],
+    return (scene.sql(one.format("slot_name", "pg_replication_slots WHERE database = current_database() AND NOT temporary"))[0][0],
             scene.sql(one.format("pubname", "pg_publication"))[0][0],
             scene.sql(one.format("slot_name", "outbox.relay"))[0][0] if registered else [])
 

@@ -68,7 +68,7 @@ class Attack(Background):
             self._go(entry)
 
 
-def talk(port, request, timeout=10):
+def talk(port, request, timeout=30):
     """All that comes back."""
     with socket.create_connection(("127.0.0.1", port), timeout) as client:
         client.sendall(request)

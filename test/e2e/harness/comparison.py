@@ -49,18 +49,18 @@ class Comparison:
         with open(self.log_path, encoding="utf-8") as file:
             return file.read()
 
-    def wait_log(self, text, timeout=60):
+    def wait_log(self, text, timeout=300):
         def said():
             assert self.process.poll() is None, self.log()
             return text in self.log()
         until(said, f"it says \"{text}\"", timeout)
 
-    def finish(self, status, timeout=120):
+    def finish(self, status, timeout=400):
         try:
             assert self.process.wait(timeout) == status, self.log()
         finally:
             self.process.kill()
-        until(lambda: not processes_of(self.dir), lambda: f"gone: {processes_of(self.dir)}", 10)
+        until(lambda: not processes_of(self.dir), lambda: f"gone: {processes_of(self.dir)}", 60)
         assert not os.path.exists(self.dir)
         self.check_told()
 

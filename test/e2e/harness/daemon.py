@@ -94,9 +94,18 @@ class Daemon:
             self._process.wait(30)
 
     def stop(self, timeout=60):
-        """SIGTERM; returns the exit status."""
+        """SIGTERM, once it listens to that; returns the exit status."""
+        until(self._listens, f"{self.name} listens to SIGTERM")
         self._process.terminate()
         return self.wait_exit(timeout)
+
+    def _listens(self):
+        """Before it does, the signal ends it with another status, which says nothing of the program."""
+        if self.command != ["run"] or paths.WATCHED or not self.running():
+            return True
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
+            caught = int(re.search(r"SigCgt:\s+(\w+)", file.read()).group(1), 16)
+        return caught >> (signal.SIGTERM - 1) & 1
 
     def wait_exit(self, timeout=60):
         try:

@@ -189,6 +189,7 @@ class Feed:
     def give_up(self):
         """No more of it, and nobody cares what became of the last ones."""
         if self._writer is not None:
+            self._writer.rate = 0
             self._writer.ending.set()
 
     # -- the books ----------------------------------------------------------
@@ -218,7 +219,7 @@ class Feed:
 
 
 class Writer(Background):
-    """Open loop: what is due by the clock, whatever came between."""
+    """Open loop: what is due by the clock, whatever came between; what was held up to the end is made up for then."""
 
     def __init__(self, feed, rate, size):
         super().__init__()
@@ -231,10 +232,14 @@ class Writer(Background):
         while not self.ending.wait(0.005):
             again, self.again = self.again, 0
             self._repeat(again)
-            due = int((time.monotonic() - began) * self.rate) - written
-            self.feed.send(due, self.size, flush=False)
-            written += due
+            written += self._catch_up(began, written)
         self._repeat(self.again)
+        self._catch_up(began, written)
+
+    def _catch_up(self, began, written):
+        due = max(0, int((time.monotonic() - began) * self.rate) - written)
+        self.feed.send(due, self.size, flush=False)
+        return due
 
     def _repeat(self, count):
         """In the old order, with their ids and positions."""

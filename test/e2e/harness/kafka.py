@@ -236,29 +236,30 @@ class Broker:
 
     def forbid(self, topic, operation="write"):
         """Nobody may do this any more; "all" stands for everything."""
-        answer = self._ask(30, struct.pack(">ib", 1, _TOPIC) + string(topic)
-                           + struct.pack(">b", _LITERAL) + string("User:*") + string("*")
-                           + struct.pack(">bb", _OPERATIONS[operation], _DENY))
-        error, = struct.unpack(">h", answer[8:10])
-        assert error == 0, f"could not forbid: error {error}"
-        # The controller has it; the broker takes a moment.
-        until(lambda: self._entries(topic, _OPERATIONS[operation], _DENY) > 0, f"{operation} of {topic} is forbidden")
+        rule = (struct.pack(">b", _TOPIC) + string(topic) + struct.pack(">b", _LITERAL) + string("User:*") + string("*")
+                + struct.pack(">bb", _OPERATIONS[operation], _DENY))
+        self._change_acls(30, rule, "forbid")
 
     def allow(self, topic):
         """What forbid() took."""
-        answer = self._ask(31, struct.pack(">ib", 1, _TOPIC) + string(topic)
-                           + struct.pack(">bhhbb", _LITERAL, -1, -1, _ANY, _ANY))
-        error, = struct.unpack(">h", answer[8:10])
-        assert error == 0, f"could not allow: error {error}"
-        until(lambda: self._entries(topic, _ANY, _ANY) == 0, f"{topic} is allowed")
+        self._change_acls(31, struct.pack(">b", _TOPIC) + string(topic) + struct.pack(">bhhbb", _LITERAL, -1, -1, _ANY, _ANY),
+                          "allow")
 
-    def _entries(self, topic, operation, permission):
-        """On how many resources the broker's lists have something like that: this topic, or none."""
-        answer = self._ask(29, struct.pack(">b", _TOPIC) + string(topic)
-                           + struct.pack(">bhhbb", _LITERAL, -1, -1, operation, permission))
-        error, _, resources = struct.unpack(">hhi", answer[4:12])
-        assert error == 0, f"could not read the access lists: error {error}"
-        return resources
+    def _change_acls(self, api, rule, what):
+        """api: 30 makes this one, 31 removes all that are like it; a filter is written as a rule is.
+
+        The controller has done it then; the broker, which is asked, takes a moment.
+        """
+        error, = struct.unpack(">h", self._ask(api, struct.pack(">i", 1) + rule)[8:10])
+        assert error == 0, f"could not {what}: error {error}"
+
+        def taken():
+            answer = self._ask(29, rule)
+            error, length = struct.unpack(">hh", answer[4:8])
+            assert error == 0, f"could not look what there is: error {error}"
+            there, = struct.unpack(">i", answer[8 + max(length, 0):][:4])
+            return (there > 0) == (api == 30)
+        until(taken, f"the broker knows: {what}")
 
     def _ask(self, api, body, version=1):
         """The answer to one request, from its throttle time on."""

@@ -64,18 +64,14 @@ class SecureBroker(Broker):
     # -- access lists ---------------------------------------------------------
 
     def grant(self, user, operation, resource, name, pattern="literal"):
-        answer = self._ask(30, struct.pack(">ib", 1, RESOURCES[resource]) + string(name)
-                           + struct.pack(">b", PATTERNS[pattern]) + string(f"User:{user}") + string("*")
-                           + struct.pack(">bb", OPERATIONS[operation], _ALLOW))
-        error, = struct.unpack(">h", answer[8:10])
-        assert error == 0, f"could not grant: error {error}"
+        self._change_acls(30, struct.pack(">b", RESOURCES[resource]) + string(name)
+                          + struct.pack(">b", PATTERNS[pattern]) + string(f"User:{user}") + string("*")
+                          + struct.pack(">bb", OPERATIONS[operation], _ALLOW), "grant")
 
     def revoke(self, user, operation="All", resource=None, name=None, pattern="literal"):
         """What grant() gave; without a resource all that the user has."""
-        answer = self._ask(31, struct.pack(">ib", 1, _ANY if resource is None else RESOURCES[resource])
-                           + (struct.pack(">h", -1) if name is None else string(name))
-                           + struct.pack(">b", _ANY if resource is None else PATTERNS[pattern])
-                           + string(f"User:{user}") + struct.pack(">h", -1)
-                           + struct.pack(">bb", _ANY if resource is None else OPERATIONS[operation], _ANY))
-        error, = struct.unpack(">h", answer[8:10])
-        assert error == 0, f"could not revoke: error {error}"
+        self._change_acls(31, struct.pack(">b", _ANY if resource is None else RESOURCES[resource])
+                          + (struct.pack(">h", -1) if name is None else string(name))
+                          + struct.pack(">b", _ANY if resource is None else PATTERNS[pattern])
+                          + string(f"User:{user}") + struct.pack(">h", -1)
+                          + struct.pack(">bb", _ANY if resource is None else OPERATIONS[operation], _ANY), "revoke")
