@@ -75,7 +75,7 @@ def test_every_query_has_an_answer_with_data(watched):
             if numbers(prometheus, as_grafana_sends_it(expr), since):
                 del without[title, expr]
         return not without
-    until(all_have_data, lambda: f"data for {list(without)}", 60, every=0.5)
+    until(all_have_data, lambda: f"data for {list(without)}", 180, every=0.5)
 
 
 def test_panels_have_a_place_of_their_own():
@@ -101,7 +101,11 @@ def test_alarms_are_silent_until_the_target_is_gone(watched):
     # A machine that is busy may be too slow for a scrape.
     until(lambda: prometheus.alerts() == set(), lambda: f"silence: {prometheus.alerts()}")
     scene.target.stop("immediate")
-    until(lambda: ("OutboxConsumerBreakerOpen", "pending") in prometheus.alerts(), "the alarm of the breaker", 60)
-    assert not [alert for alert in prometheus.alerts() if alert[0].startswith("OutboxRelay")]
+
+    def the_breaker_s():
+        """And none of the relay's, but for one of a scrape that came too late."""
+        names = {name for name, _ in prometheus.alerts()}
+        return "OutboxConsumerBreakerOpen" in names and not [name for name in names if name.startswith("OutboxRelay")]
+    until(the_breaker_s, lambda: f"the alarm of the breaker: {prometheus.alerts()}", 90)
     scene.target.start()
     until(lambda: prometheus.alerts() == set(), lambda: f"silence: {prometheus.alerts()}", 60)

@@ -94,6 +94,7 @@ def test_kill_before_the_row_is_written(scene):
 def test_nothing_passes_while_the_row_cannot_be_written(scene):
     scene.broker.create_topic(scene.topic("t"), 1)
     relay = scene.start_relay(**LIMITED, **{"mark.interval": "50ms"})
+    until(lambda: relay.metric("outbox_relay_marks_total") >= 1, "the mark of its start")
     scene.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
               " $$ BEGIN RAISE 'the disk is full of letters'; END $$")
     scene.sql("CREATE TRIGGER refuse BEFORE INSERT ON outbox.dead_letter"
@@ -149,7 +150,7 @@ def test_kafka_goes_away_in_the_middle(make_scene, source, own_broker, cause):
     assert not letters(scene)
     own_broker.restart()
     wait_ids(scene, [first] + before + after)
-    assert [str(row["id"]) for row in letters(scene)] == [bad]
+    assert [str(row["id"]) for row in wait_letters(scene, 1)] == [bad]
 
 
 def test_many_under_load_with_crashes(scene, seed):
@@ -178,7 +179,7 @@ def test_many_under_load_with_crashes(scene, seed):
 
     def in_topic():
         return {r.id for r in scene.broker.read(scene.topic("load"))}
-    until(lambda: in_topic() == wanted - set(bad), "all others are in the topic")
+    until(lambda: in_topic() == wanted - set(bad), "all others are in the topic", 60)
     assert [str(row["id"]) for row in letters(scene)] == bad
     # In commit order, of each partition, in first occurrences.
     place = {e.id: n for n, e in enumerate(ledger.committed())}
@@ -187,6 +188,7 @@ def test_many_under_load_with_crashes(scene, seed):
         order = [place[r.id] for r in records if r.partition == partition]
         assert order == sorted(order)
 
+    until(lambda: len(scene.applied()) >= len(wanted) - len(bad), "all others are applied", 60)
     ledger.check_target(records)
     # This version's consumer stops at a replayed event: docs/decisions/0041.
     assert consumer.stop() == 0

@@ -1,4 +1,6 @@
 """What is done to the slot, the publication and the registration while the relay runs, and while it is down."""
+import signal
+
 import pytest
 
 from harness.wait import until
@@ -40,13 +42,15 @@ def expect_way_on(scene, relay, ledger):
     assert not missing
 
 
-def cut_off(scene, then):
+def cut_off(scene, relay, then):
     """The walsender ends, and before the relay is back something is done to the slot."""
+    relay.signal(signal.SIGSTOP)
     with scene.source.connect(scene.database) as connection:
         connection.execute("SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
                            " WHERE slot_name = %s", (scene.slot,))
         event = str(connection.execute("SELECT outbox.emit('t', 'missed', 'T', '{}'::json)").fetchone()[0])
         connection.execute(then, (scene.slot,))
+    relay.signal(signal.SIGCONT)
     return event
 
 
@@ -60,7 +64,7 @@ def cut_off(scene, then):
 def test_a_slot_is_taken_away_while_the_relay_runs(scene, exits, harm, said):
     """Its connection is cut, and the slot isn't what it was when it comes back."""
     relay, ledger = ready_scene(scene, **{"heartbeat.interval": "100ms"})
-    missed = cut_off(scene, harm)
+    missed = cut_off(scene, relay, harm)
     expect_gap(relay, exits, scene.slot, said)
     assert missed not in {record.id for record in scene.broker.read(scene.topic("t"))}
     expect_way_on(scene, relay, ledger)
@@ -154,6 +158,7 @@ def test_a_publication_is_taken_away_while_the_relay_runs(scene, exits, harm, wr
         assert harm in ("dropped", "columns")
         assert relay.wait_exit() == exits["EXIT_GAP" if harm == "dropped" else "EXIT_PUBLICATION"]
         assert "init --accept-gap" in relay.log()
+        scene.wait_slot_free()
         scene.sql("SELECT pg_drop_replication_slot(%s)", (scene.slot,))
         expect_way_on(scene, relay, ledger)
         return

@@ -218,7 +218,7 @@ def test_messages_are_switched_off_without_a_loss(scene):
     until(lambda: scene.broker.partitions(scene.topic("t")), "the topic is there")
     with scene.broker.reader(scene.topic("t")) as reader:
         assert [record.id for record in reader.some(4)] == before + [last]
-    assert relay.stop() == 0
+    scene.stop_relay(relay)
     switch(scene, "on")
     relay.start()
     again = wal_emit(scene)
@@ -232,7 +232,7 @@ def test_a_running_relay_is_not_changed_under_its_feet(scene, exits):
     assert command.status == exits["EXIT_SERVER"] and "running" in command.output, command
     assert re.search(r"process \d+, outbox-relay", command.output), command
     assert relay.running()
-    assert relay.stop() == 0
+    scene.stop_relay(relay)
     switch(scene, "on")
     assert "already" in switch(scene, "on")
     relay.start()
