@@ -64,7 +64,7 @@ def test_commits_without_an_answer(stage, own_target, seed):
     with stage.load(seed, keys=40):
         # A cut hits a COMMIT only now and then.
         until(lambda: consumer.metric("outbox_consumer_unknown_commits_total") >= 3,
-              "three commits are without an answer", 90, every=0.2)
+              "three commits are without an answer", 300, every=0.2)
     proxy.lossy.clear()
     close_the_books(stage)
     assert proxy.cuts > 0

@@ -14,6 +14,8 @@ from harness.wait import until
 
 FAST = {"breaker.reset": "300ms", "reconnect.max": "200ms", "target.connect_timeout": "1s",
         "target.probe_interval": "300ms", "batch.statement_timeout": "1s", "batch.timeout": "1500ms"}
+# Nothing is given up but what the test means, also where all is slow.
+UNHURRIED = {**FAST, "batch.statement_timeout": "4s", "batch.timeout": "5s"}
 # Waits while somebody holds the lock.
 GATED = HANDLER.replace("FROM batch", "FROM (SELECT FROM pg_advisory_xact_lock_shared(42)) AS gate, batch")
 
@@ -71,7 +73,7 @@ def test_while_it_connects(stage, proxy):
 
 
 def test_at_rest(stage, proxy):
-    consumer, feed = begin(stage, proxy)
+    consumer, feed = begin(stage, proxy, UNHURRIED)
     proxy.vanish()
     consumer.wait_log("could not probe the target: no answer for")
     until(lambda: consumer.metric("outbox_consumer_target_connected") == 0, "the session is given up")
@@ -83,7 +85,7 @@ def test_at_rest(stage, proxy):
 def test_in_the_middle_of_a_statement(stage, proxy, finishes):
     """It comes to an end on the server, with the COMMIT that follows, or the server gives it up."""
     stage.handlers[stage.topic("t")]["sql"] = GATED
-    consumer, feed = begin(stage, proxy)
+    consumer, feed = begin(stage, proxy, UNHURRIED)
     with stage.target.connect(stage.database) as gate:
         gate.execute("SELECT pg_advisory_lock(42)")
         feed.send(30)
@@ -104,7 +106,7 @@ def test_in_the_middle_of_a_statement(stage, proxy, finishes):
 @pytest.mark.parametrize("arrives", [True, False])
 def test_at_commit(stage, proxy, arrives):
     """What doesn't arrive in time does later, when the batch was applied by another session."""
-    consumer, feed = begin(stage, proxy)
+    consumer, feed = begin(stage, proxy, UNHURRIED)
     (proxy.mute if arrives else proxy.vanish)(at=b"COMMIT")
     feed.send(3)
     until(proxy.sprung.is_set, "a COMMIT comes by")

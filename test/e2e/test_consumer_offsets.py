@@ -72,6 +72,8 @@ def test_offsets_in_the_target_behind_and_ahead(stage, exits):
     feed.send(5)
     consumer.start()
     feed.wait_applied()
+    # It counts when the server has answered its COMMIT.
+    until(lambda: consumer.metric("outbox_consumer_duplicate_events_total") >= 15, "they are counted")
     assert consumer.metric("outbox_consumer_duplicate_events_total") == 15
     # While it runs: it reads on from there once, and what it had is known.
     set_progress(stage, 10)
@@ -218,7 +220,9 @@ def test_an_open_transaction_hides_what_follows(stage):
     consumer = stage.consumer(**{"lag.interval": "100ms"}).start()
     until(lambda: stage.payloads() == ["before"], "what comes before is applied")
     until(lambda: lag(consumer) == 0, "there is no lag")
-    writer = Producer({"bootstrap.servers": stage.broker.servers, "transactional.id": stage.prefix})
+    writer = Producer({"bootstrap.servers": stage.broker.servers, "transactional.id": stage.prefix,
+                       # Longer than all of this takes: then the broker aborts it.
+                       "transaction.timeout.ms": 600000})
     writer.init_transactions(30)
     writer.begin_transaction()
     for number in range(3):

@@ -33,16 +33,13 @@ def test_the_breaker_goes_its_way_by_the_book(stage):
     feed.send(5)
     consumer = stage.consumer(**{"breaker.reset": "2s", "breaker.probe_records": "7"}).start()
     feed.wait_applied()
-    failing(stage, "53100")
+    # The sixth is that of the probe.
+    failing(stage, "53100", times=6)
     feed.send(500)
-    until(lambda: breaker(consumer) == 2, "the breaker opens")
-    failures = 'outbox_consumer_retries_total{class="infrastructure"}'
-    assert consumer.metrics()[failures] == 5
-    until(lambda: len(transitions(consumer)) == 3, "a probe fails")
-    assert consumer.metrics()[failures] == 6
-    failing(stage, None)
-    until(lambda: breaker(consumer) == 0, "the breaker closes")
+    until(lambda: len(transitions(consumer)) >= 5, "the breaker opens, a probe fails, and it closes")
     feed.wait_applied()
+    assert consumer.metrics()['outbox_consumer_retries_total{class="infrastructure"}'] == 6
+    assert breaker(consumer) == 0
     assert transitions(consumer) == [
         ("closed", "open", "failures in a row"), ("open", "half-open", "wait is over"),
         ("half-open", "open", "probe failed"), ("open", "half-open", "wait is over"),
@@ -146,9 +143,13 @@ def test_only_the_session_of_the_consumer_stands_still(stage):
     consumer = stage.consumer(**{"breaker.reset": "500ms", "batch.timeout": "2s",
                                  "batch.statement_timeout": "2s"}).start()
     feed.wait_applied()
+
+    def the_only_one():
+        """The one that stood still may be at its end yet."""
+        pids = stage.target_sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'outbox-consumer'")
+        return pids[0] if len(pids) == 1 else None
     for _ in range(4):
-        pid = stage.target_sql("SELECT pid FROM pg_stat_activity"
-                               " WHERE application_name = 'outbox-consumer'")[0][0]
+        pid, = until(the_only_one, "one session")
         count = consumer.metric("outbox_consumer_connects_total")
         os.kill(pid, signal.SIGSTOP)
         feed.send(100)
@@ -222,7 +223,8 @@ def test_a_disk_that_is_full(small_disk, stage):
             stage.target_sql("INSERT INTO filler SELECT repeat('x', 2000) FROM generate_series(1, 500)")
     feed = Feed(stage)
     feed.send(600, size=400)
-    consumer = stage.consumer(**FAST).start(ready=False)
+    # No other error comes first: that one would be in the log instead.
+    consumer = stage.consumer(**{"breaker.reset": "1s"}).start(ready=False)
     consumer.wait_log('"to":"open"')
     assert '"sqlstate":"53100"' in consumer.log()
     assert "No space left on device" in consumer.log()
@@ -291,7 +293,7 @@ def test_deadlocks_with_others(stage):
                 connection.execute("UPDATE state SET n = n WHERE key = %s", (key,))
             connection.commit()
             number += 1
-            assert number < 3000, "no deadlock"
+            assert number < 30000, "no deadlock"
     feed.stop()
     feed.wait_applied()
     assert stage.target_sql("SELECT sum(n) FROM state")[0][0] == feed.total
@@ -348,5 +350,6 @@ def test_a_target_killed_again_and_again(stage, own_target):
         own_target.kill()
         own_target.start()
     feed.stop()
-    feed.wait_applied(90)
+    # All that came while it was started again.
+    feed.wait_applied(300)
     assert not consumer.problems()

@@ -415,7 +415,7 @@ def test_price_is_measured(base, reap):
     """Each path alone, beside the idle parts; and the run's pages are made."""
     run = Comparison(base, "compare-price", reap, "calm", "--price", "--paths=direct,outbox", "--rate=20",
                      "--duration=3s")
-    run.finish(0)
+    run.finish(0, 600)
     (scenario,) = run.report()["scenarios"]
     assert scenario["price"]["idle"]["took_s"] >= 5
     alone = scenario["price"]["paths"]

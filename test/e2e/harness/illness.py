@@ -5,13 +5,17 @@ from .scene import HANDLER
 ILL_HANDLER = HANDLER.replace("FROM batch", "FROM batch WHERE (SELECT ill())")
 
 
-def failing(stage, code):
-    """From now on a handler that asks ill() raises that; slow: it takes its time; None: no more."""
-    stage.target_sql("CREATE TABLE IF NOT EXISTS illness (code text)")
+def failing(stage, code, times=None):
+    """From now on a handler that asks ill() raises that; slow: it takes its time; None: no more.
+
+    times: it raises it so often, and then no more.
+    """
+    stage.target_sql("CREATE TABLE IF NOT EXISTS illness (code text, times bigint)")
     stage.target_sql("CREATE SEQUENCE IF NOT EXISTS attempts")
     stage.target_sql("""
         CREATE OR REPLACE FUNCTION ill() RETURNS boolean LANGUAGE plpgsql AS $$
         DECLARE c text := (SELECT code FROM illness);
+                most bigint := (SELECT times FROM illness);
         BEGIN
             IF c = 'slow' THEN
                 PERFORM pg_sleep(0.8);
@@ -19,14 +23,16 @@ def failing(stage, code):
                 IF nextval('attempts') % 2 = 1 THEN
                     RAISE 'made up' USING ERRCODE = '53100';
                 END IF;
-            ELSIF c IS NOT NULL THEN
+            ELSIF c IS NOT NULL AND (most IS NULL OR nextval('attempts') <= most) THEN
                 RAISE 'made up' USING ERRCODE = c;
             END IF;
             RETURN true;
         END $$""")
     stage.target_sql("DELETE FROM illness")
     if code is not None:
-        stage.target_sql("INSERT INTO illness VALUES (%s)", (code,))
+        if times is not None:
+            stage.target_sql("SELECT setval('attempts', 1, false)")
+        stage.target_sql("INSERT INTO illness VALUES (%s, %s)", (code, times))
 
 
 def breaker(consumer):
