@@ -81,7 +81,7 @@ def test_two_relays_begin_at_once(scene):
     check_complete(ledger)
     scene.stop_relay(first)
     # One that is held up too late has seen Kafka already.
-    assert any(begin_behind(scene, ledger, number) for number in range(5))
+    assert any(begin_behind(scene, ledger, number) for number in range(15))
 
 
 def test_at_least_once_takes_over_from_another_transactional_id(scene):
@@ -112,6 +112,7 @@ def test_at_least_once_had_the_slot_meanwhile(scene, exits):
     end_walsender(scene)
     scene.wait_slot_free()
     other = scene.relay("other", **{**options, "delivery": "at-least-once"}).start()
+    until(lambda: other.metric("outbox_relay_marks_total") == 1, "the only mark of this hour")
     emit_many(scene, 20)
     check_complete(ledger)
     other.kill()
@@ -127,8 +128,11 @@ def test_an_open_transaction_of_another_hides_nothing(scene, exits):
     """What an at-least-once relay wrote behind its first record isn't committed for any reader, and is there."""
     scene.broker.create_topic(scene.topic("load"), 3)
     relay = scene.start_relay(**{"mark.interval": "1h"})
+    until(lambda: relay.metric("outbox_relay_marks_total") == 1, "the only mark of this hour")
     ledger = scene.ledger()
-    other = Producer({"bootstrap.servers": scene.broker.servers, "transactional.id": scene.id + "-other"})
+    # The broker would abort it in the end.
+    other = Producer({"bootstrap.servers": scene.broker.servers, "transactional.id": scene.id + "-other",
+                      "transaction.timeout.ms": 600000})
     other.init_transactions(30)
     other.begin_transaction()
     for partition in range(3):

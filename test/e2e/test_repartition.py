@@ -256,9 +256,13 @@ def test_relays_that_are_started_meanwhile_wait(scene, exits):
     relay, ledger = grown(scene)
     scene.emit("t", "k")
     command = scene.relay("repartition", command=("repartition",), **{"table.field.event.key": "type"})
-    command.start(ready=False)
-    command.wait_log("publishing what the old map has begun")
-    command.signal(signal.SIGSTOP)
+    with scene.source.connect(scene.database, autocommit=False) as other:
+        # It can't write its mark before it stands still.
+        other.execute("SELECT FROM outbox.relay FOR UPDATE")
+        command.start(ready=False)
+        command.wait_log("publishing what the old map has begun")
+        command.signal(signal.SIGSTOP)
+        other.rollback()
     relay.start(ready=False)
     until(lambda: waits_for_the_lock(scene), "the relay waits")
     assert generation(scene) == 1
@@ -297,11 +301,13 @@ def test_interrupted_and_killed_at_any_point(scene, seed):
         command.signal(strike)
         status = command.wait_exit()
         before = generation(scene)
-        assert (recorded(scene)[scene.topic("t")][0] == counts[number]) == (status == 0), command.log()
+        changed = recorded(scene)[scene.topic("t")][0] == counts[number]
+        # One that is killed may have changed it, and be dead before it could end.
+        assert changed == (status == 0) or changed and strike == signal.SIGKILL, command.log()
         again = repartition(scene, f"--topic={scene.topic('t')}={counts[number]}")
         assert again.status == 0, again
         assert recorded(scene)[scene.topic("t")][0] == counts[number]
-        assert generation(scene) == before + (status != 0)
+        assert generation(scene) == before + (not changed)
     relay.start()
     last = {scene.emit("t", f"k{n}") for n in range(20)}
     records = ledger.wait_in_topics()
@@ -386,6 +392,8 @@ def test_events_that_are_in_the_wal_alone(scene):
     """They are drained as rows are."""
     scene.broker.create_topic(scene.topic("t"), 3)
     relay = scene.start_relay("--wal-messages=on", **{"mark.interval": "3600s", "heartbeat.interval": "3600s"})
+    # The mark of its start: there is no other in this hour.
+    until(lambda: relay.metric("outbox_relay_marks_total") == 1, "the first mark")
     scene.sql(f"ALTER DATABASE \"{scene.database}\" SET pg_outbox.storage = 'wal'")
     old = {scene.emit("t", f"k{n}") for n in range(20)}
     until(lambda: scene.broker.count(scene.topic("t")) == 20, "the first ones")
