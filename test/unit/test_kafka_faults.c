@@ -146,7 +146,7 @@ answers_slower_than_every_timeout(void **state)
 	stage_open(&stage, mock, 1, impatient);
 	stage_warm_up(&stage);
 	before = pump_confirmed(stage.bench.pump);
-	rd_kafka_mock_broker_set_rtt(mock->cluster, -1, 5000);
+	rd_kafka_mock_broker_set_rtt(mock->cluster, -1, 10000);
 	stage.away = true;
 	for (int i = 0; i < IN_FLIGHT_MAX; i++)
 		stage_give(&stage, 1);

@@ -14,7 +14,7 @@
 #include "clock.h"
 #include "proxy.h"
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 30000
 
 /* Sends back what it gets, for one connection after another, each in a thread. */
 typedef struct Echo
@@ -228,6 +228,7 @@ passes_all_bytes(void **state)
 static void
 latency(void **state)
 {
+	MonoUsec limit;
 	int fd = join();
 
 	(void) state;
@@ -236,8 +237,10 @@ latency(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_true(round_trip(fd) >= 150 * USEC_PER_MS);
 	set((ProxyToxics){0});
-	/* What was on its way before keeps its time; now nothing is. */
-	assert_true(round_trip(fd) < 150 * USEC_PER_MS);
+	/* What was on its way before keeps its time; now nothing is, and the best of some is quick. */
+	limit = clock_mono() + PATIENCE_MS * USEC_PER_MS;
+	while (round_trip(fd) >= 150 * USEC_PER_MS)
+		assert_true(clock_mono() < limit);
 	close(fd);
 }
 
@@ -360,11 +363,11 @@ cut(void **state)
 
 	(void) state;
 	round_trip(fd);
-	set((ProxyToxics){.latency_usec = 300 * USEC_PER_MS});
+	set((ProxyToxics){.latency_usec = 4 * USEC_PER_SEC});
 	say(fd, "0123456789");
-	/* It is on its way back. */
-	assert_false(readable(fd, 100));
-	set((ProxyToxics){.latency_usec = 300 * USEC_PER_MS, .cut = true});
+	/* It is on its way back, and stays there until the line is cut. */
+	assert_false(readable(fd, 500));
+	set((ProxyToxics){.latency_usec = 4 * USEC_PER_SEC, .cut = true});
 	hear(fd, "01234");
 	assert_true(readable(fd, PATIENCE_MS));
 	assert_int_equal(recv(fd, &byte, 1, 0), 0);

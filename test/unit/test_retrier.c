@@ -10,7 +10,7 @@
 #include "retrier.h"
 
 #define RESULTS_MAX 8
-#define PATIENCE (2 * USEC_PER_SEC)
+#define PATIENCE (60 * USEC_PER_SEC)
 
 /* The pool: the n-th try gets the n-th result, and the last one from then on. */
 static struct
@@ -144,8 +144,13 @@ patience_ends(void **state)
 	MonoUsec before = clock_mono();
 
 	(void) state;
-	answer_with(results, LENGTH(results));
-	assert_int_equal(request(retrier), JOB_BUSY);
+	/* Its time may be over with the first one, if the machine is busy. */
+	fake.tries = 0;
+	for (int i = 0; i < 20 && fake.tries <= 1; i++)
+	{
+		answer_with(results, LENGTH(results));
+		assert_int_equal(request(retrier), JOB_BUSY);
+	}
 	assert_true(fake.tries > 1);
 	/* It does end; how soon is the machine's affair as well. */
 	assert_true(clock_mono() - before < 100 * 300 * USEC_PER_MS);
@@ -164,12 +169,16 @@ the_breaker_refuses_and_recovers(void **state)
 
 	(void) state;
 	answer_with(away, LENGTH(away));
-	while (retrier_breaker(retrier) != BREAKER_OPEN && clock_mono() < give_up)
+	/* Again when it was open for so long meanwhile that it let one through. */
+	do
+	{
+		while (retrier_breaker(retrier) != BREAKER_OPEN && clock_mono() < give_up)
+			assert_int_equal(request(retrier), JOB_AWAY);
+		assert_int_equal(retrier_breaker(retrier), BREAKER_OPEN);
+		assert_true(fake.tries >= 10);
+		tries = fake.tries;
 		assert_int_equal(request(retrier), JOB_AWAY);
-	assert_int_equal(retrier_breaker(retrier), BREAKER_OPEN);
-	assert_true(fake.tries >= 10);
-	tries = fake.tries;
-	assert_int_equal(request(retrier), JOB_AWAY);
+	} while (fake.tries != tries && clock_mono() < give_up);
 	assert_int_equal(fake.tries, tries);
 
 	answer_with(stored, LENGTH(stored));
