@@ -29,6 +29,8 @@ SETTINGS = {
     "checkpoint_timeout": "1h",
     # Servers are killed here, the machine is not.
     "fsync": "off",
+    # In their own directories, which are removed: killed ones would leave segments in /dev/shm.
+    "dynamic_shared_memory_type": "mmap",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_min_messages": "warning",
     "log_checkpoints": "off",

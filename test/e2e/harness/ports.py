@@ -9,15 +9,14 @@ import fcntl
 import os
 import random
 import socket
-import tempfile
 
 FIRST, LAST = 16000, 31999
 
 _random = random.SystemRandom()
 _given = set()
 # A process loses its locks of a file with the first descriptor of it that it closes: it opens one.
-_shared = os.open(os.path.join(tempfile.gettempdir(), f"outbox-ports-{os.getuid()}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
-                  0o600)
+# Nor in TMPDIR, which may differ from run to run.
+_shared = os.open(f"/tmp/outbox-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _reserved(port):
