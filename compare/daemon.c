@@ -10,7 +10,7 @@
 #include "exit_codes.h"
 #include "scrape.h"
 
-#define READY_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define READY_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
 #define GET_TIMEOUT_USEC (500 * USEC_PER_MS)
 #define READY_LIMIT 65536

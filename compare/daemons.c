@@ -19,7 +19,7 @@
 #include "kafka_topics.h"
 #include "port.h"
 
-#define INIT_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define INIT_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define STOP_WAIT_USEC (3 * USEC_PER_SEC)
 #define KILL_WAIT_USEC (20 * USEC_PER_SEC)
 #define HANDLERS_LIMIT 32768

@@ -25,14 +25,14 @@
 #include "stage_private.h"
 
 #define INITDB_TIMEOUT_USEC (60 * USEC_PER_SEC)
-#define SERVER_TIMEOUT_USEC (60 * USEC_PER_SEC)
+#define SERVER_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define KAFKA_TIMEOUT_USEC (300 * USEC_PER_SEC) /* the jars may have to be fetched */
-#define TOOL_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define TOOL_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define STATEMENT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOOK_USEC (20 * USEC_PER_MS)
 /* For relay, consumer, and those who look. */
 #define CONNECTIONS_OF_OTHERS 10
-#define APP_TIMEOUT_USEC (20 * USEC_PER_SEC)
+#define APP_TIMEOUT_USEC (120 * USEC_PER_SEC)
 
 Stage *
 stage_create(const StageConfig *config, Interrupt *interrupt)
