@@ -180,13 +180,14 @@ class Acl(Refusal):
 class Slot(Refusal):
     """The relays' slot is gone, and they stop; in the end the gap is accepted and replayed, as docs/operations.md has it.
 
-    Ways: drop, and invalidate (the server no longer keeps what a relay that isn't there has yet to read).
+    Ways: drop, and invalidate (the server no longer keeps what a relay that isn't there has yet to read).  A relay that stood
+    still meanwhile, or began to wait for the slot, stops when it sees what "init --accept-gap" left.
     """
 
-    GAP = 10
+    GAP, REPLACED = 10, 16
 
     def stops(self, way):
-        return [(relay, (self.GAP,)) for relay in self.run.relays]
+        return [(relay, (self.GAP, self.REPLACED)) for relay in self.run.relays]
 
     def refuse(self, subject, way):
         if way == "drop":
