@@ -46,6 +46,7 @@ typedef enum ConsumerMetric
 	METRIC_REBALANCES,
 	METRIC_PAUSES,
 	METRIC_STALLS,
+	METRIC_RENEWALS,
 	METRIC_BATCH_RECORDS,
 	METRIC_BATCH_SECONDS,
 	METRIC_EVENT_SECONDS
@@ -127,6 +128,10 @@ const MetricSpec consumer_metrics[] = {
 					   "Times that partitions were paused."},
 	[METRIC_STALLS] = {"outbox_consumer_stalls_total", "counter", "",
 					   "Times that a partition with records gave none for long and was read anew."},
+	[METRIC_RENEWALS] =
+		{"outbox_consumer_renewals_total", "counter", "",
+		 "Times that a client left the group for a new one, because it missed a topic that it had "
+		 "and its version of librdkafka, from 2.4 to 2.9, may not find it again."},
 	[METRIC_BATCH_RECORDS] = {"outbox_consumer_batch_records", "histogram", "",
 							  "Records of a transaction."},
 	[METRIC_BATCH_SECONDS] = {"outbox_consumer_batch_seconds", "histogram", "",
@@ -243,6 +248,7 @@ write_stats(const Consumer *consumer, Buffer *out)
 	number(out, METRIC_REBALANCES, stats->rebalances);
 	number(out, METRIC_PAUSES, stats->pauses);
 	number(out, METRIC_STALLS, stats->stalls);
+	number(out, METRIC_RENEWALS, stats->renewals);
 	histogram(out, METRIC_BATCH_RECORDS, &stats->batch_records);
 	histogram(out, METRIC_BATCH_SECONDS, &stats->batch_seconds);
 	histogram(out, METRIC_EVENT_SECONDS, &stats->event_seconds);

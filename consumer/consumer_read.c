@@ -351,6 +351,11 @@ take_event(Consumer *consumer, const InboxEvent *event)
 			consumer->joined = true;
 			log_error(LOG_LEVEL_WARNING, &event->error, NULL);
 			break;
+		case INBOX_RENEWING:
+			consumer->joined = false;
+			consumer->stats.renewals++;
+			log_error(LOG_LEVEL_WARNING, &event->error, NULL);
+			break;
 		case INBOX_REJOINING:
 			log_error(LOG_LEVEL_WARNING, &event->error, NULL);
 			break;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "exit_codes.h"
 
 #define HEADERS_KEPT 1024 /* room that the next record finds */
@@ -130,7 +131,8 @@ take_rebalance(KafkaInbox *inbox, InboxEvent *event)
 		event->type = INBOX_ASSIGNED;
 		if (!kafka_succeeded(failed, "accept an assignment", &event->error))
 			event->type = INBOX_TROUBLE;
-		return true;
+		/* The library gives it back by itself when it leaves. */
+		return !inbox->leaving;
 	}
 	event->type = INBOX_REVOKED;
 	event->lost = rd_kafka_assignment_lost(inbox->rk) != 0;
@@ -255,6 +257,8 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 			event->type = INBOX_WAITING;
+			if (inbox->loses_topics)
+				renewal_missed(&inbox->renewal, inbox->placed, clock_mono());
 			error_transient(&event->error, "Kafka: %s", text);
 			/* The topic is in the text alone; no name has a "^". */
 			if (strstr(text, ": ^") != NULL)

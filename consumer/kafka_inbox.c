@@ -94,8 +94,9 @@ kafka_poll(Inbox *base, InboxEvent *event)
 		if (inbox->event == NULL)
 		{
 			inbox->drained = true;
-			if (!inbox->closing || inbox->closed ||
-				!(inbox->left || rd_kafka_consumer_closed(inbox->rk)))
+			if (!inbox->closing)
+				return kafka_member_mend(inbox, event) ? IO_OK : IO_AGAIN;
+			if (inbox->closed || !(inbox->left || rd_kafka_consumer_closed(inbox->rk)))
 				return IO_AGAIN;
 			inbox->closed = true;
 			event->type = INBOX_CLOSED;
@@ -122,11 +123,16 @@ static bool
 kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
 	KafkaInbox *inbox = (KafkaInbox *) base;
-	rd_kafka_topic_partition_list_t *list = list_of(places, count);
-	bool ok = !FAILPOINT_ERROR("partitions-known", error) &&
-			  kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list),
-							  "start reading partitions", error);
+	rd_kafka_topic_partition_list_t *list;
+	bool ok;
 
+	/* Their revocation is on its way. */
+	if (inbox->leaving)
+		return true;
+	list = list_of(places, count);
+	ok = !FAILPOINT_ERROR("partitions-known", error) &&
+		 kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
+						 error);
 	for (size_t i = 0; ok && i < count; i++)
 	{
 		if (rd_kafka_topic_partition_list_find(inbox->begun, places[i].topic,
@@ -371,22 +377,11 @@ static void
 kafka_close(Inbox *base)
 {
 	KafkaInbox *inbox = (KafkaInbox *) base;
-	rd_kafka_error_t *failed;
 
 	if (inbox->closing)
 		return;
 	inbox->closing = true;
-	if (FAILPOINT("group-left"))
-	{
-		inbox->left = true;
-		return;
-	}
-	failed = rd_kafka_consumer_close_queue(inbox->rk, inbox->queue);
-	if (failed == NULL)
-		return;
-	/* After a fatal error there is nothing to leave. */
-	inbox->left = true;
-	rd_kafka_error_destroy(failed);
+	inbox->left = FAILPOINT("group-left") || !(inbox->leaving || kafka_member_leave(inbox));
 }
 
 static void
@@ -470,6 +465,7 @@ kafka_inbox_create(const Options *options, const char *group, const KafkaSubscri
 	inbox->base.session_usec = session_usec(conf);
 	inbox->conf = conf;
 	inbox->place_room = 1;
+	inbox->loses_topics = renewal_is_for(rd_kafka_version());
 	inbox->begun = rd_kafka_topic_partition_list_new(8);
 	inbox->topics = rd_kafka_topic_partition_list_new(subscription->count);
 	for (int i = 0; i < subscription->count; i++)

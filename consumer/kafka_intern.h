@@ -12,6 +12,7 @@
 #include "kafka_hurry.h"
 #include "kafka_trust.h"
 #include "membership.h"
+#include "renewal.h"
 
 typedef struct KafkaInbox
 {
@@ -30,10 +31,13 @@ typedef struct KafkaInbox
 	size_t header_room;
 	bool drained; /* the queue was empty at the end of the last poll */
 	bool closing;
+	bool leaving; /* for a new client, which takes its place when it is closed */
 	bool left; /* without waiting for the library */
 	bool closed;
 	bool lost;	 /* what finish() is owed for */
 	bool placed; /* this client had an assignment, maybe of nothing */
+	bool loses_topics; /* the library's version does (renewal.h) */
+	Renewal renewal;
 	Membership membership;
 	KafkaHurry hurry;
 	ClockWatch clock;
@@ -54,6 +58,15 @@ extern bool kafka_take_event(KafkaInbox *inbox, InboxEvent *event);
 extern bool kafka_member_open(KafkaInbox *inbox, Error *error);
 extern bool kafka_member_renew(KafkaInbox *inbox, Error *error);
 extern void kafka_member_close(KafkaInbox *inbox, bool can_destroy);
+
+/* Starts to leave the group; false: there is nothing to leave, after a fatal error. */
+extern MUST_CHECK bool kafka_member_leave(KafkaInbox *inbox);
+
+/*
+ * For a queue that is empty: gives up a client that may have lost topics, and puts a new one
+ * in its place when it has left; then everything that it had was revoked.  True: an event.
+ */
+extern bool kafka_member_mend(KafkaInbox *inbox, InboxEvent *event);
 
 /* Frees the librdkafka error; true when there was none. */
 extern bool kafka_succeeded(rd_kafka_error_t *failed, const char *doing, Error *error);

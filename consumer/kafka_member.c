@@ -1,7 +1,8 @@
 /*
  * kafka_member.c
  *	  The client that is a member of the group: made at the start, and made anew when
- *	  Kafka fenced it and it may have been its own rival (membership.h).
+ *	  Kafka fenced it and it may have been its own rival (membership.h), or when it may
+ *	  have lost a topic for good (renewal.h).
  *
  * A client that was fenced sends nothing more for the group, so it can't fence the
  * next one.  It is destroyed where that is possible; else its threads idle until the
@@ -9,6 +10,7 @@
  */
 #include "kafka_intern.h"
 
+#include "clock.h"
 #include "exit_codes.h"
 #include "kafka_inbox.h"
 #include "kafka_setup.h"
@@ -41,6 +43,8 @@ kafka_member_open(KafkaInbox *inbox, Error *error)
 {
 	inbox->rk = kafka_setup_client(rd_kafka_conf_dup(inbox->conf), true, error);
 	inbox->placed = false;
+	inbox->leaving = false;
+	renewal_opened(&inbox->renewal, clock_mono());
 	/* Whatever rang for the one before: the queue is looked at. */
 	inbox->drained = false;
 	return inbox->rk != NULL && subscribe(inbox, error);
@@ -68,4 +72,48 @@ kafka_member_renew(KafkaInbox *inbox, Error *error)
 	rd_kafka_topic_partition_list_destroy(inbox->begun);
 	inbox->begun = rd_kafka_topic_partition_list_new(8);
 	return kafka_member_open(inbox, error);
+}
+
+bool
+kafka_member_leave(KafkaInbox *inbox)
+{
+	rd_kafka_error_t *failed = rd_kafka_consumer_close_queue(inbox->rk, inbox->queue);
+
+	if (failed == NULL)
+		return true;
+	rd_kafka_error_destroy(failed);
+	return false;
+}
+
+/* A revocation that is on its way ends first: behind one the library gives back the rest in silence. */
+static bool
+is_to_leave(const KafkaInbox *inbox)
+{
+	return renewal_is_due(&inbox->renewal, clock_mono()) &&
+		   rd_kafka_fatal_error(inbox->rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		   !rd_kafka_assignment_lost(inbox->rk);
+}
+
+bool
+kafka_member_mend(KafkaInbox *inbox, InboxEvent *event)
+{
+	if (!inbox->leaving && is_to_leave(inbox) && kafka_member_leave(inbox))
+	{
+		inbox->leaving = true;
+		event->type = INBOX_RENEWING;
+		error_transient(&event->error,
+						"librdkafka %s misses a topic that it had, and may not find it again when it "
+						"is made again: this client leaves the group, and a new one joins",
+						rd_kafka_version_str());
+		error_hint(&event->error, "Versions before 2.4, and from 2.10 on, find such topics.");
+		return true;
+	}
+	if (!inbox->leaving || !rd_kafka_consumer_closed(inbox->rk))
+		return false;
+	/* A static member is no rival of the one that it was. */
+	membership_lost(&inbox->membership);
+	if (kafka_member_renew(inbox, &event->error))
+		return false;
+	event->type = INBOX_FATAL;
+	return true;
 }

@@ -25,6 +25,7 @@ typedef struct Stats
 	uint64_t rebalances;
 	uint64_t pauses;
 	uint64_t stalls;
+	uint64_t renewals; /* of the client */
 	Histogram batch_records;
 	Histogram batch_seconds;
 	Histogram event_seconds; /* from an event's time to its COMMIT */
