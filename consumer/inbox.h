@@ -63,7 +63,7 @@ typedef enum InboxEventType
 	INBOX_TROUBLE,		/* error: to be logged; the library tries again by itself */
 	INBOX_NOTE,			/* the same, for those who debug */
 	INBOX_REJOINING,	/* error: the group took this member for another; nothing is ours now */
-	INBOX_RENEWING,		/* error: this member leaves for a new one; REVOKED and ASSIGNED follow */
+	INBOX_RENEWING,		/* error: it leaves for a new member; REVOKED and ASSIGNED follow */
 	INBOX_FATAL,		/* error: this inbox is of no use any more */
 	INBOX_CLOSED		/* after close() */
 } InboxEventType;

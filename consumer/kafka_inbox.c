@@ -119,6 +119,14 @@ kafka_poll(Inbox *base, InboxEvent *event)
  * partitions
  * ------------------------------------------------------------------------- */
 
+/* A client that leaves would take an assignment for the answer to the revocation of all. */
+static bool
+is_staying(const KafkaInbox *inbox, Error *error)
+{
+	return !inbox->leaving ||
+		   error_transient(error, "could not start reading partitions: the client leaves the group");
+}
+
 static bool
 kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 {
@@ -126,9 +134,8 @@ kafka_begin(Inbox *base, const InboxPlace *places, size_t count, Error *error)
 	rd_kafka_topic_partition_list_t *list;
 	bool ok;
 
-	/* Their revocation is on its way. */
-	if (inbox->leaving)
-		return true;
+	if (!is_staying(inbox, error))
+		return false;
 	list = list_of(places, count);
 	ok = !FAILPOINT_ERROR("partitions-known", error) &&
 		 kafka_succeeded(rd_kafka_incremental_assign(inbox->rk, list), "start reading partitions",
@@ -278,7 +285,8 @@ static bool
 kafka_begin_anew(Inbox *base, const InboxPlace *place, Error *error)
 {
 	rd_kafka_topic_partition_list_t *list = list_of(place, 1);
-	bool ok = assign_anew((KafkaInbox *) base, list, error);
+	bool ok = is_staying((const KafkaInbox *) base, error) &&
+			  assign_anew((KafkaInbox *) base, list, error);
 
 	rd_kafka_topic_partition_list_destroy(list);
 	return ok;
@@ -290,7 +298,8 @@ kafka_rewind(Inbox *base, const InboxPlace *place, Error *error)
 	KafkaInbox *inbox = (KafkaInbox *) base;
 	rd_kafka_topic_partition_list_t *list = list_of(place, 1);
 	int timeout_ms = rd_kafka_version() < 0x02010000 ? REWIND_TIMEOUT_MS * 1000 : REWIND_TIMEOUT_MS;
-	bool ok = kafka_succeeded(rd_kafka_seek_partitions(inbox->rk, list, timeout_ms),
+	bool ok = is_staying(inbox, error) &&
+			  kafka_succeeded(rd_kafka_seek_partitions(inbox->rk, list, timeout_ms),
 							  "read from another offset", error);
 
 	/* A fetcher that stopped at an offset out of range can't seek: it is made anew. */

@@ -5,9 +5,11 @@ RULES = {
     "former-primary": "a server that another one has taken over from isn't applied to",
     "at-rest": "a target that has nothing to do is asked whether it is there",
     "trace": "what isn't a traceparent to the last character is none",
+    "lost-topics": "a client that may have lost a topic is given up, no other one is, and not too often",
 }
 
 SESSION = "test_consumer_session"
+RENEWAL = "test_renewal"
 
 
 def mutant(name, rule, file, old, new, unit, quick=False):
@@ -36,3 +38,15 @@ mutant("trace-of-zeros", "trace", "common/traceparent.c", " || is_zero(text.data
        "test_traceparent:refuses_everything_else")
 mutant("trace-with-a-tail", "trace", "common/traceparent.c", "text.data[TRACEPARENT_LEN] != '-'", "false",
        "test_traceparent:refuses_everything_else", quick=True)
+mutant("renewal-with-any-version", "lost-topics", "consumer/renewal.c", "version >= FIRST_VERSION && version < MENDED_VERSION", "version > 0",
+       f"{RENEWAL}:is_for_versions_that_lose_topics", quick=True)
+mutant("renewal-for-what-it-never-had", "lost-topics", "consumer/renewal.c", "if (!joined || renewal->due)", "if (renewal->due)",
+       f"{RENEWAL}:a_topic_that_was_never_there_is_waited_for", quick=True)
+mutant("renewal-before-the-revocation", "lost-topics", "consumer/renewal.c", "now + RENEWAL_SETTLE_USEC", "now",
+       f"{RENEWAL}:the_revocation_goes_first")
+mutant("renewal-put-off-for-ever", "lost-topics", "consumer/renewal.c", "if (!joined || renewal->due)", "if (!joined)",
+       f"{RENEWAL}:the_revocation_goes_first")
+mutant("renewal-at-each-look", "lost-topics", "consumer/renewal.c", "\t\trenewal->due_at = renewal->last + renewal->pause;\n", "\t\trenewal->due_at += 0;\n",
+       f"{RENEWAL}:each_pause_is_longer_up_to_a_minute")
+mutant("renewal-of-a-new-client", "lost-topics", "consumer/renewal.c", "\tif (!renewal->due)\n\t\treturn;\n", "",
+       f"{RENEWAL}:another_client_has_missed_nothing")
