@@ -15,7 +15,7 @@
 #include "kafka_setup.h"
 #include "kafka_trust.h"
 
-#define HIDDEN_MAX 16384 /* bytes of the user's topic.blacklist */
+#define USER_LIST_MAX 16384 /* bytes of a list that the user has and we add to */
 
 /* The guarantees rest on these. */
 static const KafkaProperty owned[] = {
@@ -136,17 +136,18 @@ kafka_conf_create(const Options *options, const char *group, Error *error)
 	return NULL;
 }
 
-bool
-kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list, Error *error)
+/* The user's words go behind ours. */
+static bool
+put_before(rd_kafka_conf_t *conf, const char *name, const char *list, Error *error)
 {
-	char user[HIDDEN_MAX] = "";
+	char user[USER_LIST_MAX] = "";
 	size_t size = sizeof(user);
 	Buffer both;
 	bool ok;
 
-	buffer_init(&both, 2 * HIDDEN_MAX);
+	buffer_init(&both, 2 * USER_LIST_MAX);
 	buffer_append_str(&both, list);
-	if (rd_kafka_conf_get(conf, "topic.blacklist", user, &size) != RD_KAFKA_CONF_OK)
+	if (rd_kafka_conf_get(conf, name, user, &size) != RD_KAFKA_CONF_OK)
 		user[0] = '\0';
 	ok = size <= sizeof(user);
 	if (ok && user[0] != '\0')
@@ -155,13 +156,29 @@ kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list, Error *error)
 		buffer_append_str(&both, user);
 	}
 	buffer_append_u8(&both, '\0');
-	ok = ok && !both.failed &&
-		 kafka_conf_set(conf, "topic.blacklist", (const char *) both.data, "built-in", error);
+	ok =
+		ok && !both.failed && kafka_conf_set(conf, name, (const char *) both.data, "built-in", error);
 	if (!ok && error->error_class == ERROR_CLASS_NONE)
-		error_permanent(error, EXIT_CONFIG, "\"kafka.topic.blacklist\" has more than %d bytes",
-						HIDDEN_MAX - 1);
+		error_permanent(error, EXIT_CONFIG, "\"kafka.%s\" has more than %d bytes", name,
+						USER_LIST_MAX - 1);
 	buffer_free(&both);
 	return ok;
+}
+
+bool
+kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list, Error *error)
+{
+	return put_before(conf, "topic.blacklist", list, error);
+}
+
+bool
+kafka_conf_tell_metadata(struct rd_kafka_conf_s *conf, bool *debugs, Error *error)
+{
+	char user[4096] = "";
+	size_t size = sizeof(user);
+
+	*debugs = rd_kafka_conf_get(conf, "debug", user, &size) == RD_KAFKA_CONF_OK && user[0] != '\0';
+	return put_before(conf, "debug", "metadata", error);
 }
 
 bool

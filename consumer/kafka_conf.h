@@ -33,6 +33,13 @@ extern MUST_CHECK struct rd_kafka_conf_s *kafka_conf_create(const Options *optio
 extern MUST_CHECK bool kafka_conf_hide(struct rd_kafka_conf_s *conf, const char *list,
 									   Error *error);
 
+/*
+ * Lets the library tell of the metadata that it gets, beside what the user debugs: *debugs
+ * says whether that is anything.
+ */
+extern MUST_CHECK bool kafka_conf_tell_metadata(struct rd_kafka_conf_s *conf, bool *debugs,
+												Error *error);
+
 /* Only checks. */
 extern MUST_CHECK bool kafka_conf_check(const Options *options, const char *group, Error *error);
 

@@ -11,6 +11,7 @@
 #include "exit_codes.h"
 
 #define HEADERS_KEPT 1024 /* room that the next record finds */
+#define LEVEL_INFO 6	  /* of syslog */
 
 bool
 kafka_succeeded(rd_kafka_error_t *failed, const char *doing, Error *error)
@@ -281,6 +282,17 @@ take_error(KafkaInbox *inbox, InboxEvent *event)
 	}
 }
 
+/* "Topic t changed id from ID to ID": whether it had another one before. */
+static bool
+is_replaced(const char *text)
+{
+	static const char words[] = " changed id from ";
+	static const char none[] = "AAAAAAAAAAAAAAAAAAAAAA";
+	const char *found = strstr(text, words);
+
+	return found != NULL && strncmp(found + strlen(words), none, strlen(none)) != 0;
+}
+
 static bool
 take_log(KafkaInbox *inbox, InboxEvent *event)
 {
@@ -291,6 +303,13 @@ take_log(KafkaInbox *inbox, InboxEvent *event)
 
 	if (rd_kafka_event_log(inbox->event, &facility, &text, &level) != 0)
 		return false;
+	if (inbox->loses_topics && level > LEVEL_INFO)
+	{
+		if (is_replaced(text))
+			renewal_replaced(&inbox->renewal, clock_mono());
+		if (!inbox->debugs)
+			return false;
+	}
 	kafka_certificate_note(inbox->certificate, facility, text);
 	event->type = level <= 4 ? INBOX_TROUBLE : INBOX_NOTE;
 	error_transient(&event->error, "librdkafka: %s: %s", facility, kafka_text(text, room));

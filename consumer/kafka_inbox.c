@@ -451,11 +451,14 @@ kafka_inbox_create(const Options *options, const char *group, const KafkaSubscri
 				   Error *error)
 {
 	rd_kafka_conf_t *conf = kafka_conf_create(options, group, error);
+	bool loses_topics = renewal_is_for(rd_kafka_version());
+	bool debugs = true;
 	KafkaInbox *inbox;
 
 	if (conf == NULL)
 		return NULL;
-	if (subscription->hidden != NULL && !kafka_conf_hide(conf, subscription->hidden, error))
+	if ((subscription->hidden != NULL && !kafka_conf_hide(conf, subscription->hidden, error)) ||
+		(loses_topics && !kafka_conf_tell_metadata(conf, &debugs, error)))
 	{
 		rd_kafka_conf_destroy(conf);
 		return NULL;
@@ -474,7 +477,8 @@ kafka_inbox_create(const Options *options, const char *group, const KafkaSubscri
 	inbox->base.session_usec = session_usec(conf);
 	inbox->conf = conf;
 	inbox->place_room = 1;
-	inbox->loses_topics = renewal_is_for(rd_kafka_version());
+	inbox->loses_topics = loses_topics;
+	inbox->debugs = debugs;
 	inbox->begun = rd_kafka_topic_partition_list_new(8);
 	inbox->topics = rd_kafka_topic_partition_list_new(subscription->count);
 	for (int i = 0; i < subscription->count; i++)

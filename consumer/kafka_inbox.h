@@ -22,7 +22,9 @@ extern MUST_CHECK Inbox *kafka_inbox_create(const Options *options, const char *
 /*
  * Whether destroy() ends librdkafka's threads.  Before 2.3 its cooperative-sticky
  * assignor aborts the process when a member ends before it was given partitions,
- * so the threads are left alone; the process has to end without exit handlers.
+ * and before 2.6.1 the end waits for ever for a partition that was read when its
+ * topic went, so the threads are left alone; the process has to end without exit
+ * handlers.
  */
 extern bool kafka_can_destroy(void);
 

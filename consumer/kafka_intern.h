@@ -37,6 +37,7 @@ typedef struct KafkaInbox
 	bool lost;	 /* what finish() is owed for */
 	bool placed; /* this client had an assignment, maybe of nothing */
 	bool loses_topics; /* the library's version does (renewal.h) */
+	bool debugs;	   /* the user wants to see what the library tells those who debug */
 	Renewal renewal;
 	Membership membership;
 	KafkaHurry hurry;

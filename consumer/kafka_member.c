@@ -18,7 +18,7 @@
 bool
 kafka_can_destroy(void)
 {
-	return rd_kafka_version() >= 0x02030000;
+	return rd_kafka_version() >= 0x02060100;
 }
 
 static bool
@@ -67,8 +67,8 @@ kafka_member_close(KafkaInbox *inbox, bool can_destroy)
 bool
 kafka_member_renew(KafkaInbox *inbox, Error *error)
 {
-	/* What aborts below 2.3 is an assignor that was never told of an assignment. */
-	kafka_member_close(inbox, kafka_can_destroy() || inbox->placed);
+	/* What aborts below 2.3 is an assignor that was never told of an assignment; no topic went here. */
+	kafka_member_close(inbox, kafka_can_destroy() || (inbox->placed && !inbox->leaving));
 	rd_kafka_topic_partition_list_destroy(inbox->begun);
 	inbox->begun = rd_kafka_topic_partition_list_new(8);
 	return kafka_member_open(inbox, error);
@@ -102,10 +102,11 @@ kafka_member_mend(KafkaInbox *inbox, InboxEvent *event)
 		inbox->leaving = true;
 		event->type = INBOX_RENEWING;
 		error_transient(&event->error,
-						"librdkafka %s misses a topic that it had, and may not find it again when it "
-						"is made again: this client leaves the group, and a new one joins",
+						"a topic is gone or was made again, and librdkafka %s loses such topics: this "
+						"client leaves the group, and a new one joins",
 						rd_kafka_version_str());
-		error_hint(&event->error, "Versions before 2.4, and from 2.10 on, find such topics.");
+		error_hint(&event->error,
+				   "Versions before 2.4, and from 2.10 on, find a topic that was made again.");
 		return true;
 	}
 	if (!inbox->leaving || !rd_kafka_consumer_closed(inbox->rk))

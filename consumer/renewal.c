@@ -24,6 +24,13 @@ renewal_missed(Renewal *renewal, bool joined, MonoUsec now)
 		renewal->due_at = renewal->last + renewal->pause;
 }
 
+void
+renewal_replaced(Renewal *renewal, MonoUsec now)
+{
+	renewal->due = true;
+	renewal->due_at = now;
+}
+
 bool
 renewal_is_due(const Renewal *renewal, MonoUsec now)
 {

@@ -18,6 +18,10 @@
  *
  * Whether a topic that is missed was lost or is gone can't be told, so a client is given
  * up for one that is gone, too: once, for the next one has never known it.
+ *
+ * The library tells those who debug that a topic which it reads has another id; then the
+ * client is given up before it looks again.  One that is missed was lost before anybody saw
+ * that: by a member that doesn't read it.
  */
 #ifndef OUTBOX_CONSUMER_RENEWAL_H
 #define OUTBOX_CONSUMER_RENEWAL_H
@@ -46,6 +50,12 @@ extern bool renewal_is_for(int version);
 
 /* A topic isn't there; "joined": the client has a place in its group, so it may have known it. */
 extern void renewal_missed(Renewal *renewal, bool joined, MonoUsec now);
+
+/*
+ * A topic has another id than the client knew.  The look after that one does the damage, and
+ * no pause is kept: each of these is a topic that somebody made.
+ */
+extern void renewal_replaced(Renewal *renewal, MonoUsec now);
 
 /* Whether the client is to be given up now. */
 extern bool renewal_is_due(const Renewal *renewal, MonoUsec now);

@@ -88,6 +88,20 @@ each_pause_is_longer_up_to_a_minute(void **state)
 	assert_int_equal(renew(&renewal, last) - last, RENEWAL_PAUSE_USEC);
 }
 
+/* The look that follows does the damage. */
+static void
+another_id_waits_for_nothing(void **state)
+{
+	Renewal renewal = {0};
+	MonoUsec last = renew(&renewal, 0);
+
+	(void) state;
+	renewal_missed(&renewal, true, last);
+	renewal_replaced(&renewal, last + 1);
+	assert_false(renewal_is_due(&renewal, last));
+	assert_true(renewal_is_due(&renewal, last + 1));
+}
+
 /* One that took the place of the last for another reason has nothing to do with pauses. */
 static void
 another_client_has_missed_nothing(void **state)
@@ -176,6 +190,7 @@ main(void)
 		cmocka_unit_test(a_topic_that_was_never_there_is_waited_for),
 		cmocka_unit_test(the_revocation_goes_first),
 		cmocka_unit_test(each_pause_is_longer_up_to_a_minute),
+		cmocka_unit_test(another_id_waits_for_nothing),
 		cmocka_unit_test(another_client_has_missed_nothing),
 		cmocka_unit_test(a_new_client_finds_a_topic_that_comes_back),
 		cmocka_unit_test(what_ends_while_it_leaves_ends),
