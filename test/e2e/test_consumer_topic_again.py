@@ -9,8 +9,8 @@ import pytest
 from harness.feed import Feed
 from harness.wait import until
 
-# A second's worth of records takes two looks at the topics.
-LOOKS = {"kafka.topic.metadata.refresh.interval.ms": "500"}
+# A second's worth of records takes two looks at the topics.  The session is the shortest that brokers allow.
+LOOKS = {"kafka.topic.metadata.refresh.interval.ms": "500", "kafka.session.timeout.ms": "6000"}
 RATE = 100
 
 
