@@ -130,8 +130,8 @@ const MetricSpec consumer_metrics[] = {
 					   "Times that a partition with records gave none for long and was read anew."},
 	[METRIC_RENEWALS] =
 		{"outbox_consumer_renewals_total", "counter", "",
-		 "Times that a client left the group for a new one, because it missed a topic that it had "
-		 "and its version of librdkafka, from 2.4 to 2.9, may not find it again."},
+		 "Times that a client left the group for a new one, because a topic went or was made again, "
+		 "which librdkafka 2.4 to 2.9 loses for good."},
 	[METRIC_BATCH_RECORDS] = {"outbox_consumer_batch_records", "histogram", "",
 							  "Records of a transaction."},
 	[METRIC_BATCH_SECONDS] = {"outbox_consumer_batch_seconds", "histogram", "",

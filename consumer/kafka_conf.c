@@ -156,8 +156,8 @@ put_before(rd_kafka_conf_t *conf, const char *name, const char *list, Error *err
 		buffer_append_str(&both, user);
 	}
 	buffer_append_u8(&both, '\0');
-	ok =
-		ok && !both.failed && kafka_conf_set(conf, name, (const char *) both.data, "built-in", error);
+	ok = ok && !both.failed &&
+		 kafka_conf_set(conf, name, (const char *) both.data, "built-in", error);
 	if (!ok && error->error_class == ERROR_CLASS_NONE)
 		error_permanent(error, EXIT_CONFIG, "\"kafka.%s\" has more than %d bytes", name,
 						USER_LIST_MAX - 1);

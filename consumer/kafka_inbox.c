@@ -124,7 +124,8 @@ static bool
 is_staying(const KafkaInbox *inbox, Error *error)
 {
 	return !inbox->leaving ||
-		   error_transient(error, "could not start reading partitions: the client leaves the group");
+		   error_transient(error,
+						   "could not start reading partitions: the client leaves the group");
 }
 
 static bool

@@ -32,10 +32,10 @@ typedef struct KafkaInbox
 	bool drained; /* the queue was empty at the end of the last poll */
 	bool closing;
 	bool leaving; /* for a new client, which takes its place when it is closed */
-	bool left; /* without waiting for the library */
+	bool left;	  /* without waiting for the library */
 	bool closed;
-	bool lost;	 /* what finish() is owed for */
-	bool placed; /* this client had an assignment, maybe of nothing */
+	bool lost;		   /* what finish() is owed for */
+	bool placed;	   /* this client had an assignment, maybe of nothing */
 	bool loses_topics; /* the library's version does (renewal.h) */
 	bool debugs;	   /* the user wants to see what the library tells those who debug */
 	Renewal renewal;

@@ -101,10 +101,11 @@ kafka_member_mend(KafkaInbox *inbox, InboxEvent *event)
 	{
 		inbox->leaving = true;
 		event->type = INBOX_RENEWING;
-		error_transient(&event->error,
-						"a topic is gone or was made again, and librdkafka %s loses such topics: this "
-						"client leaves the group, and a new one joins",
-						rd_kafka_version_str());
+		error_transient(
+			&event->error,
+			"a topic is gone or was made again, and librdkafka %s loses such topics: this "
+			"client leaves the group, and a new one joins",
+			rd_kafka_version_str());
 		error_hint(&event->error,
 				   "Versions before 2.4, and from 2.10 on, find a topic that was made again.");
 		return true;

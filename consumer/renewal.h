@@ -4,24 +4,23 @@
  *
  * librdkafka from 2.4 to 2.9 keeps what it knows of topics in two trees, by name and by
  * id.  When a topic was deleted and made again between two looks, its name comes with
- * another id; then the old entry is freed and stays in the tree of ids.  The next answer
- * of the brokers is likely to get the same memory: it finds itself there, takes itself for
- * the one before, and is thrown away.  From then on the topic "isn't available" at each
- * look, whatever the brokers say: its partitions go, and a member that leads its group
- * gives them to nobody.  Nothing that can be asked of the client mends its trees, and only
- * a new one has others.
+ * another id; then the old entry is freed and stays in the tree of ids.  The entry of the
+ * next look is likely to get the same memory: it finds itself there, takes itself for the
+ * one before, and is thrown away.  From then on the topic "isn't available" at each look,
+ * whatever the brokers say: its partitions go, and a member that leads its group gives them
+ * to nobody.  Or something is freed twice, and the process aborts.  Nothing that can be
+ * asked of the client mends its trees, and only a new one has others.
  *
  *		         joined               missed                   the pause is over
  *		NEW ────────────▶ MEMBER ──────────────▶ DUE ──────────────────────────▶ NEW
- *		 ▲ │
- *		 └─┘ missed: it never knew the topic, and waits for it
+ *		 ▲ │                 │                                                    ▲
+ *		 └─┘ missed:         └────────────────────────────────────────────────────┘
+ *		     it waits                 replaced: before the next look
  *
- * Whether a topic that is missed was lost or is gone can't be told, so a client is given
- * up for one that is gone, too: once, for the next one has never known it.
- *
- * The library tells those who debug that a topic which it reads has another id; then the
- * client is given up before it looks again.  One that is missed was lost before anybody saw
- * that: by a member that doesn't read it.
+ * Of a topic that it reads the library says that it has another id, to those who debug:
+ * "replaced".  One that is "missed" may be lost already, because a member that doesn't read
+ * it hears of no id; or it is gone, which can't be told.  So a client is given up for one
+ * that is gone, too: once, for the next one has never known it.
  */
 #ifndef OUTBOX_CONSUMER_RENEWAL_H
 #define OUTBOX_CONSUMER_RENEWAL_H

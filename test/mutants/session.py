@@ -50,3 +50,5 @@ mutant("renewal-at-each-look", "lost-topics", "consumer/renewal.c", "\t\trenewal
        f"{RENEWAL}:each_pause_is_longer_up_to_a_minute")
 mutant("renewal-of-a-new-client", "lost-topics", "consumer/renewal.c", "\tif (!renewal->due)\n\t\treturn;\n", "",
        f"{RENEWAL}:another_client_has_missed_nothing")
+mutant("renewal-too-late-for-another-id", "lost-topics", "consumer/renewal.c", "\trenewal->due_at = now;\n", "\trenewal->due_at = now + RENEWAL_SETTLE_USEC;\n",
+       f"{RENEWAL}:another_id_waits_for_nothing", quick=True)

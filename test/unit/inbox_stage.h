@@ -23,7 +23,7 @@ typedef struct Stage
 	rd_kafka_mock_cluster_t *cluster;
 	Options *options;
 	Inbox *inbox;
-	Error error; /* of the last event */
+	Error error;  /* of the last event */
 	int assigned; /* assignments of something */
 	int partitions;
 	int lost;
