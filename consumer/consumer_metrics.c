@@ -128,10 +128,10 @@ const MetricSpec consumer_metrics[] = {
 					   "Times that partitions were paused."},
 	[METRIC_STALLS] = {"outbox_consumer_stalls_total", "counter", "",
 					   "Times that a partition with records gave none for long and was read anew."},
-	[METRIC_RENEWALS] =
-		{"outbox_consumer_renewals_total", "counter", "",
-		 "Times that a client left the group for a new one, because a topic went or was made again, "
-		 "which librdkafka 2.4 to 2.9 loses for good."},
+	[METRIC_RENEWALS] = {"outbox_consumer_renewals_total", "counter", "",
+						 "Times that a client left the group for a new one, because a topic went "
+						 "or was made again, "
+						 "which librdkafka 2.4 to 2.9 loses for good."},
 	[METRIC_BATCH_RECORDS] = {"outbox_consumer_batch_records", "histogram", "",
 							  "Records of a transaction."},
 	[METRIC_BATCH_SECONDS] = {"outbox_consumer_batch_seconds", "histogram", "",
