@@ -5,8 +5,9 @@
  * Refuses to do two things at once: one command is under way at a time, and none
  * once the stream runs.
  *
- * Invariants: nothing blocks; a frame is one message of COPY BOTH and lives until
- * the next one is asked for; no slot is made here that outlives the connection.
+ * Invariants: nothing blocks, and no answer to a command is waited for without end; a frame is
+ * one message of COPY BOTH and lives until the next one is asked for; no slot is made here that
+ * outlives the connection.
  */
 #include "pg_source.h"
 
@@ -25,6 +26,7 @@
 #include <sys/ioctl.h>
 
 #define COMMAND_MAX 2048
+#define ANSWER_USEC (60 * USEC_PER_SEC)
 #define NAME_SIZE 64
 
 typedef enum SourcePhase
@@ -49,8 +51,9 @@ struct PgSource
 	char publication[NAME_SIZE];
 	SourceIdentity identity;
 	TimelineHistory timelines;
-	PGresult *result; /* of the command under way, until nothing follows it */
-	char *frame;	  /* libpq's */
+	PGresult *result;	/* of the command under way, until nothing follows it */
+	MonoUsec answer_by; /* 0: nobody has looked for its answer yet */
+	char *frame;		/* libpq's */
 	bool output_waits;
 };
 
@@ -112,8 +115,21 @@ send_command(PgSource *source, const char *command, SourcePhase phase, Error *er
 	if (PQsendQuery(source->link.conn, command) != 1)
 		return pg_error_lost(error, source->link.conn, "send a replication command");
 	source->phase = phase;
+	source->answer_by = 0;
 	source->output_waits = true;
 	return true;
+}
+
+/* A server that takes a command, and neither answers nor hangs up, isn't waited for without end. */
+static IoResult
+wait_on(PgSource *source, MonoUsec now, Error *error)
+{
+	if (source->answer_by == 0)
+		source->answer_by = now + ANSWER_USEC;
+	if (now < source->answer_by)
+		return IO_AGAIN;
+	error_transient(error, "the walsender doesn't answer a command");
+	return IO_FAILED;
 }
 
 /* IO_OK: *result is the command's, to be cleared by the caller. */
@@ -229,7 +245,7 @@ advance(PgSource *source, MonoUsec now, Error *error)
 	}
 	io = take_result(source, &result, error);
 	if (io != IO_OK)
-		return io;
+		return io == IO_AGAIN ? wait_on(source, now, error) : io;
 	switch (source->phase)
 	{
 		case SOURCE_TELLING:
