@@ -2,18 +2,13 @@
  * doctor_report.c
  *	  The findings of doctor, for people and for machines.
  *
- * Refuses nothing.  Text is written as it comes, JSON at the end.  What a server says before
- * the encoding is agreed on may be no UTF-8: in JSON such bytes are replaced.
+ * Refuses nothing.  Text is written as it comes, JSON at the end.
  */
 #include "doctor.h"
 
-#include "buffer.h"
+#include "json_text.h"
 
-#include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define JSON_TEXT_MAX 16384
 
 struct DoctorReport
 {
@@ -36,19 +31,6 @@ doctor_report_create(bool json, FILE *out)
 		return report;
 	free(report);
 	return NULL;
-}
-
-static json_t *
-json_text(const char *text)
-{
-	Buffer clean;
-	json_t *value;
-
-	buffer_init(&clean, JSON_TEXT_MAX);
-	buffer_append_utf8(&clean, (ByteView){(const uint8_t *) text, strlen(text)});
-	value = clean.failed ? json_null() : json_stringn(clean.data, clean.len);
-	buffer_free(&clean);
-	return value;
 }
 
 void

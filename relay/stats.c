@@ -7,6 +7,7 @@
  */
 #include "stats.h"
 
+#include "json_text.h"
 #include "kafka_conf.h"
 #include "pg_link.h"
 #include "relay_metrics.h"
@@ -16,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LINE_MESSAGE_MAX 150
 
 static uint64_t
 dead_letters(const RelayStatus *status)
@@ -56,7 +59,7 @@ size_json(bool known, int64_t value)
 static json_t *
 text_json(const char *text)
 {
-	return text[0] != '\0' ? json_string(text) : json_null();
+	return text[0] != '\0' ? json_text(text) : json_null();
 }
 
 static json_t *
@@ -66,10 +69,11 @@ error_json(const RelayStatus *status)
 
 	if (error->error_class == ERROR_CLASS_NONE)
 		return json_null();
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "at", time_json(status->last_error_at),
-					 "class", error_class_name(error->error_class), "message", error->message,
-					 "sqlstate", text_json(error->sqlstate), "code", text_json(error->code),
-					 "detail", text_json(error->detail), "hint", text_json(error->hint));
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "at", time_json(status->last_error_at),
+					 "class", error_class_name(error->error_class), "message",
+					 json_text(error->message), "sqlstate", text_json(error->sqlstate), "code",
+					 text_json(error->code), "detail", text_json(error->detail), "hint",
+					 text_json(error->hint));
 }
 
 static json_t *
@@ -170,6 +174,22 @@ print_status(Buffer *out, const StatsPages *pages, const RelayStatus *status)
 	json_decref(root);
 }
 
+/* Whole characters alone, for those who read nothing else: systemd, and JSON. */
+static void
+waiting_line(const char *state, const char *message, char line[STATS_LINE_SIZE])
+{
+	Buffer clean;
+	size_t len;
+
+	buffer_init(&clean, JSON_TEXT_MAX);
+	buffer_append_utf8(&clean, (ByteView){(const uint8_t *) message, strlen(message)});
+	len = clean.len < LINE_MESSAGE_MAX ? clean.len : LINE_MESSAGE_MAX;
+	while (len > 0 && ((unsigned char) clean.data[len] & 0xc0) == 0x80)
+		len--;
+	snprintf(line, STATS_LINE_SIZE, "%s: %.*s", state, (int) len, clean.data);
+	buffer_free(&clean);
+}
+
 void
 stats_line(const RelayStatus *status, char line[STATS_LINE_SIZE])
 {
@@ -182,7 +202,7 @@ stats_line(const RelayStatus *status, char line[STATS_LINE_SIZE])
 	else if (status->kafka_cut_off)
 		snprintf(line, STATS_LINE_SIZE, "%s, Kafka is cut off", state);
 	else if (status->state == RELAY_WAITING && status->last_error->error_class != ERROR_CLASS_NONE)
-		snprintf(line, STATS_LINE_SIZE, "%s: %.150s", state, status->last_error->message);
+		waiting_line(state, status->last_error->message, line);
 	else
 		snprintf(line, STATS_LINE_SIZE, "%s", state);
 }

@@ -259,3 +259,17 @@ def test_methods_paths_and_a_port_in_use(scene, exits):
     assert port > 0
     third.http_port = port
     until(lambda: third.http("/healthz")[0] == 200, "it serves there")
+
+
+@pytest.mark.parametrize("pad", ["", "x"])
+def test_an_error_that_is_cut_within_a_character(scene, pad):
+    """What is shown of it ends before that character; the page is there as ever."""
+    relay = scene.relay(**{"postgres.conninfo": f"host=/tmp/{pad}{'€' * 29} dbname=d user=u",
+                           "reconnect.min": "60s", "reconnect.max": "60s"}).start(ready=False)
+    relay.wait_log("could not connect to PostgreSQL")
+    page = until(lambda: relay.http("/status")[1].startswith("{") and status(relay), "it is served")
+    assert page["state"] == "waiting" and "€" * 29 in page["last_error"]["message"]
+    message = page["summary"].removeprefix("waiting: ")
+    assert message.endswith("€") and page["last_error"]["message"].startswith(message)
+    code, text = relay.http("/readyz")
+    assert (code, text) == (503, page["summary"] + "\n")
