@@ -5,8 +5,8 @@
  * Refuses nothing; the server may.
  *
  * Invariants: one statement is under way at a time; replies come in the order of
- * the jobs; a job that the server doesn't answer in JOB_TIMEOUT_USEC ends the
- * connection, but for one whose rows the owner doesn't fetch.
+ * the jobs; a server that says nothing for JOB_TIMEOUT_USEC, while the owner waits for an
+ * answer or for the next row, has lost the connection.
  */
 #include "pg_registry_intern.h"
 
@@ -368,7 +368,7 @@ end_job(PgRegistry *registry)
 }
 
 static bool
-start_job(PgRegistry *registry, MonoUsec now, Error *error)
+start_job(PgRegistry *registry, Error *error)
 {
 	const Job *job = &registry->jobs[registry->first];
 	PGconn *conn = registry->link.conn;
@@ -382,7 +382,7 @@ start_job(PgRegistry *registry, MonoUsec now, Error *error)
 	registry->running = true;
 	registry->job_failed = false;
 	registry->output_waits = true;
-	registry->deadline = rows ? MONO_NEVER : now + JOB_TIMEOUT_USEC;
+	registry->deadline = MONO_NEVER;
 	return !registry_loses_job(job, error);
 }
 
@@ -442,6 +442,26 @@ run_job(PgRegistry *registry, RegistryReply *reply, Error *error)
 	return IO_AGAIN;
 }
 
+/* Of a large row, perhaps. */
+static bool
+something_came(const PgRegistry *registry)
+{
+	struct pollfd ready = {PQsocket(registry->link.conn), POLLIN, 0};
+
+	return poll(&ready, 1, 0) > 0;
+}
+
+/* The owner looked in vain, for too long.  While it doesn't look the server may wait for it. */
+static bool
+is_late(PgRegistry *registry, IoResult io, MonoUsec now)
+{
+	if (io != IO_AGAIN)
+		registry->deadline = MONO_NEVER;
+	else if (registry->deadline == MONO_NEVER)
+		registry->deadline = now + JOB_TIMEOUT_USEC;
+	return io == IO_AGAIN && now >= registry->deadline;
+}
+
 IoResult
 registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply, Error *error)
 {
@@ -461,8 +481,10 @@ registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply, Error *e
 		bool lost;
 		int rest;
 
-		if (!registry->running && registry->count > 0 && !start_job(registry, now, error))
+		if (!registry->running && registry->count > 0 && !start_job(registry, error))
 			return IO_FAILED;
+		if (registry->deadline != MONO_NEVER && something_came(registry))
+			registry->deadline = MONO_NEVER;
 		rest = PQflush(conn);
 		registry->output_waits = rest > 0;
 		lost = rest < 0 || PQconsumeInput(conn) != 1;
@@ -481,7 +503,7 @@ registry_next(PgRegistry *registry, MonoUsec now, RegistryReply *reply, Error *e
 			return IO_AGAIN;
 		*reply = (RegistryReply){.job = registry->jobs[registry->first].kind};
 		io = run_job(registry, reply, error);
-		if (io == IO_AGAIN && now >= registry->deadline)
+		if (is_late(registry, io, now))
 		{
 			error_transient(error, "the server doesn't answer a statement");
 			return IO_FAILED;
