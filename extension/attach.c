@@ -322,8 +322,8 @@ outbox_attach(PG_FUNCTION_ARGS)
 	char *table;
 
 	outbox_capture_check_table(rel);
-	outbox_check_not_attached(rel);
 	read_request(&request, fcinfo, rel);
+	outbox_check_not_attached(rel, request.each_row);
 	check_request(&request, rel);
 	outbox_warn_of_table(rel, request.each_row);
 	outbox_warn_of_key(rel, request.key, request.key_count);

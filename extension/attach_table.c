@@ -9,7 +9,9 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
@@ -17,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -124,23 +127,95 @@ check_no_trigger(Relation rel, const char *name)
 							trigger->tgisclone ? " for the partitioned table" : "")));
 }
 
-void
-outbox_check_not_attached(Relation rel)
+/* Do triggers of these kinds, which attach() made, stand in the way of others? */
+static bool
+is_captured(Relation rel, bool by_row)
 {
-	List *tables = find_all_inheritors(RelationGetRelid(rel), NoLock, NULL);
+	Oid function = capture_function();
+
+	for (int op = 0; op < CAPTURE_TRUNCATE; op++)
+	{
+		const Trigger *trigger = find_trigger(rel, outbox_trigger_names[op]);
+
+		if (trigger != NULL && trigger->tgfoid == function &&
+			(TRIGGER_FOR_ROW(trigger->tgtype) != 0) == by_row)
+			return true;
+	}
+	return false;
+}
+
+/* The tables that it is a partition of or inherits from, not theirs; as Oids. */
+static List *
+parents_of(Oid relid)
+{
+	Relation inherits = table_open(InheritsRelationId, AccessShareLock);
+	List *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return parents;
+}
+
+static void
+refuse_both_levels(Relation by_statement, Relation by_row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("table \"%s\" cannot be captured by row while \"%s\" is by statement",
+					RelationGetRelationName(by_row), RelationGetRelationName(by_statement)),
+			 errdetail("Writes to \"%s\" that change rows of \"%s\" would be sent twice.",
+					   RelationGetRelationName(by_statement), RelationGetRelationName(by_row)),
+			 errhint("Capture \"%s\" alone, or both at the same level.",
+					 RelationGetRelationName(by_statement))));
+}
+
+/* What a statement changes through a table above is in that table's transition tables, too. */
+static void
+check_above(Relation rel, Oid relid)
+{
+	List *parents = parents_of(relid);
 	ListCell *cell;
 
-	/* Other tables that inherit get no trigger. */
-	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		tables = list_make1_oid(RelationGetRelid(rel));
+	foreach (cell, parents)
+	{
+		Relation parent = table_open(lfirst_oid(cell), AccessShareLock);
+
+		if (is_captured(parent, false))
+			refuse_both_levels(parent, rel);
+		table_close(parent, AccessShareLock);
+		check_above(rel, lfirst_oid(cell));
+	}
+}
+
+void
+outbox_check_not_attached(Relation rel, bool each_row)
+{
+	List *tables = find_all_inheritors(RelationGetRelid(rel), NoLock, NULL);
+	bool partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	ListCell *cell;
+
 	foreach (cell, tables)
 	{
+		bool itself = lfirst_oid(cell) == RelationGetRelid(rel);
 		Relation part = table_open(lfirst_oid(cell), ShareRowExclusiveLock);
 
-		for (int op = 0; op < CAPTURE_OPS; op++)
+		/* Other tables that inherit get no trigger. */
+		for (int op = 0; op < CAPTURE_OPS && (itself || partitioned); op++)
 			check_no_trigger(part, outbox_trigger_names[op]);
+		if (!itself && !each_row && is_captured(part, true))
+			refuse_both_levels(rel, part);
 		table_close(part, NoLock);
 	}
+	if (each_row)
+		check_above(rel, RelationGetRelid(rel));
 }
 
 int

@@ -25,8 +25,11 @@ extern const char *const outbox_trigger_names[CAPTURE_OPS];
 extern Relation outbox_open_to_attach(Oid relid);
 extern Relation outbox_open_to_detach(Oid relid);
 
-/* Raises an error when the table, or a partition of it, has one of the triggers. */
-extern void outbox_check_not_attached(Relation rel);
+/*
+ * Raises an error when the table, or a partition of it, has one of the triggers, or when a
+ * table above or below it is captured at the other level and would send its rows again.
+ */
+extern void outbox_check_not_attached(Relation rel, bool each_row);
 
 /* The operations whose triggers attach() made, by their bits; an error when there are none. */
 extern int outbox_attached_ops(Relation rel);

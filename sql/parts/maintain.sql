@@ -5,7 +5,8 @@
  *
  * closing: a transaction that had its lock on outbox.event when the rotation was committed may not have heard
  * of it, and writes to the old partition until it ends.  Those that came later have heard.  So the holders of
- * that lock are written down once, by a call after the one that rotated; when all of them have ended, nobody
+ * that lock are written down once, by a call in a later transaction than the one that rotated, of which nobody hears
+ * before its commit; when all of them have ended, nobody
  * writes to the partition any more, and every commit in it lies before the WAL position of that moment.  A
  * holder that was prepared (PREPARE TRANSACTION) leaves its virtual transaction and keeps its lock on the leaf.
  *
@@ -39,7 +40,12 @@ BEGIN
 	END;
 	SELECT s.rotation_interval, s.retention INTO STRICT settings FROM outbox.rotation_settings() AS s;
 
-	FOR part IN SELECT p.rot, p.writers FROM outbox.partition AS p WHERE p.state = 'closing' ORDER BY p.left_at
+	/* Not a row that this transaction wrote: its xmin is not before the transaction's own. */
+	FOR part IN
+		SELECT p.rot, p.writers
+		  FROM outbox.partition AS p
+		 WHERE p.state = 'closing' AND age(p.xmin) > 0
+		 ORDER BY p.left_at
 	LOOP
 		open_writers := part.writers;
 		IF open_writers IS NULL THEN

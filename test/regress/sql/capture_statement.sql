@@ -128,3 +128,26 @@ UPDATE hand SET id = 2;
 DELETE FROM hand;
 DROP TABLE hand;
 SELECT * FROM events();
+
+-- a row is not sent by two tables: one by statement above and one by row below it are refused, in either order
+CREATE TABLE tree (id int PRIMARY KEY, kind int) PARTITION BY LIST (id);
+CREATE TABLE tree_1 PARTITION OF tree FOR VALUES IN (1, 2) PARTITION BY LIST (id);
+CREATE TABLE tree_1_1 PARTITION OF tree_1 FOR VALUES IN (1);
+CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (replaced);
+SET client_min_messages = error;
+SELECT outbox.attach('tree', level => 'statement');
+SELECT outbox.attach('tree_1_1');
+SELECT outbox.attach('tree_1');
+SELECT outbox.detach('tree');
+SELECT outbox.attach('tree_1_1');
+SELECT outbox.attach('tree', level => 'statement');
+SELECT outbox.detach('tree_1_1');
+SELECT outbox.attach('heir');
+SELECT outbox.attach('heir', level => 'statement');
+SELECT outbox.detach('replaced');
+SELECT outbox.detach('heir');
+SELECT outbox.attach('heir');
+SELECT outbox.attach('replaced', level => 'statement');
+SELECT outbox.attach('replaced');
+RESET client_min_messages;
+DROP TABLE heir, tree;
