@@ -11,6 +11,7 @@ DECLARE
 	size int8;
 	illegal int4;
 	header record;
+	part record;
 BEGIN
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'not_null_violation', MESSAGE = missing || ' must not be null',
@@ -47,6 +48,24 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'event is too large',
 			DETAIL = format('It has %s bytes, the limit is %s.', size, setting.max_event_bytes),
 			HINT = 'Store the data elsewhere and send a reference, or raise outbox.setting.max_event_bytes together with the topic''s max.message.bytes and the relay''s kafka.message.max.bytes.';
+	END IF;
+
+	/* A walsender that cannot convert a row fails, again and again. */
+	IF getdatabaseencoding() <> 'UTF8' THEN
+		BEGIN
+			FOR part IN
+				SELECT p.name, p.value
+				  FROM (VALUES ('aggregateid', $3), ('type', $4), ('payload', $5::text), ('headers', $7::text)) AS p (name, value)
+				 WHERE p.value IS NOT NULL
+			LOOP
+				PERFORM convert_to(part.value, 'UTF8');
+			END LOOP;
+		EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character OR undefined_function THEN
+			RAISE EXCEPTION USING ERRCODE = 'character_not_in_repertoire',
+				MESSAGE = format('%s cannot be sent as UTF-8', part.name),
+				DETAIL = format('The database''s encoding is %s, and it holds something that UTF-8 does not have.', getdatabaseencoding()),
+				HINT = 'Events leave the server as UTF-8. A payload that is no text can be passed as bytea.';
+		END;
 	END IF;
 
 	IF $7 IS NULL THEN

@@ -180,6 +180,42 @@ def test_bad_input_is_rejected_alike(extension, managed):
     assert seen == {"accepted", "23502", "22023", "23514", "54000", "42939", "22P02"}
 
 
+@pytest.mark.parametrize("encoding, code", [("SQL_ASCII", "ff"), ("WIN1252", "81")])
+def test_text_without_a_form_in_utf8_is_rejected_alike(source, encoding, code):
+    """As a row it would stop the slot."""
+    text = f"convert_from('\\x{code}', '{encoding}')"
+    cases = [f"SELECT outbox.emit('ok', {text}, 'x', '{{}}')",
+             f"SELECT outbox.emit('ok', '1', {text}, '{{}}')",
+             f"SELECT outbox.emit('ok', '1', 'x', to_json({text}))",
+             f"SELECT outbox.emit('ok', '1', 'x', '{{}}', jsonb_build_object('h', {text}))",
+             f"INSERT INTO outbox.event (aggregatetype, aggregateid) VALUES ('ok', {text})"]
+    script = os.path.join(paths.TOP, "build", "sql", "pg_outbox-managed.sql")
+    answers = []
+    for managed in (False, True):
+        database = f"e2e_{encoding.lower()}_{uuid.uuid4().hex[:8]}"
+        source.query("postgres", f"CREATE DATABASE {database} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+        try:
+            if managed:
+                subprocess.run([paths.pg_bin("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d",
+                                source.conninfo(database), "-f", script], check=True, stdin=subprocess.DEVNULL)
+            else:
+                source.query(database, "CREATE EXTENSION pg_outbox")
+            with source.connect(database, client_encoding="UTF8") as connection:
+                for statement in cases:
+                    with pytest.raises(psycopg.Error) as caught:
+                        connection.execute(statement)
+                    diagnostic = caught.value.diag
+                    answers.append((managed, diagnostic.sqlstate, diagnostic.message_primary, diagnostic.message_detail,
+                                    diagnostic.message_hint))
+                connection.execute("SELECT outbox.emit('ok', '1', 'x', '{}', '{\"h\": \"v\"}')")
+                connection.execute("SELECT outbox.emit('ok', '1', 'x', '\\xff81'::bytea)")
+        finally:
+            source.drop_database(database)
+    half = len(cases)
+    assert [a[1:] for a in answers[:half]] == [a[1:] for a in answers[half:]]
+    assert {a[1] for a in answers} == {"22021"}
+
+
 def test_updates_and_types_that_are_not_allowed(extension, managed):
     for scene in (extension, managed):
         scene.emit("ok", "1")
