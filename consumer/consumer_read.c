@@ -109,7 +109,10 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	char id[BATCH_ID_TEXT_MAX + 1];
 
 	partition->verify = false;
-	/* Compaction took it, or it never was in this topic: what comes before it tells. */
+	/*
+	 * Compaction took it, or it never was in this topic, which may have the end of a transaction
+	 * there: what comes before it tells.
+	 */
 	if (record->offset != partition->last_offset)
 	{
 		partition->look_back = true;
@@ -123,6 +126,22 @@ verify(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	return false;
 }
 
+/* Of the topic that the progress speaks of, what stands before an applied record isn't above it. */
+static bool
+is_above_what_was_applied(const Partition *partition, const InboxRecord *record)
+{
+	const InboxHeader *found = record_header(record, ENVELOPE_HEADER_POSITION);
+	const Position *highest;
+	char source_id[SOURCE_ID_MAX + 1];
+	Position position;
+
+	if (found == NULL || record_header(record, ENVELOPE_HEADER_REPLAYED) != NULL ||
+		!record_position(found, source_id, &position))
+		return false;
+	highest = positions_find(&partition->seen, source_id);
+	return highest != NULL && position_compare(&position, highest) > 0;
+}
+
 /* The first record of all, when the one that was applied last is gone.  It isn't applied yet. */
 static void
 look_back(Consumer *consumer, Partition *partition, const InboxRecord *record)
@@ -133,7 +152,8 @@ look_back(Consumer *consumer, Partition *partition, const InboxRecord *record)
 	 * passed us since then.  Reading from where it has to go on tells.
 	 */
 	if (record->offset > partition->last_offset ||
-		partition_can_be_before(partition, record->timestamp_ms))
+		(!is_above_what_was_applied(partition, record) &&
+		 partition_can_be_before(partition, record->timestamp_ms)))
 	{
 		partition->rewind = true;
 		return;

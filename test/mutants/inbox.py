@@ -96,6 +96,8 @@ mutant("topics-with-back-references", "topics", "topic_match.c", "if (has_back_r
        f"{TOPICS}:expressions_that_are_refused")
 mutant("gone-and-believed", "gone", "consumer_read.c", "\t\tpartition->look_back = true;\n\t\tpartition->rewind = true;\n\t\treturn false;",
        "\t\treturn true;", f"{GONE}:what_comes_before_it_is_new", quick=True)
+mutant("gone-whatever-the-position", "gone", "consumer_read.c", "(!is_above_what_was_applied(partition, record) &&", "(true &&",
+       f"{GONE}:what_comes_before_it_has_a_higher_position")
 mutant("gone-and-read-from-the-beginning", "gone", "consumer_read.c", "\t\tpartition->rewind = true;\n\t\treturn;\n\t}\n\tstop_at_another(",
        "\t\treturn;\n\t}\n\tstop_at_another(", f"{GONE}:what_comes_before_it_is_old")
 mutant("gone-by-clocks-that-differ", "gone", "partitions.c", "timestamp_ms - latest <= CLOCKS_OFF_MS", "false",

@@ -56,6 +56,7 @@ typedef struct FakeTarget
 	int64_t set_by;	  /* somebody set it so far ahead of what was applied last */
 	int64_t last_timestamp_ms;
 	int64_t moved_at_ms;
+	const TargetPosition *position; /* that was applied; NULL: none */
 	unsigned applications;
 	int64_t applied; /* records, of applications that were done */
 	size_t asked_records;
@@ -343,9 +344,10 @@ fake_visit(const Target *base, TargetProgressVisitor progress, TargetPositionVis
 						  .last_timestamp_ms = target->last_timestamp_ms,
 						  .moved_at_ms = target->moved_at_ms};
 
-	(void) position;
 	if (target->next >= 0)
 		progress(&row, arg);
+	if (target->position != NULL)
+		position(target->position, arg);
 }
 
 static const char *

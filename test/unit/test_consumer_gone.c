@@ -28,6 +28,21 @@ date(InboxRecord *record)
 	record->timestamp_ms = MADE_AT;
 }
 
+/* All of one event: repetitions, for whoever has it. */
+static void
+place_at_9(InboxRecord *record)
+{
+	static InboxHeader position;
+
+	position = (InboxHeader){view_of("outbox-position"), view_of("src/1.1/0/9/0")};
+	date(record);
+	record->headers = &position;
+	record->header_count = 1;
+}
+
+static TargetPosition applied = {
+	.topic = "t", .source_id = "src", .position = {.generation = 1, .timeline = 1}};
+
 static int
 start(void **state)
 {
@@ -111,6 +126,35 @@ what_comes_before_it_is_new(void **state)
 	assert_non_null(strstr(error->message, "offset 0 is newer"));
 	assert_int_equal(scene.target.applied, 0);
 	assert_int_equal(scene.target.next, 5);
+}
+
+/* Made again just now: in the place of the last record it has the end of a transaction. */
+static void
+what_comes_before_it_has_a_higher_position(void **state)
+{
+	const Error *error;
+
+	(void) state;
+	scene.inbox.fill = place_at_9;
+	scene.target.position = &applied;
+	applied.position.commit_lsn = 8;
+	scene_start(&scene);
+	assert_false(scene_run(&scene, 5 * SEC));
+	assert_int_equal(consumer_exit(scene.consumer, &error), EXIT_OFFSETS);
+	assert_non_null(strstr(error->message, "offset 0 is newer"));
+	assert_int_equal(scene.target.applied, 0);
+}
+
+static void
+what_comes_before_it_has_no_higher_position(void **state)
+{
+	(void) state;
+	scene.inbox.fill = place_at_9;
+	scene.target.position = &applied;
+	applied.position.commit_lsn = 9;
+	scene_start(&scene);
+	assert_true(scene_run(&scene, 5 * SEC));
+	assert_int_equal(scene.target.next, 10);
 }
 
 /* Its topic was deleted while the beginning was looked for: no offset is out of range for that. */
@@ -205,6 +249,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(it_is_there, start, end),
 		cmocka_unit_test_setup_teardown(an_inbox_that_does_not_say_when, start, end),
 		cmocka_unit_test_setup_teardown(what_comes_before_it_is_new, start, end),
+		cmocka_unit_test_setup_teardown(what_comes_before_it_has_a_higher_position, start, end),
+		cmocka_unit_test_setup_teardown(what_comes_before_it_has_no_higher_position, start, end),
 		cmocka_unit_test_setup_teardown(a_beginning_that_is_not_found, start, end),
 		cmocka_unit_test_setup_teardown(progress_beyond_the_end_stops_it, start, end),
 		cmocka_unit_test_setup_teardown(progress_ahead_leaves_out_what_is_before, start, end),
