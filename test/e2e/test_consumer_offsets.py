@@ -185,6 +185,34 @@ def test_the_last_record_is_compacted_away(stage, compacted, exits):
     assert "new" not in stage.payloads()
 
 
+def test_a_topic_made_again_with_the_end_of_a_transaction_there(stage, exits):
+    """At the last applied offset is no record to compare, and all are of one minute: the position of the first one tells."""
+    topic = Feed(stage, partitions=1).topic
+
+    def write(name, *transactions):
+        writer = Producer({"bootstrap.servers": stage.broker.servers, "transactional.id": f"{stage.prefix}-{name}"})
+        writer.init_transactions(30)
+        for records in transactions:
+            writer.begin_transaction()
+            for number in records:
+                writer.produce(topic, b"%s %d" % (name.encode(), number), b"k", 0,
+                               headers={"id": f"{name}-{number}", "outbox-position": f"feed/1.1/0/{number:X}/0"})
+            writer.commit_transaction(30)
+    write("old", [1], [2], [3])     # at 0, 2 and 4
+    consumer = stage.consumer().start()
+    until(lambda: stage.payloads() == ["old 1", "old 2", "old 3"], "three are applied")
+    assert consumer.stop() == 0
+    stage.broker.delete_topics([topic])
+    until(lambda: not stage.broker.partitions(topic), "the topic is gone")
+    stage.broker.create_topic(topic, 1)
+    write("new", [4, 5, 6, 7], [8])     # from 0 to 3, and at 5
+    consumer.start(ready=False)
+    assert consumer.wait_exit() == exits["EXIT_OFFSETS"], consumer.log()
+    problem, = consumer.problems()
+    assert "offset 0 is newer than what was applied behind it" in problem["msg"], problem
+    assert stage.payloads() == ["old 1", "old 2", "old 3"]
+
+
 def test_tombstones_and_holes(stage, compacted):
     """A table follows a compacted topic: what a tombstone names is deleted."""
     stage.target_sql("CREATE TABLE latest (key text PRIMARY KEY, payload text)")
