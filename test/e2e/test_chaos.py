@@ -110,7 +110,7 @@ def test_what_a_failover_takes(copied):
     names = [name for name, *_ in run.done]
     assert run.done[:2] == [("lose", "source", True), ("fail_over", "source")]
     assert names[2:] == ([] if copied else ["accept_gap", "mended", "check", "start", "replay_gap"])
-    assert run.tolerated == (set() if copied else {10})
+    assert run.tolerated == (set() if copied else {10, 16})
 
 
 def test_a_schedule_is_the_same_on_each_server():

@@ -11,7 +11,8 @@ def test_the_first_message_of_a_producer_is_refused(scene, exits):
     topic = scene.topic("t")
     scene.broker.create_topic(topic, 2)
     scene.broker.configure_topic(topic, max_message_bytes="20000")
-    options = {"kafka.batch.size": "8192", "reconnect.min": "10ms", "reconnect.max": "50ms"}
+    # Long enough for a producer that failed to be replaced meanwhile.
+    options = {"kafka.batch.size": "8192", "reconnect.min": "500ms", "reconnect.max": "2s"}
     scene.initialize(**options)
     ledger = scene.ledger()
     scene.sql("SELECT count(outbox.emit('t', (g % 40)::text, 'T', json_build_object('n', g, 'x',"
@@ -22,8 +23,8 @@ def test_the_first_message_of_a_producer_is_refused(scene, exits):
         relay.start(ready=False)
         assert relay.wait_exit(60) == exits["EXIT_POISON"], relay.log()
         assert "/700." in relay.log(), "it isn't the large event that is named"
-        # What is unsettled is found in a few steps, not by chance.
-        assert relay.log().count('"starting replication"') <= 3, relay.log()
+        # What is unsettled is found in a few steps, not by chance; on a slow machine one may find the old producer still.
+        assert relay.log().count('"starting replication"') <= 4, relay.log()
         there = scene.broker.read(topic)
         home = {r.key: r.partition for r in there}[b"21"]
         assert max(r.position.ordinal for r in there if r.partition == home) < 700
